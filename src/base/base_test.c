@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/pool.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void numbers_are_parsed_whole(void **state)
+{
+    (void)state;
+    uint64_t u;
+    int64_t i;
+    assert_int_equal(slk_parse_u64(&u, "18446744073709551615"), SLK_OK);
+    assert_true(u == UINT64_MAX);
+    assert_int_equal(slk_parse_u64(&u, "18446744073709551616"), SLK_E_LIMIT);
+    assert_int_equal(slk_parse_u64(&u, ""), SLK_E_INVAL);
+    assert_int_equal(slk_parse_u64(&u, "12 "), SLK_E_INVAL);
+    assert_int_equal(slk_parse_u64(&u, "+1"), SLK_E_INVAL);
+    assert_int_equal(slk_parse_i64(&i, "-9223372036854775808"), SLK_OK);
+    assert_true(i == INT64_MIN);
+    assert_int_equal(slk_parse_i64(&i, "9223372036854775808"), SLK_E_LIMIT);
+}
+
+static void hex_round_trips_and_refuses(void **state)
+{
+    (void)state;
+    uint8_t in[3] = {0x00, 0xaf, 0x10}, out[3];
+    char text[7];
+    slk_hex_encode(text, in, 3);
+    assert_string_equal(text, "00af10");
+    assert_true(slk_hex_decode(out, 3, "00AF10"));
+    assert_memory_equal(in, out, 3);
+    assert_false(slk_hex_decode(out, 3, "00af1"));
+    assert_false(slk_hex_decode(out, 3, "00af100"));
+    assert_false(slk_hex_decode(out, 3, "00ag10"));
+}
+
+static void buffers_keep_their_maximum(void **state)
+{
+    (void)state;
+    slk_buf buf;
+    slk_buf_init(&buf, 5);
+    assert_string_equal(slk_buf_str(&buf), "");
+    assert_int_equal(slk_buf_text(&buf, "abc"), SLK_OK);
+    assert_int_equal(slk_buf_text(&buf, "def"), SLK_E_LIMIT);
+    assert_int_equal(slk_buf_printf(&buf, "%d", 42), SLK_OK);
+    assert_string_equal(slk_buf_str(&buf), "abc42");
+    slk_buf_done(&buf);
+}
+
+static void errors_carry_code_and_sentence(void **state)
+{
+    (void)state;
+    slk_error e = {0};
+    assert_int_equal(slk_fail_errno(&e, 2, "cannot open %s", "x"), SLK_E_NOTFOUND);
+    assert_string_equal(e.message, "cannot open x: No such file or directory");
+    assert_int_equal(slk_fail_context(&e, e.code, "reading"), SLK_E_NOTFOUND);
+    assert_string_equal(e.message, "reading: cannot open x: No such file or directory");
+    for (int code = 0; code < SLK_ERR_COUNT; code++)
+        assert_non_null(slk_err_name((slk_err)code));
+}
+
+struct counted {
+    atomic_uint_fast64_t sum;
+    atomic_uint seen[1000];
+};
+
+static void count_range(void *context, uint64_t begin, uint64_t end, unsigned worker)
+{
+    struct counted *c = context;
+    assert_true(worker < 4);
+    for (uint64_t i = begin; i < end; i++) {
+        atomic_fetch_add(&c->sum, i);
+        atomic_fetch_add(&c->seen[i], 1);
+    }
+}
+
+static void pool_covers_each_index_once(void **state)
+{
+    (void)state;
+    slk_pool *pool = NULL;
+    assert_int_equal(slk_pool_new(&pool, 4, NULL), SLK_OK);
+    for (int round = 0; round < 50; round++) {
+        struct counted c = {0};
+        slk_pool_for(pool, 1000, 7, count_range, &c);
+        assert_int_equal(atomic_load(&c.sum), 999 * 1000 / 2);
+        for (int i = 0; i < 1000; i++)
+            assert_int_equal(atomic_load(&c.seen[i]), 1);
+    }
+    slk_pool_free(pool);
+    struct counted alone = {0};
+    slk_pool_for(NULL, 1000, 7, count_range, &alone);
+    assert_int_equal(atomic_load(&alone.sum), 999 * 1000 / 2);
+}
+
+static void files_appear_whole(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/slk-base-test-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    SLK_CLEANUP(slk_freep) char *deep = slk_path_join(folder, "a/b/c");
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(deep, "file");
+    slk_error e = {0};
+    assert_int_equal(slk_folder_make(deep, 0700, &e), SLK_OK);
+    assert_int_equal(slk_folder_make(deep, 0700, &e), SLK_OK);
+    assert_int_equal(slk_file_write_atomic(path, "hello", 5, 0600, &e), SLK_OK);
+    assert_int_equal(slk_file_write_atomic(path, "world", 5, 0600, &e), SLK_OK);
+    slk_buf buf;
+    slk_buf_init(&buf, 100);
+    assert_int_equal(slk_file_read_all(&buf, path, &e), SLK_OK);
+    assert_string_equal(slk_buf_str(&buf), "world");
+    slk_buf_done(&buf);
+    slk_buf_init(&buf, 3);
+    assert_int_equal(slk_file_read_all(&buf, path, &e), SLK_E_LIMIT);
+    slk_buf_done(&buf);
+    slk_file_map map;
+    assert_int_equal(slk_file_map_read(&map, path, &e), SLK_OK);
+    assert_int_equal(map.bytes, 5);
+    slk_file_map_done(&map);
+    assert_int_equal(slk_remove_tree(folder, &e), SLK_OK);
+    assert_false(slk_file_exists(folder));
+    assert_int_equal(slk_remove_tree(folder, &e), SLK_OK);
+    assert_int_equal(slk_file_map_read(&map, path, &e), SLK_E_NOTFOUND);
+}
+
+static void times_are_printed(void **state)
+{
+    (void)state;
+    char text[32];
+    slk_clock_format(text, sizeof text, INT64_C(1700000020123));
+    assert_string_equal(text, "2023-11-14T22:13:40.123Z");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_parsed_whole),
+        cmocka_unit_test(hex_round_trips_and_refuses),
+        cmocka_unit_test(buffers_keep_their_maximum),
+        cmocka_unit_test(errors_carry_code_and_sentence),
+        cmocka_unit_test(pool_covers_each_index_once),
+        cmocka_unit_test(files_appear_whole),
+        cmocka_unit_test(times_are_printed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

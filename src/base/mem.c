@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+void *slk_alloc(size_t n, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes))
+        return NULL;
+    return malloc(bytes ? bytes : 1);
+}
+
+void *slk_calloc(size_t n, size_t size)
+{
+    return calloc(n ? n : 1, size ? size : 1);
+}
+
+void *slk_realloc(void *p, size_t n, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes))
+        return NULL;
+    return realloc(p, bytes ? bytes : 1);
+}
+
+char *slk_strdup(const char *text)
+{
+    return strdup(text);
+}
+
+char *slk_strf(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = NULL;
+    int n = vasprintf(&text, format, args);
+    va_end(args);
+    return n < 0 ? NULL : text;
+}
+
+void slk_free(void *p)
+{
+    free(p);
+}
+
+void slk_freep(void *pointer_to_pointer)
+{
+    void *p;
+    memcpy(&p, pointer_to_pointer, sizeof p);
+    free(p);
+}
+
+void slk_closep(const int *fd)
+{
+    if (*fd < 0)
+        return;
+    int saved = errno;
+    (void)close(*fd);
+    errno = saved;
+}
+
+slk_err slk_region_init(slk_region *ret_region, size_t bytes, const char *purpose, slk_error *error)
+{
+    slk_assert(bytes > 0);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return slk_fail(error, SLK_E_NOMEM, "cannot get %zu bytes of memory for %s", bytes,
+                        purpose);
+    (void)madvise(p, bytes, MADV_HUGEPAGE); /* advice only; absent on some kernels */
+    ret_region->data = p;
+    ret_region->bytes = bytes;
+    return SLK_OK;
+}
+
+void slk_region_done(slk_region *region)
+{
+    if (region->data)
+        (void)munmap(region->data, region->bytes);
+    region->data = NULL;
+    region->bytes = 0;
+}
+
+slk_mem_usage slk_mem_usage_now(void)
+{
+    slk_mem_usage usage = {0};
+    FILE *status = fopen("/proc/self/status", "re");
+    if (!status)
+        return usage;
+    char line[256];
+    while (fgets(line, sizeof line, status)) {
+        unsigned long long kib;
+        if (sscanf(line, "RssAnon: %llu kB", &kib) == 1)
+            usage.rss_anon_bytes = kib * 1024;
+        else if (sscanf(line, "VmHWM: %llu kB", &kib) == 1)
+            usage.rss_peak_bytes = kib * 1024;
+    }
+    (void)fclose(status);
+    return usage;
+}
