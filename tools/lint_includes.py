@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Layering: which src/ folder may include which. The table is that of ARCHITECTURE.md."""
+import pathlib
+import re
+import sys
+
+MAY_INCLUDE = {
+    "base": "",
+    "crypto": "base",
+    "codec": "base",
+    "db": "base",
+    "fil": "base crypto codec",
+    "net": "base codec crypto",
+    "proofs": "base crypto codec fil",
+    "chain": "base codec fil net",
+    "devnet": "base crypto codec db fil net chain",
+    "transfer": "base codec crypto fil net",
+    "seal": "base codec fil db",
+    "remote": "base crypto codec fil net db seal transfer",
+    "app": "base crypto codec db fil net proofs chain devnet transfer seal remote",
+}
+# Third-party headers stay behind one folder each.
+THIRD_PARTY = {
+    "blst.h": {"crypto", "devnet", "proofs"},
+    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal"},
+    "sqlite3.h": {"db"},
+    "curl/curl.h": {"net"},
+    "microhttpd.h": {"net"},
+    "toml++/toml.h": {"codec"},
+}
+TEST_ONLY = {"cmocka.h", "zlib.h"}
+
+
+def problems(root):
+    include = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
+    for path in sorted(root.glob("src/**/*.[ch]")) + sorted(root.glob("src/**/*.cpp")):
+        folder = path.relative_to(root / "src").parts[0]
+        is_test = path.stem.endswith(("_test", "_bench"))
+        allowed = {folder, *MAY_INCLUDE[folder].split()}
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            match = include.match(line)
+            if not match:
+                continue
+            where = f"{path.relative_to(root)}:{number}"
+            name = match.group(2)
+            if match.group(1) == "<":
+                if name in THIRD_PARTY and folder not in THIRD_PARTY[name] and not is_test:
+                    yield f"{where}: <{name}> does not belong in src/{folder}/"
+                if name in TEST_ONLY and not is_test:
+                    yield f"{where}: <{name}> is for tests"
+                continue
+            if not (root / "src" / name).exists():
+                if is_test and (root / "tests" / "support" / pathlib.Path(name).name).exists():
+                    continue
+                yield f'{where}: "{name}" is not a path from src/'
+                continue
+            target = name.split("/")[0]
+            if target not in allowed and not is_test:
+                yield f"{where}: src/{folder}/ may not include {target}/ (see ARCHITECTURE.md)"
+            if name.endswith("_impl.h") and pathlib.Path(name).parent != path.relative_to(root / "src").parent:
+                yield f"{where}: {name} is private to its folder"
+
+
+def table_matches_document(root):
+    text = (root / "ARCHITECTURE.md").read_text()
+    for folder, allowed in MAY_INCLUDE.items():
+        row = re.search(rf"^\| `{folder}/` \|.*\| ([^|]*) \|$", text, re.M)
+        if not row:
+            yield f"ARCHITECTURE.md: no row for src/{folder}/"
+            continue
+        stated = {w for w in re.findall(r"[a-z]+", row.group(1)) if w in MAY_INCLUDE}
+        if folder != "app" and stated != set(allowed.split()):
+            yield f"ARCHITECTURE.md: row {folder}/ says {sorted(stated)}, the lint {sorted(allowed.split())}"
+
+
+if __name__ == "__main__":
+    base = pathlib.Path(__file__).resolve().parent.parent
+    found = list(problems(base)) + list(table_matches_document(base))
+    print("\n".join(found))
+    sys.exit(1 if found else 0)

@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The suites of ./check, in order, each timed; a summary line `N passed, N failed` at the end."""
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+ASAN = ROOT / "build-asan"
+JOBS = str(os.cpu_count() or 2)
+
+
+def run(command, log, timeout, **environment):
+    """Runs a command with its output in a log file; returns its exit status (124 on timeout)."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "wb") as out:
+        try:
+            return subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                  timeout=timeout, env={**os.environ, **environment}).returncode
+        except subprocess.TimeoutExpired:
+            return 124
+
+
+def show_tail(log, lines=60):
+    text = log.read_text(errors="replace").splitlines()
+    print("\n".join("    " + t for t in text[-lines:]))
+
+
+def step(command, name, timeout=1800, **environment):
+    """A command that is one test by itself."""
+    log = BUILD / "logs" / f"{name}.log"
+    status = run(command, log, timeout, **environment)
+    if status:
+        print(f"  FAILED {name} (exit {status}): {' '.join(command)}")
+        show_tail(log)
+    return (0, 1) if status else (1, 0)
+
+
+def add(*results):
+    return tuple(map(sum, zip(*results)))
+
+
+def build():
+    results = []
+    for folder, options in ((BUILD, []), (ASAN, ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debugoptimized"])):
+        if not (folder / "build.ninja").exists():
+            results.append(step(["meson", "setup", str(folder), *options], f"setup-{folder.name}"))
+        results.append(step(["ninja", "-C", str(folder), "-j", JOBS], f"build-{folder.name}", 2400))
+    link = BUILD / "selkie"
+    if not link.is_symlink():
+        link.symlink_to("src/app/selkie")
+    return add(*results)
+
+
+def lints():
+    sources = [str(p) for p in sorted([*ROOT.glob("src/**/*.[ch]"), *ROOT.glob("tests/**/*.[ch]"), *ROOT.glob("fuzz/*.c"), *ROOT.glob("bench/*.c")])]
+    lint = lambda name, *args: step(["python3", f"tools/lint_{name}.py", *args], f"lint-{name}", 600)
+    return add(
+        step(["clang-format-14", "--dry-run", "-Werror", *sources], "lint-format"),
+        lint("includes"), lint("headers", str(BUILD)), lint("symbols", str(BUILD)), lint("isa", str(BUILD)),
+        lint("size"), lint("text"))
+
+
+def meson_tests(folder, suite, name, timeout_factor=1, exclude=(), **environment):
+    """Runs a meson suite; a cmocka program counts its cases, any other counts one."""
+    logbase = f"checklog-{name}"
+    command = ["meson", "test", "-C", str(folder), "--no-rebuild", "--suite", suite, "--num-processes", JOBS,
+               "--timeout-multiplier", str(timeout_factor), "--logbase", logbase]
+    log = BUILD / "logs" / f"{name}.log"
+    status = run(command, log, 3000, **environment)
+    results = folder / "meson-logs" / f"{logbase}.json"
+    passed = failed = 0
+    if results.exists():
+        for line in results.read_text().splitlines():
+            test = json.loads(line)
+            output = test.get("stdout", "") + test.get("stderr", "")
+            ok = len(re.findall(r"^\[\s+OK \]", output, re.M))
+            bad = len(set(re.findall(r"^\[  FAILED  \] (?!\d+ test)(?:tests: )?(\S+)", output, re.M)))
+            if test["result"] in ("OK", "EXPECTEDFAIL"):
+                passed += max(1, ok)
+            elif test["result"] != "SKIP":
+                passed += ok
+                failed += max(1, bad)
+                print(f"  FAILED {test['name']} ({test['result']})")
+                print("\n".join("    " + t for t in output.splitlines()[-40:]))
+    if passed == 0 and failed == 0 or (status and not failed):
+        print(f"  FAILED {name}: meson test ended with {status}")
+        show_tail(log)
+        failed += 1
+    return passed, failed
+
+
+def unit():
+    return meson_tests(BUILD, "unit", "unit", 2)
+
+
+def unit_ref():
+    return meson_tests(BUILD, "kernels", "unit-ref", 6, SELKIE_CPU="ref")
+
+
+def unit_asan():
+    options = "detect_leaks=1:abort_on_error=0:strict_string_checks=1"
+    return meson_tests(ASAN, "unit", "unit-asan", 8, ASAN_OPTIONS=options, UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1")
+
+
+def long():
+    return meson_tests(BUILD, "long", "long", 4)
+
+
+def end_to_end():
+    passed = failed = 0
+    for script in sorted((ROOT / "tests" / "e2e").glob("*_test.py")):
+        log = BUILD / "logs" / f"{script.stem}.log"
+        status = run(["python3", str(script), str(BUILD / "selkie")], log, 1500)
+        text = log.read_text(errors="replace")
+        ok, bad = len(re.findall(r"^ok ", text, re.M)), len(re.findall(r"^not ok ", text, re.M))
+        passed, failed = passed + ok, failed + bad
+        for line in re.findall(r"^# skip .*", text, re.M):
+            print(f"  {script.stem}: {line[2:]}")
+        if bad or status:
+            failed += 0 if bad else 1
+            print(f"  FAILED {script.stem} (exit {status})")
+            show_tail(log)
+    return passed, failed
+
+
+SUITES = {
+    "build": build, "lints": lints, "unit": unit, "unit-ref": unit_ref, "unit-asan": unit_asan,
+    "long": long, "end-to-end": end_to_end,
+}
+QUICK = ("build", "lints", "unit")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./check")
+    parser.add_argument("--quick", action="store_true", help=f"only {', '.join(QUICK)}")
+    parser.add_argument("--only", nargs="+", choices=SUITES, metavar="SUITE")
+    parser.add_argument("--list", action="store_true")
+    options = parser.parse_args()
+    if options.list:
+        print("\n".join(SUITES))
+        return 0
+    names = options.only or (QUICK if options.quick else tuple(SUITES))
+    passed = failed = 0
+    for name in names:
+        print(f"{name} …", flush=True)
+        start = time.monotonic()
+        ok, bad = SUITES[name]()
+        print(f"{name}: {ok} passed, {bad} failed, {time.monotonic() - start:.0f} s", flush=True)
+        passed, failed = passed + ok, failed + bad
+        if name == "build" and bad:
+            break
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
