@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* HTTP(S) server: a table of routes, handlers that may block, replies of five kinds.
+ *
+ * Each connection has its own thread (bounded by max_connections), so a handler may wait for the
+ * database or compute for minutes without holding up others. Handlers of one route may run at the
+ * same time in several threads.
+ *
+ * Before a handler runs the request has passed the guard: one Content-Length or chunked but not
+ * both, no other Transfer-Encoding, at most 64 header fields and 16 KiB of them, plain field names
+ * and values, body complete and within the route's maximum. What fails gets a 4xx and the
+ * connection is closed. Deadlines are absolute: headers 10 s, body 10 s plus 1 s per 16 KiB, idle
+ * keep-alive 60 s, no progress in sending for 60 s. */
+#ifndef SLK_NET_SERVER_H
+#define SLK_NET_SERVER_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct slk_http_server slk_http_server;
+typedef struct slk_http_exchange slk_http_exchange; /* one request and its reply */
+
+#define SLK_HTTP_JSON_MAX_BYTES ((size_t)65536) /* default maximum of a body */
+
+/* Answers by calling exactly one slk_http_reply_* and returning its result. Returning an error
+ * without a reply makes the server answer with the JSON error of slk_http_reply_failure, so
+ * SLK_TRY works in handlers. */
+typedef slk_err slk_http_handler(void *context, slk_http_exchange *exchange, slk_error *error);
+
+typedef struct slk_http_route {
+    const char *method; /* "GET" (answers HEAD too), "POST", "PUT", "DELETE" */
+    const char *path; /* "/remoteseal/delegated/v0/sealed-data/{sp_id}/{sector_number}" */
+    slk_http_handler *handler;
+    void *context;
+    size_t max_body_bytes; /* 0 means SLK_HTTP_JSON_MAX_BYTES */
+    bool plain_errors; /* the guard's and slk_http_reply_failure's answers are plain text */
+} slk_http_route;
+
+typedef struct slk_http_server_options {
+    const char *listen; /* "127.0.0.1:0", "[::1]:12310", ":12310" for all addresses */
+    const char *certificate_file; /* PEM chain; NULL with key_file NULL: plain HTTP */
+    const char *key_file;
+    const slk_http_route *routes; /* borrowed for the server's life, as are their strings */
+    size_t n_routes;
+    unsigned max_connections; /* 0 means 256 */
+    unsigned max_connections_per_address; /* 0 means 64 */
+    int64_t header_deadline_ms; /* 0 means 10 000; shorter in tests */
+    int64_t body_deadline_ms; /* 0 means 10 000 (plus the time per 16 KiB) */
+    int64_t idle_ms; /* 0 means 60 000 */
+} slk_http_server_options;
+
+/* Listens and serves until _free. SLK_E_INVAL for the listen text, certificate or key;
+ * SLK_E_BUSY when the address is taken. */
+SLK_MUST_CHECK slk_err slk_http_server_new(slk_http_server **ret_server,
+                                           const slk_http_server_options *options,
+                                           slk_error *error);
+/* Stops listening, lets running handlers end, closes all connections. NULL allowed. */
+void slk_http_server_free(slk_http_server *server);
+void slk_http_server_freep(slk_http_server **server); /* for SLK_CLEANUP */
+uint16_t slk_http_server_port(const slk_http_server *server);
+
+/* ---- the request: all texts live until the handler returns ---- */
+const char *slk_http_method(const slk_http_exchange *exchange);
+const char *slk_http_path(const slk_http_exchange *exchange);
+/* A {name} of the route's path, percent-decoded; the name must be in the pattern (asserted). */
+const char *slk_http_param(const slk_http_exchange *exchange, const char *name);
+/* As decimal; SLK_E_INVAL with a message naming it when it is not an int64 / uint64. */
+SLK_MUST_CHECK slk_err slk_http_param_u64(const slk_http_exchange *exchange, const char *name,
+                                          uint64_t *ret_value, slk_error *error);
+/* First value of a query key, decoded; NULL when absent. */
+const char *slk_http_query(const slk_http_exchange *exchange, const char *name);
+/* First value of a header field (any case); NULL when absent. */
+const char *slk_http_header_value(const slk_http_exchange *exchange, const char *name);
+/* The token of `Authorization: Bearer <token>`; NULL when absent. */
+const char *slk_http_bearer(const slk_http_exchange *exchange);
+/* Whether Content-Type is application/json (parameters allowed). */
+bool slk_http_is_json(const slk_http_exchange *exchange);
+/* Whole body with a final NUL beyond *ret_n; never NULL. */
+const char *slk_http_body(const slk_http_exchange *exchange, size_t *ret_n);
+/* Numeric address of the peer without port, "127.0.0.1". */
+const char *slk_http_peer(const slk_http_exchange *exchange);
+
+/* ---- the reply: everything given is copied unless said otherwise ---- */
+/* Adds a field to the reply that follows. */
+SLK_MUST_CHECK slk_err slk_http_reply_header(slk_http_exchange *exchange, const char *name,
+                                             const char *value);
+SLK_MUST_CHECK slk_err slk_http_reply_bytes(slk_http_exchange *exchange, int status,
+                                            const char *content_type, const void *bytes, size_t n);
+SLK_MUST_CHECK slk_err slk_http_reply_json(slk_http_exchange *exchange, int status,
+                                           const char *json);
+SLK_MUST_CHECK slk_err slk_http_reply_empty(slk_http_exchange *exchange, int status);
+/* One line of plain text, "\n" added. */
+SLK_MUST_CHECK slk_err slk_http_reply_text(slk_http_exchange *exchange, int status,
+                                           const char *format, ...) SLK_PRINTF(3, 4);
+/* {"error":{"code":"…","message":"…"}} */
+SLK_MUST_CHECK slk_err slk_http_reply_error(slk_http_exchange *exchange, int status,
+                                            const char *code, const char *format, ...)
+    SLK_PRINTF(4, 5);
+/* The reply an slk_err means: INVAL 400, AUTH 401, NOTFOUND 404, EXISTS/CONFLICT 409, LIMIT 413,
+ * UNSUPPORTED 501, BUSY/TIMEOUT/UNREACHABLE/CANCELED 503 with Retry-After, NOSPACE 507, else 500
+ * with a fixed message (the detail is for the log, not for the peer). */
+SLK_MUST_CHECK slk_err slk_http_reply_failure(slk_http_exchange *exchange, slk_err code,
+                                              const slk_error *error);
+
+/* A file as it is now: Range (one range; several or malformed ones are ignored), If-Range and a
+ * strong ETag from inode, size and modification time; 200, 206 or 416. SLK_E_NOTFOUND when absent.
+ * The file may be renamed or removed while it is sent. */
+SLK_MUST_CHECK slk_err slk_http_reply_file(slk_http_exchange *exchange, const char *path,
+                                           const char *content_type, slk_error *error);
+
+/* A body made while it is sent. produce fills up to capacity bytes (at least 1) and says how many;
+ * 0 ends the body. A failure cuts the connection, which the peer sees as an incomplete body.
+ * content_length: -1 unknown (chunked). release(context) runs exactly once, also on failure. */
+typedef slk_err slk_http_produce(void *context, uint8_t *out, size_t capacity, size_t *ret_n,
+                                 slk_error *error);
+SLK_MUST_CHECK slk_err slk_http_reply_stream(slk_http_exchange *exchange, int status,
+                                             const char *content_type, int64_t content_length,
+                                             slk_http_produce *produce,
+                                             void (*release)(void *context), void *context);
+
+#endif

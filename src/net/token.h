@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Bearer tokens: 32 random bytes as 64 lower-case hex characters; kept as the SHA-256 of that
+ * text in hex, so that a copy of the database lets nobody in. */
+#ifndef SLK_NET_TOKEN_H
+#define SLK_NET_TOKEN_H
+
+#include <stdbool.h>
+
+#define SLK_TOKEN_CHARS 64u
+
+void slk_net_token_new(char out65[65]);
+/* Hash of any text (also of a malformed token: it then matches nothing). */
+void slk_net_token_hash(char out65[65], const char *token);
+/* Whether token's hash is hash64; takes the same time wherever they differ. NULL token: false. */
+bool slk_net_token_matches(const char *token, const char *hash64);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Fetching what a peer sealed: one big file by ranges, one cache folder as tar.
+ *
+ * Nothing appears under its final name before it is complete, of the exact size and on disk. That
+ * the bytes are the right ones is for the caller to check (replica check) before using them. */
+#ifndef SLK_TRANSFER_FETCH_H
+#define SLK_TRANSFER_FETCH_H
+
+#include "base/err.h"
+#include "base/job.h"
+#include "fil/sector.h"
+#include "net/client.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SLK_FETCH_BLOCK_BYTES ((uint64_t)4 << 20)
+
+typedef struct slk_fetch_from {
+    slk_http_client *client;
+    const char *url;
+    const char *bearer; /* NULL none */
+    unsigned connections; /* 1..16 at once; 0 means 4 */
+    unsigned block_attempts; /* failures in a row, without one new block, before giving up; 0: 5 */
+} slk_fetch_from;
+
+/* Fetches exactly `bytes` bytes into dest. On the way: dest.tmp (reserved at full size) and
+ * dest.blocks (which 4 MiB blocks are on disk, the size, the peer's ETag), both gone at the end.
+ * After any failure, crash or restart call it again: complete blocks are not fetched again.
+ * When the peer's ETag changed, all is fetched anew, once; a second change is SLK_E_CONFLICT.
+ * A peer without ranges (200 for a range) is read as one stream from the start.
+ * job: stage "fetch", done and total in bytes (blocks already there count).
+ * SLK_E_PROTO when the peer's file has another size, an answer contradicts itself, or bodies are
+ * cut short again and again; SLK_E_AUTH, SLK_E_NOTFOUND … as slk_http_expect_success;
+ * SLK_E_UNREACHABLE, SLK_E_TIMEOUT: later; SLK_E_NOSPACE; SLK_E_CANCELED.
+ * Threads: starts up to `connections` threads of its own. One call per dest at a time. */
+SLK_MUST_CHECK slk_err slk_fetch_file(const slk_fetch_from *from, const char *dest, uint64_t bytes,
+                                      slk_job *job, slk_error *error);
+
+/* Removes dest.tmp and dest.blocks, for a fetch that is given up. */
+SLK_MUST_CHECK slk_err slk_fetch_forget(const char *dest, slk_error *error);
+
+/* Fetches the cache tar of a sector of that shape into the folder `cache`, by way of cache.tmp
+ * (emptied first). Exactly p_aux, t_aux and every tree-r-last file of the shape must come, each
+ * once and of its exact size (t_aux: at most 10 KiB), as plain files with flat names; anything
+ * else in the archive is SLK_E_PROTO. SLK_E_EXISTS when cache is already there.
+ * job: stage "fetch cache", bytes. */
+SLK_MUST_CHECK slk_err slk_fetch_cache(const slk_fetch_from *from, const char *cache,
+                                       const slk_sector_shape *shape, slk_job *job,
+                                       slk_error *error);
+
+#endif
