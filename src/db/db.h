@@ -54,6 +54,7 @@ typedef struct slk_query {
     slk_db *db; /* NULL when not in use */
     const slk_sql *sql;
     void *handle;
+    int64_t changes;
     int bind_failure; /* first refusal of a bind, reported by the next step */
     bool stepped;
 } slk_query;
