@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What slk_crypto holds. Internal to crypto/. */
+#ifndef SLK_CRYPTO_CRYPTO_IMPL_H
+#define SLK_CRYPTO_CRYPTO_IMPL_H
+
+#include "crypto/crypto.h"
+#include "crypto/sha256/sha256_impl.h"
+
+struct slk_crypto {
+    const slk_sha256_impl *sha256;
+    uint32_t sha256_pad_wk[64];
+};
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* One SHA-256 kernel. Internal to crypto/. */
+#ifndef SLK_CRYPTO_SHA256_IMPL_H
+#define SLK_CRYPTO_SHA256_IMPL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct slk_sha256_impl {
+    const char *name;
+    uint64_t needs; /* SLK_CPU_ bits */
+    /* n_blocks compressions of 64 bytes each into state. */
+    void (*compress)(uint32_t state[8], const uint8_t *blocks64, size_t n_blocks);
+    /* slk_sha254_pairs. pad_wk: slk_sha256_pad_wk of a 64-byte message. out == in is allowed:
+     * the kernel reads a group of pairs before it writes their hashes. */
+    void (*pairs)(uint8_t *out, const uint8_t *in, size_t n_pairs, const uint32_t pad_wk[64]);
+} slk_sha256_impl;
+
+/* source: FIPS 180-4, 4.2.2 */
+extern const uint32_t slk_sha256_k[64];
+
+/* The block that ends a 64-byte message is always the same, so its 64 words with the round
+ * constants added are computed once. */
+void slk_sha256_pad_wk(uint32_t out[64]);
+
+extern const slk_sha256_impl slk_sha256_ref;
+extern const slk_sha256_impl slk_sha256_shani;
+
+#endif
