@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The provider's side of remote seal: partners, admission, and what its endpoints answer from.
+ *
+ * Endpoints first turn the token into a slk_partner (slk_provider_authorize), then call one of the
+ * functions below with its id. A partner sees only its own sectors: another's is SLK_E_NOTFOUND
+ * (or "gone"), exactly as one that does not exist.
+ *
+ * Admission keeps, over any interleaving of callers and processes (I2):
+ *   allowance_remaining = granted - distinct accepted orders, never below 0
+ *   uncleaned sectors + live slots <= allowance_total, per partner
+ *   uncleaned sectors + live slots of all partners <= capacity_sectors
+ * each decision and its counting being one transaction. */
+#ifndef SLK_SEAL_PROVIDER_H
+#define SLK_SEAL_PROVIDER_H
+
+#include "base/err.h"
+#include "seal/ops.h"
+#include "seal/seal.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SLK_TOKEN_CHARS 65u /* 64 hex and NUL */
+#define SLK_SLOT_CHARS 33u /* 32 hex and NUL */
+
+typedef struct slk_partner {
+    int64_t id;
+    char name[128];
+    int64_t allowance_remaining;
+    int64_t allowance_total;
+} slk_partner;
+
+/* ---- for the operator ---- */
+
+/* name 1..127 chars, unique; url "" when the client cannot be called; allowances 0..10^9;
+ * proofs empty = all we offer. The token is shown here and never again. */
+SLK_MUST_CHECK slk_err slk_partner_add(int64_t *ret_id, char ret_token[SLK_TOKEN_CHARS],
+                                       slk_seal *seal, const char *name, const char *url,
+                                       int64_t allowance, const int64_t *proofs, size_t proofs_n,
+                                       slk_error *error);
+/* SLK_E_CONFLICT while it has sectors that are not cleaned up. */
+SLK_MUST_CHECK slk_err slk_partner_remove(slk_seal *seal, int64_t id, slk_error *error);
+/* A new token; the old one stays valid for overlap_ms. */
+SLK_MUST_CHECK slk_err slk_partner_rotate(char ret_token[SLK_TOKEN_CHARS], slk_seal *seal,
+                                          int64_t id, int64_t overlap_ms, slk_error *error);
+SLK_MUST_CHECK slk_err slk_partner_set_allowance(slk_seal *seal, int64_t id, int64_t remaining,
+                                                 int64_t total, slk_error *error);
+SLK_MUST_CHECK slk_err slk_partner_set_url(slk_seal *seal, int64_t id, const char *url,
+                                           slk_error *error);
+SLK_MUST_CHECK slk_err slk_partner_find(int64_t *ret_id, slk_seal *seal, const char *name,
+                                        slk_error *error);
+/* Lets go of a failed row's brake: its step is tried again from fresh. SLK_E_CONFLICT when it has
+ * not failed. */
+SLK_MUST_CHECK slk_err slk_provider_retry(slk_seal *seal, uint64_t sp_id, uint64_t number,
+                                          slk_error *error);
+
+/* ---- for the endpoints ---- */
+
+/* SLK_E_AUTH when no partner has that token (any text may come in). */
+SLK_MUST_CHECK slk_err slk_provider_authorize(slk_partner *ret_partner, slk_seal *seal,
+                                              const char *token, slk_error *error);
+SLK_MUST_CHECK slk_err slk_provider_available(bool *ret_available,
+                                              char ret_slot_token[SLK_SLOT_CHARS], slk_seal *seal,
+                                              int64_t partner_id, slk_error *error);
+/* slot_token "" is allowed: room is then looked for as by available. Refusal is an answer
+ * (*ret_accepted false, reason set, SLK_OK), as on the wire. A second order by the same partner is
+ * accepted and changes nothing. */
+SLK_MUST_CHECK slk_err slk_provider_order(bool *ret_accepted, char reason[SLK_SEAL_REASON_CHARS],
+                                          slk_seal *seal, int64_t partner_id,
+                                          const char *slot_token, const slk_seal_sector *sector,
+                                          slk_error *error);
+/* Unknown: SLK_OK and state gone. */
+SLK_MUST_CHECK slk_err slk_provider_status(slk_seal_status *ret_status, slk_seal *seal,
+                                           int64_t partner_id, uint64_t sp_id, uint64_t number,
+                                           slk_error *error);
+/* The sector's files, while sealed or finalized. SLK_E_NOTFOUND else. Heap strings, the caller
+ * frees both. */
+typedef struct slk_provider_files {
+    char *sealed_path;
+    char *cache_path;
+    uint64_t sector_bytes;
+    int64_t seal_proof;
+} slk_provider_files;
+void slk_provider_files_done(slk_provider_files *files);
+SLK_MUST_CHECK slk_err slk_provider_get_files(slk_provider_files *ret_files, slk_seal *seal,
+                                              int64_t partner_id, uint64_t sp_id, uint64_t number,
+                                              slk_error *error);
+/* The C1 JSON for the seed, as an open read-only file of *ret_bytes (the caller closes it). Made
+ * once per seed and kept until cleanup; computes on this thread, one per sector at a time.
+ * seed_epoch is only noted; INT64_MIN when not given. SLK_E_BUSY (412) before the trees are done;
+ * SLK_E_CONFLICT (409) after finalize unless that seed's C1 is kept; SLK_E_NOTFOUND. */
+SLK_MUST_CHECK slk_err slk_provider_commit1(int *ret_fd, uint64_t *ret_bytes, slk_seal *seal,
+                                            int64_t partner_id, uint64_t sp_id, uint64_t number,
+                                            int64_t seed_epoch, const uint8_t seed[32],
+                                            slk_job *job, slk_error *error);
+/* Both idempotent. Finalize before the trees are done: SLK_E_BUSY. Cleanup stops the work. */
+SLK_MUST_CHECK slk_err slk_provider_finalize(slk_seal *seal, int64_t partner_id, uint64_t sp_id,
+                                             uint64_t number, slk_error *error);
+SLK_MUST_CHECK slk_err slk_provider_cleanup(slk_seal *seal, int64_t partner_id, uint64_t sp_id,
+                                            uint64_t number, slk_error *error);
+
+#endif

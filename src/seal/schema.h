@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The tables of the heart. Names and columns of the remote-seal tables are the ones operators of
+ * the reference implementation query; ours add columns, never rename.
+ *
+ *   rseal_delegated_partners   provider: who may order (token as SHA-256, and wrapped for /complete)
+ *   rseal_provider_slots       provider: slot tokens handed out: 30 s, single use, counted
+ *   rseal_provider_pipeline    provider: one row per ordered sector
+ *   rseal_client_providers     client: whom we order from, per miner
+ *   rseal_client_pipeline      client: one row per sector we had sealed
+ *   sectors_sdr_pipeline       client: ticket, CIDs, messages, seed, proof of the same sectors
+ *   task                       work to be done now, with claim, lease, fence, progress
+ *   sector_event               timeline: who did what, when, why
+ *   node                       nodes that ever ran on this database
+ * source of names: reference/remote-seal-wire, Tables */
+#ifndef SLK_SEAL_SCHEMA_H
+#define SLK_SEAL_SCHEMA_H
+
+#include "db/db.h"
+
+#include <stddef.h>
+
+/* The numbered migrations, oldest first. */
+const slk_migration *slk_seal_migrations(size_t *ret_n);
+
+#endif

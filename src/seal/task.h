@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Durable tasks: what is to be done next for which sector, by whom, and how far it is.
+ *
+ * A step (steps.c, one const table) names a pipeline, the state a row must be in, a resource class,
+ * a retry policy and a run function. The scheduler makes one task per ready row and step; a worker
+ * claims it, runs it, and completes it.
+ *
+ *            schedule          claim (owner, lease, fence+1)         run returns
+ *   row ready --------> waiting -----------------------------> running ----+--> done: one transaction
+ *                          ^                                      |        |    {fence still ours;
+ *                          |<--- lease over, or owner restarted --'        |     state edge; outputs;
+ *                          |<--- wait: not_before, attempts as before -----+     task deleted; event}
+ *                          |<--- retry: attempts + 1, back-off ------------+
+ *                                                             give up -----'--> failed: edge + event
+ *
+ * - Nothing a run function writes before its completion may be wrong to keep: files are under their
+ *   final names only when complete, and are reused by the next run.
+ * - fence rises with each claim. A holder whose lease was taken over cannot complete: its
+ *   transaction finds another fence and is rolled back (SLK_E_CONFLICT), its result is dropped.
+ * - A heartbeat renews leases of running tasks and stores their progress; a task whose row is to be
+ *   canceled, or whose lease was lost, has its slk_job canceled.
+ * - A restarted node takes back its own claims at once (same node name), others' after the lease.
+ * - Leases are times of this database's clock reading by the nodes; a node whose clock is off by
+ *   more than a lease only causes double work, never a double effect: the fence decides.
+ */
+#ifndef SLK_SEAL_TASK_H
+#define SLK_SEAL_TASK_H
+
+#include "base/err.h"
+#include "base/job.h"
+#include "db/db.h"
+#include "seal/ops.h"
+#include "seal/state.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct slk_seal slk_seal; /* seal/seal.h */
+
+/* What a task occupies while it runs; options give the number of workers of each. */
+typedef enum slk_task_class {
+    SLK_CLASS_COMPUTE, /* labelling, trees, checks: cores and memory bandwidth */
+    SLK_CLASS_SNARK, /* C2: most of the memory */
+    SLK_CLASS_TRANSFER, /* long transfers */
+    SLK_CLASS_CALL, /* short calls to peers */
+    SLK_CLASS_CHAIN, /* calls to the chain node */
+    SLK_CLASS_COUNT,
+} slk_task_class;
+
+const char *slk_task_class_name(slk_task_class class);
+
+/* A claimed task as its run function sees it. */
+typedef struct slk_task {
+    slk_seal *seal;
+    int64_t id;
+    int64_t fence;
+    int64_t attempts; /* failed attempts before this one */
+    uint64_t sp_id;
+    uint64_t number;
+    slk_job job; /* reports progress, tells to stop */
+
+    /* Set by run on SLK_OK. */
+    slk_event event; /* the edge to take when done */
+    bool wait; /* true: no edge, come back after wait_ms (0: the step's own interval) */
+    int64_t wait_ms;
+    char note[SLK_SEAL_REASON_CHARS]; /* for the timeline (done) or last_error (wait) */
+    /* Set by run on failure, to name it: at most 20 characters; default is the step's name. */
+    char failed_reason[24];
+    void *output; /* heap, for the step's save function; freed with slk_free by the engine */
+} slk_task;
+
+typedef struct slk_step {
+    const char *name; /* "provider.sdr": task.kind, actor in the timeline */
+    slk_pipeline pipeline;
+    slk_task_class class;
+    const slk_sql
+        *ready; /* SELECT sp_id, sector_number of rows ready and without this task; $1 now */
+    const slk_sql
+        *mark; /* UPDATE row SET task_id_x = $3 WHERE sp_id = $1 AND sector_number = $2 ... */
+    const slk_sql *unmark; /* UPDATE row SET task_id_x = NULL WHERE sp_id = $1 AND ... */
+    int64_t interval_ms; /* between looks, when run says wait without saying how long */
+    int64_t backoff_ms; /* after the first failure; doubles up to backoff_max_ms */
+    int64_t backoff_max_ms;
+    int64_t max_attempts; /* failures of the retry kind before the row is failed */
+    bool while_failed; /* also for rows with the brake on (clean-up) */
+    slk_err (*run)(slk_task *task, slk_error *error);
+    /* Writes outputs inside the completing transaction, before the edge; may be NULL. */
+    slk_err (*save)(slk_task *task, slk_db *db, slk_error *error);
+    const char *advice; /* the operator's next step when it has failed for good */
+} slk_step;
+
+/* The table of all steps; index < *ret_n. */
+const slk_step *slk_seal_steps(size_t *ret_n);
+
+/* Makes tasks for all ready rows of the node's roles; *ret_made of them. */
+SLK_MUST_CHECK slk_err slk_task_schedule(uint64_t *ret_made, slk_seal *seal, slk_error *error);
+
+/* Claims and runs one task of that class on this thread, to its completion; *ret_ran false when
+ * there was none. Failures of the task itself are recorded, not returned. */
+SLK_MUST_CHECK slk_err slk_task_run_one(bool *ret_ran, slk_seal *seal, slk_task_class class,
+                                        slk_error *error);
+
+/* Renews leases and stores progress of what runs in this process; cancels what must stop. */
+SLK_MUST_CHECK slk_err slk_task_heartbeat(slk_seal *seal, slk_error *error);
+
+/* Gives all claims of this node's name back (start, and graceful stop). */
+SLK_MUST_CHECK slk_err slk_task_release_own(slk_seal *seal, slk_error *error);
+
+/* Inside a transaction: ends the row's tasks (any step of that pipeline, or only the step named).
+ * A worker running one finds its fence gone. */
+SLK_MUST_CHECK slk_err slk_task_drop(slk_db *db, slk_pipeline pipeline, uint64_t sp_id,
+                                     uint64_t number, const char *step_or_null, slk_error *error);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What people see: JSON text appended to out, from one read of the database, never a lock of the
+ * scheduler. No token, hash or wrapped token is ever in it. Times are "…_ms", wall clock. */
+#ifndef SLK_SEAL_VIEW_H
+#define SLK_SEAL_VIEW_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "seal/seal.h"
+
+#include <stdint.h>
+
+/* [{"id","name","url","allowance_remaining","allowance_total","active","live_slots","proofs",...}] */
+SLK_MUST_CHECK slk_err slk_view_partners(slk_buf *out, slk_seal *seal, slk_error *error);
+
+/* [{"id","sp_id","url","name","enabled","active","done","failed","disabled_reason"}] */
+SLK_MUST_CHECK slk_err slk_view_providers(slk_buf *out, slk_seal *seal, slk_error *error);
+
+/* Sectors of both roles, newest first, at most limit (0: 1000):
+ * [{"role","sp_id","number","seal_proof","state","failed","reason","message","since_ms",
+ *   "peer","comm_d","comm_r","precommit_cid","commit_cid",
+ *   "task":{"step","owner","running","stage","done","total","eta_ms","attempts","not_before_ms",
+ *           "last_error"} or null}] */
+SLK_MUST_CHECK slk_err slk_view_sectors(slk_buf *out, slk_seal *seal, uint64_t limit,
+                                        slk_error *error);
+
+/* One sector with everything known (roles "provider" and "client" where present) and its timeline
+ * [{"at_ms","role","node","actor","event","from","to","detail"}], oldest first.
+ * SLK_E_NOTFOUND. */
+SLK_MUST_CHECK slk_err slk_view_sector(slk_buf *out, slk_seal *seal, uint64_t sp_id,
+                                       uint64_t number, slk_error *error);
+
+#endif
