@@ -244,6 +244,17 @@ slk_err slk_file_map_read(slk_file_map *ret_map, const char *path, slk_error *er
     return SLK_OK;
 }
 
+slk_err slk_file_map_rw(slk_file_map *ret_map, int fd, uint64_t bytes, const char *path,
+                        slk_error *error)
+{
+    void *p = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED)
+        return slk_fail_errno(error, errno, "cannot map %s", path);
+    ret_map->data = p;
+    ret_map->bytes = (size_t)bytes;
+    return SLK_OK;
+}
+
 void slk_file_map_done(slk_file_map *map)
 {
     if (map->data)

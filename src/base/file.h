@@ -62,6 +62,10 @@ typedef struct slk_file_map {
     size_t bytes;
 } slk_file_map;
 SLK_MUST_CHECK slk_err slk_file_map_read(slk_file_map *ret_map, const char *path, slk_error *error);
+/* Shared and writable, of the first `bytes` (> 0) of an open file that is at least as long. The disk
+ * blocks must have been reserved: a full disk behind a mapping kills the process. */
+SLK_MUST_CHECK slk_err slk_file_map_rw(slk_file_map *ret_map, int fd, uint64_t bytes,
+                                       const char *path, slk_error *error);
 void slk_file_map_done(slk_file_map *map); /* idempotent */
 
 /* "folder/name" joined with exactly one slash, heap; NULL when out of memory. */

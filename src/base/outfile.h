@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A large file while it is written: under a temporary name until it is complete and on disk.
+ *
+ * The temporary name is fixed, so that a killed process leaves at most one stale file, which the
+ * next attempt overwrites. One writer per path at a time (the caller's duty). */
+#ifndef SLK_BASE_OUTFILE_H
+#define SLK_BASE_OUTFILE_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+typedef struct slk_outfile {
+    int fd; /* for reading and writing; -1 when not open */
+    char *path; /* final name */
+    char *temp; /* name until commit */
+} slk_outfile;
+
+/* Creates temp (NULL: path + ".tmp"), empty, mode 0644, and reserves `bytes` of disk unless 0 (then
+ * the file has that size, zero filled). SLK_E_NOSPACE when they are not there. */
+SLK_MUST_CHECK slk_err slk_outfile_open(slk_outfile *ret_file, const char *path, const char *temp,
+                                        uint64_t bytes, slk_error *error);
+
+/* fsync, rename to path, fsync of the folder, close. On failure the file stays open. */
+SLK_MUST_CHECK slk_err slk_outfile_commit(slk_outfile *file, slk_error *error);
+
+/* Idempotent, usable with SLK_CLEANUP; without a commit before it removes the temporary file.
+ * Initialise with SLK_OUTFILE_NONE when open may not be reached. */
+void slk_outfile_done(slk_outfile *file);
+
+#define SLK_OUTFILE_NONE ((slk_outfile){.fd = -1})
+
+#endif
