@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "codec/apiinfo.h"
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/num.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#define API_INFO_MAX_CHARS 4096u
+#define HOST_MAX_CHARS 253u /* source: RFC 1035 2.3.4, as text */
+
+void slk_apiinfo_done(slk_apiinfo *info)
+{
+    if (info->token != NULL)
+        slk_bytes_wipe(info->token, strlen(info->token));
+    slk_free(info->token);
+    slk_free(info->url);
+    *info = (slk_apiinfo){0};
+}
+
+/* Characters of host names, IPv4 and (with v6) IPv6 literals; nothing that could end the host. */
+static bool host_ok(const char *host, size_t n, bool v6)
+{
+    if (n == 0 || n > HOST_MAX_CHARS)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        char c = host[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && c != '.' && c != '-' && c != '_' && !(v6 && c == ':'))
+            return false;
+    }
+    return true;
+}
+
+static bool port_ok(const char *text)
+{
+    uint64_t port;
+    return slk_parse_u64(&port, text) == SLK_OK && port >= 1 && port <= 65535;
+}
+
+/* Splits "/a/b/c" in place into at most max parts; returns how many, 0 when it is no such path. One
+ * trailing slash is ignored. */
+static size_t split_parts(char **parts, size_t max, char *text)
+{
+    size_t n = 0;
+    while (*text == '/' && text[1] != 0) {
+        *text++ = 0;
+        if (n == max)
+            return 0;
+        parts[n++] = text;
+        text += strcspn(text, "/");
+    }
+    *text = 0;
+    return n;
+}
+
+static bool host_kind(const char *part)
+{
+    static const char *const kinds[] = {"ip4", "ip6", "dns", "dns4", "dns6"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(part, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
+static slk_err from_multiaddr(char **ret_url, const char *text, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *copy = slk_strdup(text);
+    char *parts[8] = {0};
+    if (copy == NULL)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a node address");
+    size_t n = split_parts(parts, 8, copy);
+    bool v6 = n > 0 && strcmp(parts[0], "ip6") == 0;
+    if (n < 4 || !host_kind(parts[0]) || strcmp(parts[2], "tcp") != 0)
+        return slk_fail(error, SLK_E_INVAL,
+                        "node address must look like /ip4/127.0.0.1/tcp/1234/http");
+    if (!host_ok(parts[1], strlen(parts[1]), v6) || !port_ok(parts[3]))
+        return slk_fail(error, SLK_E_INVAL, "node address has a bad host or port");
+    bool tls = false;
+    for (size_t i = 4; i < n; i++) {
+        const char *part = parts[i];
+        if (strcmp(part, "https") == 0 || strcmp(part, "wss") == 0 || strcmp(part, "tls") == 0)
+            tls = true;
+        else if (strcmp(part, "http") != 0 && strcmp(part, "ws") != 0)
+            return slk_fail(error, SLK_E_INVAL, "node address has an unknown part \"%.20s\"", part);
+    }
+    *ret_url = slk_strf("%s://%s%s%s:%s", tls ? "https" : "http", v6 ? "[" : "", parts[1],
+                        v6 ? "]" : "", parts[3]);
+    return *ret_url != NULL ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
+}
+
+/* scheme://host[:port][/] with nothing else (no user, query or fragment). */
+static slk_err from_url(char **ret_url, const char *text, slk_error *error)
+{
+    static const struct {
+        const char *scheme, *http;
+    } schemes[] = {
+        {"http://", "http"}, {"https://", "https"}, {"ws://", "http"}, {"wss://", "https"}};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t skip = strlen(schemes[i].scheme);
+        if (strncmp(text, schemes[i].scheme, skip) != 0)
+            continue;
+        const char *host = text + skip;
+        bool v6 = *host == '[';
+        size_t n = v6 ? strcspn(host, "]") : strcspn(host, ":/");
+        bool ok = v6 ? host[n] == ']' && host_ok(host + 1, n - 1, true) : host_ok(host, n, false);
+        const char *rest = host + n + (v6 && ok);
+        size_t port_chars = strcspn(rest, "/");
+        SLK_CLEANUP(slk_freep) char *port = slk_strf("%.*s", (int)port_chars, rest);
+        if (port == NULL)
+            return slk_fail(error, SLK_E_NOMEM, "out of memory for a node address");
+        rest += port_chars;
+        ok = ok && (port[0] == 0 || (port[0] == ':' && port_ok(port + 1)));
+        if (!ok || (rest[0] != 0 && strcmp(rest, "/") != 0 && strcmp(rest, "/rpc/v1") != 0))
+            return slk_fail(error, SLK_E_INVAL,
+                            "node address must be scheme://host:port without anything after it");
+        *ret_url = slk_strf("%s://%.*s%s", schemes[i].http, (int)(n + (v6 ? 1 : 0)), host, port);
+        return *ret_url != NULL ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
+    }
+    return slk_fail(error, SLK_E_INVAL, "node address must start with http, https, ws or wss");
+}
+
+/* Where the address starts: 0 without a token. */
+static size_t token_chars(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    if (text[0] == '/' || colon == NULL || strncmp(colon, "://", 3) == 0)
+        return 0;
+    return (size_t)(colon - text);
+}
+
+static bool token_ok(const char *token)
+{
+    for (const char *p = token; *p != 0; p++)
+        if (*p <= ' ' || *p > '~')
+            return false;
+    return true;
+}
+
+slk_err slk_apiinfo_parse(slk_apiinfo *ret_info, const char *text, size_t n, slk_error *error)
+{
+    if (n == 0 || n > API_INFO_MAX_CHARS || memchr(text, 0, n) != NULL)
+        return slk_fail(error, SLK_E_INVAL, "node API info is empty or too long");
+    slk_apiinfo info = {0};
+    char *copy = slk_strf("%.*s", (int)n, text);
+    if (copy == NULL)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for node API info");
+    size_t cut = token_chars(copy);
+    const char *address = cut > 0 || copy[0] == ':' ? copy + cut + 1 : copy;
+    slk_err code = address[0] == '/' ? from_multiaddr(&info.url, address, error)
+                                     : from_url(&info.url, address, error);
+    copy[cut] = 0;
+    if (code == SLK_OK && !token_ok(copy))
+        code = slk_fail(error, SLK_E_INVAL, "node API token has characters no token has");
+    if (code == SLK_OK) {
+        info.token = slk_strdup(copy);
+        if (info.token == NULL)
+            code = slk_fail(error, SLK_E_NOMEM, "out of memory for node API info");
+    }
+    slk_bytes_wipe(copy, n);
+    slk_free(copy);
+    if (code == SLK_OK)
+        *ret_info = info;
+    else
+        slk_apiinfo_done(&info);
+    return code;
+}
+
+slk_err slk_apiinfo_parse_list(slk_apiinfo *ret_infos, size_t max, size_t *ret_n, const char *text,
+                               slk_error *error)
+{
+    size_t n = 0;
+    slk_err code = SLK_OK;
+    for (;;) {
+        size_t chars = strcspn(text, ",");
+        code = n == max ? slk_fail(error, SLK_E_LIMIT, "more than %zu nodes", max)
+                        : slk_apiinfo_parse(&ret_infos[n], text, chars, error);
+        if (code != SLK_OK)
+            break;
+        n++;
+        text += chars;
+        if (*text == 0)
+            break;
+        text++;
+    }
+    if (code != SLK_OK) {
+        code = slk_fail_context(error, code, "node %zu", n + 1);
+        while (n > 0)
+            slk_apiinfo_done(&ret_infos[--n]);
+        return code;
+    }
+    *ret_n = n;
+    return SLK_OK;
+}
