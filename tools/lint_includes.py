@@ -27,6 +27,9 @@ THIRD_PARTY = {
     "sqlite3.h": {"db"},
     "curl/curl.h": {"net"},
     "microhttpd.h": {"net"},
+    "gnutls/gnutls.h": {"net"},
+    "gnutls/crypto.h": {"net"},
+    "gnutls/x509.h": {"net"},
     "toml++/toml.h": {"codec"},
 }
 TEST_ONLY = {"cmocka.h", "zlib.h"}

@@ -69,6 +69,7 @@ typedef struct slk_http_request {
     bool has_range; /* Range: bytes=range_first-range_last (inclusive) */
     uint64_t range_first, range_last;
     int64_t total_timeout_ms; /* 0: bounded by the stall limit alone */
+    int64_t stall_timeout_ms; /* 0: the client's; raise it where the peer computes first */
     size_t max_body_bytes; /* without a sink; 0 means 1 MiB */
     slk_http_sink *sink; /* NULL: the body is gathered in response->body */
     void *sink_context;
@@ -76,8 +77,8 @@ typedef struct slk_http_request {
 } slk_http_request;
 
 /* SLK_OK when a whole answer came, whatever its status. *ret_response is filled on SLK_OK only.
- * SLK_E_UNREACHABLE name, TCP or TLS (the message says which and why); SLK_E_TIMEOUT;
- * SLK_E_PROTO body cut short or no HTTP; SLK_E_LIMIT body longer than allowed; SLK_E_CANCELED;
+ * SLK_E_UNREACHABLE name, TCP, TLS or a cut connection (the message says which and why);
+ * SLK_E_TIMEOUT; SLK_E_PROTO no proper HTTP; SLK_E_LIMIT body longer than allowed; SLK_E_CANCELED;
  * SLK_E_INVAL bad URL or scheme not allowed; the sink's own error. */
 SLK_MUST_CHECK slk_err slk_http_call(slk_http_client *client, const slk_http_request *request,
                                      slk_http_response *ret_response, slk_error *error);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "net/certificate.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <arpa/inet.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define VALID_SECONDS ((time_t)10 * 365 * 24 * 3600)
+#define CLOCK_SKEW_SECONDS ((time_t)24 * 3600)
+
+typedef struct pair {
+    gnutls_x509_privkey_t key;
+    gnutls_x509_crt_t crt;
+} pair;
+
+static void pair_done(pair *p)
+{
+    if (p->crt)
+        gnutls_x509_crt_deinit(p->crt);
+    if (p->key)
+        gnutls_x509_privkey_deinit(p->key);
+}
+
+static slk_err check(int rc, const char *step, slk_error *error)
+{
+    if (rc >= 0)
+        return SLK_OK;
+    return slk_fail(error, SLK_E_INTERNAL, "cannot make a certificate (%s): %s", step,
+                    gnutls_strerror(rc));
+}
+
+static slk_err add_name(gnutls_x509_crt_t crt, const char *name, slk_error *error)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    unsigned append = GNUTLS_FSAN_APPEND;
+    if (inet_pton(AF_INET, name, &v4) == 1)
+        return check(
+            gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, &v4, 4, append),
+            "address", error);
+    if (inet_pton(AF_INET6, name, &v6) == 1)
+        return check(
+            gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS, &v6, 16, append),
+            "address", error);
+    return check(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name,
+                                                      (unsigned)strlen(name), append),
+                 "name", error);
+}
+
+static slk_err fill(pair *p, const char *const *names, size_t n_names, slk_error *error)
+{
+    unsigned bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1);
+    time_t now = time(NULL);
+    uint8_t serial[16];
+    slk_rng_fill(serial, sizeof serial);
+    serial[0] &= 0x7f; /* a positive integer */
+    SLK_TRY(check(gnutls_x509_privkey_init(&p->key), "key", error));
+    SLK_TRY(check(gnutls_x509_privkey_generate(p->key, GNUTLS_PK_ECDSA, bits, 0), "key", error));
+    SLK_TRY(check(gnutls_x509_crt_init(&p->crt), "certificate", error));
+    SLK_TRY(check(gnutls_x509_crt_set_version(p->crt, 3), "version", error));
+    SLK_TRY(check(gnutls_x509_crt_set_serial(p->crt, serial, sizeof serial), "serial", error));
+    SLK_TRY(check(gnutls_x509_crt_set_activation_time(p->crt, now - CLOCK_SKEW_SECONDS), "time",
+                  error));
+    SLK_TRY(check(gnutls_x509_crt_set_expiration_time(p->crt, now + VALID_SECONDS), "time", error));
+    SLK_TRY(check(gnutls_x509_crt_set_dn(p->crt, "CN=selkie", NULL), "subject", error));
+    static const char *const always[] = {"localhost", "127.0.0.1", "::1"};
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        SLK_TRY(add_name(p->crt, always[i], error));
+    for (size_t i = 0; i < n_names; i++)
+        SLK_TRY(add_name(p->crt, names[i], error));
+    SLK_TRY(check(gnutls_x509_crt_set_basic_constraints(p->crt, 0, -1), "constraints", error));
+    SLK_TRY(
+        check(gnutls_x509_crt_set_key_usage(p->crt, GNUTLS_KEY_DIGITAL_SIGNATURE), "usage", error));
+    SLK_TRY(check(gnutls_x509_crt_set_key_purpose_oid(p->crt, GNUTLS_KP_TLS_WWW_SERVER, 0),
+                  "purpose", error));
+    SLK_TRY(check(gnutls_x509_crt_set_key(p->crt, p->key), "key", error));
+    return check(gnutls_x509_crt_sign2(p->crt, p->crt, p->key, GNUTLS_DIG_SHA256, 0), "signature",
+                 error);
+}
+
+static slk_err write_pair(const pair *p, const char *crt_path, const char *key_path,
+                          slk_error *error)
+{
+    gnutls_datum_t pem = {0};
+    SLK_TRY(check(gnutls_x509_privkey_export2(p->key, GNUTLS_X509_FMT_PEM, &pem), "key", error));
+    slk_err code = slk_file_write_atomic(key_path, pem.data, pem.size, 0600, error);
+    gnutls_memset(pem.data, 0, pem.size);
+    gnutls_free(pem.data);
+    SLK_TRY(code);
+    SLK_TRY(check(gnutls_x509_crt_export2(p->crt, GNUTLS_X509_FMT_PEM, &pem), "text", error));
+    code = slk_file_write_atomic(crt_path, pem.data, pem.size, 0600, error);
+    gnutls_free(pem.data);
+    return code;
+}
+
+slk_err slk_net_make_certificate(const char *folder, const char *const *names, size_t n_names,
+                                 slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *crt_path = slk_path_join(folder, SLK_CERTIFICATE_FILE);
+    SLK_CLEANUP(slk_freep) char *key_path = slk_path_join(folder, SLK_CERTIFICATE_KEY_FILE);
+    if (!crt_path || !key_path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    /* The certificate is written last, so a pair cut in half by a crash is made anew. */
+    if (slk_file_exists(crt_path) && slk_file_exists(key_path))
+        return SLK_OK;
+    SLK_CLEANUP(pair_done) pair p = {0};
+    SLK_TRY(fill(&p, names, n_names, error));
+    return write_pair(&p, crt_path, key_path, error);
+}

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "net/client.h"
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "net/http_text.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define CONNECT_MS_DEFAULT 10000
+#define STALL_MS_DEFAULT 60000
+#define BODY_MAX_DEFAULT ((size_t)1 << 20)
+#define REASON_BYTES ((size_t)4096) /* kept of a non-2xx body */
+#define REASON_READ_BYTES ((uint64_t)1 << 20) /* read of it to keep the connection usable */
+#define IDLE_HANDLES 16u
+
+struct slk_http_client {
+    slk_http_client_options options;
+    char *ca_file;
+    char *user_agent;
+    pthread_mutex_t mutex; /* guards idle */
+    CURL *idle[IDLE_HANDLES]; /* each with its open connection */
+    unsigned n_idle;
+};
+
+/* One call in progress. */
+typedef struct call {
+    CURL *curl;
+    const slk_http_request *request;
+    slk_http_response response;
+    slk_error sink_error;
+    slk_err sink_code;
+    uint64_t received;
+    size_t max_body;
+    struct curl_slist *headers;
+    char curl_text[CURL_ERROR_SIZE];
+} call;
+
+slk_err slk_http_client_new(slk_http_client **ret_client, const slk_http_client_options *options,
+                            slk_error *error)
+{
+    static const slk_http_client_options defaults = {0};
+    const slk_http_client_options *o = options ? options : &defaults;
+    if (o->ca_file && access(o->ca_file, R_OK) != 0)
+        return slk_fail(error, SLK_E_INVAL, "cannot read the trusted certificates in %s",
+                        o->ca_file);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return slk_fail(error, SLK_E_INTERNAL, "the HTTP library does not start");
+    slk_http_client *client = slk_calloc(1, sizeof *client);
+    if (client) {
+        client->options = *o;
+        client->ca_file = o->ca_file ? slk_strdup(o->ca_file) : NULL;
+        client->user_agent = slk_strdup(o->user_agent ? o->user_agent : "selkie");
+        slk_assert(pthread_mutex_init(&client->mutex, NULL) == 0);
+    }
+    if (!client || !client->user_agent || (o->ca_file && !client->ca_file)) {
+        if (client)
+            slk_http_client_free(client);
+        else
+            curl_global_cleanup();
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    }
+    *ret_client = client;
+    return SLK_OK;
+}
+
+void slk_http_client_free(slk_http_client *client)
+{
+    if (!client)
+        return;
+    for (unsigned i = 0; i < client->n_idle; i++)
+        curl_easy_cleanup(client->idle[i]);
+    (void)pthread_mutex_destroy(&client->mutex);
+    slk_free(client->ca_file);
+    slk_free(client->user_agent);
+    slk_free(client);
+    curl_global_cleanup();
+}
+
+void slk_http_client_freep(slk_http_client **client)
+{
+    slk_http_client_free(*client);
+}
+
+/* The most recently used idle handle, whose connection is the likeliest to be alive still. */
+static CURL *take_handle(slk_http_client *client)
+{
+    CURL *curl = NULL;
+    slk_assert(pthread_mutex_lock(&client->mutex) == 0);
+    if (client->n_idle)
+        curl = client->idle[--client->n_idle];
+    slk_assert(pthread_mutex_unlock(&client->mutex) == 0);
+    return curl ? curl : curl_easy_init();
+}
+
+static void return_handle(slk_http_client *client, CURL *curl)
+{
+    curl_easy_reset(curl);
+    slk_assert(pthread_mutex_lock(&client->mutex) == 0);
+    bool kept = client->n_idle < IDLE_HANDLES;
+    if (kept)
+        client->idle[client->n_idle++] = curl;
+    slk_assert(pthread_mutex_unlock(&client->mutex) == 0);
+    if (!kept)
+        curl_easy_cleanup(curl);
+}
+
+/* ---- the answer ---- */
+
+static void copy_bounded(char *out, size_t out_n, const char *value)
+{
+    size_t n = strlen(value);
+    if (n < out_n)
+        memcpy(out, value, n + 1);
+}
+
+static void take_content_range(slk_http_response *response, const char *value)
+{
+    slk_content_range range;
+    if (!slk_content_range_parse(&range, value))
+        return;
+    response->has_content_range = !range.unsatisfied;
+    response->has_unsatisfied_range = range.unsatisfied;
+    response->range_first = range.first;
+    response->range_last = range.last;
+    response->range_total = range.total;
+}
+
+static void take_header(slk_http_response *response, const char *name, const char *value)
+{
+    if (strcasecmp(name, "ETag") == 0)
+        copy_bounded(response->etag, sizeof response->etag, value);
+    else if (strcasecmp(name, "Content-Type") == 0)
+        copy_bounded(response->content_type, sizeof response->content_type, value);
+    else if (strcasecmp(name, "Content-Range") == 0)
+        take_content_range(response, value);
+    else if (strcasecmp(name, "Accept-Ranges") == 0)
+        response->accepts_ranges = strcasecmp(value, "bytes") == 0;
+    else if (strcasecmp(name, "Retry-After") == 0 &&
+             slk_parse_i64(&response->retry_after_s, value) != SLK_OK)
+        response->retry_after_s = -1;
+}
+
+static void reset_headers(slk_http_response *response)
+{
+    slk_buf body = response->body;
+    *response = (slk_http_response){.content_length = -1, .retry_after_s = -1, .body = body};
+}
+
+static size_t on_header(char *bytes, size_t size, size_t n, void *context)
+{
+    (void)size; /* always 1 */
+    call *c = context;
+    char line[1024];
+    if (n >= sizeof line)
+        return n; /* none of the fields we read is so long */
+    memcpy(line, bytes, n);
+    size_t len = n;
+    while (len && (line[len - 1] == '\r' || line[len - 1] == '\n' || line[len - 1] == ' '))
+        len--;
+    line[len] = 0;
+    if (strncmp(line, "HTTP/", 5) == 0)
+        reset_headers(&c->response); /* what came before was an interim answer (1xx) */
+    char *colon = strchr(line, ':');
+    if (!colon)
+        return n;
+    *colon = 0;
+    take_header(&c->response, line, colon + 1 + strspn(colon + 1, " \t"));
+    return n;
+}
+
+static void read_status(call *c)
+{
+    long status = 0;
+    curl_off_t length = -1;
+    (void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl_easy_getinfo(c->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    c->response.status = (int)status;
+    c->response.content_length = length;
+}
+
+static slk_err take_body(call *c, const uint8_t *bytes, size_t n)
+{
+    slk_error *error = &c->sink_error;
+    c->received += n;
+    if (c->response.status < 200 || c->response.status > 299) {
+        slk_buf *body = &c->response.body;
+        size_t keep = body->len < REASON_BYTES ? REASON_BYTES - body->len : 0;
+        SLK_TRY(slk_buf_append(body, bytes, n < keep ? n : keep));
+        return c->received <= REASON_READ_BYTES
+                   ? SLK_OK
+                   : slk_fail(error, SLK_E_LIMIT, "the answer with status %d is too long",
+                              c->response.status);
+    }
+    if (c->request->sink)
+        return c->request->sink(c->request->sink_context, &c->response, bytes, n, error);
+    slk_err code = slk_buf_append(&c->response.body, bytes, n);
+    if (code == SLK_E_LIMIT)
+        return slk_fail(error, code, "the answer is longer than the %zu bytes allowed",
+                        c->max_body);
+    return code;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *context)
+{
+    (void)size;
+    call *c = context;
+    if (c->received == 0)
+        read_status(c);
+    c->sink_code = take_body(c, (const uint8_t *)bytes, n);
+    return c->sink_code == SLK_OK ? n : CURL_WRITEFUNC_ERROR;
+}
+
+static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t e, curl_off_t d)
+{
+    (void)a;
+    (void)b;
+    (void)e;
+    (void)d;
+    const call *c = context;
+    return c->request->job && slk_job_check(c->request->job, NULL) != SLK_OK;
+}
+
+/* ---- the request ---- */
+
+static bool text_is_safe(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return false;
+    return true;
+}
+
+static slk_err add_header(call *c, const char *name, const char *value, slk_error *error)
+{
+    if (!text_is_safe(name) || !text_is_safe(value))
+        return slk_fail(error, SLK_E_INVAL, "a header field has control characters in it");
+    /* "Name;" is libcurl's way to send a field with an empty value, "Name:" removes one. */
+    SLK_CLEANUP(slk_freep) char *line = slk_strf("%s: %s", name, value);
+    struct curl_slist *list = line ? curl_slist_append(c->headers, line) : NULL;
+    if (!list)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    c->headers = list;
+    return SLK_OK;
+}
+
+static slk_err add_bearer(call *c, const char *token, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *value = slk_strf("Bearer %s", token);
+    if (!value)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    return add_header(c, "Authorization", value, error);
+}
+
+static slk_err build_headers(call *c, slk_error *error)
+{
+    const slk_http_request *r = c->request;
+    for (size_t i = 0; i < r->n_headers; i++)
+        SLK_TRY(add_header(c, r->headers[i].name, r->headers[i].value, error));
+    if (r->bearer)
+        SLK_TRY(add_bearer(c, r->bearer, error));
+    if (r->body || r->content_type)
+        SLK_TRY(add_header(c, "Content-Type", r->content_type ? r->content_type : "", error));
+    SLK_TRY(add_header(c, "Expect", "", error));
+    if (r->has_range) {
+        char range[64];
+        (void)snprintf(range, sizeof range, "bytes=%llu-%llu", (unsigned long long)r->range_first,
+                       (unsigned long long)r->range_last);
+        SLK_TRY(add_header(c, "Range", range, error));
+    }
+    return SLK_OK;
+}
+
+/* Options that cannot fail for lack of memory or support are set unchecked. */
+static void set_limits(call *c, const slk_http_client *client)
+{
+    const slk_http_request *r = c->request;
+    const slk_http_client_options *o = &client->options;
+    int64_t stall = r->stall_timeout_ms   ? r->stall_timeout_ms
+                    : o->stall_timeout_ms ? o->stall_timeout_ms
+                                          : STALL_MS_DEFAULT;
+    int64_t connect = o->connect_timeout_ms ? o->connect_timeout_ms : CONNECT_MS_DEFAULT;
+    (void)curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect);
+    (void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    (void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, (long)((stall + 999) / 1000));
+    (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)r->total_timeout_ms);
+    (void)curl_easy_setopt(c->curl, CURLOPT_FOLLOWLOCATION, 0L);
+    (void)curl_easy_setopt(c->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    (void)curl_easy_setopt(c->curl, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    (void)curl_easy_setopt(c->curl, CURLOPT_BUFFERSIZE, 256L * 1024);
+    (void)curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
+    (void)curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    (void)curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, c);
+    (void)curl_easy_setopt(c->curl, CURLOPT_HEADERFUNCTION, on_header);
+    (void)curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, c);
+    (void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
+    (void)curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, c->curl_text);
+}
+
+static bool set_method(call *c)
+{
+    const slk_http_request *r = c->request;
+    const char *method = r->method ? r->method : "GET";
+    if (strcmp(method, "GET") == 0)
+        return curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+    if (strcmp(method, "HEAD") == 0)
+        return curl_easy_setopt(c->curl, CURLOPT_NOBODY, 1L) == CURLE_OK;
+    if (strcmp(method, "POST") != 0 && strcmp(method, "PUT") != 0)
+        return false;
+    return curl_easy_setopt(c->curl, CURLOPT_POST, 1L) == CURLE_OK &&
+           curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK &&
+           curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, r->body ? r->body : "") == CURLE_OK &&
+           curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_bytes) ==
+               CURLE_OK;
+}
+
+static slk_err set_target(call *c, const slk_http_client *client, slk_error *error)
+{
+    const char *protocols = client->options.allow_plain_http ? "http,https" : "https";
+    bool ok = curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK &&
+              curl_easy_setopt(c->curl, CURLOPT_URL, c->request->url) == CURLE_OK &&
+              curl_easy_setopt(c->curl, CURLOPT_USERAGENT, client->user_agent) == CURLE_OK &&
+              curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, c->headers) == CURLE_OK &&
+              /* Peers are reached directly: a proxy of the environment is none of ours. */
+              curl_easy_setopt(c->curl, CURLOPT_PROXY, "") == CURLE_OK;
+    if (ok && client->ca_file)
+        ok = curl_easy_setopt(c->curl, CURLOPT_CAINFO, client->ca_file) == CURLE_OK &&
+             curl_easy_setopt(c->curl, CURLOPT_CAPATH, NULL) == CURLE_OK;
+    if (!ok)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory preparing a request");
+    if (!set_method(c))
+        return slk_fail(error, SLK_E_INVAL, "the HTTP client does not know method %s",
+                        c->request->method);
+    return SLK_OK;
+}
+
+/* ---- outcome ---- */
+
+/* Host and path for messages: everything before the query, without a user part. */
+static void describe(char *out, size_t n, const char *url)
+{
+    const char *start = strstr(url, "://");
+    start = start ? start + 3 : url;
+    size_t len = strcspn(start, "?#");
+    const char *at = memchr(start, '@', strcspn(start, "/?#"));
+    if (at) {
+        len -= (size_t)(at + 1 - start);
+        start = at + 1;
+    }
+    slk_printable(out, n, start, len);
+}
+
+typedef struct outcome {
+    CURLcode curl_code;
+    slk_err code;
+    const char *what;
+} outcome;
+
+/* Not listed: SLK_E_UNREACHABLE, since a later attempt may well do. */
+static const outcome outcomes[] = {
+    {CURLE_COULDNT_RESOLVE_HOST, SLK_E_UNREACHABLE, "its name is not known (DNS)"},
+    {CURLE_COULDNT_CONNECT, SLK_E_UNREACHABLE, "no TCP connection"},
+    {CURLE_SSL_CONNECT_ERROR, SLK_E_UNREACHABLE, "no TLS connection"},
+    {CURLE_PEER_FAILED_VERIFICATION, SLK_E_UNREACHABLE, "its TLS certificate is not trusted"},
+    {CURLE_SSL_CERTPROBLEM, SLK_E_UNREACHABLE, "TLS certificate problem"},
+    {CURLE_SSL_CACERT_BADFILE, SLK_E_INVAL, "the file of trusted TLS certificates is bad"},
+    {CURLE_SEND_ERROR, SLK_E_UNREACHABLE, "the connection was cut"},
+    {CURLE_RECV_ERROR, SLK_E_UNREACHABLE, "the connection was cut"},
+    {CURLE_GOT_NOTHING, SLK_E_UNREACHABLE, "the connection was closed without an answer"},
+    {CURLE_PARTIAL_FILE, SLK_E_UNREACHABLE, "the connection was cut before the end of the body"},
+    {CURLE_OPERATION_TIMEDOUT, SLK_E_TIMEOUT, "no answer in time"},
+    {CURLE_ABORTED_BY_CALLBACK, SLK_E_CANCELED, "asked to stop"},
+    {CURLE_URL_MALFORMAT, SLK_E_INVAL, "this is no usable URL"},
+    {CURLE_LOGIN_DENIED, SLK_E_INVAL, "user names in URLs are not allowed"},
+    {CURLE_UNSUPPORTED_PROTOCOL, SLK_E_INVAL, "this kind of URL is not allowed"},
+    {CURLE_OUT_OF_MEMORY, SLK_E_NOMEM, "out of memory"},
+    {CURLE_WEIRD_SERVER_REPLY, SLK_E_PROTO, "the answer is not HTTP"},
+    {CURLE_BAD_CONTENT_ENCODING, SLK_E_PROTO, "the answer is encoded"},
+    {CURLE_HTTP2, SLK_E_PROTO, "the answer is not HTTP"},
+};
+
+static slk_err fail_transport(const call *c, CURLcode rc, slk_error *error)
+{
+    char where[160];
+    describe(where, sizeof where, c->request->url);
+    if (c->sink_code != SLK_OK) {
+        slk_err code =
+            slk_fail(error, c->sink_code, "%s", slk_error_text(&c->sink_error, c->sink_code));
+        return slk_fail_context(error, code, "%s", where);
+    }
+    const outcome *found = NULL;
+    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
+        if (outcomes[i].curl_code == rc)
+            found = &outcomes[i];
+    const char *detail = c->curl_text[0] ? c->curl_text : curl_easy_strerror(rc);
+    return slk_fail(error, found ? found->code : SLK_E_UNREACHABLE, "%s: %s: %s", where,
+                    found ? found->what : "the request failed", detail);
+}
+
+static slk_err perform(call *c, const slk_http_client *client, slk_error *error)
+{
+    SLK_TRY(build_headers(c, error));
+    set_limits(c, client);
+    SLK_TRY(set_target(c, client, error));
+    CURLcode rc = curl_easy_perform(c->curl);
+    if (rc != CURLE_OK)
+        return fail_transport(c, rc, error);
+    read_status(c);
+    return SLK_OK;
+}
+
+slk_err slk_http_call(slk_http_client *client, const slk_http_request *request,
+                      slk_http_response *ret_response, slk_error *error)
+{
+    call c = {.request = request};
+    c.max_body = request->max_body_bytes ? request->max_body_bytes : BODY_MAX_DEFAULT;
+    slk_buf_init(&c.response.body, slk_max_u64(c.max_body, REASON_BYTES));
+    reset_headers(&c.response);
+    if (!(c.curl = take_handle(client)))
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    slk_err code = perform(&c, client, error);
+    return_handle(client, c.curl);
+    curl_slist_free_all(c.headers);
+    if (code == SLK_OK)
+        *ret_response = c.response;
+    else
+        slk_buf_done(&c.response.body);
+    return code;
+}
+
+void slk_http_response_done(slk_http_response *response)
+{
+    slk_buf_done(&response->body);
+}
+
+static slk_err code_of_status(int status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+        return SLK_E_AUTH;
+    case 404:
+    case 410:
+        return SLK_E_NOTFOUND;
+    case 408:
+    case 504:
+        return SLK_E_TIMEOUT;
+    case 409:
+    case 412:
+        return SLK_E_CONFLICT;
+    case 413:
+        return SLK_E_LIMIT;
+    case 429:
+    case 503:
+        return SLK_E_BUSY;
+    case 501:
+        return SLK_E_UNSUPPORTED;
+    default:
+        return status >= 500 ? SLK_E_UNREACHABLE : status >= 400 ? SLK_E_INVAL : SLK_E_PROTO;
+    }
+}
+
+slk_err slk_http_expect_success(const slk_http_response *response, const char *what,
+                                slk_error *error)
+{
+    if (response->status >= 200 && response->status <= 299)
+        return SLK_OK;
+    char reason[200];
+    slk_printable(reason, sizeof reason, slk_buf_str(&response->body), response->body.len);
+    return slk_fail(error, code_of_status(response->status), "%s: the peer answered %d%s%s", what,
+                    response->status, reason[0] ? ": " : "", reason);
+}
+
+char *slk_http_url_join(const char *base, const char *path)
+{
+    size_t n = strlen(base);
+    while (n && base[n - 1] == '/')
+        n--;
+    return slk_strf("%.*s%s%s", (int)n, base, path[0] == '/' ? "" : "/", path);
+}
