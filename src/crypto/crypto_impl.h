@@ -4,11 +4,16 @@
 #define SLK_CRYPTO_CRYPTO_IMPL_H
 
 #include "crypto/crypto.h"
+#include "crypto/poseidon/poseidon_impl.h"
 #include "crypto/sha256/sha256_impl.h"
+
+enum { SLK_POSEIDON_ARITIES = 4 }; /* 2, 4, 8, 11 */
 
 struct slk_crypto {
     const slk_sha256_impl *sha256;
     uint32_t sha256_pad_wk[64];
+    const slk_poseidon_impl *poseidon;
+    slk_poseidon_table poseidon_tables[SLK_POSEIDON_ARITIES];
 };
 
 #endif

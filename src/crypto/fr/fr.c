@@ -16,8 +16,7 @@ const slk_fr slk_fr_generator = {
 static const slk_fr root_2_32 = {
     {0xb9b58d8c5f0e466a, 0x5b1b4c801819d7ec, 0x0af53ae352a31e64, 0x5bf3adda19e9b27b}};
 /* 2^512 and 2^768 mod r, as plain limbs. */
-static const slk_fr two_512 = {
-    {0xc999e990f3f29c6d, 0x2b6cedcb87925c23, 0x05d314967254398f, 0x0748d9d99f59ff11}};
+static const slk_fr two_512 = {SLK_FR_TWO_512};
 static const slk_fr two_768 = {
     {0xc62c1807439b73af, 0x1b3e0d188cf06990, 0x73d13c71c7b5f418, 0x6e2a5bb9c8db33e9}};
 

@@ -17,6 +17,13 @@ __extension__ typedef unsigned __int128 slk_u128;
 #define SLK_FR_R3 UINT64_C(0x73eda753299d7d48)
 #define SLK_FR_NEG_INV UINT64_C(0xfffffffeffffffff)
 
+/* The limbs of 2^512 mod r: times this (Montgomery) turns a plain integer into Montgomery form. */
+#define SLK_FR_TWO_512                                                                            \
+    {                                                                                             \
+        UINT64_C(0xc999e990f3f29c6d), UINT64_C(0x2b6cedcb87925c23), UINT64_C(0x05d314967254398f), \
+            UINT64_C(0x0748d9d99f59ff11)                                                          \
+    }
+
 /* a + b * c + *carry; the low word returned, the high word left in *carry. Cannot overflow. */
 static inline uint64_t slk_fr_mac(uint64_t a, uint64_t b, uint64_t c, uint64_t *carry)
 {
