@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "remote/client_api.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "codec/cid.h"
+#include "fil/address.h"
+#include "fil/commcid.h"
+#include "remote/endpoint.h"
+#include "remote/limiter.h"
+#include "remote/wire.h"
+#include "seal/client.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct slk_remote_client {
+    slk_seal *seal;
+    slk_limiter *tickets;
+};
+
+slk_err slk_remote_client_new(slk_remote_client **ret_client, slk_seal *seal, slk_error *error)
+{
+    slk_remote_client *client = slk_calloc(1, sizeof *client);
+    if (!client)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for the client's endpoints");
+    client->seal = seal;
+    const slk_err code = slk_limiter_new(&client->tickets, SLK_REMOTE_TICKET_BURST,
+                                         SLK_REMOTE_TICKET_INTERVAL_MS, error);
+    if (code != SLK_OK) {
+        slk_free(client);
+        return code;
+    }
+    *ret_client = client;
+    return SLK_OK;
+}
+
+void slk_remote_client_free(slk_remote_client *client)
+{
+    if (!client)
+        return;
+    slk_limiter_free(client->tickets);
+    slk_free(client);
+}
+
+/* The parts a provider states, checked for form only. */
+static slk_err read_completion(slk_seal_completion *ret, const slk_wire_complete *message,
+                               slk_error *error)
+{
+    slk_cid cid;
+    uint8_t commitment[32];
+    SLK_TRY(slk_cid_parse(&cid, message->tree_d_cid, error));
+    SLK_TRY(slk_comm_d_from_cid(commitment, &cid, error));
+    SLK_TRY(slk_cid_parse(&cid, message->tree_r_cid, error));
+    SLK_TRY(slk_comm_r_from_cid(commitment, &cid, error));
+    if (message->ticket_value.n != sizeof ret->ticket)
+        return slk_fail(error, SLK_E_INVAL, "ticket_value must be 32 bytes");
+    (void)snprintf(ret->tree_d_cid, sizeof ret->tree_d_cid, "%s", message->tree_d_cid);
+    (void)snprintf(ret->tree_r_cid, sizeof ret->tree_r_cid, "%s", message->tree_r_cid);
+    ret->ticket_epoch = message->ticket_epoch;
+    memcpy(ret->ticket, message->ticket_value.data, sizeof ret->ticket);
+    return SLK_OK;
+}
+
+static slk_err post_complete(void *context, slk_http_exchange *exchange, slk_error *error)
+{
+    slk_remote_client *client = context;
+    slk_wire_complete message;
+    SLK_TRY(slk_endpoint_read(&message, &slk_wire_type_complete, exchange, error));
+    uint64_t sp_id, number;
+    SLK_TRY(slk_endpoint_sector(&sp_id, &number, message.sp_id, message.sector_number, error));
+    slk_seal_completion completion;
+    SLK_TRY(read_completion(&completion, &message, error));
+    const char *token = slk_endpoint_token(exchange, message.partner_token);
+    const slk_err code =
+        slk_client_complete(client->seal, token, sp_id, number, &completion, error);
+    if (code == SLK_E_AUTH)
+        return slk_fail(error, code, "unauthorized");
+    SLK_TRY(code);
+    slk_log(SLK_LOG_INFO, "complete.received", "sector=f0%" PRIu64 "/%" PRIu64, sp_id, number);
+    return slk_http_reply_empty(exchange, 200);
+}
+
+static slk_err read_miner(uint64_t *ret_id, const slk_http_exchange *exchange, slk_error *error)
+{
+    const char *text = slk_http_query(exchange, "maddr");
+    slk_address address = {0};
+    if (!text || slk_address_parse(&address, text, NULL) != SLK_OK ||
+        !slk_address_id(ret_id, &address))
+        return slk_fail(error, SLK_E_INVAL, "maddr must be a miner's id address such as f01000");
+    return SLK_OK;
+}
+
+static slk_err get_ticket(void *context, slk_http_exchange *exchange, slk_error *error)
+{
+    slk_remote_client *client = context;
+    uint64_t sp_id;
+    SLK_TRY(read_miner(&sp_id, exchange, error));
+    if (!slk_limiter_take(client->tickets, slk_http_peer(exchange), slk_clock_monotonic_ms()))
+        return slk_http_reply_text(exchange, 429, "too many tickets asked from this address");
+    slk_wire_ticket answer = {.ticket = {.n = 32}};
+    const slk_err code =
+        slk_client_ticket(answer.ticket.data, &answer.epoch, client->seal, sp_id, error);
+    if (code != SLK_OK && code != SLK_E_NOTFOUND && code != SLK_E_INVAL) {
+        slk_endpoint_log(exchange, code, error);
+        return slk_http_reply_text(exchange, 503, "no ticket now: the chain does not answer");
+    }
+    SLK_TRY(code);
+    return slk_endpoint_reply(exchange, &slk_wire_type_ticket, &answer, error);
+}
+
+void slk_remote_client_routes(slk_http_route out[SLK_REMOTE_CLIENT_ROUTES],
+                              slk_remote_client *client)
+{
+    out[0] = (slk_http_route){
+        .method = "POST",
+        .path = SLK_WIRE_PATH "complete",
+        .handler = post_complete,
+        .context = client,
+        .plain_errors = true,
+    };
+    out[1] = (slk_http_route){
+        .method = "GET",
+        .path = SLK_WIRE_PATH "ticket",
+        .handler = get_ticket,
+        .context = client,
+        .plain_errors = true,
+    };
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "remote/provider_api.h"
+
+#include "base/assume.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "fil/sector.h"
+#include "remote/endpoint.h"
+#include "remote/wire.h"
+#include "seal/provider.h"
+#include "transfer/cache_tar.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct endpoint {
+    const char *method;
+    const char *path;
+    slk_err (*handler)(slk_remote_provider *provider, slk_http_exchange *exchange,
+                       slk_error *error);
+};
+
+/* What a route's handler gets. */
+struct served {
+    slk_remote_provider *provider;
+    const struct endpoint *endpoint;
+};
+
+struct slk_remote_provider {
+    slk_seal *seal;
+    struct served served[SLK_REMOTE_PROVIDER_ROUTES];
+};
+
+slk_err slk_remote_provider_new(slk_remote_provider **ret_provider, slk_seal *seal,
+                                slk_error *error)
+{
+    slk_remote_provider *provider = slk_calloc(1, sizeof *provider);
+    if (!provider)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for the provider's endpoints");
+    provider->seal = seal;
+    *ret_provider = provider;
+    return SLK_OK;
+}
+
+void slk_remote_provider_free(slk_remote_provider *provider)
+{
+    slk_free(provider);
+}
+
+/* 401 with a fixed text, whatever was wrong with the token. */
+static slk_err authorize(slk_partner *ret_partner, const slk_remote_provider *provider,
+                         const slk_http_exchange *exchange, const char *in_body, slk_error *error)
+{
+    const char *token = slk_endpoint_token(exchange, in_body);
+    const slk_err code = slk_provider_authorize(ret_partner, provider->seal, token, error);
+    return code == SLK_E_AUTH ? slk_fail(error, code, "unauthorized") : code;
+}
+
+/* ---- capabilities, authorize, available, order ---- */
+
+static slk_err get_capabilities(slk_remote_provider *provider, slk_http_exchange *exchange,
+                                slk_error *error)
+{
+    const slk_seal_options *options = slk_seal_get_options(provider->seal);
+    slk_wire_capabilities answer = {.max_batch_size = 1, .supports_range_requests = true};
+    static_assert(SLK_SEAL_MAX_PROOFS <= SLK_WIRE_PROOFS_MAX, "every proof offered has room");
+    answer.supported_proofs.n = options->seal_proofs_n;
+    for (size_t i = 0; i < options->seal_proofs_n; i++)
+        answer.supported_proofs.value[i] = options->seal_proofs[i];
+    return slk_endpoint_reply(exchange, &slk_wire_type_capabilities, &answer, error);
+}
+
+static slk_err post_authorize(slk_remote_provider *provider, slk_http_exchange *exchange,
+                              slk_error *error)
+{
+    slk_wire_token_request request;
+    SLK_TRY(slk_endpoint_read(&request, &slk_wire_type_token_request, exchange, error));
+    slk_wire_authorized answer = {0};
+    slk_partner partner = {0};
+    const slk_err code = authorize(&partner, provider, exchange, request.partner_token, error);
+    if (code == SLK_OK) {
+        answer.authorized = true;
+        answer.allowance_remaining = partner.allowance_remaining;
+        (void)snprintf(answer.partner_name, sizeof answer.partner_name, "%s", partner.name);
+    } else if (code != SLK_E_AUTH) {
+        return code;
+    }
+    return slk_endpoint_reply(exchange, &slk_wire_type_authorized, &answer, error);
+}
+
+static slk_err post_available(slk_remote_provider *provider, slk_http_exchange *exchange,
+                              slk_error *error)
+{
+    slk_wire_token_request request;
+    SLK_TRY(slk_endpoint_read(&request, &slk_wire_type_token_request, exchange, error));
+    slk_partner partner;
+    SLK_TRY(authorize(&partner, provider, exchange, request.partner_token, error));
+    slk_wire_available answer = {0};
+    char slot[SLK_SLOT_CHARS] = "";
+    SLK_TRY(slk_provider_available(&answer.available, slot, provider->seal, partner.id, error));
+    if (answer.available)
+        (void)snprintf(answer.slot_token, sizeof answer.slot_token, "%s", slot);
+    return slk_endpoint_reply(exchange, &slk_wire_type_available, &answer, error);
+}
+
+static slk_err post_order(slk_remote_provider *provider, slk_http_exchange *exchange,
+                          slk_error *error)
+{
+    slk_wire_order request;
+    SLK_TRY(slk_endpoint_read(&request, &slk_wire_type_order, exchange, error));
+    slk_partner partner;
+    SLK_TRY(authorize(&partner, provider, exchange, request.partner_token, error));
+    slk_seal_sector sector = {.seal_proof = request.reg_seal_proof};
+    SLK_TRY(slk_endpoint_sector(&sector.sp_id, &sector.number, request.sp_id, request.sector_number,
+                                error));
+    slk_wire_ordered answer = {0};
+    char reason[SLK_SEAL_REASON_CHARS] = "";
+    SLK_TRY(slk_provider_order(&answer.accepted, reason, provider->seal, partner.id,
+                               request.slot_token, &sector, error));
+    if (!answer.accepted)
+        (void)snprintf(answer.reject_reason, sizeof answer.reject_reason, "%s", reason);
+    slk_log(SLK_LOG_INFO, answer.accepted ? "order.accepted" : "order.refused",
+            "sector=f0%" PRIu64 "/%" PRIu64 " partner=%" PRId64 " proof=%" PRId64 " why=\"%s\"",
+            sector.sp_id, sector.number, partner.id, sector.seal_proof, answer.reject_reason);
+    return slk_endpoint_reply(exchange, &slk_wire_type_ordered, &answer, error);
+}
+
+/* ---- one sector ---- */
+
+struct sector_call {
+    slk_partner partner;
+    uint64_t sp_id;
+    uint64_t number;
+};
+
+static slk_err read_sector_call(struct sector_call *ret, const slk_remote_provider *provider,
+                                const slk_http_exchange *exchange, slk_error *error)
+{
+    slk_wire_sector_request request;
+    SLK_TRY(slk_endpoint_read(&request, &slk_wire_type_sector_request, exchange, error));
+    SLK_TRY(authorize(&ret->partner, provider, exchange, request.partner_token, error));
+    return slk_endpoint_sector(&ret->sp_id, &ret->number, request.sp_id, request.sector_number,
+                               error);
+}
+
+static slk_err post_status(slk_remote_provider *provider, slk_http_exchange *exchange,
+                           slk_error *error)
+{
+    struct sector_call sector;
+    SLK_TRY(read_sector_call(&sector, provider, exchange, error));
+    slk_seal_status status = {0};
+    SLK_TRY(slk_provider_status(&status, provider->seal, sector.partner.id, sector.sp_id,
+                                sector.number, error));
+    slk_wire_status answer = {0};
+    (void)snprintf(answer.state, sizeof answer.state, "%s",
+                   slk_seal_remote_state_name(status.state));
+    (void)snprintf(answer.fail_reason, sizeof answer.fail_reason, "%s", status.fail_reason);
+    if (status.has_completion) {
+        const slk_seal_completion *done = &status.completion;
+        (void)snprintf(answer.tree_d_cid, sizeof answer.tree_d_cid, "%s", done->tree_d_cid);
+        (void)snprintf(answer.tree_r_cid, sizeof answer.tree_r_cid, "%s", done->tree_r_cid);
+        answer.ticket_epoch = done->ticket_epoch;
+        answer.ticket_value.n = sizeof done->ticket;
+        memcpy(answer.ticket_value.data, done->ticket, sizeof done->ticket);
+    }
+    return slk_endpoint_reply(exchange, &slk_wire_type_status, &answer, error);
+}
+
+typedef slk_err sector_fn(slk_seal *seal, int64_t partner_id, uint64_t sp_id, uint64_t number,
+                          slk_error *error);
+
+/* finalize and cleanup: 200 empty. */
+static slk_err post_sector(slk_remote_provider *provider, slk_http_exchange *exchange,
+                           sector_fn *fn, const char *event, slk_error *error)
+{
+    struct sector_call sector;
+    SLK_TRY(read_sector_call(&sector, provider, exchange, error));
+    const slk_err code = fn(provider->seal, sector.partner.id, sector.sp_id, sector.number, error);
+    if (code == SLK_E_BUSY)
+        return slk_http_reply_text(exchange, 412, "%s", slk_error_text(error, code));
+    SLK_TRY(code);
+    slk_log(SLK_LOG_INFO, event, "sector=f0%" PRIu64 "/%" PRIu64 " partner=%" PRId64, sector.sp_id,
+            sector.number, sector.partner.id);
+    return slk_http_reply_empty(exchange, 200);
+}
+
+static slk_err post_finalize(slk_remote_provider *provider, slk_http_exchange *exchange,
+                             slk_error *error)
+{
+    return post_sector(provider, exchange, slk_provider_finalize, "finalize.asked", error);
+}
+
+static slk_err post_cleanup(slk_remote_provider *provider, slk_http_exchange *exchange,
+                            slk_error *error)
+{
+    return post_sector(provider, exchange, slk_provider_cleanup, "cleanup.asked", error);
+}
+
+/* ---- files ---- */
+
+static slk_err find_files(slk_provider_files *ret, const slk_remote_provider *provider,
+                          const slk_http_exchange *exchange, slk_error *error)
+{
+    slk_partner partner;
+    SLK_TRY(authorize(&partner, provider, exchange, NULL, error));
+    uint64_t sp_id, number;
+    SLK_TRY(slk_http_param_u64(exchange, "sp_id", &sp_id, error));
+    SLK_TRY(slk_http_param_u64(exchange, "sector_number", &number, error));
+    return slk_provider_get_files(ret, provider->seal, partner.id, sp_id, number, error);
+}
+
+static slk_err get_sealed_data(slk_remote_provider *provider, slk_http_exchange *exchange,
+                               slk_error *error)
+{
+    SLK_CLEANUP(slk_provider_files_done) slk_provider_files files = {0};
+    SLK_TRY(find_files(&files, provider, exchange, error));
+    return slk_http_reply_file(exchange, files.sealed_path, "application/octet-stream", error);
+}
+
+static slk_err get_cache_data(slk_remote_provider *provider, slk_http_exchange *exchange,
+                              slk_error *error)
+{
+    SLK_CLEANUP(slk_provider_files_done) slk_provider_files files = {0};
+    SLK_TRY(find_files(&files, provider, exchange, error));
+    slk_seal_proof proof;
+    SLK_TRY(slk_seal_proof_registered(&proof, files.seal_proof, error));
+    slk_cache_tar *tar = NULL;
+    uint64_t bytes = 0;
+    SLK_TRY(slk_cache_tar_new(&tar, &bytes, files.cache_path, proof.shape, error));
+    return slk_http_reply_stream(exchange, 200, "application/x-tar", slk_i64(bytes),
+                                 slk_cache_tar_produce, slk_cache_tar_release, tar);
+}
+
+/* ---- commit1 ---- */
+
+struct c1_reader {
+    int fd;
+    uint64_t at;
+    uint64_t bytes;
+};
+
+static slk_err produce_c1(void *context, uint8_t *out, size_t capacity, size_t *ret_n,
+                          slk_error *error)
+{
+    struct c1_reader *reader = context;
+    const size_t n = (size_t)slk_min_u64(capacity, reader->bytes - reader->at);
+    if (n > 0) {
+        const ssize_t got = pread(reader->fd, out, n, (off_t)reader->at);
+        if (got <= 0)
+            return slk_fail(error, SLK_E_IO, "the C1 file cannot be read");
+        reader->at += (uint64_t)got;
+        *ret_n = (size_t)got;
+        return SLK_OK;
+    }
+    *ret_n = 0;
+    return SLK_OK;
+}
+
+static void release_c1(void *context)
+{
+    struct c1_reader *reader = context;
+    (void)close(reader->fd);
+    slk_free(reader);
+}
+
+static slk_err reply_c1(slk_http_exchange *exchange, int fd, uint64_t bytes, slk_error *error)
+{
+    struct c1_reader *reader = slk_alloc(1, sizeof *reader);
+    if (!reader) {
+        (void)close(fd);
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for an answer");
+    }
+    *reader = (struct c1_reader){.fd = fd, .bytes = bytes};
+    return slk_http_reply_stream(exchange, 200, "application/octet-stream", slk_i64(bytes),
+                                 produce_c1, release_c1, reader);
+}
+
+static slk_err post_commit1(slk_remote_provider *provider, slk_http_exchange *exchange,
+                            slk_error *error)
+{
+    slk_wire_commit1 request;
+    SLK_TRY(slk_endpoint_read(&request, &slk_wire_type_commit1, exchange, error));
+    slk_partner partner;
+    SLK_TRY(authorize(&partner, provider, exchange, request.partner_token, error));
+    uint64_t sp_id, number;
+    SLK_TRY(slk_endpoint_sector(&sp_id, &number, request.sp_id, request.sector_number, error));
+    if (request.seed_value.n != 32)
+        return slk_fail(error, SLK_E_INVAL, "seed_value must be 32 bytes");
+    int fd = -1;
+    uint64_t bytes = 0;
+    const slk_err code = slk_provider_commit1(
+        &fd, &bytes, provider->seal, partner.id, sp_id, number,
+        request.seed_epoch ? request.seed_epoch : INT64_MIN, request.seed_value.data, NULL, error);
+    if (code == SLK_E_BUSY)
+        return slk_http_reply_text(exchange, 412, "%s", slk_error_text(error, code));
+    SLK_TRY(code);
+    slk_log(SLK_LOG_INFO, "c1.served", "sector=f0%" PRIu64 "/%" PRIu64 " bytes=%" PRIu64, sp_id,
+            number, bytes);
+    return reply_c1(exchange, fd, bytes, error);
+}
+
+/* ---- the table ---- */
+
+static const struct endpoint endpoints[] = {
+    {"GET", SLK_WIRE_PATH "capabilities", get_capabilities},
+    {"POST", SLK_WIRE_PATH "authorize", post_authorize},
+    {"POST", SLK_WIRE_PATH "available", post_available},
+    {"POST", SLK_WIRE_PATH "order", post_order},
+    {"POST", SLK_WIRE_PATH "status", post_status},
+    {"GET", SLK_WIRE_PATH "sealed-data/{sp_id}/{sector_number}", get_sealed_data},
+    {"GET", SLK_WIRE_PATH "cache-data/{sp_id}/{sector_number}", get_cache_data},
+    {"POST", SLK_WIRE_PATH "commit1", post_commit1},
+    {"POST", SLK_WIRE_PATH "finalize", post_finalize},
+    {"POST", SLK_WIRE_PATH "cleanup", post_cleanup},
+};
+static_assert(sizeof endpoints / sizeof *endpoints == SLK_REMOTE_PROVIDER_ROUTES, "all routes");
+
+static slk_err serve(void *context, slk_http_exchange *exchange, slk_error *error)
+{
+    const struct served *served = context;
+    const slk_err code = served->endpoint->handler(served->provider, exchange, error);
+    if (code != SLK_OK)
+        slk_endpoint_log(exchange, code, error);
+    return code;
+}
+
+void slk_remote_provider_routes(slk_http_route out[SLK_REMOTE_PROVIDER_ROUTES],
+                                slk_remote_provider *provider)
+{
+    for (size_t i = 0; i < SLK_REMOTE_PROVIDER_ROUTES; i++) {
+        provider->served[i] = (struct served){.provider = provider, .endpoint = &endpoints[i]};
+        out[i] = (slk_http_route){
+            .method = endpoints[i].method,
+            .path = endpoints[i].path,
+            .handler = serve,
+            .context = &provider->served[i],
+            .plain_errors = true,
+        };
+    }
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The endpoints a provider serves: capabilities, authorize, available, order, status, sealed-data,
+ * cache-data, commit1, finalize, cleanup.
+ *
+ * The token is taken from the body's partner_token, else `Authorization: Bearer`, else the query's
+ * token. 401 where no partner has it, except authorize, which answers {"authorized":false}. A
+ * sector of another partner looks like one that does not exist. Refusals are plain text.
+ * source: reference/remote-seal-wire, "Served by the provider" */
+#ifndef SLK_REMOTE_PROVIDER_API_H
+#define SLK_REMOTE_PROVIDER_API_H
+
+#include "base/err.h"
+#include "net/server.h"
+#include "seal/seal.h"
+
+#include <stddef.h>
+
+#define SLK_REMOTE_PROVIDER_ROUTES 10u
+
+typedef struct slk_remote_provider slk_remote_provider;
+
+/* What is served lies in seal, which must outlive it; the proofs offered are its options'. */
+SLK_MUST_CHECK slk_err slk_remote_provider_new(slk_remote_provider **ret_provider, slk_seal *seal,
+                                               slk_error *error);
+void slk_remote_provider_free(slk_remote_provider *provider); /* server gone; NULL allowed */
+
+/* The routes with their context, for slk_http_server_options. */
+void slk_remote_provider_routes(slk_http_route out[SLK_REMOTE_PROVIDER_ROUTES],
+                                slk_remote_provider *provider);
+
+#endif
