@@ -87,9 +87,83 @@ static inline void slk_fr_sub_i(slk_fr *out, const slk_fr *a, const slk_fr *b)
     out->l[3] = slk_fr_adc(t3, mask & SLK_FR_R3, &carry);
 }
 
-/* One row of the interleaved product: t = (t + a * b + m * r) / 2^64 with the m that makes it
- * exact. With a, t < r the sum stays below 2^320 because the top limb of r is below 2^63, so the two
- * carries of a row add up without overflow. */
+#if defined(__BMI2__) && defined(__ADX__)
+
+/* t += a * b over six limbs: two carry chains side by side, which compilers do not write. t[5] takes
+ * what a sum of many products has over five limbs. */
+static inline void slk_fr_row(uint64_t t[6], const slk_fr *a, uint64_t b)
+{
+    uint64_t low, high;
+    __asm__("xorl %k[low], %k[low]\n\t" /* both carries are clear */
+            "mulxq 0(%[a]), %[low], %[high]\n\t"
+            "adcxq %[low], %[t0]\n\t"
+            "adoxq %[high], %[t1]\n\t"
+            "mulxq 8(%[a]), %[low], %[high]\n\t"
+            "adcxq %[low], %[t1]\n\t"
+            "adoxq %[high], %[t2]\n\t"
+            "mulxq 16(%[a]), %[low], %[high]\n\t"
+            "adcxq %[low], %[t2]\n\t"
+            "adoxq %[high], %[t3]\n\t"
+            "mulxq 24(%[a]), %[low], %[high]\n\t"
+            "adcxq %[low], %[t3]\n\t"
+            "adoxq %[high], %[t4]\n\t"
+            "movl $0, %k[low]\n\t"
+            "adcxq %[low], %[t4]\n\t"
+            "adoxq %[low], %[t5]\n\t"
+            "adcxq %[low], %[t5]\n\t"
+            : [t0] "+r"(t[0]), [t1] "+r"(t[1]), [t2] "+r"(t[2]), [t3] "+r"(t[3]), [t4] "+r"(t[4]),
+              [t5] "+r"(t[5]), [low] "=&r"(low), [high] "=&r"(high)
+            : [a] "r"(a->l), "m"(*a), "d"(b)
+            : "cc");
+}
+
+#else
+
+/* t += a * b over six limbs. t[5] takes what a sum of many products has over five limbs. */
+static inline void slk_fr_row(uint64_t t[6], const slk_fr *a, uint64_t b)
+{
+    uint64_t carry = 0;
+    t[0] = slk_fr_mac(t[0], a->l[0], b, &carry);
+    t[1] = slk_fr_mac(t[1], a->l[1], b, &carry);
+    t[2] = slk_fr_mac(t[2], a->l[2], b, &carry);
+    t[3] = slk_fr_mac(t[3], a->l[3], b, &carry);
+    t[4] += carry;
+    t[5] += t[4] < carry;
+}
+
+#endif
+
+/* t = (t + m * r) / 2^64 with the m that makes it exact. */
+static inline void slk_fr_fold(uint64_t t[6], const slk_fr *modulus)
+{
+    slk_fr_row(t, modulus, t[0] * SLK_FR_NEG_INV);
+    t[0] = t[1];
+    t[1] = t[2];
+    t[2] = t[3];
+    t[3] = t[4];
+    t[4] = t[5];
+    t[5] = 0;
+}
+
+#if defined(__BMI2__) && defined(__ADX__)
+
+static inline void slk_fr_mul_i(slk_fr *out, const slk_fr *a, const slk_fr *b)
+{
+    static const slk_fr modulus = {{SLK_FR_R0, SLK_FR_R1, SLK_FR_R2, SLK_FR_R3}};
+    uint64_t t[6] = {0};
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+        slk_fr_row(t, a, b->l[j]);
+        slk_fr_fold(t, &modulus);
+    }
+    slk_fr_reduce_once(out, t[0], t[1], t[2], t[3]);
+}
+
+#else
+
+/* One row of the interleaved product: t = (t + a * b + m * r) / 2^64 with the m that makes it exact.
+ * With a, t < 2^255 the two carries of a row add up without overflow, because the top limb of r is
+ * below 2^63 - 1. */
 static inline void slk_fr_mul_row(uint64_t t[4], const slk_fr *a, uint64_t b)
 {
     uint64_t carry = 0, fold = 0;
@@ -114,5 +188,7 @@ static inline void slk_fr_mul_i(slk_fr *out, const slk_fr *a, const slk_fr *b)
     slk_fr_mul_row(t, a, b->l[3]);
     slk_fr_reduce_once(out, t[0], t[1], t[2], t[3]);
 }
+
+#endif
 
 #endif
