@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Client and server against each other over real HTTPS on loopback. */
+#include "net/certificate.h"
+#include "net/client.h"
+#include "net/http_text.h"
+#include "net/server.h"
+#include "net/token.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_BYTES 100000u
+
+typedef struct fixture {
+    char folder[64];
+    char file[96];
+    char certificate[96];
+    char key[96];
+    uint8_t content[FILE_BYTES];
+    slk_http_server *server;
+    slk_http_client *client;
+    atomic_int released;
+    char base[64];
+} fixture;
+
+/* ---- handlers ---- */
+
+static slk_err serve_echo(void *context, slk_http_exchange *x, slk_error *error)
+{
+    (void)context;
+    size_t n;
+    const char *body = slk_http_body(x, &n);
+    if (n == 0)
+        return slk_fail(error, SLK_E_INVAL, "the \"body\" is empty");
+    return slk_http_reply_bytes(x, 200, "application/octet-stream", body, n);
+}
+
+static slk_err serve_params(void *context, slk_http_exchange *x, slk_error *error)
+{
+    (void)context;
+    uint64_t sp, number;
+    SLK_TRY(slk_http_param_u64(x, "sp_id", &sp, error));
+    SLK_TRY(slk_http_param_u64(x, "sector_number", &number, error));
+    const char *token = slk_http_query(x, "token");
+    const char *bearer = slk_http_bearer(x);
+    return slk_http_reply_text(x, 200, "%llu/%llu %s %s %d %s %s", (unsigned long long)sp,
+                               (unsigned long long)number, token ? token : "-",
+                               bearer ? bearer : "-", slk_http_is_json(x), slk_http_peer(x),
+                               slk_http_path(x));
+}
+
+static slk_err serve_name(void *context, slk_http_exchange *x, slk_error *error)
+{
+    (void)context;
+    (void)error;
+    return slk_http_reply_text(x, 200, "%s", slk_http_param(x, "name"));
+}
+
+static slk_err serve_file(void *context, slk_http_exchange *x, slk_error *error)
+{
+    const fixture *f = context;
+    return slk_http_reply_file(x, f->file, "application/octet-stream", error);
+}
+
+static slk_err serve_absent(void *context, slk_http_exchange *x, slk_error *error)
+{
+    (void)context;
+    return slk_http_reply_file(x, "/nonexistent/secret-path", NULL, error);
+}
+
+static slk_err fail_inside(void *context, slk_http_exchange *x, slk_error *error)
+{
+    (void)context;
+    (void)x;
+    return slk_fail(error, SLK_E_CORRUPT, "secret-detail");
+}
+
+static slk_err fail_busy(void *context, slk_http_exchange *x, slk_error *error)
+{
+    (void)context;
+    (void)x;
+    return slk_fail(error, SLK_E_BUSY, "later");
+}
+
+static slk_err fail_silently(void *context, slk_http_exchange *x, slk_error *error)
+{
+    (void)context;
+    (void)x;
+    (void)error;
+    return SLK_OK;
+}
+
+typedef struct counter {
+    fixture *f;
+    size_t sent, total, fail_at;
+} counter;
+
+static slk_err produce(void *context, uint8_t *out, size_t capacity, size_t *ret_n,
+                       slk_error *error)
+{
+    (void)error;
+    counter *c = context;
+    size_t n = c->total - c->sent < capacity ? c->total - c->sent : capacity;
+    if (c->sent >= c->fail_at)
+        return SLK_E_IO;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (uint8_t)((c->sent + i) % 251);
+    c->sent += n;
+    *ret_n = n;
+    return SLK_OK;
+}
+
+static void release(void *context)
+{
+    counter *c = context;
+    c->f->released++;
+    free(c);
+}
+
+static slk_err serve_stream(void *context, slk_http_exchange *x, slk_error *error)
+{
+    (void)error;
+    counter *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    *c = (counter){.f = context, .total = 1000000, .fail_at = SIZE_MAX};
+    const char *fail = slk_http_query(x, "fail");
+    const char *length = slk_http_query(x, "length");
+    if (fail)
+        c->fail_at = 300000;
+    return slk_http_reply_stream(x, 200, "application/x-tar", length ? 1000000 : -1, produce,
+                                 release, c);
+}
+
+/* ---- fixture ---- */
+
+static slk_http_route routes[] = {
+    {"POST", "/echo", serve_echo, NULL, 1000, false},
+    {"PUT", "/echo", serve_echo, NULL, 0, true},
+    {"GET", "/sealed-data/{sp_id}/{sector_number}", serve_params, NULL, 0, false},
+    {"GET", "/name/{name}", serve_name, NULL, 0, false},
+    {"GET", "/file", serve_file, NULL, 0, false},
+    {"GET", "/absent", serve_absent, NULL, 0, false},
+    {"GET", "/broken", fail_inside, NULL, 0, false},
+    {"GET", "/busy", fail_busy, NULL, 0, true},
+    {"GET", "/silent", fail_silently, NULL, 0, false},
+    {"GET", "/stream", serve_stream, NULL, 0, false},
+};
+#define N_ROUTES (sizeof routes / sizeof *routes)
+
+static void start(fixture *f, bool tls)
+{
+    for (size_t i = 0; i < N_ROUTES; i++)
+        routes[i].context = f;
+    slk_error e = {0};
+    slk_http_server_options o = {.listen = "127.0.0.1:0",
+                                 .certificate_file = tls ? f->certificate : NULL,
+                                 .key_file = tls ? f->key : NULL,
+                                 .routes = routes,
+                                 .n_routes = N_ROUTES};
+    if (slk_http_server_new(&f->server, &o, &e) != SLK_OK)
+        fail_msg("%s", e.message);
+    slk_http_client_options c = {.allow_plain_http = !tls, .ca_file = tls ? f->certificate : NULL};
+    assert_int_equal(slk_http_client_new(&f->client, &c, NULL), SLK_OK);
+    (void)snprintf(f->base, sizeof f->base, "%s://localhost:%u/", tls ? "https" : "http",
+                   slk_http_server_port(f->server));
+}
+
+static fixture *make(bool tls)
+{
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    (void)snprintf(f->folder, sizeof f->folder, "/tmp/slk_net_test.XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    (void)snprintf(f->file, sizeof f->file, "%s/sealed", f->folder);
+    (void)snprintf(f->certificate, sizeof f->certificate, "%s/tls.crt", f->folder);
+    (void)snprintf(f->key, sizeof f->key, "%s/tls.key", f->folder);
+    for (size_t i = 0; i < FILE_BYTES; i++)
+        f->content[i] = (uint8_t)(i * 7 + i / 256);
+    assert_int_equal(slk_file_write_atomic(f->file, f->content, FILE_BYTES, 0600, NULL), SLK_OK);
+    slk_error e = {0};
+    if (slk_net_make_certificate(f->folder, NULL, 0, &e) != SLK_OK)
+        fail_msg("%s", e.message);
+    start(f, tls);
+    return f;
+}
+
+static int make_tls(void **state)
+{
+    *state = make(true);
+    return 0;
+}
+
+static int make_plain(void **state)
+{
+    *state = make(false);
+    return 0;
+}
+
+static int unmake(void **state)
+{
+    fixture *f = *state;
+    slk_http_client_free(f->client);
+    slk_http_server_free(f->server);
+    assert_int_equal(slk_remove_tree(f->folder, NULL), SLK_OK);
+    free(f);
+    return 0;
+}
+
+static slk_http_response call(fixture *f, slk_http_request r, const char *path)
+{
+    SLK_CLEANUP(slk_freep) char *url = slk_http_url_join(f->base, path);
+    r.url = url;
+    slk_error e = {0};
+    slk_http_response response = {0};
+    if (slk_http_call(f->client, &r, &response, &e) != SLK_OK)
+        fail_msg("%s", e.message);
+    return response;
+}
+
+static void expect_text(fixture *f, const char *path, int status, const char *body)
+{
+    slk_http_response r = call(f, (slk_http_request){0}, path);
+    assert_int_equal(r.status, status);
+    assert_string_equal(slk_buf_str(&r.body), body);
+    slk_http_response_done(&r);
+}
+
+/* ---- tests ---- */
+
+static void bodies_go_both_ways(void **state)
+{
+    fixture *f = *state;
+    char big[1001];
+    memset(big, 'x', sizeof big);
+    slk_http_request post = {.method = "POST", .body = big, .body_bytes = 1000};
+    slk_http_response r = call(f, post, "/echo");
+    assert_int_equal(r.status, 200);
+    assert_int_equal(r.body.len, 1000);
+    assert_int_equal(r.content_length, 1000);
+    assert_memory_equal(r.body.data, big, 1000);
+    slk_http_response_done(&r);
+    post.body_bytes = 1001;
+    r = call(f, post, "/echo");
+    assert_int_equal(r.status, 413);
+    slk_http_response_done(&r);
+    post.body_bytes = 0;
+    r = call(f, post, "/echo");
+    assert_int_equal(r.status, 400);
+    assert_string_equal(
+        slk_buf_str(&r.body),
+        "{\"error\":{\"code\":\"invalid\",\"message\":\"the \\\"body\\\" is empty\"}}");
+    slk_http_response_done(&r);
+    post.method = "PUT";
+    r = call(f, post, "/echo");
+    assert_string_equal(slk_buf_str(&r.body), "the \"body\" is empty\n");
+    slk_http_response_done(&r);
+}
+
+static void requests_are_taken_apart(void **state)
+{
+    fixture *f = *state;
+    expect_text(f, "/sealed-data/1000/9223372036854775807?x=1&token=ab%20c", 200,
+                "1000/9223372036854775807 ab c - 0 127.0.0.1 "
+                "/sealed-data/1000/9223372036854775807\n");
+    slk_http_request get = {.bearer = "deadbeef", .content_type = "application/json; charset=x"};
+    slk_http_response r = call(f, get, "/sealed-data/1/2");
+    assert_string_equal(slk_buf_str(&r.body), "1/2 - deadbeef 1 127.0.0.1 /sealed-data/1/2\n");
+    slk_http_response_done(&r);
+    r = call(f, (slk_http_request){0}, "/sealed-data/-1/2");
+    assert_int_equal(r.status, 400);
+    assert_non_null(strstr(slk_buf_str(&r.body), "sp_id"));
+    slk_http_response_done(&r);
+    expect_text(f, "/name/a%2Fb%25", 200, "a/b%\n");
+    static const char *const none[] = {"/sealed-data/1",  "/sealed-data/1/2/3", "/sealed-data//2",
+                                       "/sealed-data/1/", "/sealed-data/1/2/",  "/",
+                                       "/name/%zz",       "/name/%00",          "/name/%4",
+                                       "/sealed-dat/1/2", "/namex/a",           "/name"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        r = call(f, (slk_http_request){0}, none[i]);
+        assert_int_equal(r.status, 404);
+        assert_string_equal(r.content_type, "application/json");
+        slk_http_response_done(&r);
+    }
+    r = call(f, (slk_http_request){0}, "/echo");
+    assert_int_equal(r.status, 405);
+    slk_http_response_done(&r);
+}
+
+static void failures_have_statuses(void **state)
+{
+    fixture *f = *state;
+    slk_error e = {0};
+    slk_http_response r = call(f, (slk_http_request){0}, "/broken");
+    assert_int_equal(r.status, 500);
+    assert_null(strstr(slk_buf_str(&r.body), "secret-detail"));
+    assert_int_equal(slk_http_expect_success(&r, "asking", &e), SLK_E_UNREACHABLE);
+    slk_http_response_done(&r);
+    r = call(f, (slk_http_request){0}, "/busy");
+    assert_int_equal(r.status, 503);
+    assert_int_equal(r.retry_after_s, 10);
+    assert_int_equal(slk_http_expect_success(&r, "asking", &e), SLK_E_BUSY);
+    slk_http_response_done(&r);
+    r = call(f, (slk_http_request){0}, "/silent");
+    assert_int_equal(r.status, 500);
+    slk_http_response_done(&r);
+    r = call(f, (slk_http_request){0}, "/absent");
+    assert_int_equal(r.status, 404);
+    assert_int_equal(slk_http_expect_success(&r, "asking", &e), SLK_E_NOTFOUND);
+    slk_http_response_done(&r);
+}
+
+static slk_http_response get_range(fixture *f, const char *range, const char *if_range)
+{
+    slk_http_header fields[2] = {{"Range", range}, {"If-Range", if_range}};
+    slk_http_request r = {.headers = fields, .n_headers = if_range ? 2 : 1};
+    return call(f, r, "/file");
+}
+
+static void expect_part(fixture *f, const char *range, size_t first, size_t last)
+{
+    slk_http_response r = get_range(f, range, NULL);
+    assert_int_equal(r.status, 206);
+    assert_true(r.has_content_range);
+    assert_int_equal(r.range_first, first);
+    assert_int_equal(r.range_last, last);
+    assert_int_equal(r.range_total, FILE_BYTES);
+    assert_int_equal(r.body.len, last - first + 1);
+    assert_memory_equal(r.body.data, f->content + first, last - first + 1);
+    slk_http_response_done(&r);
+}
+
+static void expect_whole(fixture *f, const char *range, const char *if_range)
+{
+    slk_http_response r = get_range(f, range, if_range);
+    assert_int_equal(r.status, 200);
+    assert_false(r.has_content_range);
+    assert_true(r.accepts_ranges);
+    assert_int_equal(r.body.len, FILE_BYTES);
+    assert_memory_equal(r.body.data, f->content, FILE_BYTES);
+    slk_http_response_done(&r);
+}
+
+static void ranges_are_exact(void **state)
+{
+    fixture *f = *state;
+    expect_part(f, "bytes=0-0", 0, 0);
+    expect_part(f, "bytes=0-99999", 0, 99999);
+    expect_part(f, "bytes=99999-99999", 99999, 99999);
+    expect_part(f, "bytes=5-", 5, 99999);
+    expect_part(f, "bytes=5-18446744073709551615", 5, 99999);
+    expect_part(f, "bytes=5-99999999999999999999999", 5, 99999);
+    expect_part(f, "bytes=-1", 99999, 99999);
+    expect_part(f, "bytes=-200000", 0, 99999);
+    expect_part(f, "BYTES=4096-8191", 4096, 8191);
+    static const char *const ignored[] = {"bytes=",     "bytes=-",       "bytes=5-4",  "bytes=a-b",
+                                          "lines=0-5",  "bytes=0-1,5-6", "bytes=0-1x", "bytes 0-1",
+                                          "bytes=+1-2", "bytes=--5",     "bytes=1"};
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        expect_whole(f, ignored[i], NULL);
+    static const char *const behind[] = {"bytes=100000-", "bytes=100000-100001", "bytes=-0",
+                                         "bytes=99999999999999999999999-"};
+    for (size_t i = 0; i < sizeof behind / sizeof *behind; i++) {
+        slk_http_response r = get_range(f, behind[i], NULL);
+        assert_int_equal(r.status, 416);
+        assert_true(r.has_unsatisfied_range);
+        assert_int_equal(r.range_total, FILE_BYTES);
+        slk_http_response_done(&r);
+    }
+}
+
+static void if_range_guards_the_version(void **state)
+{
+    fixture *f = *state;
+    slk_http_response r = call(f, (slk_http_request){.method = "HEAD"}, "/file");
+    assert_int_equal(r.status, 200);
+    assert_int_equal(r.content_length, FILE_BYTES);
+    assert_int_equal(r.body.len, 0);
+    char etag[128];
+    (void)snprintf(etag, sizeof etag, "%s", r.etag);
+    assert_int_equal(etag[0], '"');
+    slk_http_response_done(&r);
+    r = get_range(f, "bytes=1-2", etag);
+    assert_int_equal(r.status, 206);
+    assert_string_equal(r.etag, etag);
+    slk_http_response_done(&r);
+    expect_whole(f, "bytes=1-2", "\"other\"");
+    expect_whole(f, "bytes=1-2", "Wed, 21 Oct 2026 07:28:00 GMT");
+    assert_int_equal(slk_file_write_atomic(f->file, f->content, FILE_BYTES, 0600, NULL), SLK_OK);
+    expect_whole(f, "bytes=1-2", etag);
+}
+
+static slk_err count_bytes(void *context, const slk_http_response *response, const uint8_t *bytes,
+                           size_t n, slk_error *error)
+{
+    size_t *seen = context;
+    assert_int_equal(response->status, 200);
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] != (uint8_t)((*seen + i) % 251))
+            return slk_fail(error, SLK_E_CORRUPT, "wrong byte");
+    *seen += n;
+    return SLK_OK;
+}
+
+static void wait_released(const fixture *f, int n)
+{
+    for (int i = 0; i < 500 && f->released < n; i++)
+        slk_clock_sleep_ms(10);
+    assert_int_equal(f->released, n);
+}
+
+static void streams_arrive_whole_or_fail(void **state)
+{
+    fixture *f = *state;
+    size_t seen = 0;
+    slk_http_request get = {.sink = count_bytes, .sink_context = &seen};
+    slk_http_response r = call(f, get, "/stream");
+    assert_int_equal(seen, 1000000);
+    assert_int_equal(r.content_length, -1);
+    slk_http_response_done(&r);
+    seen = 0;
+    r = call(f, get, "/stream?length=1");
+    assert_int_equal(seen, 1000000);
+    assert_int_equal(r.content_length, 1000000);
+    slk_http_response_done(&r);
+    static const char *const failing[] = {"/stream?fail=1", "/stream?fail=1&length=1"};
+    for (int i = 0; i < 2; i++) {
+        seen = 0;
+        SLK_CLEANUP(slk_freep) char *url = slk_http_url_join(f->base, failing[i]);
+        get.url = url;
+        slk_error e = {0};
+        assert_int_equal(slk_http_call(f->client, &get, &r, &e), SLK_E_UNREACHABLE);
+        assert_true(seen < 1000000);
+    }
+    wait_released(f, 4);
+}
+
+static void answers_are_bounded(void **state)
+{
+    fixture *f = *state;
+    SLK_CLEANUP(slk_freep) char *url = slk_http_url_join(f->base, "/stream?token=abc");
+    slk_http_request get = {.url = url, .max_body_bytes = 999999};
+    slk_http_response r;
+    slk_error e = {0};
+    assert_int_equal(slk_http_call(f->client, &get, &r, &e), SLK_E_LIMIT);
+    assert_null(strstr(e.message, "abc"));
+    get.max_body_bytes = 1000000;
+    assert_int_equal(slk_http_call(f->client, &get, &r, &e), SLK_OK);
+    slk_http_response_done(&r);
+    size_t seen = 1; /* so the first byte is wrong: the sink's error comes through */
+    get.sink = count_bytes;
+    get.sink_context = &seen;
+    assert_int_equal(slk_http_call(f->client, &get, &r, &e), SLK_E_CORRUPT);
+    assert_non_null(strstr(e.message, "wrong byte"));
+    slk_job job;
+    slk_job_init(&job);
+    slk_job_cancel(&job);
+    get.job = &job;
+    assert_int_equal(slk_http_call(f->client, &get, &r, &e), SLK_E_CANCELED);
+}
+
+static slk_err try_url(slk_http_client *client, const char *url, slk_error *error)
+{
+    slk_http_response r;
+    slk_http_request get = {.url = url};
+    slk_err code = slk_http_call(client, &get, &r, error);
+    if (code == SLK_OK)
+        slk_http_response_done(&r);
+    return code;
+}
+
+static void unreachable_peers_say_why(void **state)
+{
+    fixture *f = *state;
+    slk_error e = {0};
+    assert_int_equal(try_url(f->client, "https://no-such-host.invalid/x?token=abc", &e),
+                     SLK_E_UNREACHABLE);
+    assert_non_null(strstr(e.message, "DNS"));
+    assert_null(strstr(e.message, "abc"));
+    assert_int_equal(try_url(f->client, "https://127.0.0.1:1/", &e), SLK_E_UNREACHABLE);
+    assert_non_null(strstr(e.message, "TCP"));
+    assert_int_equal(try_url(f->client, "http://127.0.0.1:1/", &e), SLK_E_INVAL);
+    assert_int_equal(try_url(f->client, "file:///etc/hostname", &e), SLK_E_INVAL);
+    assert_int_equal(try_url(f->client, "not a url", &e), SLK_E_INVAL);
+    assert_int_equal(try_url(f->client, "https://user:pass@127.0.0.1:1/", &e), SLK_E_INVAL);
+    assert_null(strstr(e.message, "pass"));
+    slk_http_client *strict;
+    assert_int_equal(slk_http_client_new(&strict, NULL, NULL), SLK_OK);
+    assert_int_equal(try_url(strict, f->base, &e), SLK_E_UNREACHABLE);
+    assert_non_null(strstr(e.message, "TLS"));
+    slk_http_client_free(strict);
+    slk_http_client_options o = {.ca_file = "/nonexistent.pem"};
+    assert_int_equal(slk_http_client_new(&strict, &o, &e), SLK_E_INVAL);
+    slk_http_header split = {"X-A", "b\r\nX-C: d"};
+    slk_http_request get = {.url = f->base, .headers = &split, .n_headers = 1};
+    slk_http_response r;
+    assert_int_equal(slk_http_call(f->client, &get, &r, &e), SLK_E_INVAL);
+}
+
+static void *many_calls(void *context)
+{
+    fixture *f = context;
+    for (int i = 0; i < 20; i++) {
+        SLK_CLEANUP(slk_freep) char *url = slk_http_url_join(f->base, "/file");
+        slk_http_request get = {
+            .url = url, .has_range = true, .range_first = (uint64_t)i, .range_last = 50000};
+        slk_http_response r;
+        if (slk_http_call(f->client, &get, &r, NULL) != SLK_OK)
+            return context;
+        bool same = r.status == 206 && memcmp(r.body.data, f->content + i, r.body.len) == 0;
+        slk_http_response_done(&r);
+        if (!same)
+            return context;
+    }
+    return NULL;
+}
+
+static void threads_share_a_client(void **state)
+{
+    pthread_t threads[8];
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, many_calls, *state), 0);
+    for (int i = 0; i < 8; i++) {
+        void *failed;
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+}
+
+static void servers_refuse_bad_options(void **state)
+{
+    fixture *f = *state;
+    slk_error e = {0};
+    slk_http_server *other;
+    char taken[32];
+    (void)snprintf(taken, sizeof taken, "127.0.0.1:%u", slk_http_server_port(f->server));
+    slk_http_server_options o = {.listen = taken, .routes = routes, .n_routes = N_ROUTES};
+    assert_int_equal(slk_http_server_new(&other, &o, &e), SLK_E_BUSY);
+    static const char *const bad[] = {"",
+                                      "127.0.0.1",
+                                      "127.0.0.1:",
+                                      "[::1:0",
+                                      "1.2.3:x",
+                                      "no-such-host.invalid:1",
+                                      "127.0.0.1:70000"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        o.listen = bad[i];
+        assert_int_equal(slk_http_server_new(&other, &o, &e), SLK_E_INVAL);
+    }
+    o.listen = "127.0.0.1:0";
+    o.certificate_file = f->certificate;
+    assert_int_equal(slk_http_server_new(&other, &o, &e), SLK_E_INVAL);
+    o.key_file = f->file;
+    assert_int_equal(slk_http_server_new(&other, &o, &e), SLK_E_INVAL);
+}
+
+static void tokens_and_certificates(void **state)
+{
+    fixture *f = *state;
+    char a[65], b[65], hash[65];
+    slk_net_token_new(a);
+    slk_net_token_new(b);
+    assert_int_equal(strlen(a), 64);
+    assert_string_not_equal(a, b);
+    slk_net_token_hash(hash, "abc");
+    assert_string_equal(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_true(slk_net_token_matches("abc", hash));
+    assert_false(slk_net_token_matches("abd", hash));
+    assert_false(slk_net_token_matches(NULL, hash));
+    assert_false(slk_net_token_matches("abc", "ba78"));
+    struct stat st;
+    assert_int_equal(stat(f->key, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    ino_t inode = st.st_ino;
+    assert_int_equal(slk_net_make_certificate(f->folder, NULL, 0, NULL), SLK_OK);
+    assert_int_equal(stat(f->key, &st), 0);
+    assert_true(st.st_ino == inode);
+}
+
+static void header_texts_are_parsed(void **state)
+{
+    (void)state;
+    slk_content_range r;
+    assert_true(slk_content_range_parse(&r, "bytes 0-9/100"));
+    assert_true(r.first == 0 && r.last == 9 && r.total == 100 && !r.unsatisfied);
+    assert_true(slk_content_range_parse(&r, "bytes */100"));
+    assert_true(r.unsatisfied && r.total == 100);
+    static const char *const bad[] = {"",
+                                      "bytes",
+                                      "bytes 0-9/*",
+                                      "bytes 9-0/100",
+                                      "bytes 0-100/100",
+                                      "bytes 0-9/100 ",
+                                      "bytes -9/100",
+                                      "lines 0-9/100",
+                                      "bytes */",
+                                      "bytes 0-9",
+                                      "bytes 0-9/10 0"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(slk_content_range_parse(&r, bad[i]));
+    char text[8];
+    slk_printable(text, sizeof text,
+                  "a\x01\xff"
+                  "b \n",
+                  6);
+    assert_string_equal(text, "a..b");
+    slk_printable(text, sizeof text, "0123456789", 10);
+    assert_string_equal(text, "0123456");
+    SLK_CLEANUP(slk_freep) char *joined = slk_http_url_join("https://h/", "/a");
+    assert_string_equal(joined, "https://h/a");
+}
+
+#define TLS(function) cmocka_unit_test_setup_teardown(function, make_tls, unmake)
+#define PLAIN(function) cmocka_unit_test_setup_teardown(function, make_plain, unmake)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TLS(bodies_go_both_ways),          TLS(requests_are_taken_apart),
+        TLS(failures_have_statuses),       TLS(ranges_are_exact),
+        PLAIN(ranges_are_exact),           TLS(if_range_guards_the_version),
+        TLS(streams_arrive_whole_or_fail), PLAIN(streams_arrive_whole_or_fail),
+        TLS(answers_are_bounded),          TLS(unreachable_peers_say_why),
+        TLS(threads_share_a_client),       PLAIN(servers_refuse_bad_options),
+        TLS(tokens_and_certificates),      cmocka_unit_test(header_texts_are_parsed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What MHD lets through and two parsers in a row might read differently.
+ * source: RFC 9112 5.1, 6.1, 6.3; RFC 9110 5.5, 7.2. */
+#include "net/server_impl.h"
+
+#include "net/http_text.h"
+
+#include <string.h>
+#include <strings.h>
+
+typedef struct census {
+    unsigned fields, lengths, encodings, hosts;
+    size_t bytes;
+    const char *fault; /* first one found */
+    const char *length;
+    const char *encoding;
+} census;
+
+static bool value_is_plain(const char *value, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)value[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static enum MHD_Result count_field(void *context, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_n, const char *value, size_t value_n)
+{
+    (void)kind;
+    census *c = context;
+    c->fields++;
+    c->bytes += name_n + value_n + 4; /* ": " and CR LF */
+    if (strlen(name) != name_n || !slk_is_token(name))
+        c->fault = "a header field has no proper name";
+    else if (!value_is_plain(value ? value : "", value_n))
+        c->fault = "a header field has control characters";
+    else if (strcasecmp(name, "Content-Length") == 0)
+        c->lengths++, c->length = value ? value : "";
+    else if (strcasecmp(name, "Transfer-Encoding") == 0)
+        c->encodings++, c->encoding = value ? value : "";
+    else if (strcasecmp(name, "Host") == 0)
+        c->hosts++;
+    return MHD_YES;
+}
+
+static const char *framing_fault(const census *c, bool is_11)
+{
+    if (c->lengths > 1)
+        return "more than one Content-Length";
+    if (c->encodings > 1)
+        return "more than one Transfer-Encoding";
+    if (c->lengths && c->encodings)
+        return "both Content-Length and Transfer-Encoding";
+    if (c->encodings && (!is_11 || strcasecmp(c->encoding, "chunked") != 0))
+        return "a Transfer-Encoding other than chunked";
+    size_t digits = c->lengths ? strspn(c->length, "0123456789") : 1;
+    if (c->lengths && (digits == 0 || digits > 18 || c->length[digits]))
+        return "Content-Length is no number";
+    if (c->hosts > 1)
+        return "more than one Host";
+    if (is_11 && c->hosts == 0)
+        return "no Host";
+    return c->fault;
+}
+
+bool http_guard(const slk_http_exchange *exchange, const char *version, int *ret_status,
+                const char **ret_reason)
+{
+    census c = {0};
+    (void)MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, count_field, &c);
+    bool is_11 = strcmp(version, "HTTP/1.1") == 0;
+    *ret_reason = NULL;
+    if (!is_11 && strcmp(version, "HTTP/1.0") != 0) {
+        *ret_status = 505;
+        *ret_reason = "only HTTP/1.0 and HTTP/1.1 are spoken here";
+    } else if (c.fields > HEADER_FIELDS_MAX || c.bytes > HEADER_BYTES_MAX) {
+        *ret_status = 431;
+        *ret_reason = "the header is too large";
+    } else if ((*ret_reason = framing_fault(&c, is_11))) {
+        *ret_status = 400;
+    }
+    return *ret_reason == NULL;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "net/server_impl.h"
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "net/http_text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STREAM_BLOCK ((size_t)1 << 17)
+#define RETRY_AFTER_S "10"
+
+slk_err slk_http_reply_header(slk_http_exchange *exchange, const char *name, const char *value)
+{
+    slk_assert(exchange->n_fields < REPLY_HEADERS_MAX);
+    reply_field field = {slk_strdup(name), slk_strdup(value)};
+    if (!field.name || !field.value) {
+        slk_free(field.name);
+        slk_free(field.value);
+        return SLK_E_NOMEM;
+    }
+    exchange->fields[exchange->n_fields++] = field;
+    return SLK_OK;
+}
+
+/* Takes over response. */
+static slk_err send_reply(slk_http_exchange *exchange, int status, const char *content_type,
+                          struct MHD_Response *response)
+{
+    slk_assert(!exchange->replied);
+    if (!response)
+        return SLK_E_NOMEM;
+    bool ok =
+        !content_type || MHD_add_response_header(response, "Content-Type", content_type) == MHD_YES;
+    ok = ok && MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES;
+    for (size_t i = 0; ok && i < exchange->n_fields; i++)
+        ok = MHD_add_response_header(response, exchange->fields[i].name,
+                                     exchange->fields[i].value) == MHD_YES;
+    if (exchange->close_after)
+        ok = ok && MHD_add_response_header(response, "Connection", "close") == MHD_YES;
+    ok = ok && MHD_queue_response(exchange->mhd, (unsigned)status, response) == MHD_YES;
+    MHD_destroy_response(response);
+    exchange->replied = ok;
+    return ok ? SLK_OK : SLK_E_INTERNAL;
+}
+
+slk_err slk_http_reply_bytes(slk_http_exchange *exchange, int status, const char *content_type,
+                             const void *bytes, size_t n)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        n, (void *)(uintptr_t)(n ? bytes : ""), MHD_RESPMEM_MUST_COPY);
+    return send_reply(exchange, status, content_type, response);
+}
+
+slk_err slk_http_reply_json(slk_http_exchange *exchange, int status, const char *json)
+{
+    return slk_http_reply_bytes(exchange, status, "application/json", json, strlen(json));
+}
+
+slk_err slk_http_reply_empty(slk_http_exchange *exchange, int status)
+{
+    return slk_http_reply_bytes(exchange, status, NULL, "", 0);
+}
+
+static slk_err reply_line(slk_http_exchange *exchange, int status, const char *line)
+{
+    char text[512];
+    int n = snprintf(text, sizeof text, "%s\n", line);
+    size_t length = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+    return slk_http_reply_bytes(exchange, status, "text/plain; charset=utf-8", text, length);
+}
+
+slk_err slk_http_reply_text(slk_http_exchange *exchange, int status, const char *format, ...)
+{
+    char line[500];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    return reply_line(exchange, status, line);
+}
+
+/* Printable ASCII with quotes and backslashes escaped; out holds at least 2n + 1 chars. */
+static void escape_json(char *out, const char *in, size_t n)
+{
+    for (size_t i = 0; i < n && in[i]; i++) {
+        if (in[i] == '"' || in[i] == '\\')
+            *out++ = '\\';
+        *out++ = in[i] >= 0x20 && in[i] < 0x7f ? in[i] : '.';
+    }
+    *out = 0;
+}
+
+slk_err slk_http_reply_error(slk_http_exchange *exchange, int status, const char *code,
+                             const char *format, ...)
+{
+    char line[400], escaped[801], json[900];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (exchange->route && exchange->route->plain_errors)
+        return reply_line(exchange, status, line);
+    escape_json(escaped, line, sizeof line);
+    (void)snprintf(json, sizeof json, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}", code,
+                   escaped);
+    return slk_http_reply_json(exchange, status, json);
+}
+
+static int status_of(slk_err code)
+{
+    switch (code) {
+    case SLK_E_INVAL:
+        return 400;
+    case SLK_E_AUTH:
+        return 401;
+    case SLK_E_NOTFOUND:
+        return 404;
+    case SLK_E_EXISTS:
+    case SLK_E_CONFLICT:
+        return 409;
+    case SLK_E_LIMIT:
+        return 413;
+    case SLK_E_UNSUPPORTED:
+        return 501;
+    case SLK_E_BUSY:
+    case SLK_E_TIMEOUT:
+    case SLK_E_UNREACHABLE:
+    case SLK_E_CANCELED:
+        return 503;
+    case SLK_E_NOSPACE:
+        return 507;
+    case SLK_OK:
+    case SLK_E_NOMEM:
+    case SLK_E_IO:
+    case SLK_E_CORRUPT:
+    case SLK_E_PROTO:
+    case SLK_E_INTERNAL:
+    case SLK_ERR_COUNT:
+        break;
+    }
+    return 500;
+}
+
+slk_err slk_http_reply_failure(slk_http_exchange *exchange, slk_err code, const slk_error *error)
+{
+    int status = status_of(code);
+    if (status == 503)
+        SLK_TRY(slk_http_reply_header(exchange, "Retry-After", RETRY_AFTER_S));
+    if (status == 401)
+        SLK_TRY(slk_http_reply_header(exchange, "WWW-Authenticate", "Bearer"));
+    /* What went wrong inside is ours to read, in the log; what the peer did wrong is the peer's. */
+    const char *text =
+        status >= 500 && status != 501 ? slk_error_text(NULL, code) : slk_error_text(error, code);
+    return slk_http_reply_error(exchange, status, slk_err_name(code), "%s", text);
+}
+
+/* ---- files ---- */
+
+static void make_etag(char *out, size_t n, const struct stat *st)
+{
+    (void)snprintf(out, n, "\"%llx-%llx-%llx.%lx\"", (unsigned long long)st->st_ino,
+                   (unsigned long long)st->st_size, (unsigned long long)st->st_mtim.tv_sec,
+                   (unsigned long)st->st_mtim.tv_nsec);
+}
+
+/* The Range header, unless If-Range names another version of the file. */
+static const char *effective_range(const slk_http_exchange *exchange, const char *etag)
+{
+    const char *if_range = slk_http_header_value(exchange, "If-Range");
+    if (if_range && strcmp(if_range, etag) != 0)
+        return NULL;
+    return slk_http_header_value(exchange, "Range");
+}
+
+static slk_err reply_unsatisfiable(slk_http_exchange *exchange, uint64_t total)
+{
+    char value[64];
+    (void)snprintf(value, sizeof value, "bytes */%llu", (unsigned long long)total);
+    SLK_TRY(slk_http_reply_header(exchange, "Content-Range", value));
+    return slk_http_reply_error(exchange, 416, slk_err_name(SLK_E_INVAL),
+                                "the range lies behind the end of the file");
+}
+
+/* Takes over fd. */
+static slk_err reply_part(slk_http_exchange *exchange, int fd, uint64_t total,
+                          const char *content_type, const char *range)
+{
+    uint64_t first = 0, last = total ? total - 1 : 0;
+    slk_range_kind kind = slk_range_parse(&first, &last, range, total);
+    slk_err code = SLK_OK;
+    if (kind == SLK_RANGE_PART) {
+        char value[96];
+        (void)snprintf(value, sizeof value, "bytes %llu-%llu/%llu", (unsigned long long)first,
+                       (unsigned long long)last, (unsigned long long)total);
+        code = slk_http_reply_header(exchange, "Content-Range", value);
+    } else if (kind == SLK_RANGE_UNSATISFIABLE) {
+        code = reply_unsatisfiable(exchange, total);
+    }
+    if (code != SLK_OK || kind == SLK_RANGE_UNSATISFIABLE) {
+        (void)close(fd);
+        return code;
+    }
+    uint64_t n = total ? last - first + 1 : 0;
+    struct MHD_Response *response = MHD_create_response_from_fd_at_offset64(n, fd, first);
+    if (!response)
+        (void)close(fd);
+    return send_reply(exchange, kind == SLK_RANGE_PART ? 206 : 200, content_type, response);
+}
+
+slk_err slk_http_reply_file(slk_http_exchange *exchange, const char *path, const char *content_type,
+                            slk_error *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return slk_fail_errno(error, errno, "cannot open %s", path);
+    struct stat st;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        (void)close(fd);
+        return slk_fail(error, SLK_E_NOTFOUND, "%s is no regular file", path);
+    }
+    char etag[96];
+    make_etag(etag, sizeof etag, &st);
+    const char *range = effective_range(exchange, etag);
+    slk_err code = slk_http_reply_header(exchange, "ETag", etag);
+    if (code == SLK_OK)
+        code = slk_http_reply_header(exchange, "Accept-Ranges", "bytes");
+    if (code != SLK_OK) {
+        (void)close(fd);
+        return slk_fail(error, code, "out of memory");
+    }
+    return reply_part(exchange, fd, slk_u64(st.st_size), content_type, range);
+}
+
+/* ---- streams ---- */
+
+typedef struct stream {
+    slk_http_produce *produce;
+    void (*release)(void *context);
+    void *context;
+} stream;
+
+static ssize_t read_stream(void *context, uint64_t position, char *out, size_t capacity)
+{
+    (void)position;
+    stream *s = context;
+    size_t n = 0;
+    if (s->produce(s->context, (uint8_t *)out, capacity, &n, NULL) != SLK_OK)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    slk_assert(n <= capacity);
+    return n ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static void free_stream(void *context)
+{
+    stream *s = context;
+    if (s->release)
+        s->release(s->context);
+    slk_free(s);
+}
+
+slk_err slk_http_reply_stream(slk_http_exchange *exchange, int status, const char *content_type,
+                              int64_t content_length, slk_http_produce *produce,
+                              void (*release)(void *context), void *context)
+{
+    stream *s = slk_alloc(1, sizeof *s);
+    if (!s) {
+        if (release)
+            release(context);
+        return SLK_E_NOMEM;
+    }
+    *s = (stream){produce, release, context};
+    uint64_t size = content_length < 0 ? MHD_SIZE_UNKNOWN : slk_u64(content_length);
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(size, STREAM_BLOCK, read_stream, s, free_stream);
+    if (!response)
+        free_stream(s);
+    return send_reply(exchange, status, content_type, response);
+}
