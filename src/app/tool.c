@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "app/tool.h"
+
+#include "base/bytes.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+slk_err slk_tool_init(slk_tool *tool, const slk_command *command, const slk_options *options)
+{
+    *tool = (slk_tool){.command = command, .options = options};
+    slk_job_init(&tool->job);
+    tool->answer = json_object();
+    if (!tool->answer)
+        return slk_fail(&tool->error, SLK_E_NOMEM, "out of memory");
+    SLK_TRY(slk_crypto_new(&tool->crypto, getenv("SELKIE_CPU"), &tool->error));
+    SLK_TRY(slk_pool_new(&tool->pool, 0, &tool->error));
+    return slk_progress_start(&tool->progress, &tool->job, false, &tool->error);
+}
+
+void slk_tool_json(slk_tool *tool, const char *key, json_t *value)
+{
+    if (!value || json_object_set_new(tool->answer, key, value) != 0)
+        (void)slk_fail(&tool->error, SLK_E_NOMEM, "out of memory");
+}
+
+void slk_tool_text(slk_tool *tool, const char *key, const char *value)
+{
+    slk_tool_json(tool, key, json_string(value));
+}
+
+void slk_tool_hex(slk_tool *tool, const char *key, const uint8_t *bytes, size_t n)
+{
+    char text[2 * 64 + 1];
+    slk_assert(n <= 64);
+    slk_hex_encode(text, bytes, n);
+    slk_tool_text(tool, key, text);
+}
+
+void slk_tool_number(slk_tool *tool, const char *key, uint64_t value)
+{
+    slk_tool_json(tool, key, json_integer((json_int_t)value));
+}
+
+void slk_tool_bool(slk_tool *tool, const char *key, bool value)
+{
+    slk_tool_json(tool, key, json_boolean(value));
+}
+
+static void print_lines(const json_t *answer)
+{
+    const char *key;
+    json_t *value;
+    size_t widest = 0;
+    json_object_foreach((json_t *)(uintptr_t)answer, key, value) widest =
+        strlen(key) > widest ? strlen(key) : widest;
+    json_object_foreach((json_t *)(uintptr_t)answer, key, value)
+    {
+        if (json_is_string(value)) {
+            (void)printf("%-*s  %s\n", (int)widest, key, json_string_value(value));
+            continue;
+        }
+        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+        (void)printf("%-*s  %s\n", (int)widest, key, text ? text : "?");
+        free(text); /* allocated by jansson */
+    }
+}
+
+int slk_tool_done(slk_tool *tool, slk_err code, int status_ok)
+{
+    const slk_progress_summary summary = slk_progress_stop(tool->progress);
+    int status = status_ok;
+    if (code == SLK_OK && tool->error.code == SLK_OK) {
+        slk_tool_json(tool, "seconds", json_real(summary.seconds));
+        slk_tool_number(tool, "peak_memory_bytes", summary.peak_anon_bytes);
+        if (tool->options->json) {
+            (void)json_dumpf(tool->answer, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+            (void)fputc('\n', stdout);
+        } else {
+            print_lines(tool->answer);
+        }
+    } else {
+        status = slk_command_fail(tool->command, tool->options,
+                                  code == SLK_OK ? tool->error.code : code, &tool->error);
+    }
+    json_decref(tool->answer);
+    slk_pool_free(tool->pool);
+    slk_crypto_free(tool->crypto);
+    return status;
+}

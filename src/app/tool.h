@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What every command of the toolbox (`selkie proof`, `params`, `cpu`) needs: kernels, threads,
+ * a watched job, and one way to print the answer. */
+#ifndef SLK_APP_TOOL_H
+#define SLK_APP_TOOL_H
+
+#include "app/command.h"
+#include "app/progress.h"
+#include "base/job.h"
+#include "base/pool.h"
+#include "crypto/crypto.h"
+#include "fil/sector.h"
+
+#include <jansson.h>
+
+/* The tables of the toolbox, each ending in an empty row. */
+extern const slk_command slk_commands_proof[];
+extern const slk_command slk_commands_params[];
+extern const slk_command slk_commands_cpu[];
+
+typedef struct slk_tool {
+    const slk_command *command;
+    const slk_options *options;
+    slk_crypto *crypto;
+    slk_pool *pool;
+    slk_job job;
+    slk_progress *progress;
+    slk_error error; /* of the failure that ends the command */
+    json_t *answer; /* object being filled; values keep their order of insertion */
+} slk_tool;
+
+/* Kernels by $SELKIE_CPU, a pool of all processors, a running progress display. */
+SLK_MUST_CHECK slk_err slk_tool_init(slk_tool *tool, const slk_command *command,
+                                     const slk_options *options);
+/* Adds one line to the answer. A failure to allocate is reported by slk_tool_done. */
+void slk_tool_text(slk_tool *tool, const char *key, const char *value);
+void slk_tool_hex(slk_tool *tool, const char *key, const uint8_t *bytes, size_t n);
+void slk_tool_number(slk_tool *tool, const char *key, uint64_t value);
+void slk_tool_bool(slk_tool *tool, const char *key, bool value);
+void slk_tool_json(slk_tool *tool, const char *key, json_t *value); /* steals value */
+/* Stops the display, adds `seconds` and `peak_memory_bytes`, prints the answer (one JSON object, or
+ * `key: value` lines) or the failure, frees everything. Returns the exit status: that of code, or
+ * status_ok when code is SLK_OK. */
+int slk_tool_done(slk_tool *tool, slk_err code, int status_ok);
+
+#endif
