@@ -61,8 +61,8 @@ def problems(root):
             target = name.split("/")[0]
             if target not in allowed and not is_test:
                 yield f"{where}: src/{folder}/ may not include {target}/ (see ARCHITECTURE.md)"
-            if name.endswith("_impl.h") and pathlib.Path(name).parent != path.relative_to(root / "src").parent:
-                yield f"{where}: {name} is private to its folder"
+            if name.endswith("_impl.h") and target != folder:
+                yield f"{where}: {name} is private to src/{target}/"
 
 
 def table_matches_document(root):

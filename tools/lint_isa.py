@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""ISA hygiene: wide-vector, SHA, BMI2 and ADX instructions stand only in the kernel files named for
-them, so that the program starts on a processor without them. Reads a build folder with objdump."""
+"""ISA hygiene: wide-vector, SHA, BMI2 and ADX instructions stand only in the kernel files or
+libraries named for them, so that the program starts on a processor without them. Reads a build folder with objdump."""
 import pathlib
 import re
 import subprocess
@@ -22,8 +22,9 @@ def problems(build):
         text = subprocess.run(["objdump", "-d", "--no-show-raw-insn", str(obj)], capture_output=True, text=True).stdout
         for pattern, homes in RULES:
             hit = pattern.search(text)
-            if hit and not any(home in obj.name for home in homes):
-                yield f"{obj.relative_to(build)}: {hit.group(0).strip()} outside a kernel file"
+            place = str(obj.relative_to(build))
+            if hit and not any(home in place for home in homes):
+                yield f"{place}: {hit.group(0).strip()} outside a kernel file or kernel library"
 
 
 if __name__ == "__main__":
