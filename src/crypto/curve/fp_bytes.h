@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Coordinates as bytes, and the constant one of both coordinate fields. Only for this folder. */
+#ifndef SLK_CRYPTO_CURVE_FP_BYTES_H
+#define SLK_CRYPTO_CURVE_FP_BYTES_H
+
+#include "crypto/curve/curve.h"
+
+extern const slk_fp slk_fp_one;
+extern const slk_fp2 slk_fp2_one;
+
+/* Big-endian 48 bytes to Montgomery form; false (ret unspecified) when >= p, which also catches
+ * every flag bit. */
+SLK_MUST_CHECK bool slk_fp_read(slk_fp *ret, const uint8_t in48[48]);
+
+#endif

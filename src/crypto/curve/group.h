@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* G1 and G2 behind one table of operations, so that multi-scalar multiplication, fixed-base
+ * multiplication and sums are written once.
+ *
+ * Points are handed around as bytes: affine points of affine_bytes each, Jacobian ones of
+ * jacobian_bytes, with the layouts of curve.h and 8-byte alignment. The work horse is add_pairs:
+ * many independent affine additions that share one field inversion (about 6 multiplications per
+ * addition instead of 11 to 16). */
+#ifndef SLK_CRYPTO_CURVE_GROUP_H
+#define SLK_CRYPTO_CURVE_GROUP_H
+
+#include "crypto/curve/curve.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Additions that share one inversion, at most; larger batches gain nothing. */
+#define SLK_PAIRS_MAX 1024u
+/* Largest affine and Jacobian point, for buffers that serve both groups. */
+#define SLK_AFFINE_BYTES_MAX 192u
+#define SLK_JACOBIAN_BYTES_MAX 288u
+
+/* *acc += addend, or -= when negate is set. Affine points. */
+typedef struct slk_point_pair {
+    void *acc;
+    const void *addend;
+    bool negate;
+} slk_point_pair;
+
+typedef struct slk_group {
+    const char *name; /* "G1" */
+    size_t affine_bytes;
+    size_t jacobian_bytes;
+    size_t encoded_bytes; /* uncompressed */
+    size_t pair_scratch_bytes; /* of add_pairs */
+    void (*generator)(void *ret_affine);
+    /* Unchecked reading of a parameter file's point: false for flags (infinity) and coordinates
+     * >= p, but neither curve nor subgroup are checked. */
+    bool (*decode)(void *ret_affine, const uint8_t *encoded);
+    void (*encode)(uint8_t *out, const void *affine);
+    bool (*is_infinity)(const void *affine);
+    /* n <= SLK_PAIRS_MAX additions; the acc of different pairs must differ, and no addend may be
+     * another pair's acc. All special cases are handled. scratch: pair_scratch_bytes, 8-aligned. */
+    void (*add_pairs)(slk_point_pair *pairs, size_t n, void *scratch);
+    /* Jacobian, aliasing allowed. */
+    void (*set_infinity)(void *out_jacobian);
+    void (*add)(void *out_jacobian, const void *a_jacobian, const void *b_jacobian);
+    void (*add_affine)(void *out_jacobian, const void *a_jacobian, const void *b_affine);
+    void (*dbl)(void *out_jacobian, const void *a_jacobian);
+    void (*from_affine)(void *out_jacobian, const void *affine);
+    void (*to_affine)(void *out_affine, const void *jacobian); /* one inversion, about 3 us */
+} slk_group;
+
+extern const slk_group slk_group_g1, slk_group_g2;
+
+/* Signed digits of a scalar for windows of c bits, 2 <= c <= 20:
+ * s = +-sum digit_w * 2^(c*w) with |digit_w| <= 2^(c-1), w < slk_digits_count(c). The sign of the
+ * whole scalar is folded into the digits: digits[w * stride]. */
+unsigned slk_digits_count(unsigned window_bits);
+void slk_digits_of(int32_t *ret_digits, size_t stride, const slk_fr *scalar, unsigned window_bits);
+
+#endif
