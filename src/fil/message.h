@@ -17,6 +17,8 @@
 #define SLK_METHOD_PRE_COMMIT_SECTOR_BATCH2 28u
 #define SLK_METHOD_PROVE_COMMIT_SECTORS3 34u
 
+#define SLK_MESSAGE_PARAMS_MAX (1u << 20) /* a bound for readers; the pool takes 64 KiB */
+
 #define SLK_SIGNATURE_SECP256K1 1u
 #define SLK_SIGNATURE_BLS 2u
 #define SLK_SIGNATURE_MAX_BYTES 96u
