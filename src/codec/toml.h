@@ -13,10 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct slk_toml slk_toml;
 
 typedef enum slk_toml_kind {
@@ -63,7 +59,4 @@ SLK_MUST_CHECK slk_err slk_toml_bool(const slk_toml *toml, const char *key, bool
 SLK_MUST_CHECK slk_err slk_toml_check_keys(const slk_toml *toml, const char *const *known,
                                            size_t n_known, slk_error *error);
 
-#ifdef __cplusplus
-}
-#endif
 #endif
