@@ -10,7 +10,7 @@
 
 /* Best first; the last needs nothing. */
 static const slk_sha256_impl *const sha256_kernels[] = {&slk_sha256_shani, &slk_sha256_ref};
-static const slk_poseidon_impl *const poseidon_kernels[] = {&slk_poseidon_mulx,
+static const slk_poseidon_impl *const poseidon_kernels[] = {&slk_poseidon_ifma, &slk_poseidon_mulx,
                                                             &slk_poseidon_portable};
 static const unsigned arities[SLK_POSEIDON_ARITIES] = {2, 4, 8, 11};
 

@@ -19,6 +19,14 @@
 #define SLK_POSEIDON_BLOCK 4u
 #define SLK_POSEIDON_MAX_TERMS (SLK_POSEIDON_MAX_WIDTH + SLK_POSEIDON_BLOCK - 1)
 
+/* An element as the wide kernels read it: x * 2^260 mod r in five limbs of 52 bits. */
+enum { SLK_POSEIDON_WIDE_LIMBS = 5 };
+
+/* The same constants for kernels of 52-bit limbs, each element SLK_POSEIDON_WIDE_LIMBS words. */
+typedef struct slk_poseidon_wide {
+    const uint64_t *tag, *compressed, *mds, *pre_sparse_columns, *blocked;
+} slk_poseidon_wide;
+
 /* Immutable after slk_poseidon_table_init. */
 typedef struct slk_poseidon_table {
     slk_poseidon_params params;
@@ -28,8 +36,9 @@ typedef struct slk_poseidon_table {
     /* Per block of b rounds (b = BLOCK, the last one what is left): for k < b the t + k factors
      * col_k[0..t), w_{k,0..k); then for each j = 1..t-1 the b factors v_0[j-1], …, v_{b-1}[j-1]. */
     const slk_fr *blocked;
-    size_t blocked_count;
+    slk_poseidon_wide wide;
     slk_fr *memory; /* all of the above, owned */
+    uint64_t *wide_memory;
 } slk_poseidon_table;
 
 /* Where the inputs of n hashes lie: node k of hash i at in[k] + i * stride. */
@@ -58,5 +67,6 @@ void slk_poseidon_plain(const slk_poseidon_params *params, slk_fr *out, const sl
 
 extern const slk_poseidon_impl slk_poseidon_portable;
 extern const slk_poseidon_impl slk_poseidon_mulx;
+extern const slk_poseidon_impl slk_poseidon_ifma;
 
 #endif

@@ -262,27 +262,65 @@ static void fill(slk_poseidon_table *table, slk_fr *at)
     table->blocked = blocked;
 }
 
+static const uint64_t *widen(uint64_t **at, const slk_fr *in, size_t n)
+{
+    const uint64_t mask = (UINT64_C(1) << 52) - 1;
+    uint64_t *start = *at, *out = start;
+    slk_fr sixteen, x; /* from x * 2^256 to x * 2^260 */
+    slk_fr_from_u64(&sixteen, 16);
+    for (size_t i = 0; i < n; i++, out += SLK_POSEIDON_WIDE_LIMBS) {
+        slk_fr_mul(&x, &in[i], &sixteen);
+        out[0] = x.l[0] & mask;
+        out[1] = (x.l[0] >> 52 | x.l[1] << 12) & mask;
+        out[2] = (x.l[1] >> 40 | x.l[2] << 24) & mask;
+        out[3] = (x.l[2] >> 28 | x.l[3] << 36) & mask;
+        out[4] = x.l[3] >> 16;
+    }
+    *at = out;
+    return start;
+}
+
+static void fill_wide(slk_poseidon_table *table, uint64_t *at, size_t blocked)
+{
+    const slk_poseidon_params *p = &table->params;
+    size_t t = p->width;
+    table->wide = (slk_poseidon_wide){
+        .tag = widen(&at, &p->tag, 1),
+        .compressed = widen(&at, p->compressed, FULL_ROUNDS * t + p->partial_rounds),
+        .mds = widen(&at, p->mds, t * t),
+        .pre_sparse_columns = widen(&at, table->pre_sparse_columns, t * t),
+        .blocked = widen(&at, table->blocked, blocked),
+    };
+}
+
 slk_err slk_poseidon_table_init(slk_poseidon_table *table, unsigned arity, slk_error *error)
 {
     unsigned t = arity + 1, partial = partial_rounds_of(arity);
     size_t blocked = blocked_size(t, partial);
     size_t count = (size_t)(FULL_ROUNDS + partial) * t + 3 * t * t + FULL_ROUNDS * t + partial +
                    (size_t)partial * (2 * t - 1) + blocked;
+    size_t wide = 1 + FULL_ROUNDS * t + partial + 2 * t * t + blocked;
     slk_fr *memory = slk_alloc(count, sizeof *memory);
-    if (!memory)
+    uint64_t *wide_memory = slk_alloc(wide * SLK_POSEIDON_WIDE_LIMBS, sizeof *wide_memory);
+    if (!memory || !wide_memory) {
+        slk_free(memory);
+        slk_free(wide_memory);
         return slk_fail(error, SLK_E_NOMEM, "no memory for the Poseidon constants of arity %u",
                         arity);
+    }
     table->memory = memory;
-    table->blocked_count = blocked;
+    table->wide_memory = wide_memory;
     table->params = (slk_poseidon_params){
         .arity = arity, .width = t, .full_rounds = FULL_ROUNDS, .partial_rounds = partial};
     slk_fr_from_u64(&table->params.tag, (UINT64_C(1) << arity) - 1);
     fill(table, memory);
+    fill_wide(table, wide_memory, blocked);
     return SLK_OK;
 }
 
 void slk_poseidon_table_done(slk_poseidon_table *table)
 {
     slk_free(table->memory);
+    slk_free(table->wide_memory);
     *table = (slk_poseidon_table){0};
 }
