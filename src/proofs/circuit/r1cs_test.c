@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The structure of the circuit against the recorded digests of its constraints. */
 #include "base/clock.h"
-#include "proofs/circuit/digest.h"
+#include "support/slk_circuit_digest.h"
 #include "support/slk_test_vectors.h"
 
 #include <setjmp.h>

@@ -2,8 +2,8 @@
 /* Synthesis: values of the recorded sectors, satisfaction, and refusal of what is wrong. */
 #include "base/mem.h"
 #include "base/rng.h"
-#include "proofs/circuit/case.h"
-#include "proofs/circuit/digest.h"
+#include "support/slk_sector_case.h"
+#include "support/slk_circuit_digest.h"
 #include "support/slk_test_vectors.h"
 
 #include <setjmp.h>

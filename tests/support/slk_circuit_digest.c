@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "proofs/circuit/digest.h"
+#include "support/slk_circuit_digest.h"
 
 #include "base/bytes.h"
 #include "base/mem.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "proofs/circuit/case.h"
+#include "support/slk_sector_case.h"
 
 #include "base/bytes.h"
 #include "support/slk_test_vectors.h"

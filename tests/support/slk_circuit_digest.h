@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Test support: compares a run of the circuit, namespace by namespace, with the recorded digests of
  * tests/vectors. source: reference/proofs 12 */
-#ifndef SLK_PROOFS_CIRCUIT_DIGEST_H
-#define SLK_PROOFS_CIRCUIT_DIGEST_H
+#ifndef SLK_TEST_CIRCUIT_DIGEST_H
+#define SLK_TEST_CIRCUIT_DIGEST_H
 
 #include "crypto/sha256/sha256.h"
 #include "proofs/circuit/circuit.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Test support: the recorded sectors of tests/vectors as slk_c1. */
-#ifndef SLK_PROOFS_CIRCUIT_CASE_H
-#define SLK_PROOFS_CIRCUIT_CASE_H
+#ifndef SLK_TEST_SECTOR_CASE_H
+#define SLK_TEST_SECTOR_CASE_H
 
 #include "proofs/vanilla/c1.h"
 
