@@ -118,6 +118,8 @@ static void check_level(slk_digest *d, slk_digest_level *level, const json_t *ex
         (uint64_t)slk_test_get_int(expected, "aux") != aux)
         fail_msg("%s: %llu constraints, %llu aux", d->path, (unsigned long long)constraints,
                  (unsigned long long)aux);
+    if (d->depth > d->hashed_depth)
+        return;
     const char *hex = slk_test_get_text(expected, digest_key(d));
     uint8_t digest[32];
     char got[65];
@@ -131,12 +133,13 @@ static void on_leave(void *context)
 {
     slk_digest *d = context;
     assert_true(d->depth > 0);
-    slk_digest_level *level = &d->levels[d->depth--];
+    slk_digest_level *level = &d->levels[d->depth];
     const json_t *expected = json_object_get(d->expected, d->path);
     if (expected != NULL) {
         check_level(d, level, expected);
         d->matched++;
     }
+    d->depth--;
     d->path_length = level->path_length;
     d->path[d->path_length] = 0;
 }
