@@ -10,6 +10,8 @@
 
 /* Best first; the last needs nothing. */
 static const slk_sha256_impl *const sha256_kernels[] = {&slk_sha256_shani, &slk_sha256_ref};
+static const slk_sha256_impl *const sha256_pairs_kernels[] = {&slk_sha256_avx512, &slk_sha256_shani,
+                                                              &slk_sha256_ref};
 static const slk_poseidon_impl *const poseidon_kernels[] = {&slk_poseidon_ifma, &slk_poseidon_mulx,
                                                             &slk_poseidon_portable};
 static const unsigned arities[SLK_POSEIDON_ARITIES] = {2, 4, 8, 11};
@@ -39,17 +41,22 @@ static bool sha256_works(const slk_crypto *crypto)
     return memcmp(out, twin, sizeof out) == 0 && memcmp(a, b, sizeof a) == 0;
 }
 
+static const slk_sha256_impl *sha256_first(const slk_sha256_impl *const *kernels, uint64_t features)
+{
+    while (((*kernels)->needs & ~features) != 0)
+        kernels++;
+    return *kernels;
+}
+
 static slk_err sha256_choose(slk_crypto *crypto, uint64_t features, slk_error *error)
 {
-    size_t i = 0;
-    while ((sha256_kernels[i]->needs & ~features) != 0)
-        i++;
-    crypto->sha256 = sha256_kernels[i];
+    crypto->sha256 = sha256_first(sha256_kernels, features);
+    crypto->sha256_pairs = sha256_first(sha256_pairs_kernels, features);
     slk_sha256_pad_wk(crypto->sha256_pad_wk);
     if (!sha256_works(crypto))
         return slk_fail(error, SLK_E_INTERNAL,
-                        "the sha256 kernel \"%s\" gives wrong answers on this processor",
-                        crypto->sha256->name);
+                        "the sha256 kernel \"%s\" or \"%s\" gives wrong answers on this processor",
+                        crypto->sha256->name, crypto->sha256_pairs->name);
     return SLK_OK;
 }
 
@@ -134,7 +141,11 @@ bool slk_crypto_choice(const slk_crypto *crypto, size_t index, const char **ret_
 {
     const struct {
         const char *primitive, *kernel;
-    } all[] = {{"sha256", crypto->sha256->name}, {"poseidon", crypto->poseidon->name}};
+    } all[] = {
+        {"sha256", crypto->sha256->name},
+        {"sha256 pairs", crypto->sha256_pairs->name},
+        {"poseidon", crypto->poseidon->name},
+    };
     if (index >= sizeof all / sizeof *all)
         return false;
     *ret_primitive = all[index].primitive;

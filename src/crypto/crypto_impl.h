@@ -10,7 +10,8 @@
 enum { SLK_POSEIDON_ARITIES = 4 }; /* 2, 4, 8, 11 */
 
 struct slk_crypto {
-    const slk_sha256_impl *sha256;
+    const slk_sha256_impl *sha256; /* compress, and pairs of any number */
+    const slk_sha256_impl *sha256_pairs; /* pairs in multiples of its step */
     uint32_t sha256_pad_wk[64];
     const slk_poseidon_impl *poseidon;
     slk_poseidon_table poseidon_tables[SLK_POSEIDON_ARITIES];

@@ -61,5 +61,9 @@ void slk_sha256_compress(const slk_crypto *crypto, uint32_t state[8], const uint
 
 void slk_sha254_pairs(const slk_crypto *crypto, uint8_t *out, const uint8_t *in, size_t n_pairs)
 {
-    crypto->sha256->pairs(out, in, n_pairs, crypto->sha256_pad_wk);
+    const slk_sha256_impl *wide = crypto->sha256_pairs;
+    size_t whole = n_pairs - n_pairs % wide->pairs_step;
+    wide->pairs(out, in, whole, crypto->sha256_pad_wk);
+    crypto->sha256->pairs(out + 32 * whole, in + 64 * whole, n_pairs - whole,
+                          crypto->sha256_pad_wk);
 }

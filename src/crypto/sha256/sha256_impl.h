@@ -9,11 +9,12 @@
 typedef struct slk_sha256_impl {
     const char *name;
     uint64_t needs; /* SLK_CPU_ bits */
-    /* n_blocks compressions of 64 bytes each into state. */
+    /* n_blocks compressions of 64 bytes each into state. NULL: this kernel is for pairs alone. */
     void (*compress)(uint32_t state[8], const uint8_t *blocks64, size_t n_blocks);
-    /* slk_sha254_pairs. pad_wk: slk_sha256_pad_wk of a 64-byte message. out == in is allowed:
-     * the kernel reads a group of pairs before it writes their hashes. */
+    /* slk_sha254_pairs for a multiple of pairs_step pairs. pad_wk: see slk_sha256_pad_wk. out == in
+     * is allowed: the kernel reads a group of pairs before it writes their hashes. */
     void (*pairs)(uint8_t *out, const uint8_t *in, size_t n_pairs, const uint32_t pad_wk[64]);
+    size_t pairs_step;
 } slk_sha256_impl;
 
 /* source: FIPS 180-4, 4.2.2 */
@@ -25,5 +26,6 @@ void slk_sha256_pad_wk(uint32_t out[64]);
 
 extern const slk_sha256_impl slk_sha256_ref;
 extern const slk_sha256_impl slk_sha256_shani;
+extern const slk_sha256_impl slk_sha256_avx512;
 
 #endif

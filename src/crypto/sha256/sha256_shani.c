@@ -155,4 +155,5 @@ static void pairs(uint8_t *out, const uint8_t *in, size_t n_pairs, const uint32_
 const slk_sha256_impl slk_sha256_shani = {.name = "shani",
                                           .needs = SLK_CPU_SHA | SLK_CPU_SSSE3 | SLK_CPU_SSE41,
                                           .compress = compress,
-                                          .pairs = pairs};
+                                          .pairs = pairs,
+                                          .pairs_step = 1};
