@@ -102,6 +102,11 @@ static void prover_ids_are_leb128(void **state)
     uint8_t out[32], want[32] = {0xe8, 0x07}; /* 1000 */
     slk_prover_id(out, 1000);
     assert_memory_equal(out, want, 32);
+    uint8_t one_byte[32] = {0x7f}, two_bytes[32] = {0x80, 0x01};
+    slk_prover_id(out, 127);
+    assert_memory_equal(out, one_byte, 32);
+    slk_prover_id(out, 128);
+    assert_memory_equal(out, two_bytes, 32);
     uint8_t zero[32] = {0};
     slk_prover_id(out, 0);
     assert_memory_equal(out, zero, 32);

@@ -69,11 +69,29 @@ static void lengths_keys_and_pieces(void **state)
     slk_crypto_free(crypto);
 }
 
+static void any_cut_gives_the_same_digest(void **state)
+{
+    (void)state;
+    uint8_t in[300], whole[64], cut[64];
+    for (size_t i = 0; i < sizeof in; i++)
+        in[i] = (uint8_t)(i * 11);
+    slk_blake2b_of(whole, 64, in, sizeof in);
+    for (size_t n = 0; n <= sizeof in; n++) {
+        slk_blake2b hash;
+        slk_blake2b_init(&hash, 64, NULL, 0);
+        slk_blake2b_update(&hash, in, n);
+        slk_blake2b_update(&hash, in + n, sizeof in - n);
+        slk_blake2b_final(&hash, cut);
+        assert_memory_equal(cut, whole, 64);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_vectors),
         cmocka_unit_test(lengths_keys_and_pieces),
+        cmocka_unit_test(any_cut_gives_the_same_digest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
