@@ -143,7 +143,7 @@ bool slk_crypto_choice(const slk_crypto *crypto, size_t index, const char **ret_
         const char *primitive, *kernel;
     } all[] = {
         {"sha256", crypto->sha256->name},
-        {"sha256 pairs", crypto->sha256_pairs->name},
+        {"sha256_pairs", crypto->sha256_pairs->name},
         {"poseidon", crypto->poseidon->name},
     };
     if (index >= sizeof all / sizeof *all)
