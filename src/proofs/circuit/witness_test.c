@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Synthesis: values of the recorded sectors, satisfaction, and refusal of what is wrong. */
 #include "base/mem.h"
-#include "base/rng.h"
 #include "support/slk_sector_case.h"
 #include "support/slk_circuit_digest.h"
 #include "support/slk_test_vectors.h"
@@ -173,10 +172,208 @@ static void interactive(void **state)
     check_case(*state, "s-2k-data", false);
 }
 
+static void other_features(void **state)
+{
+    check_case(*state, "s-2k-synth", true);
+    check_case(*state, "s-2k-ni", true);
+    check_case(*state, "s-2k-v1", true);
+}
+
+static void other_shapes(void **state)
+{
+    check_case(*state, "s-4k-data", true);
+    check_case(*state, "s-16k-data", true);
+    check_case(*state, "s-32k-data", true);
+}
+
+static void larger_sectors(void **state)
+{
+    check_case(*state, "s-8m-data", true);
+    check_case(*state, "s-512m-data", true);
+}
+
+/* A wire with another value breaks a constraint, whichever wire it is. */
+static void every_wire_counts(void **state)
+{
+    run r;
+    run_load(&r, *state, "s-2k-data");
+    assert_int_equal(run_synthesise(&r, *state, NULL), SLK_OK);
+    /* One wire of each kind: the replica id, a bit of it, a siblings' number, a bit in SHA-256, an
+     * S-box, the last hash; one public input. */
+    const uint64_t wires[] = {0, 7, 571, 572, 600, 300000, 273000, r.witness.wires - 1};
+    for (size_t i = 0; i < sizeof wires / sizeof wires[0]; i++) {
+        const uint64_t word = wires[i] / 64, bit = UINT64_C(1) << (wires[i] % 64);
+        const uint64_t below = r.witness.is_field[word] & (bit - 1);
+        slk_fr *field =
+            &r.witness.field[r.witness.rank[word] + (unsigned)__builtin_popcountll(below)];
+        const bool is_field = (r.witness.is_field[word] & bit) != 0;
+        const slk_fr before = is_field ? *field : slk_fr_zero;
+        if (is_field)
+            slk_fr_add(field, field, &slk_fr_one);
+        else
+            r.witness.bits[word] ^= bit;
+        assert_true(check(r.circuit, &r.witness, NULL).unsatisfied > 0);
+        if (is_field)
+            *field = before;
+        else
+            r.witness.bits[word] ^= bit;
+    }
+    slk_fr_add(&r.witness.input[5], &r.witness.input[5], &slk_fr_one);
+    assert_int_equal(check(r.circuit, &r.witness, NULL).unsatisfied, 1);
+    slk_fr_sub(&r.witness.input[5], &r.witness.input[5], &slk_fr_one);
+    assert_int_equal(check(r.circuit, &r.witness, &r.values).unsatisfied, 0);
+    run_done(&r);
+}
+
+/* Changes one byte, expects the refusal that names the place, and that the values do not satisfy. */
+static void expect_refused(run *r, const fixture *f, uint8_t *byte, const char *place)
+{
+    slk_error error = {0};
+    *byte ^= 1;
+    r->witness.inputs = 12345; /* must stay as it is */
+    assert_int_equal(run_synthesise(r, f, &error), SLK_E_CORRUPT);
+    *byte ^= 1;
+    assert_int_equal(r->witness.inputs, 12345);
+    r->witness.inputs = 0;
+    if (strstr(error.message, place) == NULL)
+        fail_msg("expected \"%s\" in \"%s\"", place, error.message);
+    size_t wrong = 0;
+    const size_t n = (size_t)slk_circuit_counts_whole(r->circuit).constraints;
+    for (size_t i = 0; i < n; i++) {
+        slk_fr product;
+        slk_fr_mul(&product, &r->values.a[i], &r->values.b[i]);
+        wrong += !slk_fr_equal(&product, &r->values.c[i]);
+    }
+    assert_true(strstr(error.message, "names node") != NULL || wrong > 0);
+}
+
+static void wrong_proofs_are_refused(void **state)
+{
+    const fixture *f = *state;
+    run r;
+    run_load(&r, f, "s-2k-data");
+    const slk_record_layout *l = &r.c1.layout;
+    uint8_t *first = slk_c1_record(&r.c1, 0, 0), *second = slk_c1_record(&r.c1, 0, 1);
+    uint8_t *parent3 = first + l->columns + 4 * l->column_bytes;
+    uint8_t *parent9 = second + l->columns + 10 * l->column_bytes;
+    expect_refused(&r, f, &r.c1.comm_r[0], "comm_r that is not");
+    expect_refused(&r, f, &r.c1.comm_c[0], "comm_r that is not");
+    expect_refused(&r, f, &r.c1.comm_d[0], "challenge 0, the TreeD path");
+    expect_refused(&r, f, &r.c1.replica_id[0], "challenge 0, the TreeR path");
+    expect_refused(&r, f, first, "challenge 0, the Tree");
+    expect_refused(&r, f, first + l->d_leaf, "challenge 0, the TreeD path");
+    expect_refused(&r, f, second + l->d_siblings + 32, "challenge 1, the TreeD path");
+    expect_refused(&r, f, first + 8 + 8 * 3, "challenge 0, the TreeC path of parent 3");
+    expect_refused(&r, f, parent3, "challenge 0, the TreeC path of parent 3");
+    expect_refused(&r, f, parent9 + l->column_siblings, "challenge 1, the TreeC path of parent 9");
+    expect_refused(&r, f, second + l->r_siblings, "challenge 1, the TreeR path");
+    expect_refused(&r, f, second + l->columns + l->column_siblings,
+                   "challenge 1, the TreeC path of the challenge");
+    expect_refused(&r, f, second + 8 + 8 * 13 + 7, "names node");
+    expect_refused(&r, f, second + 7, "names node");
+
+    uint8_t kept = parent3[31];
+    parent3[31] = 0xff;
+    slk_error error = {0};
+    assert_int_equal(run_synthesise(&r, f, &error), SLK_E_CORRUPT);
+    assert_non_null(strstr(error.message, "not a field element"));
+    parent3[31] = kept;
+    assert_int_equal(slk_circuit_synthesise(&r.witness, NULL, r.circuit, NULL, &r.c1, 1, NULL),
+                     SLK_E_INVAL);
+    run_done(&r);
+}
+
+static void one_thread_gives_the_same(void **state)
+{
+    run r;
+    run_load(&r, *state, "s-2k-data");
+    assert_int_equal(run_synthesise(&r, *state, NULL), SLK_OK);
+    slk_witness alone;
+    assert_int_equal(slk_circuit_synthesise(&alone, NULL, r.circuit, NULL, &r.c1, 0, NULL), SLK_OK);
+    assert_int_equal(alone.region.bytes, r.witness.region.bytes);
+    assert_memory_equal(alone.region.data, r.witness.region.data, alone.region.bytes);
+    slk_witness_done(&alone);
+    run_done(&r);
+}
+
+static void witness_storage(void **state)
+{
+    (void)state;
+    slk_witness w;
+    assert_int_equal(slk_witness_init(&w, 2, 1000, 250, NULL), SLK_OK);
+    /* Two writers, the boundary inside a word; wires 0 mod 4 are field wires of value i. */
+    const uint64_t parts[3] = {0, 500, 1000};
+    for (unsigned p = 2; p-- > 0;) {
+        slk_witness_writer writer;
+        slk_witness_writer_init(&writer, &w, parts[p], parts[p] / 4);
+        for (uint64_t i = parts[p]; i < parts[p + 1]; i++) {
+            slk_fr v;
+            slk_fr_from_u64(&v, i);
+            if (i % 4 == 0)
+                slk_witness_append_fr(&writer, &v);
+            else
+                slk_witness_append_bit(&writer, i % 3 == 0);
+        }
+        slk_witness_writer_flush(&writer);
+    }
+    slk_witness_seal(&w);
+    for (uint64_t i = 0; i < 1000; i++) {
+        slk_fr want, got;
+        slk_fr_from_u64(&want, i % 4 == 0 ? i : i % 3 == 0);
+        slk_witness_get(&got, &w, i);
+        assert_true(slk_fr_equal(&want, &got));
+    }
+    uint64_t fields = 0;
+    for (size_t word = 0; word < w.words; word++) {
+        slk_witness_block block = slk_witness_block_at(&w, word);
+        assert_int_equal(block.bits & block.is_field, 0);
+        for (uint64_t m = block.is_field; m; m &= m - 1) {
+            slk_fr want;
+            slk_fr_from_u64(&want, 64 * word + (unsigned)__builtin_ctzll(m));
+            assert_true(slk_fr_equal(&want, block.field++));
+            fields++;
+        }
+    }
+    assert_int_equal(fields, 250);
+    slk_witness_done(&w);
+    slk_witness_done(&w);
+}
+
+static void public_inputs_of_numbers(void **state)
+{
+    (void)state;
+    slk_circuit_challenge challenge = {.node = 5};
+    for (unsigned k = 0; k < SLK_PARENTS; k++)
+        challenge.parents[k] = 100 + k;
+    uint8_t nodes[3][32] = {{1}, {2}, {3}};
+    slk_fr got[SLK_CIRCUIT_INPUTS(1)];
+    assert_int_equal(
+        slk_circuit_public_inputs(got, nodes[0], nodes[1], nodes[2], &challenge, 1, NULL), SLK_OK);
+    for (unsigned i = 0; i < SLK_CIRCUIT_INPUTS(1); i++) {
+        slk_fr want;
+        slk_fr_from_u64(&want, i < 3 ? i + 1 : i == 3 || i > 17 ? 5 : 100 + i - 4);
+        assert_true(slk_fr_equal(&want, &got[i]));
+    }
+    nodes[1][31] = 0x80;
+    slk_error error = {0};
+    assert_int_equal(
+        slk_circuit_public_inputs(got, nodes[0], nodes[1], nodes[2], &challenge, 1, &error),
+        SLK_E_INVAL);
+    assert_non_null(strstr(error.message, "comm_d"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(witness_storage),
+        cmocka_unit_test(public_inputs_of_numbers),
         cmocka_unit_test(interactive),
+        cmocka_unit_test(other_features),
+        cmocka_unit_test(other_shapes),
+        cmocka_unit_test(larger_sectors),
+        cmocka_unit_test(one_thread_gives_the_same),
+        cmocka_unit_test(every_wire_counts),
+        cmocka_unit_test(wrong_proofs_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
