@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "transfer/fetch_impl.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "transfer/cache_tar.h"
+
+typedef struct cache_sink {
+    slk_cache_untar *untar;
+    slk_job *job;
+} cache_sink;
+
+static slk_err on_body(void *context, const slk_http_response *response, const uint8_t *bytes,
+                       size_t n, slk_error *error)
+{
+    const cache_sink *sink = context;
+    if (response->status != 200)
+        return slk_fail(error, SLK_E_PROTO, "the peer answered %d to a request for a cache",
+                        response->status);
+    if (sink->job)
+        slk_job_advance(sink->job, n);
+    return slk_cache_untar_take(sink->untar, bytes, n, error);
+}
+
+static void untar_freep(slk_cache_untar **untar)
+{
+    slk_cache_untar_free(*untar);
+}
+
+/* One attempt into a fresh temporary folder. */
+static slk_err attempt(const slk_fetch_from *from, const char *temp, const slk_sector_shape *shape,
+                       slk_job *job, slk_error *error)
+{
+    SLK_TRY(slk_remove_tree(temp, error));
+    SLK_TRY(slk_folder_make(temp, 0755, error));
+    SLK_CLEANUP(untar_freep) slk_cache_untar *untar = NULL;
+    SLK_TRY(slk_cache_untar_new(&untar, temp, shape, error));
+    if (job)
+        slk_job_stage(job, "fetch cache", 0);
+    cache_sink sink = {untar, job};
+    slk_http_request request = {.url = from->url,
+                                .bearer = from->bearer,
+                                .sink = on_body,
+                                .sink_context = &sink,
+                                .job = job};
+    slk_http_response response = {0};
+    SLK_TRY(slk_http_call(from->client, &request, &response, error));
+    slk_err code = slk_http_expect_success(&response, "fetching a cache", error);
+    slk_http_response_done(&response);
+    SLK_TRY(code);
+    return slk_cache_untar_finish(untar, error);
+}
+
+slk_err slk_fetch_cache(const slk_fetch_from *from, const char *cache,
+                        const slk_sector_shape *shape, slk_job *job, slk_error *error)
+{
+    if (slk_file_exists(cache))
+        return slk_fail(error, SLK_E_EXISTS, "%s is there already", cache);
+    SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s.tmp", cache);
+    if (!temp)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    slk_err code = SLK_OK;
+    for (unsigned failures = 1; failures <= fetch_attempts(from); failures++) {
+        code = attempt(from, temp, shape, job, error);
+        if (!fetch_may_retry(code))
+            break;
+        fetch_back_off(failures, job, NULL);
+    }
+    if (code == SLK_OK)
+        return slk_file_rename_durable(temp, cache, error);
+    /* The failure to report is the first one, not that of tidying up. */
+    slk_err ignored = slk_remove_tree(temp, NULL);
+    (void)ignored;
+    return code;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "transfer/fetch_run.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/num.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RUN_BLOCKS_MAX ((size_t)16) /* 64 MiB a request keep its overhead small */
+#define SAVE_BLOCKS ((size_t)16) /* at most so much is fetched again after a kill */
+
+static void lock(fetch *f)
+{
+    slk_assert(pthread_mutex_lock(&f->mutex) == 0);
+}
+
+static void unlock(fetch *f)
+{
+    slk_assert(pthread_mutex_unlock(&f->mutex) == 0);
+}
+
+unsigned fetch_attempts(const slk_fetch_from *from)
+{
+    return from->block_attempts ? from->block_attempts : 5;
+}
+
+void fetch_back_off(unsigned failures, slk_job *job, const atomic_bool *stop)
+{
+    int64_t ms = 100;
+    for (unsigned i = 1; i < failures && ms < 5000; i++)
+        ms *= 2;
+    int64_t until = slk_clock_monotonic_ms() + (ms < 5000 ? ms : 5000);
+    while (slk_clock_monotonic_ms() < until) {
+        if ((job && slk_job_check(job, NULL) != SLK_OK) || (stop && *stop))
+            return;
+        slk_clock_sleep_ms(20);
+    }
+}
+
+/* ---- claiming ---- */
+
+static bool is_free(const fetch *f, size_t block)
+{
+    return !f->claimed[block] && !slk_block_map_has(&f->map, block);
+}
+
+/* Short runs near the end, so that no connection is left with much while others are idle. */
+static size_t run_limit(const fetch *f)
+{
+    size_t missing = f->map.n_blocks - f->map.n_done;
+    size_t connections = f->from->connections ? f->from->connections : 4;
+    return slk_max_u64(1, slk_min_u64(RUN_BLOCKS_MAX, missing / (2 * connections)));
+}
+
+static uint64_t block_end(const fetch *f, size_t block)
+{
+    return slk_min_u64(f->bytes, ((uint64_t)block + 1) * SLK_FETCH_BLOCK_BYTES);
+}
+
+bool fetch_claim(fetch *f, run *ret_run)
+{
+    lock(f);
+    size_t first = 0;
+    while (first < f->map.n_blocks && !is_free(f, first))
+        first++;
+    size_t n = 0, limit = run_limit(f);
+    while (n < limit && first + n < f->map.n_blocks && is_free(f, first + n) &&
+           (n == 0 || f->got[first + n] == 0))
+        f->claimed[first + n++] = 1;
+    if (n) {
+        uint64_t at = (uint64_t)first * SLK_FETCH_BLOCK_BYTES + f->got[first];
+        *ret_run = (run){.f = f,
+                         .first = first,
+                         .n = n,
+                         .start = at,
+                         .at = at,
+                         .end = block_end(f, first + n - 1)};
+    }
+    unlock(f);
+    return n > 0;
+}
+
+void fetch_release(run *r)
+{
+    fetch *f = r->f;
+    lock(f);
+    for (size_t i = 0; i < r->n; i++)
+        f->claimed[r->first + i] = 0;
+    size_t block = (size_t)(r->at / SLK_FETCH_BLOCK_BYTES);
+    if (!r->whole && r->at < r->end)
+        f->got[block] = (uint32_t)(r->at % SLK_FETCH_BLOCK_BYTES);
+    unlock(f);
+}
+
+/* ---- saving ---- */
+
+static bool take_snapshot(fetch *f)
+{
+    lock(f);
+    bool mine = !f->saving;
+    if (mine) {
+        f->saving = true;
+        f->unsaved = 0;
+        memcpy(f->snapshot.done, f->map.done, (f->map.n_blocks + 7) / 8);
+        memcpy(f->snapshot.etag, f->map.etag, sizeof f->map.etag);
+    }
+    unlock(f);
+    return mine;
+}
+
+/* The snapshot is taken before the sync, so every block in it is covered by it. */
+slk_err fetch_save(fetch *f, slk_error *error)
+{
+    if (!take_snapshot(f))
+        return SLK_OK;
+    slk_err code = slk_file_sync(f->fd, f->temp, error);
+    if (code == SLK_OK)
+        code = slk_block_map_save(&f->snapshot, error);
+    lock(f);
+    f->saving = false;
+    unlock(f);
+    return code;
+}
+
+/* ---- the answer ---- */
+
+/* Under the mutex. The first ETag seen is the one all further answers must have. */
+static bool etag_fits(fetch *f, const char *etag)
+{
+    if (f->map.etag[0])
+        return strcmp(f->map.etag, etag) == 0;
+    (void)snprintf(f->map.etag, sizeof f->map.etag, "%s", etag);
+    return true;
+}
+
+static slk_err check_part(const run *r, const slk_http_response *response, slk_error *error)
+{
+    fetch *f = r->f;
+    if (!response->has_content_range)
+        return slk_fail(error, SLK_E_PROTO, "the peer sends a part without saying which");
+    if (response->range_total != f->bytes)
+        return slk_fail(error, SLK_E_PROTO, "the peer's file has %llu bytes where %llu belong",
+                        (unsigned long long)response->range_total, (unsigned long long)f->bytes);
+    if (response->range_first != r->at || response->range_last != r->end - 1)
+        return slk_fail(
+            error, SLK_E_PROTO, "asked for bytes %llu-%llu the peer sends bytes %llu-%llu",
+            (unsigned long long)r->at, (unsigned long long)(r->end - 1),
+            (unsigned long long)response->range_first, (unsigned long long)response->range_last);
+    lock(f);
+    bool fits = etag_fits(f, response->etag);
+    f->changed = f->changed || !fits;
+    unlock(f);
+    return fits ? SLK_OK : slk_fail(error, SLK_E_CONFLICT, "the peer's file has changed");
+}
+
+static slk_err check_whole(const run *r, const slk_http_response *response, slk_error *error)
+{
+    fetch *f = r->f;
+    if (r->whole) {
+        if (response->content_length >= 0 && slk_u64(response->content_length) != f->bytes)
+            return slk_fail(error, SLK_E_PROTO, "the peer's file has %lld bytes where %llu belong",
+                            (long long)response->content_length, (unsigned long long)f->bytes);
+        return SLK_OK;
+    }
+    /* Either If-Range did not hold any more, or the peer knows no ranges. */
+    lock(f);
+    bool fits = etag_fits(f, response->etag);
+    f->changed = f->changed || !fits;
+    f->no_ranges = f->no_ranges || fits;
+    unlock(f);
+    return fits ? slk_fail(error, SLK_E_UNSUPPORTED, "the peer does not serve ranges")
+                : slk_fail(error, SLK_E_CONFLICT, "the peer's file has changed");
+}
+
+static slk_err check_answer(const run *r, const slk_http_response *response, slk_error *error)
+{
+    if (response->status == 206 && !r->whole)
+        return check_part(r, response, error);
+    if (response->status == 200)
+        return check_whole(r, response, error);
+    return slk_fail(error, SLK_E_PROTO, "the peer answered %d to a request for a file",
+                    response->status);
+}
+
+/* ---- the body ---- */
+
+/* Marks the blocks that end in (from, r->at]; true when it is time to save. */
+static bool mark_blocks(const run *r, uint64_t from)
+{
+    fetch *f = r->f;
+    size_t block = (size_t)(from / SLK_FETCH_BLOCK_BYTES);
+    if (block_end(f, block) > r->at)
+        return false;
+    lock(f);
+    for (; block < f->map.n_blocks && block_end(f, block) <= r->at; block++) {
+        slk_block_map_mark(&f->map, block);
+        f->got[block] = 0;
+        f->unsaved++;
+    }
+    bool save = f->unsaved >= SAVE_BLOCKS;
+    unlock(f);
+    return save;
+}
+
+static slk_err on_body(void *context, const slk_http_response *response, const uint8_t *bytes,
+                       size_t n, slk_error *error)
+{
+    run *r = context;
+    fetch *f = r->f;
+    if (!r->checked)
+        SLK_TRY(check_answer(r, response, error));
+    r->checked = true;
+    if (f->stop)
+        return slk_fail(error, SLK_E_CANCELED, "another part of the file failed");
+    if (n > r->end - r->at)
+        return slk_fail(error, SLK_E_PROTO, "the peer sends more than was asked for");
+    uint64_t from = r->at;
+    SLK_TRY(slk_file_write_at(f->fd, bytes, n, from, f->temp, error));
+    r->at += n;
+    if (f->job)
+        slk_job_advance(f->job, n);
+    return mark_blocks(r, from) ? fetch_save(f, error) : SLK_OK;
+}
+
+static slk_err judge(const run *r, const slk_http_response *response, bool *ret_retry,
+                     slk_error *error)
+{
+    if (response->status == 416 && response->has_unsatisfied_range)
+        return slk_fail(error, SLK_E_PROTO, "the peer's file has %llu bytes where %llu belong",
+                        (unsigned long long)response->range_total, (unsigned long long)r->f->bytes);
+    slk_err code = slk_http_expect_success(response, "fetching a file", error);
+    *ret_retry = fetch_may_retry(code);
+    if (code == SLK_OK && r->at < r->end) {
+        *ret_retry = true;
+        code = slk_fail(error, SLK_E_PROTO, "the peer's answer ends %llu bytes too early",
+                        (unsigned long long)(r->end - r->at));
+    }
+    return code;
+}
+
+slk_err fetch_request(run *r, bool *ret_retry, slk_error *error)
+{
+    fetch *f = r->f;
+    char etag[SLK_BLOCK_MAP_ETAG];
+    lock(f);
+    memcpy(etag, f->map.etag, sizeof etag);
+    unlock(f);
+    slk_http_header if_range = {"If-Range", etag};
+    slk_http_request request = {.url = f->from->url,
+                                .bearer = f->from->bearer,
+                                .headers = &if_range,
+                                .n_headers = !r->whole && etag[0] == '"', /* strong ones only */
+                                .has_range = !r->whole,
+                                .range_first = r->at,
+                                .range_last = r->end - 1,
+                                .sink = on_body,
+                                .sink_context = r,
+                                .job = f->job};
+    slk_http_response response = {0};
+    *ret_retry = false;
+    slk_err code = slk_http_call(f->from->client, &request, &response, error);
+    if (code != SLK_OK) {
+        *ret_retry = fetch_may_retry(code);
+        return code;
+    }
+    code = judge(r, &response, ret_retry, error);
+    slk_http_response_done(&response);
+    return code;
+}
