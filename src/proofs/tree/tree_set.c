@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "proofs/tree/tree_set.h"
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "crypto/fr/fr.h"
+#include "crypto/poseidon/poseidon.h"
+#include "proofs/vanilla/record.h"
+
+/* 8^3 leaves: the most a discarded part of tree-r-last covers (two rows beside the leaves). */
+#define SEGMENT_MAX 512u
+
+static slk_err check_node(const uint8_t node32[32], const char *path, uint64_t at, slk_error *error)
+{
+    if (slk_fr_node_is_canonical(node32))
+        return SLK_OK;
+    return slk_fail(error, SLK_E_CORRUPT, "%s: node %llu is not a field element", path,
+                    (unsigned long long)at);
+}
+
+static slk_err open_base_tree(slk_tree_set *set, const char *folder, unsigned i, slk_error *error)
+{
+    const char *id = set->leaves_path ? "tree-r-last" : "tree-c";
+    set->path[i] = slk_base_tree_path(folder, id, set->shape, i);
+    if (!set->path[i])
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    const uint64_t bytes = slk_tree_file_bytes(&set->geometry);
+    SLK_TRY(slk_tree_open_sized(&set->fd[i], set->path[i], bytes, error));
+    SLK_TRY(slk_file_read_at(set->fd[i], set->base_roots[i], 32, bytes - 32, set->path[i], error));
+    return check_node(set->base_roots[i], set->path[i], bytes / 32 - 1, error);
+}
+
+static slk_err open_all(slk_tree_set *set, const char *folder, const char *replica,
+                        slk_error *error)
+{
+    if (replica) {
+        set->leaves_path = slk_strdup(replica);
+        if (!set->leaves_path)
+            return slk_fail(error, SLK_E_NOMEM, "out of memory");
+        SLK_TRY(slk_tree_open_sized(&set->leaves_fd, replica, set->shape->bytes, error));
+    }
+    for (unsigned i = 0; i < set->shape->base_trees; i++)
+        SLK_TRY(open_base_tree(set, folder, i, error));
+    slk_tree_join(set->root, set->sub_roots, set->crypto, set->shape, set->base_roots[0]);
+    return SLK_OK;
+}
+
+slk_err slk_tree_set_open(slk_tree_set *ret_set, const slk_crypto *crypto,
+                          const slk_sector_shape *shape, const char *folder, const char *replica,
+                          slk_error *error)
+{
+    slk_tree_set set = {.crypto = crypto, .shape = shape, .leaves_fd = -1};
+    set.geometry = replica ? slk_tree_r_geometry(shape) : slk_tree_c_geometry(shape);
+    for (size_t i = 0; i < SLK_MAX_BASE_TREES; i++)
+        set.fd[i] = -1;
+    slk_err code = open_all(&set, folder, replica, error);
+    if (code == SLK_OK)
+        *ret_set = set;
+    else
+        slk_tree_set_done(&set);
+    return code;
+}
+
+void slk_tree_set_done(slk_tree_set *set)
+{
+    for (size_t i = 0; set->shape && i < SLK_MAX_BASE_TREES; i++) {
+        slk_closep(&set->fd[i]);
+        slk_free(set->path[i]);
+    }
+    slk_closep(&set->leaves_fd);
+    slk_free(set->leaves_path);
+    *set = SLK_TREE_SET_NONE;
+}
+
+/* All nodes of a group but the one at digit. */
+static void copy_siblings(uint8_t *out, const uint8_t *group, unsigned arity, unsigned digit)
+{
+    memcpy(out, group, digit * (size_t)32);
+    memcpy(out + digit * (size_t)32, group + (digit + 1) * (size_t)32,
+           (arity - 1 - digit) * (size_t)32);
+}
+
+/* Hashes the replica segment under one node of the first kept row, taking siblings on the way. */
+static slk_err path_in_segment(const slk_tree_set *set, uint64_t node, unsigned tree,
+                               uint8_t leaf32[32], uint8_t *siblings, slk_error *error)
+{
+    uint8_t segment[SEGMENT_MAX * 32], kept[32];
+    const unsigned rows = set->geometry.first_row;
+    uint64_t leaves = UINT64_C(1) << 3 * rows, first = node & ~(leaves - 1);
+    slk_assert(leaves <= SEGMENT_MAX);
+    SLK_TRY(slk_file_read_at(set->leaves_fd, segment, (size_t)leaves * 32, first * 32,
+                             set->leaves_path, error));
+    for (uint64_t i = 0; i < leaves; i++)
+        SLK_TRY(check_node(segment + i * 32, set->leaves_path, first + i, error));
+    memcpy(leaf32, segment + (node - first) * 32, 32);
+    uint64_t at = node - first;
+    for (unsigned row = 0; row < rows; row++, at >>= 3) {
+        copy_siblings(siblings + row * (size_t)7 * 32, segment + (at & ~UINT64_C(7)) * 32, 8,
+                      (unsigned)(at & 7));
+        leaves >>= 3;
+        slk_tree_hash_row(set->crypto, 3, segment, (size_t)leaves);
+    }
+    const uint64_t in_tree = node & (slk_tree_row_nodes(&set->geometry, 0) - 1);
+    const uint64_t offset = slk_tree_row_offset(&set->geometry, rows) + (in_tree >> 3 * rows) * 32;
+    SLK_TRY(slk_file_read_at(set->fd[tree], kept, 32, offset, set->path[tree], error));
+    if (memcmp(kept, segment, 32) != 0)
+        return slk_fail(error, SLK_E_CORRUPT,
+                        "%s and %s disagree: nodes %llu to %llu do not hash to node %llu of the "
+                        "tree",
+                        set->leaves_path, set->path[tree], (unsigned long long)first,
+                        (unsigned long long)(first + (UINT64_C(1) << 3 * rows) - 1),
+                        (unsigned long long)(offset / 32));
+    return SLK_OK;
+}
+
+static slk_err path_in_file(const slk_tree_set *set, uint64_t in_tree, unsigned tree, unsigned row,
+                            uint8_t *leaf32, uint8_t *siblings, slk_error *error)
+{
+    uint8_t group[8 * 32];
+    const uint64_t at = in_tree >> 3 * row, first = at & ~UINT64_C(7);
+    const uint64_t offset = slk_tree_row_offset(&set->geometry, row) + first * 32;
+    SLK_TRY(slk_file_read_at(set->fd[tree], group, sizeof group, offset, set->path[tree], error));
+    for (uint64_t i = 0; i < 8; i++)
+        SLK_TRY(check_node(group + i * 32, set->path[tree], offset / 32 + i, error));
+    const unsigned digit = (unsigned)(at & 7);
+    if (leaf32)
+        memcpy(leaf32, group + digit * (size_t)32, 32);
+    copy_siblings(siblings, group, 8, digit);
+    return SLK_OK;
+}
+
+slk_err slk_tree_set_path(const slk_tree_set *set, uint64_t node, uint8_t leaf32[32],
+                          uint8_t *siblings, slk_error *error)
+{
+    const slk_sector_shape *shape = set->shape;
+    slk_assert(node < shape->nodes);
+    const unsigned depth = shape->base_depth;
+    const unsigned tree = (unsigned)(node >> 3 * depth);
+    const uint64_t in_tree = node & (slk_tree_row_nodes(&set->geometry, 0) - 1);
+    const unsigned kept = set->leaves_path ? set->geometry.first_row : 0;
+    if (kept)
+        SLK_TRY(path_in_segment(set, node, tree, leaf32, siblings, error));
+    for (unsigned row = kept; row < depth; row++)
+        SLK_TRY(path_in_file(set, in_tree, tree, row, row ? NULL : leaf32,
+                             siblings + row * (size_t)7 * 32, error));
+    uint8_t *out = siblings + depth * (size_t)7 * 32;
+    if (shape->sub_arity) {
+        const unsigned digit = slk_path_digit(shape, node, depth);
+        copy_siblings(out, set->base_roots[tree - digit], shape->sub_arity, digit);
+        out += (shape->sub_arity - 1) * (size_t)32;
+    }
+    if (shape->top_arity)
+        copy_siblings(out, set->sub_roots[0], shape->top_arity,
+                      slk_path_digit(shape, node, depth + 1));
+    return SLK_OK;
+}
+
+slk_err slk_tree_d_path(int fd, const char *path, const slk_sector_shape *shape, uint64_t node,
+                        uint8_t leaf32[32], uint8_t *siblings, slk_error *error)
+{
+    const slk_tree_geometry geometry = slk_tree_d_geometry(shape);
+    uint64_t row_offset = 0;
+    for (unsigned row = 0; row < geometry.depth; row++) {
+        uint8_t pair[64];
+        const uint64_t at = node >> row;
+        const uint64_t offset = row_offset + (at & ~UINT64_C(1)) * 32;
+        SLK_TRY(slk_file_read_at(fd, pair, sizeof pair, offset, path, error));
+        if (row == 0)
+            memcpy(leaf32, pair + (at & 1) * 32, 32);
+        memcpy(siblings + row * (size_t)32, pair + (~at & 1) * 32, 32);
+        row_offset += slk_tree_row_nodes(&geometry, row) * 32;
+    }
+    return SLK_OK;
+}
+
+bool slk_tree_path_root(uint8_t root32[32], const slk_crypto *crypto, const slk_sector_shape *shape,
+                        uint64_t node, const uint8_t leaf32[32], const uint8_t *siblings)
+{
+    uint8_t current[32];
+    memcpy(current, leaf32, 32);
+    for (unsigned level = 0; level < slk_path_levels(shape); level++) {
+        uint8_t group[8 * 32];
+        const unsigned arity = slk_path_arity(shape, level);
+        const unsigned digit = slk_path_digit(shape, node, level);
+        memcpy(group, siblings, digit * (size_t)32);
+        memcpy(group + digit * (size_t)32, current, 32);
+        memcpy(group + (digit + 1) * (size_t)32, siblings + digit * (size_t)32,
+               (arity - 1 - digit) * (size_t)32);
+        for (size_t i = 0; i < arity; i++) {
+            if (!slk_fr_node_is_canonical(group + 32 * i))
+                return false;
+        }
+        slk_poseidon_batch(crypto, arity, current, group, 1);
+        siblings += (arity - 1) * (size_t)32;
+    }
+    memcpy(root32, current, 32);
+    return true;
+}
+
+void slk_tree_d_path_root(uint8_t root32[32], const slk_crypto *crypto,
+                          const slk_sector_shape *shape, uint64_t node, const uint8_t leaf32[32],
+                          const uint8_t *siblings)
+{
+    uint8_t current[32];
+    memcpy(current, leaf32, 32);
+    for (unsigned row = 0; row < shape->log2_nodes; row++) {
+        uint8_t pair[64];
+        const size_t side = node >> row & 1;
+        memcpy(pair + 32 * side, current, 32);
+        memcpy(pair + 32 * (1 - side), siblings + row * (size_t)32, 32);
+        slk_tree_hash_row(crypto, 1, pair, 1);
+        memcpy(current, pair, 32);
+    }
+    memcpy(root32, current, 32);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The small files of a cache folder: p_aux, t_aux, and our own `.selkie-pc1`. */
+#ifndef SLK_PROOFS_VANILLA_CACHE_H
+#define SLK_PROOFS_VANILLA_CACHE_H
+
+#include "proofs/vanilla/seal.h"
+
+#include <stdint.h>
+
+#define SLK_SYNTHETIC_FILE "syn-porep-vanilla-proofs.dat"
+#define SLK_PC1_STATE_FILE ".selkie-pc1"
+
+/* Exactly 64 bytes of two field elements, else SLK_E_CORRUPT. */
+SLK_MUST_CHECK slk_err slk_p_aux_read(uint8_t comm_c[32], uint8_t comm_r_last[32],
+                                      const char *cache, slk_error *error);
+SLK_MUST_CHECK slk_err slk_p_aux_write(const char *cache, const uint8_t comm_c[32],
+                                       const uint8_t comm_r_last[32], slk_error *error);
+
+/* t_aux with the cache path as given. source: reference/proofs 5.4. */
+SLK_MUST_CHECK slk_err slk_t_aux_write(const char *cache, const slk_sector_shape *shape,
+                                       slk_error *error);
+
+/* Writes a small file of the cache atomically, under one fixed temporary name. */
+SLK_MUST_CHECK slk_err slk_cache_write(const char *cache, const char *name, const void *bytes,
+                                       size_t n, slk_error *error);
+
+/* What precommit 1 has finished in this cache. */
+typedef struct slk_pc1_state {
+    slk_sector_identity sector;
+    uint8_t comm_d[32];
+    uint8_t replica_id[32];
+    uint8_t tree_d_digest[32]; /* SHA-256 of the file */
+    uint32_t layers_done; /* bit l - 1: layer l is finished and has this digest */
+    uint8_t layer_digest[SLK_MAX_LAYERS][32];
+} slk_pc1_state;
+
+/* *ret_found false: there is none, or none that is whole (then it is as good as none). Of
+ * sector.proof only shape, porep_id and api are kept. */
+SLK_MUST_CHECK slk_err slk_pc1_state_load(slk_pc1_state *ret_state, bool *ret_found,
+                                          const slk_crypto *crypto, const char *cache,
+                                          slk_error *error);
+SLK_MUST_CHECK slk_err slk_pc1_state_save(const slk_pc1_state *state, const slk_crypto *crypto,
+                                          const char *cache, slk_error *error);
+
+/* SHA-256 of a whole file of exactly `bytes`. */
+SLK_MUST_CHECK slk_err slk_file_digest(uint8_t out32[32], const slk_crypto *crypto,
+                                       const char *path, uint64_t bytes, slk_job *job,
+                                       slk_error *error);
+
+/* Path of layer l (from 1) in a cache folder; heap, NULL when out of memory. */
+char *slk_layer_path(const char *cache, unsigned layer) SLK_MUST_CHECK;
+
+/* Job stage "layer <l>", l from 1 to 11. */
+const char *slk_layer_stage(unsigned layer);
+
+#endif

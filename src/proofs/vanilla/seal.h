@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Sealing one sector, step by step: precommit 1 and 2, commit 1, finalisation; and back: unsealing,
+ * checking a replica.
+ *
+ * A sector is a sealed file (its replica) and a cache folder with the official file names. Every file
+ * is written under a temporary name, fsynced and renamed, so that a step killed at any moment is
+ * simply called again. All steps: `error` names file and node; SLK_E_CANCELED when the job was
+ * canceled; SLK_E_NOSPACE before disk blocks run out; SLK_E_CORRUPT for files of a wrong size or with
+ * values that are not field elements. One step at a time per sector. source: reference/proofs 3-7. */
+#ifndef SLK_PROOFS_VANILLA_SEAL_H
+#define SLK_PROOFS_VANILLA_SEAL_H
+
+#include "base/err.h"
+#include "base/job.h"
+#include "base/pool.h"
+#include "crypto/crypto.h"
+#include "fil/sector.h"
+#include "proofs/piece/piece.h"
+#include "proofs/vanilla/c1.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a step runs with. Borrowed for the call. */
+typedef struct slk_seal_env {
+    const slk_crypto *crypto;
+    slk_pool *pool; /* may be NULL */
+    slk_job *job; /* may be NULL */
+    const char *parent_cache; /* folder of official parent caches; NULL: made anew, in the cache */
+} slk_seal_env;
+
+/* What, beside the data, makes a replica unique. */
+typedef struct slk_sector_identity {
+    slk_seal_proof proof;
+    uint64_t miner_id;
+    uint64_t number; /* at most SLK_SECTOR_NUMBER_MAX */
+    uint8_t ticket[32];
+} slk_sector_identity;
+
+void slk_replica_id(uint8_t out32[32], const slk_crypto *crypto, const slk_sector_identity *sector,
+                    const uint8_t comm_d[32]);
+
+/* comm_r = H_2(comm_c, comm_r_last). False when an input is not a field element. */
+bool slk_comm_r(uint8_t out32[32], const slk_crypto *crypto, const uint8_t comm_c[32],
+                const uint8_t comm_r_last[32]);
+
+/* ---- Precommit 1: copy of the data, TreeD, layers.
+ *
+ * unsealed: Fr32-padded data of exactly the sector's size (with pieces it may be shorter: zeros
+ * follow), or NULL for all zeros. pieces: what CommD must follow from; n_pieces 0 takes the data as
+ * it is. sealed: becomes the data as it will be encoded by precommit 2. Writes
+ * sc-02-data-tree-d.dat, sc-02-data-layer-<l>.dat and `.selkie-pc1`, which holds the SHA-256 of each
+ * finished file: called again after a kill, finished layers whose digest is right are kept.
+ *
+ * SLK_E_CONFLICT: the cache belongs to another sector, ticket or data (nothing is changed).
+ * SLK_E_INVAL: pieces that do not give the data's CommD, data that is not Fr32.
+ * Peak anonymous memory: 3 MiB per thread; layers, the parent table (56 bytes per node) and files go
+ * through the page cache. Disk: sector * (3 + layers) and, without parent_cache, 56 bytes per node
+ * for its duration. Job stages: "tree-d", "parents", "layer 1" …, in nodes. */
+typedef struct slk_pc1_request {
+    slk_seal_env env;
+    slk_sector_identity sector;
+    const char *unsealed;
+    const slk_piece *pieces;
+    size_t n_pieces;
+    const char *sealed;
+    const char *cache;
+} slk_pc1_request;
+
+typedef struct slk_pc1_result {
+    uint8_t comm_d[32];
+    uint8_t replica_id[32];
+    unsigned layers_kept; /* found finished and right */
+} slk_pc1_result;
+
+SLK_MUST_CHECK slk_err slk_pc1(slk_pc1_result *ret_result, const slk_pc1_request *request,
+                               slk_error *error);
+
+/* ---- Precommit 2: TreeC, encoding, TreeR, t_aux, p_aux (written last), and for synthetic proofs
+ * their file.
+ *
+ * Reads the data out of TreeD, so it can be repeated. With `.selkie-pc1` in the cache every layer and
+ * TreeD are first checked against their digests. replica_id (only used for synthetic proofs) may be
+ * NULL when `.selkie-pc1` is there. The cache path is recorded in t_aux as given.
+ * Peak anonymous memory: 1 MiB + 32 KiB * (layers + 1) per thread and 2 MiB. Disk: sealed is written
+ * beside the old one, so one more sector for its duration. Job stages "check", "tree-c", "tree-r",
+ * "synthetic". */
+typedef struct slk_pc2_request {
+    slk_seal_env env;
+    slk_seal_proof proof;
+    const uint8_t *replica_id;
+    const char *sealed;
+    const char *cache;
+} slk_pc2_request;
+
+typedef struct slk_pc2_result {
+    uint8_t comm_d[32], comm_r[32];
+    uint8_t comm_c[32], comm_r_last[32];
+} slk_pc2_result;
+
+SLK_MUST_CHECK slk_err slk_pc2(slk_pc2_result *ret_result, const slk_pc2_request *request,
+                               slk_error *error);
+
+/* ---- Commit 1: the vanilla proofs for a seed, verified before they are returned.
+ *
+ * comm_r and comm_d must be the sector's (SLK_E_INVAL); pieces as for precommit 1, n_pieces 0 skips
+ * them. Synthetic: read from the synthetic file (then only p_aux and that file are needed), or from
+ * trees and layers while they are there. Memory: the slk_c1 (8 MB at 32 GiB). */
+typedef struct slk_commit1_request {
+    slk_seal_env env;
+    slk_sector_identity sector;
+    uint8_t seed[32], comm_r[32], comm_d[32];
+    const slk_piece *pieces;
+    size_t n_pieces;
+    const char *sealed;
+    const char *cache;
+} slk_commit1_request;
+
+SLK_MUST_CHECK slk_err slk_commit1(slk_c1 *ret_c1, const slk_commit1_request *request,
+                                   slk_error *error);
+
+/* ---- Verifying a commit 1 output.
+ *
+ * Checks all of the official verifier (reference/proofs 7.2) and more: challenges follow from seed
+ * and replica id, parents are the graph's, labels, columns, encoding, and the hash chains of all
+ * paths including those to CommD and comm_r_last. sector, comm_r, comm_d, seed: what the caller
+ * knows; NULL skips that comparison. *ret_valid false: reason (may be NULL) says why.
+ * Cost: per challenge 15 columns and paths, 3 ms at 32 GiB. */
+typedef struct slk_c1_expected {
+    const slk_sector_identity *sector;
+    const uint8_t *comm_r, *comm_d, *seed;
+} slk_c1_expected;
+
+SLK_MUST_CHECK slk_err slk_c1_verify(bool *ret_valid, slk_error *reason, const slk_c1 *c1,
+                                     const slk_c1_expected *expected, const slk_crypto *crypto,
+                                     slk_pool *pool, slk_error *error);
+
+/* ---- Finalisation: removes layers, TreeD, TreeC and `.selkie-pc1`; p_aux, t_aux, tree-r-last and
+ * the synthetic file stay. SLK_E_NOTFOUND when precommit 2 is not complete (nothing is removed).
+ * slk_clear_synthetic removes the synthetic file; absent is fine. */
+SLK_MUST_CHECK slk_err slk_finalize_cache(const slk_sector_shape *shape, const char *cache,
+                                          slk_error *error);
+SLK_MUST_CHECK slk_err slk_clear_synthetic(const char *cache, slk_error *error);
+
+/* ---- Unsealing: raw (unpadded) bytes [offset, offset + length) of the data into the file `out`.
+ *
+ * Recomputes all layers in `work` (a folder; two layers and the parent table at a time, removed
+ * again), so it takes as long as precommit 1. offset + length <= sector * 127 / 128. Any offset gives
+ * exactly those bytes (the official code does so only for multiples of 127). Job stages as PC1. */
+typedef struct slk_unseal_request {
+    slk_seal_env env;
+    slk_sector_identity sector;
+    uint8_t comm_d[32];
+    const char *sealed;
+    const char *work;
+    const char *out;
+    uint64_t offset, length;
+} slk_unseal_request;
+
+SLK_MUST_CHECK slk_err slk_unseal(const slk_unseal_request *request, slk_error *error);
+
+/* ---- Checking a replica: rebuilds tree-r-last from the sealed file and compares it with the files,
+ * with p_aux and with comm_r (NULL: not compared). SLK_OK: all agree. SLK_E_CORRUPT: which file and
+ * node does not. Memory: 1 MiB per thread and one tree-r-last file (10 MB at 32 GiB). Job stage
+ * "replica" in nodes. */
+typedef struct slk_check_replica_request {
+    slk_seal_env env;
+    slk_seal_proof proof;
+    const char *sealed;
+    const char *cache;
+    const uint8_t *comm_r;
+} slk_check_replica_request;
+
+SLK_MUST_CHECK slk_err slk_check_replica(const slk_check_replica_request *request,
+                                         slk_error *error);
+
+#endif
