@@ -38,11 +38,12 @@ SLK_MUST_CHECK slk_err slk_c1_write_json(const slk_c1 *c1, bool bare, slk_c1_sin
                                          void *context, slk_error *error);
 
 /* Reads the official JSON (either form) of at most 256 MiB. expected, when given, is the seal proof
- * it must be of; without it the JSON must name a registered proof. Refuses with SLK_E_CORRUPT and
- * the place: malformed or duplicate keys, wrong counts, numbers over 255 in byte arrays, path
- * indices that are not the node's digits, labelling parents that are not the columns', field
- * elements >= r, trailing bytes. Streaming: memory is the records plus a few KiB. Does not check
- * hashes (slk_c1_verify does). */
+ * it must be of; without it the JSON must name a registered proof. Only the canonical text is taken:
+ * the official writer's keys in its order, no white space; what is accepted is byte for byte what
+ * slk_c1_write_json makes of the result. Refuses with SLK_E_CORRUPT and the place: anything else,
+ * wrong counts, path indices that are not the node's digits, roots that differ between proofs,
+ * labelling parents that are not the columns', field elements >= r, trailing bytes. Memory: the
+ * records. Does not check hashes (slk_c1_verify does). */
 SLK_MUST_CHECK slk_err slk_c1_read_json(slk_c1 *ret_c1, const uint8_t *json, size_t n,
                                         const slk_seal_proof *expected, slk_error *error);
 

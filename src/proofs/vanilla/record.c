@@ -65,3 +65,11 @@ const uint8_t *slk_record_column(const slk_record_layout *layout, const uint8_t 
     slk_assert(column <= SLK_PARENTS);
     return record + layout->columns + column * layout->column_bytes;
 }
+
+const uint8_t *slk_record_label_parent(const slk_record_layout *layout, const uint8_t *record,
+                                       unsigned layer, unsigned i)
+{
+    const unsigned parent = i % (layer == 1 ? SLK_BASE_PARENTS : SLK_PARENTS);
+    const unsigned row = parent < SLK_BASE_PARENTS ? layer - 1 : layer - 2;
+    return slk_record_column(layout, record, parent + 1) + 32 * (size_t)row;
+}

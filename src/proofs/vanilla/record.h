@@ -46,5 +46,9 @@ uint64_t slk_record_challenge(const uint8_t *record);
 uint64_t slk_record_parent(const uint8_t *record, unsigned parent /* 0..13 */);
 const uint8_t *slk_record_column(const slk_record_layout *layout, const uint8_t *record,
                                  unsigned column);
+/* Parent i < 37 of the labelling message of layer l (from 1): a label within the parents' columns,
+ * the 6 (l = 1) or 14 repeated cyclically. */
+const uint8_t *slk_record_label_parent(const slk_record_layout *layout, const uint8_t *record,
+                                       unsigned layer, unsigned i);
 
 #endif

@@ -43,11 +43,8 @@ static bool labels_are_right(const slk_record_context *c, const uint8_t *record)
     for (unsigned layer = 1; layer <= l->shape->layers; layer++) {
         uint8_t group[SLK_PARENTS * 32], label[32];
         const unsigned n = layer == 1 ? SLK_BASE_PARENTS : SLK_PARENTS;
-        for (unsigned i = 0; i < n; i++) {
-            const unsigned row = i < SLK_BASE_PARENTS ? layer - 1 : layer - 2;
-            memcpy(group + 32 * (size_t)i, slk_record_column(l, record, i + 1) + 32 * (size_t)row,
-                   32);
-        }
+        for (unsigned i = 0; i < n; i++)
+            memcpy(group + 32 * (size_t)i, slk_record_label_parent(l, record, layer, i), 32);
         slk_label_node(c->crypto, label, c->replica_id, layer, slk_record_challenge(record), group,
                        n);
         if (memcmp(label, own + 32 * (size_t)(layer - 1), 32) != 0)
