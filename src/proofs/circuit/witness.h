@@ -4,7 +4,7 @@
  * Every aux wire is either a bit wire (constrained to 0 or 1 by the structure, so the same wires in
  * every witness of a circuit) or a field wire. Two bitmaps say which and hold the bits; the field
  * wires stand densely in an array, found through a count per 64 wires.
- * Bytes: wires * (2/8 + 4/64) + 32 * field wires: 2 KiB sector 2.7 M wires, 51 thousand of them
+ * Bytes: wires * (2/8 + 4/64) + 32 * field wires: 2 KiB sector 2.7 M wires, 44 thousand of them
  * field wires: 2.5 MB; 32 GiB partition 130 M wires: about 41 MB and 54 MB. */
 #ifndef SLK_PROOFS_CIRCUIT_WITNESS_H
 #define SLK_PROOFS_CIRCUIT_WITNESS_H
