@@ -52,9 +52,6 @@ def build():
         if not (folder / "build.ninja").exists():
             results.append(step(["meson", "setup", str(folder), *options], f"setup-{folder.name}"))
         results.append(step(["ninja", "-C", str(folder), "-j", JOBS], f"build-{folder.name}", 2400))
-    link = BUILD / "selkie"
-    if not link.is_symlink():
-        link.symlink_to("src/app/selkie")
     return add(*results)
 
 

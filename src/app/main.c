@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* selkie: picks the command and runs it. */
 #include "app/command.h"
+#include "app/tool.h"
 
 #include "base/mem.h"
 
@@ -11,6 +12,9 @@
 #define OVERVIEW_BYTES_MAX (64u << 10)
 
 static const slk_command *const tables[] = {
+    slk_commands_proof,
+    slk_commands_params,
+    slk_commands_cpu,
     NULL,
 };
 

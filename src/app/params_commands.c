@@ -47,7 +47,7 @@ static slk_err find_shape(slk_tool *tool, const slk_sector_shape **ret_shape)
 
 static slk_err generate(slk_tool *tool)
 {
-    const slk_sector_shape *shape;
+    const slk_sector_shape *shape = NULL;
     SLK_TRY(find_shape(tool, &shape));
     SLK_CLEANUP(slk_freep) char *folder = NULL;
     SLK_TRY(open_folder(tool, &folder));
@@ -81,7 +81,7 @@ static int run_generate(const slk_command *command, const slk_options *options)
 
 static slk_err verify(slk_tool *tool, bool *ret_matches)
 {
-    const slk_sector_shape *shape;
+    const slk_sector_shape *shape = NULL;
     SLK_TRY(find_shape(tool, &shape));
     SLK_CLEANUP(slk_freep) char *folder = NULL;
     SLK_TRY(open_folder(tool, &folder));
@@ -159,7 +159,7 @@ static int run_list(const slk_command *command, const slk_options *options)
 
 static slk_err fetch(slk_tool *tool)
 {
-    const slk_sector_shape *shape;
+    const slk_sector_shape *shape = NULL;
     SLK_TRY(find_shape(tool, &shape));
     SLK_CLEANUP(slk_freep) char *folder = NULL;
     SLK_TRY(open_folder(tool, &folder));

@@ -169,7 +169,7 @@ static void add_comm(slk_tool *tool, const char *name, const uint8_t comm32[32],
         slk_comm_d_cid(&cid, comm32);
     char key[64], text[SLK_CID_TEXT_CHARS];
     (void)snprintf(key, sizeof key, "%s_cid", name);
-    slk_cid_text(text, &cid);
+    slk_cid_print(text, &cid);
     slk_tool_text(tool, key, text);
 }
 
