@@ -2,7 +2,6 @@
 #include "crypto/blake2b/blake2b.h"
 
 #include "base/bytes.h"
-
 #include "crypto/crypto.h"
 #include "crypto/sha256/sha256.h"
 #include "support/slk_test_vectors.h"
