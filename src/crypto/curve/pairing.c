@@ -27,26 +27,9 @@ void slk_pairing_miller(slk_gt *inout, const slk_g1_affine *p, const slk_g2_affi
     blst_fp12_mul((blst_fp12 *)inout, (const blst_fp12 *)inout, &loop);
 }
 
-void slk_pairing_final_exp(slk_gt *out, const slk_gt *a)
-{
-    blst_final_exp((blst_fp12 *)out, (const blst_fp12 *)a);
-}
-
 bool slk_pairing_is_one(const slk_gt *a)
 {
     blst_fp12 result;
     blst_final_exp(&result, (const blst_fp12 *)a);
     return blst_fp12_is_one(&result);
-}
-
-void slk_gt_pow(slk_gt *out, const slk_gt *a, const uint8_t *exponent, size_t n_bytes)
-{
-    slk_gt base = *a, result;
-    slk_gt_one(&result);
-    for (size_t i = 8 * n_bytes; i-- > 0;) {
-        blst_fp12_sqr((blst_fp12 *)&result, (const blst_fp12 *)&result);
-        if ((exponent[i / 8] >> (i % 8)) & 1)
-            slk_gt_mul(&result, &result, &base);
-    }
-    *out = result;
 }

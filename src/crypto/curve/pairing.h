@@ -20,11 +20,7 @@ void slk_gt_mul(slk_gt *out, const slk_gt *a, const slk_gt *b);
 
 /* out = out * miller(p, q); a point at infinity contributes one. About 0.3 ms. */
 void slk_pairing_miller(slk_gt *inout, const slk_g1_affine *p, const slk_g2_affine *q);
-/* out = a^((p^12 - 1) / r). About 0.4 ms. */
-void slk_pairing_final_exp(slk_gt *out, const slk_gt *a);
-/* a^((p^12 - 1) / r) == 1. */
+/* a^((p^12 - 1) / r) == 1: whether the product of pairings that a stands for is one. 0.4 ms. */
 bool slk_pairing_is_one(const slk_gt *a);
-/* a^exponent by square and multiply; exponent is n_bytes little-endian. */
-void slk_gt_pow(slk_gt *out, const slk_gt *a, const uint8_t *exponent, size_t n_bytes);
 
 #endif

@@ -18,7 +18,7 @@
 /* Bytes of a verifying key with n input points. */
 #define SLK_GROTH16_KEY_BYTES(n_inputs) (868u + 96u * (size_t)(n_inputs))
 
-/* A verifying key, every point checked, with e(alpha, beta) computed. Owned memory: ic. */
+/* A verifying key, every point checked, with the Miller value of (alpha, beta). Owned memory: ic. */
 typedef struct slk_groth16_key {
     slk_g1_affine alpha_g1, beta_g1, delta_g1;
     slk_g2_affine beta_g2, gamma_g2, delta_g2;

@@ -13,12 +13,6 @@
 #define PARAMS_DIGEST_FIELD "params-sha256: "
 #define KEY_DIGEST_FIELD "vk-sha256: "
 
-/* SHA-256 of the verifying keys that follow from the label "development parameters".
- * source: reference/proofs 12 */
-static const char *const shared_keys[] = {
-    "a60cb4a2e91f08450bba66812170f54fe6c96ad2f13f754bd556105f93e88356", /* 2 KiB */
-};
-
 bool slk_params_label_is_plain(const char *label)
 {
     size_t n = strlen(label);
@@ -73,15 +67,14 @@ slk_err slk_params_sidecar_read(slk_params_sidecar *ret_sidecar, const slk_crypt
     return SLK_OK;
 }
 
-bool slk_params_key_is_shared_development(const slk_crypto *crypto, const uint8_t *key,
-                                          size_t key_bytes)
+bool slk_params_key_is_shared_development(const slk_crypto *crypto, const slk_groth16_key *key)
 {
-    uint8_t digest[32];
-    char hex[65];
-    slk_sha256_of(crypto, digest, key, key_bytes);
-    slk_hex_encode(hex, digest, 32);
-    for (size_t i = 0; i < sizeof(shared_keys) / sizeof(shared_keys[0]); i++)
-        if (strcmp(hex, shared_keys[i]) == 0)
-            return true;
-    return false;
+    slk_params_secrets secrets;
+    slk_g1_affine point;
+    slk_g1 product;
+    slk_params_secrets_of(&secrets, crypto, SLK_PARAMS_DEVELOPMENT_LABEL);
+    slk_g1_generator(&point);
+    slk_g1_mul(&product, &point, &secrets.alpha);
+    slk_g1_to_affine(&point, &product);
+    return memcmp(&point, &key->alpha_g1, sizeof(point)) == 0;
 }

@@ -244,9 +244,9 @@ static slk_err publish(const generator *g, const char *folder, const slk_sector_
     SLK_TRY(slk_params_warning(&text, g->crypto, label, sha256, key, key_bytes));
     SLK_TRY(slk_file_write_atomic(warning, text.data, text.len, 0644, error));
     SLK_TRY(slk_file_write_atomic(vk, key, key_bytes, 0644, error));
-    slk_buf_reset(&text);
-    SLK_TRY(slk_buf_printf(&text, "{\"sector_size\":%" PRIu64 "}", shape->bytes));
-    SLK_TRY(slk_file_write_atomic(meta, text.data, text.len, 0644, error));
+    char meta_text[64];
+    slk_params_meta_text(meta_text, sizeof(meta_text), shape);
+    SLK_TRY(slk_file_write_atomic(meta, meta_text, strlen(meta_text), 0644, error));
     return slk_file_rename_durable(g->path, params, error);
 }
 

@@ -14,6 +14,9 @@ SLK_MUST_CHECK slk_err slk_params_path(char **ret_path, const slk_crypto *crypto
                                        const char *folder, const slk_sector_shape *shape,
                                        slk_params_file file, slk_error *error);
 
+/* Contents of NAME.meta. */
+void slk_params_meta_text(char *out, size_t n, const slk_sector_shape *shape);
+
 /* The five secrets of development parameters. */
 typedef struct slk_params_secrets {
     slk_fr alpha, beta, gamma, delta, tau;
@@ -61,8 +64,34 @@ SLK_MUST_CHECK slk_err slk_params_sidecar_read(slk_params_sidecar *ret_sidecar,
                                                const slk_crypto *crypto, const char *folder,
                                                const slk_sector_shape *shape, slk_error *error);
 
-/* Is this the verifying key of the development parameters everybody shares? */
-bool slk_params_key_is_shared_development(const slk_crypto *crypto, const uint8_t *key,
-                                          size_t key_bytes);
+/* Is this a verifying key of the development parameters everybody shares, of whatever size? Seen by
+ * its alpha, so that a lost sidecar does not hide them. */
+bool slk_params_key_is_shared_development(const slk_crypto *crypto, const slk_groth16_key *key);
+
+/* --- known numbers -------------------------------------------------------------------------- */
+
+/* Numbers of points, and the digests of the published files (NULL where none are published). */
+typedef struct slk_params_known {
+    uint64_t sector_bytes;
+    unsigned log2_domain; /* h has 2^log2_domain - 1 points */
+    uint64_t l, a, b;
+    const char *params_blake2b; /* 32 hex characters */
+    const char *key_blake2b;
+} slk_params_known;
+
+/* NULL for a size that is not in the table (there is none today). */
+const slk_params_known *slk_params_known_of(const slk_sector_shape *shape);
+uint32_t slk_params_ic_count(const slk_sector_shape *shape); /* inputs with ONE */
+uint64_t slk_params_expected_bytes(const slk_sector_shape *shape); /* of the .params file */
+
+/* --- digests of files ----------------------------------------------------------------------- */
+
+typedef enum slk_params_digest { SLK_PARAMS_SHA256, SLK_PARAMS_BLAKE2B } slk_params_digest;
+
+/* Lower-case hex of SHA-256 (64 characters) or of the first 16 bytes of BLAKE2b-512 (32) of a file
+ * into ret_hex[65]. SLK_E_NOTFOUND. */
+SLK_MUST_CHECK slk_err slk_params_file_digest(char ret_hex[65], const slk_crypto *crypto,
+                                              const char *path, slk_params_digest kind,
+                                              slk_job *job, slk_error *error);
 
 #endif

@@ -42,6 +42,12 @@ void slk_params_name(char out[SLK_PARAMS_NAME_MAX], const slk_crypto *crypto,
     slk_assert(n > 0 && (size_t)n < SLK_PARAMS_NAME_MAX);
 }
 
+void slk_params_meta_text(char *out, size_t n, const slk_sector_shape *shape)
+{
+    int length = snprintf(out, n, "{\"sector_size\":%" PRIu64 "}", shape->bytes);
+    slk_assert(length > 0 && (size_t)length < n);
+}
+
 slk_err slk_params_path(char **ret_path, const slk_crypto *crypto, const char *folder,
                         const slk_sector_shape *shape, slk_params_file file, slk_error *error)
 {

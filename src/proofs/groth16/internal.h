@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What the files of groth16/ share. */
+#ifndef SLK_PROOFS_GROTH16_INTERNAL_H
+#define SLK_PROOFS_GROTH16_INTERNAL_H
+
+#include "base/job.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "crypto/curve/group.h"
+#include "proofs/circuit/circuit.h"
+#include "proofs/params/params.h"
+
+#include <stdint.h>
+
+/* Values of A, B, C per constraint on the whole domain, 2^log2_n elements each. */
+typedef struct slk_quotient {
+    unsigned log2_n;
+    slk_region a, b, c;
+} slk_quotient;
+
+/* Replaces the values in `a` by the coefficients of H = (A*B - C) / (X^n - 1) in natural order and
+ * releases b and c. */
+SLK_MUST_CHECK slk_err slk_quotient_run(slk_quotient *quotient, slk_pool *pool, slk_job *job,
+                                        slk_error *error);
+void slk_quotient_done(slk_quotient *quotient); /* idempotent */
+
+/* sum of points[j] * value over the inputs and aux wires that a query holds, j counting them.
+ * dense_inputs, dense_aux: bitmaps; NULL dense_aux means all aux wires, NULL dense_inputs with
+ * n_inputs 0 means no inputs. */
+typedef struct slk_query {
+    const slk_group *group;
+    slk_params_points points;
+    uint32_t n_inputs; /* inputs looked at */
+    const uint64_t *dense_inputs; /* NULL: all n_inputs */
+    const uint64_t *dense_aux;
+} slk_query;
+
+SLK_MUST_CHECK slk_err slk_query_sum(void *ret_jacobian, const slk_query *query,
+                                     const slk_witness *witness, slk_pool *pool, slk_job *job,
+                                     slk_error *error);
+
+#endif

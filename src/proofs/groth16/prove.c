@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "proofs/groth16/prove.h"
+
+#include "base/bytes.h"
+#include "base/num.h"
+#include "crypto/msm/msm.h"
+#include "proofs/groth16/internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define H_FEED 262144u /* coefficients per step, between looks at the job */
+
+static slk_err check_counts(const slk_groth16_prover *prover, slk_error *error)
+{
+    slk_circuit_counts counts = slk_circuit_counts_whole(prover->circuit);
+    const slk_circuit_density *density = &prover->density;
+    uint64_t a = counts.inputs + density->a_aux_count;
+    uint64_t b = density->b_inputs_count + density->b_aux_count;
+    if (slk_params_l(prover->params).count == counts.aux &&
+        slk_params_a(prover->params).count == a && slk_params_b_g1(prover->params).count == b &&
+        slk_params_b_g2(prover->params).count == b)
+        return SLK_OK;
+    return slk_fail(error, SLK_E_CORRUPT,
+                    "the parameters do not have the numbers of points of the circuit");
+}
+
+slk_err slk_groth16_prover_init(slk_groth16_prover *ret_prover, const slk_crypto *crypto,
+                                const slk_params *params, slk_error *error)
+{
+    slk_groth16_prover prover = {.params = params};
+    SLK_TRY(slk_circuit_new(&prover.circuit, crypto, slk_params_key_of(params)->shape, error));
+    slk_err err = slk_circuit_density_init(&prover.density, prover.circuit, error);
+    if (err == SLK_OK)
+        err = check_counts(&prover, error);
+    if (err != SLK_OK) {
+        slk_groth16_prover_done(&prover);
+        return err;
+    }
+    *ret_prover = prover;
+    return SLK_OK;
+}
+
+void slk_groth16_prover_done(slk_groth16_prover *prover)
+{
+    slk_circuit_density_done(&prover->density);
+    slk_circuit_free(prover->circuit);
+    prover->circuit = NULL;
+}
+
+/* --- sums over the parameters ------------------------------------------------------------------ */
+
+typedef struct proof_sums {
+    slk_g1 a, b1, l, h;
+    slk_g2 b2;
+} proof_sums;
+
+/* Witness and values on the domain, with the constraints "input * 0 = 0" appended. */
+static slk_err evaluate(slk_witness *ret_witness, slk_quotient *quotient,
+                        const slk_groth16_prover *prover, slk_pool *pool, const slk_c1 *c1,
+                        unsigned partition, slk_error *error)
+{
+    slk_circuit_counts counts = slk_circuit_counts_whole(prover->circuit);
+    quotient->log2_n = slk_log2(counts.constraints + counts.inputs - 1) + 1;
+    size_t bytes = sizeof(slk_fr) << quotient->log2_n;
+    SLK_TRY(slk_region_init(&quotient->a, bytes, "constraint values A", error));
+    SLK_TRY(slk_region_init(&quotient->b, bytes, "constraint values B", error));
+    SLK_TRY(slk_region_init(&quotient->c, bytes, "constraint values C", error));
+    slk_r1cs_values values = {(slk_fr *)(void *)quotient->a.data,
+                              (slk_fr *)(void *)quotient->b.data,
+                              (slk_fr *)(void *)quotient->c.data};
+    SLK_TRY(
+        slk_circuit_synthesise(ret_witness, &values, prover->circuit, pool, c1, partition, error));
+    memcpy(values.a + counts.constraints, ret_witness->input, counts.inputs * sizeof(slk_fr));
+    return SLK_OK;
+}
+
+static slk_err feed_h(slk_msm *msm, slk_params_points points, const slk_fr *h, slk_job *job,
+                      slk_error *error)
+{
+    for (uint64_t i = 0; i < points.count; i += H_FEED) {
+        uint64_t n = slk_min_u64(H_FEED, points.count - i);
+        SLK_TRY(slk_job_check(job, error));
+        SLK_TRY(slk_msm_add(msm, points.data + SLK_G1_BYTES * i, NULL, h + i, n, error));
+        slk_job_advance(job, n);
+    }
+    return SLK_OK;
+}
+
+static slk_err sum_h(slk_g1 *ret_sum, const slk_groth16_prover *prover, slk_pool *pool,
+                     slk_quotient *quotient, slk_job *job, slk_error *error)
+{
+    slk_params_points points = slk_params_h(prover->params);
+    slk_msm *msm = NULL;
+    if (points.count != (UINT64_C(1) << quotient->log2_n) - 1)
+        return slk_fail(error, SLK_E_CORRUPT, "the parameters are for another domain");
+    SLK_TRY(slk_quotient_run(quotient, pool, job, error));
+    slk_job_stage(job, "msm h", points.count);
+    SLK_TRY(slk_msm_new(&msm, &slk_group_g1, pool, points.count, error));
+    slk_err err = feed_h(msm, points, (const slk_fr *)(const void *)quotient->a.data, job, error);
+    if (err == SLK_OK)
+        slk_msm_finish(msm, ret_sum);
+    slk_msm_free(msm);
+    return err;
+}
+
+static slk_err sum_queries(proof_sums *sums, const slk_groth16_prover *prover, slk_pool *pool,
+                           const slk_witness *witness, slk_job *job, slk_error *error)
+{
+    const slk_params *params = prover->params;
+    const slk_circuit_density *density = &prover->density;
+    const slk_query l = {&slk_group_g1, slk_params_l(params), 0, NULL, NULL};
+    const slk_query a = {&slk_group_g1, slk_params_a(params), witness->inputs, NULL,
+                         density->a_aux};
+    const slk_query b1 = {&slk_group_g1, slk_params_b_g1(params), witness->inputs,
+                          density->b_inputs, density->b_aux};
+    const slk_query b2 = {&slk_group_g2, slk_params_b_g2(params), witness->inputs,
+                          density->b_inputs, density->b_aux};
+    slk_job_stage(job, "msm l", witness->wires);
+    SLK_TRY(slk_query_sum(&sums->l, &l, witness, pool, job, error));
+    slk_job_stage(job, "msm a", witness->wires);
+    SLK_TRY(slk_query_sum(&sums->a, &a, witness, pool, job, error));
+    slk_job_stage(job, "msm b1", witness->wires);
+    SLK_TRY(slk_query_sum(&sums->b1, &b1, witness, pool, job, error));
+    slk_job_stage(job, "msm b2", witness->wires);
+    return slk_query_sum(&sums->b2, &b2, witness, pool, job, error);
+}
+
+/* --- the three points -------------------------------------------------------------------------- */
+
+static void add_multiple(slk_g1 *inout, const slk_g1_affine *point, const slk_fr *scalar)
+{
+    slk_g1 product;
+    slk_g1_mul(&product, point, scalar);
+    slk_g1_add(inout, inout, &product);
+}
+
+static void add_point(slk_g1 *inout, const slk_g1_affine *point)
+{
+    slk_g1 jacobian;
+    slk_g1_from_affine(&jacobian, point);
+    slk_g1_add(inout, inout, &jacobian);
+}
+
+static void write_a(uint8_t out48[48], const slk_groth16_key *key, const proof_sums *sums,
+                    const slk_fr *r)
+{
+    slk_g1 a = sums->a;
+    slk_g1_affine point;
+    add_point(&a, &key->alpha_g1);
+    add_multiple(&a, &key->delta_g1, r);
+    slk_g1_to_affine(&point, &a);
+    slk_g1_write_compressed(out48, &point);
+}
+
+static void write_b(uint8_t out96[96], const slk_groth16_key *key, const proof_sums *sums,
+                    const slk_fr *s)
+{
+    slk_g2 b = sums->b2, t;
+    slk_g2_affine point;
+    slk_g2_from_affine(&t, &key->beta_g2);
+    slk_g2_add(&b, &b, &t);
+    slk_g2_mul(&t, &key->delta_g2, s);
+    slk_g2_add(&b, &b, &t);
+    slk_g2_to_affine(&point, &b);
+    slk_g2_write_compressed(out96, &point);
+}
+
+/* s*SA + r*SB1 + r*s*delta + s*alpha + r*beta + SH + SL */
+static void write_c(uint8_t out48[48], const slk_groth16_key *key, const proof_sums *sums,
+                    const slk_fr *r, const slk_fr *s)
+{
+    slk_g1 c;
+    slk_g1_affine point;
+    slk_fr rs;
+    slk_g1_add(&c, &sums->h, &sums->l);
+    slk_g1_to_affine(&point, &sums->a);
+    add_multiple(&c, &point, s);
+    slk_g1_to_affine(&point, &sums->b1);
+    add_multiple(&c, &point, r);
+    slk_fr_mul(&rs, r, s);
+    add_multiple(&c, &key->delta_g1, &rs);
+    add_multiple(&c, &key->alpha_g1, s);
+    add_multiple(&c, &key->beta_g1, r);
+    slk_g1_to_affine(&point, &c);
+    slk_g1_write_compressed(out48, &point);
+    slk_bytes_wipe(&rs, sizeof(rs));
+}
+
+static slk_err prove(proof_sums *sums, slk_witness *witness, slk_quotient *quotient,
+                     const slk_groth16_prover *prover, slk_pool *pool, const slk_c1 *c1,
+                     unsigned partition, slk_job *job, slk_error *error)
+{
+    slk_job_stage(job, "witness", 0);
+    SLK_TRY(evaluate(witness, quotient, prover, pool, c1, partition, error));
+    SLK_TRY(slk_job_check(job, error));
+    SLK_TRY(sum_h(&sums->h, prover, pool, quotient, job, error));
+    slk_quotient_done(quotient);
+    return sum_queries(sums, prover, pool, witness, job, error);
+}
+
+slk_err slk_groth16_prove(uint8_t ret_proof192[SLK_GROTH16_PROOF_BYTES],
+                          const slk_groth16_prover *prover, slk_pool *pool, const slk_c1 *c1,
+                          unsigned partition, const slk_fr *r, const slk_fr *s, slk_job *job,
+                          slk_error *error)
+{
+    proof_sums sums;
+    slk_witness witness = {0};
+    slk_quotient quotient = {0};
+    slk_err err = prove(&sums, &witness, &quotient, prover, pool, c1, partition, job, error);
+    slk_quotient_done(&quotient);
+    slk_witness_done(&witness);
+    if (err != SLK_OK)
+        return err;
+    const slk_groth16_key *key = &slk_params_key_of(prover->params)->key;
+    write_a(ret_proof192, key, &sums, r);
+    write_b(ret_proof192 + 48, key, &sums, s);
+    write_c(ret_proof192 + 144, key, &sums, r, s);
+    return SLK_OK;
+}
