@@ -95,13 +95,24 @@ static bool same_sector(const slk_sector_identity *a, const slk_sector_identity 
            a->proof.shape == b->proof.shape && a->proof.api == b->proof.api;
 }
 
+/* Without our mark, p_aux means a finished sector, which is never overwritten. */
+static slk_err check_unused(const char *cache, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(cache, "p_aux");
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    if (slk_file_exists(path))
+        return slk_fail(error, SLK_E_CONFLICT, "%s holds a finished sector", cache);
+    return SLK_OK;
+}
+
 static slk_err start_state(slk_pc1_state *state, bool *ret_found, const slk_pc1_request *request,
                            slk_error *error)
 {
     SLK_TRY(slk_pc1_state_load(state, ret_found, request->env.crypto, request->cache, error));
     if (!*ret_found) {
         *state = (slk_pc1_state){.sector = request->sector};
-        return SLK_OK;
+        return check_unused(request->cache, error);
     }
     if (!same_sector(&state->sector, &request->sector))
         return slk_fail(error, SLK_E_CONFLICT,
@@ -110,13 +121,26 @@ static slk_err start_state(slk_pc1_state *state, bool *ret_found, const slk_pc1_
     return SLK_OK;
 }
 
-/* Once precommit 2 has run, its results do not fit the files made here: p_aux marks it as done. */
-static slk_err remove_p_aux(const char *cache, slk_error *error)
+static slk_err remove_file(char *owned_path, slk_error *error)
 {
-    SLK_CLEANUP(slk_freep) char *path = slk_path_join(cache, "p_aux");
-    if (!path)
+    if (!owned_path)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    return slk_remove_tree(path, error);
+    slk_err code = slk_remove_tree(owned_path, error);
+    slk_free(owned_path);
+    return code;
+}
+
+/* Results of a precommit 2 do not fit files made anew: p_aux, which says it is complete, goes first. */
+static slk_err remove_pc2_files(const slk_sector_shape *shape, const char *cache, slk_error *error)
+{
+    SLK_TRY(remove_file(slk_path_join(cache, "p_aux"), error));
+    SLK_TRY(remove_file(slk_path_join(cache, "t_aux"), error));
+    SLK_TRY(remove_file(slk_path_join(cache, SLK_SYNTHETIC_FILE), error));
+    for (unsigned i = 0; i < shape->base_trees; i++) {
+        SLK_TRY(remove_file(slk_base_tree_path(cache, "tree-c", shape, i), error));
+        SLK_TRY(remove_file(slk_base_tree_path(cache, "tree-r-last", shape, i), error));
+    }
+    return SLK_OK;
 }
 
 static slk_err make_data(slk_pc1_state *state, bool found, const slk_pc1_request *request,
@@ -137,7 +161,7 @@ static slk_err make_data(slk_pc1_state *state, bool found, const slk_pc1_request
     SLK_TRY(check_pieces(request, comm_d, error));
     if (found && memcmp(comm_d, state->comm_d, 32) != 0)
         return slk_fail(error, SLK_E_CONFLICT, "%s was begun with other data", request->cache);
-    SLK_TRY(remove_p_aux(request->cache, error));
+    SLK_TRY(remove_pc2_files(shape, request->cache, error));
     SLK_TRY(slk_outfile_commit(&tree, error));
     SLK_TRY(slk_outfile_commit(&sealed, error));
     memcpy(state->comm_d, comm_d, 32);

@@ -53,7 +53,9 @@ bool slk_comm_r(uint8_t out32[32], const slk_crypto *crypto, const uint8_t comm_
  * sc-02-data-tree-d.dat, sc-02-data-layer-<l>.dat and `.selkie-pc1`, which holds the SHA-256 of each
  * finished file: called again after a kill, finished layers whose digest is right are kept.
  *
- * SLK_E_CONFLICT: the cache belongs to another sector, ticket or data (nothing is changed).
+ * SLK_E_CONFLICT: the cache belongs to another sector, ticket or data, or to a finished sector (nothing
+ * is changed). Repeated after precommit 2 and before finalisation it starts over: files of precommit 2
+ * are removed.
  * SLK_E_INVAL: pieces that do not give the data's CommD, data that is not Fr32.
  * Peak anonymous memory: 3 MiB per thread; layers, the parent table (56 bytes per node) and files go
  * through the page cache. Disk: sector * (3 + layers) and, without parent_cache, 56 bytes per node
