@@ -13,7 +13,6 @@
 
 static const slk_command *const tables[] = {
     slk_commands_proof,
-    slk_commands_params,
     slk_commands_cpu,
     NULL,
 };

@@ -58,8 +58,8 @@ static slk_err custom_proof(slk_seal_proof *ret_proof, slk_tool *tool)
     if (!shape)
         return slk_fail(&tool->error, SLK_E_INVAL, "there is no sector size of %llu bytes",
                         (unsigned long long)bytes);
-    slk_api_version api;
-    slk_porep_feature feature;
+    slk_api_version api = SLK_API_1_0;
+    slk_porep_feature feature = SLK_FEATURE_NONE;
     SLK_TRY(parse_api(&api, api_text, &tool->error));
     SLK_TRY(parse_feature(&feature, slk_options_text(o, "feature"), &tool->error));
     slk_seal_proof_custom(ret_proof, shape, porep_id, api, feature);

@@ -167,7 +167,6 @@ int slk_run_proof_check_replica(const slk_command *command, const slk_options *o
         /* Bytes that do not agree are this command's answer, not its failure. */
         slk_tool_bool(&tool, "valid", false);
         slk_tool_text(&tool, "reason", slk_error_text(&tool.error, code));
-        tool.error = (slk_error){0};
         code = SLK_OK;
         status = SLK_EXIT_NO;
     }

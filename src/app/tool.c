@@ -23,7 +23,7 @@ slk_err slk_tool_init(slk_tool *tool, const slk_command *command, const slk_opti
 void slk_tool_json(slk_tool *tool, const char *key, json_t *value)
 {
     if (!value || json_object_set_new(tool->answer, key, value) != 0)
-        (void)slk_fail(&tool->error, SLK_E_NOMEM, "out of memory");
+        tool->answer_lost = true;
 }
 
 void slk_tool_text(slk_tool *tool, const char *key, const char *value)
@@ -72,9 +72,11 @@ int slk_tool_done(slk_tool *tool, slk_err code, int status_ok)
 {
     const slk_progress_summary summary = slk_progress_stop(tool->progress);
     int status = status_ok;
-    if (code == SLK_OK && tool->error.code == SLK_OK) {
-        slk_tool_json(tool, "seconds", json_real(summary.seconds));
-        slk_tool_number(tool, "peak_memory_bytes", summary.peak_anon_bytes);
+    slk_tool_json(tool, "seconds", json_real(summary.seconds));
+    slk_tool_number(tool, "peak_memory_bytes", summary.peak_anon_bytes);
+    if (code == SLK_OK && tool->answer_lost)
+        code = slk_fail(&tool->error, SLK_E_NOMEM, "out of memory");
+    if (code == SLK_OK) {
         if (tool->options->json) {
             (void)json_dumpf(tool->answer, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
             (void)fputc('\n', stdout);
@@ -82,8 +84,7 @@ int slk_tool_done(slk_tool *tool, slk_err code, int status_ok)
             print_lines(tool->answer);
         }
     } else {
-        status = slk_command_fail(tool->command, tool->options,
-                                  code == SLK_OK ? tool->error.code : code, &tool->error);
+        status = slk_command_fail(tool->command, tool->options, code, &tool->error);
     }
     json_decref(tool->answer);
     slk_pool_free(tool->pool);

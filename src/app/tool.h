@@ -25,7 +25,8 @@ typedef struct slk_tool {
     slk_pool *pool;
     slk_job job;
     slk_progress *progress;
-    slk_error error; /* of the failure that ends the command */
+    slk_error error; /* of the failure that ends the command; also of failures recovered from */
+    bool answer_lost; /* a line of the answer could not be allocated */
     json_t *answer; /* object being filled; values keep their order of insertion */
 } slk_tool;
 

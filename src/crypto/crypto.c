@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/cpu.h"
 #include "base/mem.h"
+#include "crypto/blake2b/blake2b.h"
 #include "crypto/crypto_impl.h"
 #include "crypto/poseidon/poseidon.h"
 #include "crypto/sha256/sha256.h"
@@ -12,6 +13,8 @@
 static const slk_sha256_impl *const sha256_kernels[] = {&slk_sha256_shani, &slk_sha256_ref};
 static const slk_sha256_impl *const sha256_pairs_kernels[] = {&slk_sha256_avx512, &slk_sha256_shani,
                                                               &slk_sha256_ref};
+static const slk_blake2b_impl *const blake2b_kernels[] = {&slk_blake2b_avx512, &slk_blake2b_avx2,
+                                                          &slk_blake2b_ref};
 static const slk_poseidon_impl *const poseidon_kernels[] = {&slk_poseidon_ifma, &slk_poseidon_mulx,
                                                             &slk_poseidon_portable};
 static const unsigned arities[SLK_POSEIDON_ARITIES] = {2, 4, 8, 11};
@@ -57,6 +60,26 @@ static slk_err sha256_choose(slk_crypto *crypto, uint64_t features, slk_error *e
         return slk_fail(error, SLK_E_INTERNAL,
                         "the sha256 kernel \"%s\" or \"%s\" gives wrong answers on this processor",
                         crypto->sha256->name, crypto->sha256_pairs->name);
+    return SLK_OK;
+}
+
+/* Against the twin, which blake2b_test.c holds to the standard. */
+static slk_err blake2b_choose(slk_crypto *crypto, uint64_t features, slk_error *error)
+{
+    size_t i = 0;
+    while ((blake2b_kernels[i]->needs & ~features) != 0)
+        i++;
+    crypto->blake2b = blake2b_kernels[i];
+    enum { WORDS = 19 }; /* whole groups of every kernel, and a rest */
+    uint64_t in[WORDS], got[WORDS], want[WORDS];
+    for (size_t k = 0; k < WORDS; k++)
+        in[k] = UINT64_C(0x9e3779b97f4a7c15) * (k + 1);
+    slk_blake2b_words(crypto, got, in, in[7], WORDS);
+    slk_blake2b_ref.words(want, in, in[7], WORDS);
+    if (memcmp(got, want, sizeof got) != 0)
+        return slk_fail(error, SLK_E_INTERNAL,
+                        "the blake2b kernel \"%s\" gives wrong answers on this processor",
+                        crypto->blake2b->name);
     return SLK_OK;
 }
 
@@ -118,6 +141,8 @@ slk_err slk_crypto_new(slk_crypto **ret_crypto, const char *level, slk_error *er
         return slk_fail(error, SLK_E_NOMEM, "no memory for the tables of the hash functions");
     slk_err err = sha256_choose(crypto, features, error);
     if (err == SLK_OK)
+        err = blake2b_choose(crypto, features, error);
+    if (err == SLK_OK)
         err = poseidon_choose(crypto, features, error);
     if (err != SLK_OK) {
         slk_crypto_free(crypto);
@@ -144,6 +169,7 @@ bool slk_crypto_choice(const slk_crypto *crypto, size_t index, const char **ret_
     } all[] = {
         {"sha256", crypto->sha256->name},
         {"sha256_pairs", crypto->sha256_pairs->name},
+        {"blake2b_words", crypto->blake2b->name},
         {"poseidon", crypto->poseidon->name},
     };
     if (index >= sizeof all / sizeof *all)

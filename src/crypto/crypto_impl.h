@@ -3,6 +3,7 @@
 #ifndef SLK_CRYPTO_CRYPTO_IMPL_H
 #define SLK_CRYPTO_CRYPTO_IMPL_H
 
+#include "crypto/blake2b/blake2b_impl.h"
 #include "crypto/crypto.h"
 #include "crypto/poseidon/poseidon_impl.h"
 #include "crypto/sha256/sha256_impl.h"
@@ -13,6 +14,7 @@ struct slk_crypto {
     const slk_sha256_impl *sha256; /* compress, and pairs of any number */
     const slk_sha256_impl *sha256_pairs; /* pairs in multiples of its step */
     uint32_t sha256_pad_wk[64];
+    const slk_blake2b_impl *blake2b;
     const slk_poseidon_impl *poseidon;
     slk_poseidon_table poseidon_tables[SLK_POSEIDON_ARITIES];
 };

@@ -395,7 +395,12 @@ static slk_err fail_transport(const call *c, CURLcode rc, slk_error *error)
             slk_fail(error, c->sink_code, "%s", slk_error_text(&c->sink_error, c->sink_code));
         return slk_fail_context(error, code, "%s", where);
     }
+    long sent = 0;
     const outcome *found = NULL;
+    /* The same code as for ftp:, when the peer answers with something that is not HTTP. */
+    if (rc == CURLE_UNSUPPORTED_PROTOCOL &&
+        curl_easy_getinfo(c->curl, CURLINFO_REQUEST_SIZE, &sent) == CURLE_OK && sent > 0)
+        rc = CURLE_WEIRD_SERVER_REPLY;
     for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
         if (outcomes[i].curl_code == rc)
             found = &outcomes[i];

@@ -165,9 +165,12 @@ static enum MHD_Result begin(slk_http_exchange *exchange, const char *version)
     if (!http_guard(exchange, version, &status, &reason))
         return refuse(exchange, status, reason);
     status = http_route(exchange);
+    exchange->route_status = status;
     if (status != 200) {
+        /* MHD closes after a reply this early: right with a body that nobody wants, a waste
+         * without. */
         exchange->close_after = has_body(exchange);
-        return refuse_route(exchange, status);
+        return exchange->close_after ? refuse_route(exchange, status) : MHD_YES;
     }
     size_t max =
         exchange->route->max_body_bytes ? exchange->route->max_body_bytes : SLK_HTTP_JSON_MAX_BYTES;
@@ -191,6 +194,8 @@ static enum MHD_Result handle(slk_http_exchange *exchange)
 {
     slk_http_server *server = exchange->server;
     http_watch_deadline(server, exchange->connection, 0);
+    if (exchange->route_status != 200)
+        return refuse_route(exchange, exchange->route_status);
     (void)MHD_set_connection_option(exchange->mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
     slk_error error = {0};
     slk_err code = exchange->route->handler(exchange->route->context, exchange, &error);

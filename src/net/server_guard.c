@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What MHD lets through and two parsers in a row might read differently.
+ * Two faults are beyond its sight because MHD 0.9 drops them: a field with an empty name, and what
+ * follows a NUL in a value.
  * source: RFC 9112 5.1, 6.1, 6.3; RFC 9110 5.5, 7.2. */
 #include "net/server_impl.h"
 

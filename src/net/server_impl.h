@@ -36,6 +36,7 @@ struct slk_http_exchange {
     http_connection *connection;
     struct MHD_Connection *mhd;
     const slk_http_route *route; /* NULL until routed */
+    int route_status; /* of http_route */
     char *target; /* as sent: raw path and query; heap */
     const char *method;
     bool started; /* the guard has seen it */

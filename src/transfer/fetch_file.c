@@ -82,6 +82,14 @@ static void run_workers(fetch *f)
 
 /* ---- rounds: nothing below runs beside workers ---- */
 
+static void show_progress(slk_job *job, uint64_t bytes, uint64_t there)
+{
+    if (!job)
+        return;
+    slk_job_stage(job, "fetch", bytes);
+    slk_job_advance(job, there);
+}
+
 static void start_over(fetch *f)
 {
     slk_block_map_clear(&f->map);
@@ -91,8 +99,7 @@ static void start_over(fetch *f)
     f->changed = f->no_ranges = false;
     f->code = SLK_OK;
     f->stop = false;
-    if (f->job)
-        slk_job_stage(f->job, "fetch", f->bytes);
+    show_progress(f->job, f->bytes, 0);
 }
 
 static uint64_t bytes_there(const fetch *f)
@@ -176,10 +183,7 @@ static slk_err prepare(fetch *f, const char *dest, slk_error *error)
     if (!f->claimed || !f->got)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     SLK_TRY(lock_temp(f, error));
-    if (f->job) {
-        slk_job_stage(f->job, "fetch", f->bytes);
-        slk_job_advance(f->job, bytes_there(f));
-    }
+    show_progress(f->job, f->bytes, bytes_there(f));
     return SLK_OK;
 }
 
@@ -225,8 +229,10 @@ slk_err slk_fetch_file(const slk_fetch_from *from, const char *dest, uint64_t by
 {
     bool there = false;
     SLK_TRY(look_at_dest(&there, dest, bytes, error));
-    if (there)
+    if (there) {
+        show_progress(job, bytes, bytes);
         return slk_fetch_forget(dest, error);
+    }
     fetch f = {.from = from, .job = job, .fd = -1, .bytes = bytes};
     slk_assert(pthread_mutex_init(&f.mutex, NULL) == 0);
     slk_err code = prepare(&f, dest, error);

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Every recorded sector through the command line: PC1, PC2, C1, unsealing, checks; byte for byte."""
 import os
-import shutil
 
 from support import *
-
-os.environ["SELKIE_TEST"] = "1"
 
 
 def identity(rec):
@@ -60,7 +57,9 @@ def after(rec, proof, folder, sealed, cache):
     out = folder / "range"
     selkie("proof", "unseal", *proof, *identity(rec), "--comm-d", rec["comm_d"], "--sealed", sealed, "--cache", folder / "unseal",
            "--offset", 127, "--length", 254, "--out", out)
-    equal(sha256_file(out), rec["unsealed_range_127_254_sha256"], "unsealed range")
+    raw = b"".join(bytes(p["unpadded_bytes"]) if p["content"] == "zeros" else piece_bytes(rec["case"], i, p["unpadded_bytes"])
+                   for i, p in enumerate(rec["pieces"]))
+    expect(out.read_bytes() == raw[127:381], "unsealed range")
     with open(sealed, "r+b") as f:
         f.seek(rec["sector_size"] // 2 + 5)
         byte = f.read(1)

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "crypto/crypto_impl.h"
 
 /* source: RFC 7693, 2.6 */
 static const uint64_t iv[8] = {0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b,
@@ -116,4 +117,25 @@ void slk_blake2b_of(uint8_t *out, size_t out_bytes, const void *in, size_t n)
     slk_blake2b_init(&hash, out_bytes, NULL, 0);
     slk_blake2b_update(&hash, in, n);
     slk_blake2b_final(&hash, out);
+}
+
+static void words_ref(uint64_t *out, const uint64_t *in, uint64_t key, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint8_t message[16], digest[64];
+        slk_store_be64(message, in[i]);
+        slk_store_be64(message + 8, key);
+        slk_blake2b_of(digest, sizeof digest, message, sizeof message);
+        out[i] = slk_load_be64(digest);
+    }
+}
+
+const slk_blake2b_impl slk_blake2b_ref = {.name = "ref", .words = words_ref, .step = 1};
+
+void slk_blake2b_words(const slk_crypto *crypto, uint64_t *out, const uint64_t *in, uint64_t key,
+                       size_t n)
+{
+    const size_t whole = n - n % crypto->blake2b->step;
+    crypto->blake2b->words(out, in, key, whole);
+    slk_blake2b_ref.words(out + whole, in + whole, key, n - whole);
 }

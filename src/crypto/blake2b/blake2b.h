@@ -3,6 +3,8 @@
 #ifndef SLK_CRYPTO_BLAKE2B_H
 #define SLK_CRYPTO_BLAKE2B_H
 
+#include "crypto/crypto.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,5 +23,11 @@ void slk_blake2b_final(slk_blake2b *hash, uint8_t *out); /* out_bytes bytes */
 
 /* Unkeyed digest in one call. */
 void slk_blake2b_of(uint8_t *out, size_t out_bytes, const void *in, size_t n);
+
+/* out[i] = the first 8 bytes, read big-endian, of BLAKE2b-512 over BE64(in[i]) || BE64(key), for
+ * i < n: the round function of the graph's Feistel network. out == in is allowed. Messages run side by
+ * side where the processor has vectors. */
+void slk_blake2b_words(const slk_crypto *crypto, uint64_t *out, const uint64_t *in, uint64_t key,
+                       size_t n);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "crypto/blake2b/blake2b.h"
 
+#include "base/bytes.h"
 #include "crypto/crypto.h"
 #include "crypto/sha256/sha256.h"
 #include "support/slk_test_vectors.h"
@@ -86,12 +87,40 @@ static void any_cut_gives_the_same_digest(void **state)
     }
 }
 
+/* Every kernel and every length against whole hashes. */
+static void words_are_hashes(void **state)
+{
+    (void)state;
+    static const char *const levels[] = {"ref", "avx2", "native"};
+    for (size_t level = 0; level < 3; level++) {
+        slk_crypto *crypto;
+        assert_int_equal(slk_crypto_new(&crypto, levels[level], NULL), SLK_OK);
+        for (size_t n = 0; n <= 20; n++) {
+            uint64_t in[21], out[21] = {0};
+            for (size_t i = 0; i < n; i++)
+                in[i] = UINT64_C(0xd1342543de82ef95) * (i + n);
+            out[n] = 77;
+            slk_blake2b_words(crypto, out, in, 5 + n, n);
+            for (size_t i = 0; i < n; i++) {
+                uint8_t message[16], digest[64];
+                slk_store_be64(message, in[i]);
+                slk_store_be64(message + 8, 5 + n);
+                slk_blake2b_of(digest, 64, message, 16);
+                assert_int_equal(out[i], slk_load_be64(digest));
+            }
+            assert_int_equal(out[n], 77);
+        }
+        slk_crypto_free(crypto);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_vectors),
         cmocka_unit_test(lengths_keys_and_pieces),
         cmocka_unit_test(any_cut_gives_the_same_digest),
+        cmocka_unit_test(words_are_hashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

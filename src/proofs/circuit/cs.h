@@ -89,7 +89,7 @@ typedef enum slk_cs_mode { SLK_CS_COUNT, SLK_CS_VISIT, SLK_CS_VALUES } slk_cs_mo
 
 #define SLK_CS_MESSAGE_BITS (20u * 512u) /* the longest message is a label's, padded */
 
-/* One run over a contiguous part of the circuit. About 400 KiB, on the heap. */
+/* One run over a contiguous part of the circuit. About 350 KiB, on the heap. */
 typedef struct slk_cs {
     const slk_circuit *circuit;
     slk_cs_mode mode;

@@ -76,6 +76,13 @@ static uint64_t feistel(const slk_graph *graph, uint64_t index)
     return left << graph->half_bits | right;
 }
 
+/* Version 1.0 truncates first, which matters from 32 GiB up. */
+static uint32_t parent_of_index(const slk_graph *graph, uint64_t index)
+{
+    const uint64_t kept = graph->api == SLK_API_1_0 ? (uint32_t)index : index;
+    return slk_u32(kept / SLK_EXPANDER_PARENTS);
+}
+
 void slk_graph_parents(const slk_graph *graph, uint64_t node, uint32_t out[SLK_PARENTS])
 {
     slk_assert(node < graph->nodes);
@@ -85,10 +92,75 @@ void slk_graph_parents(const slk_graph *graph, uint64_t node, uint32_t out[SLK_P
         uint64_t index = feistel(graph, node * SLK_EXPANDER_PARENTS + i);
         while (index >= domain)
             index = feistel(graph, index);
-        /* Version 1.0 truncates first, which matters from 32 GiB up. */
-        uint64_t kept = graph->api == SLK_API_1_0 ? (uint32_t)index : index;
-        out[SLK_BASE_PARENTS + i] = slk_u32(kept / SLK_EXPANDER_PARENTS);
+        out[SLK_BASE_PARENTS + i] = parent_of_index(graph, index);
     }
+}
+
+/* Indices of the expander of up to BATCH_NODES nodes on their walk through the Feistel network. */
+#define BATCH_NODES 64u
+#define BATCH_WORDS (BATCH_NODES * SLK_EXPANDER_PARENTS)
+
+struct walk {
+    size_t n;
+    uint64_t left[BATCH_WORDS], right[BATCH_WORDS], word[BATCH_WORDS];
+    uint16_t place[BATCH_WORDS]; /* node in batch * 8 + parent */
+};
+
+static void feistel_batch(const slk_graph *graph, const slk_crypto *crypto, struct walk *w)
+{
+    for (size_t round = 0; round < FEISTEL_ROUNDS; round++) {
+        slk_blake2b_words(crypto, w->word, w->right, graph->feistel_keys[round], w->n);
+        for (size_t i = 0; i < w->n; i++) {
+            uint64_t next = w->left[i] ^ (w->word[i] & graph->half_mask);
+            w->left[i] = w->right[i];
+            w->right[i] = next;
+        }
+    }
+}
+
+/* Stores the indices that have arrived in the domain; those that have not stay in the walk. */
+static void collect(const slk_graph *graph, struct walk *w, uint32_t *rows)
+{
+    size_t left_over = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        const uint64_t index = w->left[i] << graph->half_bits | w->right[i];
+        if (index < SLK_EXPANDER_PARENTS * graph->nodes) {
+            rows[w->place[i] / SLK_EXPANDER_PARENTS * SLK_PARENTS + SLK_BASE_PARENTS +
+                 w->place[i] % SLK_EXPANDER_PARENTS] = parent_of_index(graph, index);
+            continue;
+        }
+        w->left[left_over] = w->left[i];
+        w->right[left_over] = w->right[i];
+        w->place[left_over++] = w->place[i];
+    }
+    w->n = left_over;
+}
+
+static void parents_batch(const slk_graph *graph, const slk_crypto *crypto, uint64_t first,
+                          size_t n, uint32_t *rows)
+{
+    struct walk w = {.n = n * SLK_EXPANDER_PARENTS};
+    for (size_t i = 0; i < w.n; i++) {
+        const uint64_t index = first * SLK_EXPANDER_PARENTS + i;
+        w.left[i] = index >> graph->half_bits;
+        w.right[i] = index & graph->half_mask;
+        w.place[i] = (uint16_t)i;
+    }
+    for (size_t i = 0; i < n; i++)
+        base_parents(graph, first + i, rows + i * SLK_PARENTS);
+    while (w.n) {
+        feistel_batch(graph, crypto, &w);
+        collect(graph, &w, rows);
+    }
+}
+
+void slk_graph_parents_range(const slk_graph *graph, const slk_crypto *crypto, uint64_t first,
+                             uint64_t n, uint32_t *rows)
+{
+    slk_assert(first <= graph->nodes && n <= graph->nodes - first);
+    for (uint64_t done = 0; done < n; done += BATCH_NODES)
+        parents_batch(graph, crypto, first + done, (size_t)slk_min_u64(BATCH_NODES, n - done),
+                      rows + done * SLK_PARENTS);
 }
 
 void slk_graph_cache_name(char out[SLK_GRAPH_CACHE_NAME_CHARS], const slk_crypto *crypto,

@@ -26,6 +26,11 @@ void slk_graph_init(slk_graph *ret_graph, const slk_crypto *crypto, const slk_se
  * has expander parents too, though labelling never reads them. About 5 us. */
 void slk_graph_parents(const slk_graph *graph, uint64_t node, uint32_t out[SLK_PARENTS]);
 
+/* The same for nodes [first, first + n), one row of 14 after the other, with many hashes side by side:
+ * about 1 us per node with AVX-512. */
+void slk_graph_parents_range(const slk_graph *graph, const slk_crypto *crypto, uint64_t first,
+                             uint64_t n, uint32_t *rows);
+
 /* "v28-sdr-parent-<64 hex>": name of the official parent cache without ".cache". out: 80 chars. */
 #define SLK_GRAPH_CACHE_NAME_CHARS 80u
 void slk_graph_cache_name(char out[SLK_GRAPH_CACHE_NAME_CHARS], const slk_crypto *crypto,

@@ -42,6 +42,7 @@ static const struct {
 };
 
 struct generate {
+    const slk_crypto *crypto;
     const slk_graph *graph;
     uint32_t *rows;
     slk_job *job;
@@ -59,15 +60,15 @@ static void generate_range(void *context, uint64_t begin, uint64_t end, unsigned
         slk_fault_set(&g->fault, &error);
         return;
     }
-    for (uint64_t node = begin; node < end; node++)
-        slk_graph_parents(g->graph, node, g->rows + node * SLK_PARENTS);
+    slk_graph_parents_range(g->graph, g->crypto, begin, end - begin, g->rows + begin * SLK_PARENTS);
     slk_job_advance(g->job, end - begin);
 }
 
-static slk_err generate(slk_file_map *map, const slk_graph *graph, slk_pool *pool, slk_job *job,
-                        slk_error *error)
+static slk_err generate(slk_file_map *map, const slk_crypto *crypto, const slk_graph *graph,
+                        slk_pool *pool, slk_job *job, slk_error *error)
 {
-    struct generate g = {.graph = graph, .rows = (uint32_t *)(void *)map->data, .job = job};
+    struct generate g = {
+        .crypto = crypto, .graph = graph, .rows = (uint32_t *)(void *)map->data, .job = job};
     slk_fault_init(&g.fault);
     slk_job_stage(job, "parents", graph->nodes);
     slk_pool_for(pool, graph->nodes, GRAIN_NODES, generate_range, &g);
@@ -118,7 +119,7 @@ static slk_err make_cache(const slk_crypto *crypto, const slk_graph *graph, cons
     const uint64_t bytes = graph->nodes * ROW_BYTES;
     SLK_TRY(slk_outfile_open(&file, path, NULL, bytes, error));
     SLK_TRY(slk_file_map_rw(&map, file.fd, bytes, file.temp, error));
-    SLK_TRY(generate(&map, graph, pool, job, error));
+    SLK_TRY(generate(&map, crypto, graph, pool, job, error));
     const char *digest = known_digest(name);
     if (digest && !digest_matches(crypto, &map, digest))
         return slk_fail(error, SLK_E_INTERNAL, "parents made for %s have a wrong digest", name);
@@ -146,8 +147,8 @@ static slk_err open_cache(slk_file_map *ret_map, const slk_crypto *crypto, const
     return SLK_OK;
 }
 
-static slk_err make_scratch(slk_file_map *ret_map, const slk_graph *graph, const char *folder,
-                            slk_pool *pool, slk_job *job, slk_error *error)
+static slk_err make_scratch(slk_file_map *ret_map, const slk_crypto *crypto, const slk_graph *graph,
+                            const char *folder, slk_pool *pool, slk_job *job, slk_error *error)
 {
     SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, "selkie-parents.tmp");
     if (!path)
@@ -159,7 +160,7 @@ static slk_err make_scratch(slk_file_map *ret_map, const slk_graph *graph, const
     (void)unlink(path); /* the descriptor, then the mapping, keeps it */
     SLK_TRY(slk_file_reserve(fd, bytes, path, error));
     SLK_TRY(slk_file_map_rw(&map, fd, bytes, path, error));
-    SLK_TRY(generate(&map, graph, pool, job, error));
+    SLK_TRY(generate(&map, crypto, graph, pool, job, error));
     *ret_map = map;
     map = (slk_file_map){0};
     return SLK_OK;
@@ -173,7 +174,7 @@ slk_err slk_parents_open(slk_parents *ret_parents, const slk_crypto *crypto, con
     if (cache_folder)
         SLK_TRY(open_cache(&parents.map, crypto, graph, cache_folder, pool, job, error));
     else
-        SLK_TRY(make_scratch(&parents.map, graph, scratch_folder, pool, job, error));
+        SLK_TRY(make_scratch(&parents.map, crypto, graph, scratch_folder, pool, job, error));
     parents.rows = (const uint32_t *)(const void *)parents.map.data;
     *ret_parents = parents;
     return SLK_OK;

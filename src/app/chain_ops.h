@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The chain as seal/ops.h wants it, over chain/chain.h: deposits and pledges, senders, messages,
+ * confidence, the translation of the node's answers. */
+#ifndef SLK_APP_CHAIN_OPS_H
+#define SLK_APP_CHAIN_OPS_H
+
+#include "base/err.h"
+#include "chain/chain.h"
+#include "seal/ops.h"
+
+typedef struct slk_chain_ops slk_chain_ops;
+
+typedef struct slk_chain_ops_options {
+    const char *api_info; /* "TOKEN:ADDRESS[,…]" */
+    const char *precommit_max_fee; /* attoFIL, decimal */
+    const char *commit_max_fee;
+} slk_chain_ops_options;
+
+SLK_MUST_CHECK slk_err slk_chain_ops_new(slk_chain_ops **ret_ops,
+                                         const slk_chain_ops_options *options, slk_error *error);
+void slk_chain_ops_free(slk_chain_ops *ops); /* NULL allowed; no call in progress */
+
+/* The functions; they borrow ops. Safe from many threads: pushes wait for each other. */
+void slk_chain_ops_fill(slk_seal_chain *ret_chain, slk_chain_ops *ops);
+
+/* The network as first asked, then from memory. */
+SLK_MUST_CHECK slk_err slk_chain_ops_network(slk_chain_ops *ops, slk_network *ret_network,
+                                             slk_error *error);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "app/node.h"
+
+#include "base/assume.h"
+#include "base/bytes.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "proofs/params/params.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define API_INFO_MAX_BYTES (16u << 10)
+
+static slk_err no_memory(slk_error *error)
+{
+    return slk_fail(error, SLK_E_NOMEM, "out of memory for the node");
+}
+
+static slk_err pick_role(slk_node *node, const slk_node_options *options, slk_error *error)
+{
+    const char *role = options->role ? options->role : node->repo.config.role;
+    if (options->tool || strcmp(role, "both") == 0)
+        node->provider = node->client = true;
+    else if (strcmp(role, "provider") == 0)
+        node->provider = true;
+    else if (strcmp(role, "client") == 0)
+        node->client = true;
+    else
+        return slk_fail(error, SLK_E_INVAL,
+                        "say what this node does: --role provider, client or both");
+    return SLK_OK;
+}
+
+/* ---- the parts ---- */
+
+static slk_err open_crypto(slk_node *node, slk_error *error)
+{
+    SLK_TRY(slk_crypto_new(&node->crypto, getenv("SELKIE_CPU"), error));
+    SLK_CLEANUP(slk_freep) char *key = slk_path_join(node->repo.folder, "secret.key");
+    return key ? slk_keeper_open(&node->keeper, node->crypto, key, error) : no_memory(error);
+}
+
+static slk_err open_prover(slk_node *node, bool tool, slk_error *error)
+{
+    const slk_config *config = &node->repo.config;
+    SLK_CLEANUP(slk_freep) char *folder = NULL;
+    SLK_TRY(slk_params_folder(&folder, config->parameters_folder, node->repo.folder, error));
+    const slk_prover_options options = {
+        .crypto = node->crypto,
+        .threads = tool ? 1 : (unsigned)config->threads,
+        .parameters_folder = folder,
+        .allow_development = config->development,
+    };
+    return slk_prover_new(&node->prover, &options, error);
+}
+
+/* The node to ask, from the configuration or the file it names; "" when there is none. */
+static slk_err read_api_info(slk_buf *out, const slk_config *config, slk_error *error)
+{
+    if (*config->chain_api_info_file)
+        SLK_TRY(slk_file_read_all(out, config->chain_api_info_file, error));
+    else if (slk_buf_text(out, config->chain_api_info) != SLK_OK)
+        return no_memory(error);
+    while (out->len > 0 && strchr(" \t\r\n", out->data[out->len - 1]))
+        out->data[--out->len] = 0;
+    return SLK_OK;
+}
+
+static slk_err open_chain(slk_node *node, slk_error *error)
+{
+    const slk_config *config = &node->repo.config;
+    SLK_CLEANUP(slk_buf_done) slk_buf info;
+    slk_buf_init(&info, API_INFO_MAX_BYTES);
+    SLK_TRY(read_api_info(&info, config, error));
+    if (info.len == 0)
+        return SLK_OK;
+    const slk_chain_ops_options options = {
+        .api_info = slk_buf_str(&info),
+        .precommit_max_fee = config->precommit_max_fee,
+        .commit_max_fee = config->commit_max_fee,
+    };
+    const slk_err code = slk_chain_ops_new(&node->chain, &options, error);
+    slk_bytes_wipe(info.data, info.len);
+    return code;
+}
+
+static slk_err open_peer(slk_node *node, slk_error *error)
+{
+    const slk_config *config = &node->repo.config;
+    const slk_remote_peer_options options = {
+        .ca_file = *config->trusted_certificates ? config->trusted_certificates : NULL,
+        .allow_plain_http = config->allow_plain_http,
+        .connections = (unsigned)config->connections,
+    };
+    return slk_remote_peer_new(&node->peer, &options, error);
+}
+
+static slk_err open_db(slk_node *node, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(node->repo.folder, "selkie.db");
+    return path ? slk_db_open(&node->db, path, 0, error) : no_memory(error);
+}
+
+/* ---- the heart ---- */
+
+static void fill_proofs(slk_seal_options *options, const slk_config *config)
+{
+    static const int64_t mainnet[] = {8, 9};
+    static const int64_t development[] = {5, 6, 7};
+    const int64_t *list = config->seal_proofs.value;
+    size_t n = config->seal_proofs.n;
+    if (n == 0 && config->development) {
+        list = development;
+        n = sizeof development / sizeof *development;
+    } else if (n == 0) {
+        list = mainnet;
+        n = sizeof mainnet / sizeof *mainnet;
+    }
+    static_assert(SLK_CONFIG_NUMBERS_MAX <= SLK_SEAL_MAX_PROOFS, "every number has room");
+    memcpy(options->seal_proofs, list, n * sizeof *list);
+    options->seal_proofs_n = n;
+}
+
+static void fill_options(slk_seal_options *options, const slk_node *node, bool tool)
+{
+    const slk_config *config = &node->repo.config;
+    *options = (slk_seal_options){
+        .node_name = tool ? "operator" : node->repo.name,
+        .provider = node->provider,
+        .client = node->client,
+        .capacity_sectors = (uint64_t)config->capacity_sectors,
+        .slot_ms = config->slot_ms,
+        .cleanup_timeout_ms = config->cleanup_timeout_ms,
+        .keep_row_ms = config->keep_row_ms,
+        .poll_ms = config->poll_ms,
+        .seed_margin_epochs = config->seed_margin_epochs,
+        .ticket_slack_epochs = config->ticket_slack_epochs,
+        .chain_poll_ms = config->chain_poll_ms,
+    };
+    options->workers[SLK_CLASS_COMPUTE] = (unsigned)config->compute_workers;
+    options->workers[SLK_CLASS_SNARK] = (unsigned)config->snark_workers;
+    options->workers[SLK_CLASS_TRANSFER] = (unsigned)config->transfer_workers;
+    options->workers[SLK_CLASS_CALL] = (unsigned)config->call_workers;
+    options->workers[SLK_CLASS_CHAIN] = (unsigned)config->chain_workers;
+    fill_proofs(options, config);
+}
+
+static slk_err open_seal(slk_node *node, bool tool, slk_error *error)
+{
+    slk_seal_ops ops = {0};
+    slk_prover_fill(&ops.prover, node->prover);
+    slk_keeper_ops(&ops.keeper, &node->keeper);
+    slk_remote_peer_ops(&ops.peer, node->peer);
+    if (node->chain)
+        slk_chain_ops_fill(&ops.chain, node->chain);
+    slk_seal_options options;
+    fill_options(&options, node, tool);
+    node->scratch_folder = slk_repo_path(&node->repo, "scratch", node->repo.config.scratch_folder);
+    node->storage_folder = slk_repo_path(&node->repo, "storage", node->repo.config.storage_folder);
+    if (!node->scratch_folder || !node->storage_folder)
+        return no_memory(error);
+    options.scratch_folder = node->scratch_folder;
+    options.storage_folder = node->storage_folder;
+    return slk_seal_new(&node->seal, node->db, &ops, &options, error);
+}
+
+static slk_err open_into(slk_node *node, const slk_node_options *options, slk_error *error)
+{
+    SLK_TRY(
+        slk_repo_open(&node->repo, options->folder, options->config_file, !options->tool, error));
+    SLK_TRY(pick_role(node, options, error));
+    SLK_TRY(open_crypto(node, error));
+    SLK_TRY(open_prover(node, options->tool, error));
+    SLK_TRY(open_chain(node, error));
+    if (node->client && !options->tool && !node->chain)
+        return slk_fail(error, SLK_E_INVAL,
+                        "a client needs a chain: set FULLNODE_API_INFO, or ChainApiInfoFile in "
+                        "[Network]");
+    SLK_TRY(open_peer(node, error));
+    SLK_TRY(open_db(node, error));
+    return open_seal(node, options->tool, error);
+}
+
+slk_err slk_node_open(slk_node **ret_node, const slk_node_options *options, slk_error *error)
+{
+    slk_node *node = slk_calloc(1, sizeof *node);
+    if (!node)
+        return no_memory(error);
+    node->repo.lock_fd = -1;
+    const slk_err code = open_into(node, options, error);
+    if (code != SLK_OK) {
+        slk_node_close(node);
+        return code;
+    }
+    *ret_node = node;
+    return SLK_OK;
+}
+
+void slk_node_close(slk_node *node)
+{
+    if (!node)
+        return;
+    slk_seal_free(node->seal);
+    slk_db_close(node->db);
+    slk_remote_peer_free(node->peer);
+    slk_chain_ops_free(node->chain);
+    slk_prover_free(node->prover);
+    slk_keeper_done(&node->keeper);
+    slk_crypto_free(node->crypto);
+    slk_repo_done(&node->repo);
+    slk_free(node->scratch_folder);
+    slk_free(node->storage_folder);
+    slk_free(node);
+}
+
+void slk_node_closep(slk_node **node)
+{
+    slk_node_close(*node);
+    *node = NULL;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "app/repo.h"
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define CONFIG_MAX_BYTES (64u << 10)
+#define SMALL_FILE_MAX_BYTES 1024u
+
+static slk_err no_memory(slk_error *error)
+{
+    return slk_fail(error, SLK_E_NOMEM, "out of memory for the repository");
+}
+
+char *slk_repo_path(const slk_repo *repo, const char *name, const char *configured)
+{
+    if (configured && *configured)
+        return slk_strdup(configured);
+    return slk_path_join(repo->folder, name);
+}
+
+/* ---- making ---- */
+
+static slk_err write_config(const char *folder, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, SLK_CONFIG_FILE);
+    SLK_CLEANUP(slk_buf_done) slk_buf text;
+    slk_buf_init(&text, CONFIG_MAX_BYTES);
+    if (!path || slk_config_print_default(&text) != SLK_OK)
+        return no_memory(error);
+    if (slk_file_exists(path))
+        return SLK_OK;
+    return slk_file_write_atomic(path, text.data, text.len, 0600, error);
+}
+
+static slk_err write_name(const char *folder, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, "node");
+    if (!path)
+        return no_memory(error);
+    if (slk_file_exists(path))
+        return SLK_OK;
+    uint8_t random[4];
+    char name[SLK_REPO_NAME_CHARS] = "node-";
+    slk_rng_fill(random, sizeof random);
+    slk_hex_encode(name + 5, random, sizeof random);
+    strcat(name, "\n");
+    return slk_file_write_atomic(path, name, strlen(name), 0644, error);
+}
+
+slk_err slk_repo_init(const char *folder, slk_error *error)
+{
+    SLK_TRY(slk_folder_make(folder, 0700, error));
+    SLK_TRY(write_config(folder, error));
+    return write_name(folder, error);
+}
+
+/* ---- opening ---- */
+
+/* First line of a small file into out. */
+static slk_err read_line(char *out, size_t size, const slk_repo *repo, const char *name,
+                         slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(repo->folder, name);
+    if (!path)
+        return no_memory(error);
+    SLK_CLEANUP(slk_buf_done) slk_buf text;
+    slk_buf_init(&text, SMALL_FILE_MAX_BYTES);
+    SLK_TRY(slk_file_read_all(&text, path, error));
+    const size_t n = strcspn(slk_buf_str(&text), "\n");
+    if (n == 0 || n >= size)
+        return slk_fail(error, SLK_E_CORRUPT, "%s is damaged", path);
+    memcpy(out, slk_buf_str(&text), n);
+    out[n] = 0;
+    return SLK_OK;
+}
+
+static slk_err take_lock(slk_repo *repo, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(repo->folder, "lock");
+    if (!path)
+        return no_memory(error);
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return slk_fail_errno(error, errno, "cannot open %s", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        const int why = errno;
+        (void)close(fd);
+        if (why == EWOULDBLOCK)
+            return slk_fail(error, SLK_E_BUSY, "another selkie is running on %s", repo->folder);
+        return slk_fail_errno(error, why, "cannot lock %s", path);
+    }
+    repo->lock_fd = fd;
+    return SLK_OK;
+}
+
+static slk_err open_into(slk_repo *repo, const char *folder, const char *config_file, bool lock,
+                         slk_error *error)
+{
+    repo->folder = realpath(folder, NULL);
+    if (!repo->folder)
+        return slk_fail(error, SLK_E_NOTFOUND,
+                        "%s is no repository; `selkie init --repo %s` makes one", folder, folder);
+    const slk_err code = read_line(repo->name, sizeof repo->name, repo, "node", error);
+    if (code == SLK_E_NOTFOUND)
+        return slk_fail(error, SLK_E_NOTFOUND,
+                        "%s is no repository; `selkie init --repo %s` makes one", folder, folder);
+    SLK_TRY(code);
+    SLK_CLEANUP(slk_freep) char *path = slk_repo_path(repo, SLK_CONFIG_FILE, config_file);
+    if (!path)
+        return no_memory(error);
+    SLK_TRY(slk_config_read(&repo->config, path, error));
+    return lock ? take_lock(repo, error) : SLK_OK;
+}
+
+slk_err slk_repo_open(slk_repo *ret_repo, const char *folder, const char *config_file, bool lock,
+                      slk_error *error)
+{
+    slk_repo repo = {.lock_fd = -1};
+    const slk_err code = open_into(&repo, folder, config_file, lock, error);
+    if (code != SLK_OK) {
+        slk_repo_done(&repo);
+        return code;
+    }
+    *ret_repo = repo;
+    return SLK_OK;
+}
+
+void slk_repo_done(slk_repo *repo)
+{
+    if (!repo->folder)
+        return;
+    free(repo->folder); /* realpath's own allocation */
+    repo->folder = NULL;
+    slk_config_done(&repo->config);
+    if (repo->lock_fd >= 0)
+        (void)close(repo->lock_fd);
+    repo->lock_fd = -1;
+}
+
+/* ---- the URL ---- */
+
+static char *url_of(const slk_config *config, const char *host_port)
+{
+    return slk_strf("%s://%s", config->delegate_tls ? "http" : "https", host_port);
+}
+
+slk_err slk_repo_url(char **ret_url, const slk_repo *repo, slk_error *error)
+{
+    const slk_config *config = &repo->config;
+    char served[256];
+    char *url = NULL;
+    if (*config->external_url) {
+        url = slk_strdup(config->external_url);
+        size_t n = url ? strlen(url) : 0;
+        while (n > 0 && url[n - 1] == '/')
+            url[--n] = 0;
+    } else if (config->listen[0] == ':' || strncmp(config->listen, "0.0.0.0", 7) == 0) {
+        return slk_fail(error, SLK_E_INVAL,
+                        "peers cannot be told where this node is: set ExternalURL in [HTTP]");
+    } else if (read_line(served, sizeof served, repo, "url", NULL) == SLK_OK) {
+        url = slk_strdup(served);
+    } else {
+        url = url_of(config, config->listen);
+    }
+    if (!url)
+        return no_memory(error);
+    *ret_url = url;
+    return SLK_OK;
+}
+
+slk_err slk_repo_note_url(const slk_repo *repo, uint16_t port, slk_error *error)
+{
+    const char *listen = repo->config.listen;
+    const char *colon = strrchr(listen, ':');
+    char host_port[256];
+    (void)snprintf(host_port, sizeof host_port, "%.*s:%u",
+                   colon ? (int)(colon - listen) : (int)strlen(listen), listen, (unsigned)port);
+    SLK_CLEANUP(slk_freep) char *url = url_of(&repo->config, host_port);
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(repo->folder, "url");
+    if (!url || !path)
+        return no_memory(error);
+    return slk_file_write_atomic(path, url, strlen(url), 0644, error);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* `selkie init` and `selkie run`: a repository, and the node that serves from it. */
+#include "app/service.h"
+#include "app/signals.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/certificate.h"
+#include "net/server.h"
+#include "remote/client_api.h"
+#include "remote/provider_api.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ROUTES_MAX (SLK_REMOTE_PROVIDER_ROUTES + SLK_REMOTE_CLIENT_ROUTES + 2)
+
+/* What runs beside the heart. */
+struct service {
+    slk_node *node;
+    slk_remote_provider *provider;
+    slk_remote_client *client;
+    slk_http_server *server;
+    slk_http_route routes[ROUTES_MAX];
+    size_t n_routes;
+    char *certificate_file;
+    char *key_file;
+    char *url;
+};
+
+/* ---- health ---- */
+
+static slk_err get_livez(void *context, slk_http_exchange *exchange, slk_error *error)
+{
+    (void)context;
+    (void)error;
+    return slk_http_reply_text(exchange, 200, "ok");
+}
+
+static slk_err get_readyz(void *context, slk_http_exchange *exchange, slk_error *error)
+{
+    static const slk_sql ask = {"health.ask", "SELECT 1"};
+    slk_node *node = context;
+    if (slk_db_run(node->db, &ask, error) != SLK_OK)
+        return slk_http_reply_text(exchange, 503, "the database does not answer");
+    return slk_http_reply_text(exchange, 200, "ok");
+}
+
+/* ---- TLS ---- */
+
+/* The host of a URL, without brackets, port and path. */
+static void host_of(char *out, size_t size, const char *url)
+{
+    const char *start = strstr(url, "://");
+    start = start ? start + 3 : url;
+    size_t n = 0;
+    if (*start == '[') {
+        start++;
+        n = strcspn(start, "]");
+    } else {
+        n = strcspn(start, ":/");
+    }
+    (void)snprintf(out, size, "%.*s", (int)n, start);
+}
+
+static slk_err pick_certificate(struct service *service, slk_error *error)
+{
+    const slk_repo *repo = &service->node->repo;
+    const slk_config *config = &repo->config;
+    if (config->delegate_tls)
+        return SLK_OK;
+    service->certificate_file = slk_repo_path(repo, SLK_CERTIFICATE_FILE, config->certificate_file);
+    service->key_file = slk_repo_path(repo, SLK_CERTIFICATE_KEY_FILE, config->key_file);
+    if (!service->certificate_file || !service->key_file)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for the node");
+    if (*config->certificate_file)
+        return SLK_OK;
+    char host[256] = "";
+    host_of(host, sizeof host, *config->external_url ? config->external_url : config->listen);
+    const char *const names[] = {host};
+    return slk_net_make_certificate(repo->folder, names, *host ? 1 : 0, error);
+}
+
+/* ---- starting ---- */
+
+static slk_err add_routes(struct service *service, slk_error *error)
+{
+    slk_node *node = service->node;
+    service->routes[service->n_routes++] =
+        (slk_http_route){.method = "GET", .path = "/health/livez", .handler = get_livez};
+    service->routes[service->n_routes++] = (slk_http_route){
+        .method = "GET", .path = "/health/readyz", .handler = get_readyz, .context = node};
+    if (node->provider) {
+        SLK_TRY(slk_remote_provider_new(&service->provider, node->seal, error));
+        slk_remote_provider_routes(service->routes + service->n_routes, service->provider);
+        service->n_routes += SLK_REMOTE_PROVIDER_ROUTES;
+    }
+    if (node->client) {
+        SLK_TRY(slk_remote_client_new(&service->client, node->seal, error));
+        slk_remote_client_routes(service->routes + service->n_routes, service->client);
+        service->n_routes += SLK_REMOTE_CLIENT_ROUTES;
+    }
+    return SLK_OK;
+}
+
+static slk_err start_server(struct service *service, slk_error *error)
+{
+    SLK_TRY(pick_certificate(service, error));
+    SLK_TRY(add_routes(service, error));
+    const slk_http_server_options options = {
+        .listen = service->node->repo.config.listen,
+        .certificate_file = service->certificate_file,
+        .key_file = service->key_file,
+        .routes = service->routes,
+        .n_routes = service->n_routes,
+    };
+    SLK_TRY(slk_http_server_new(&service->server, &options, error));
+    return slk_repo_note_url(&service->node->repo, slk_http_server_port(service->server), error);
+}
+
+/* A node told that it is on a development network accepts forgeable proofs: never on a real one. */
+static slk_err check_network(slk_node *node, slk_error *error)
+{
+    slk_network network;
+    if (!node->chain)
+        return SLK_OK;
+    slk_error why = {0};
+    const slk_err code = slk_chain_ops_network(node->chain, &network, &why);
+    if (code != SLK_OK) {
+        slk_log(SLK_LOG_WARN, "chain.unreachable", "why=\"%s\" then=\"sectors wait for it\"",
+                slk_error_text(&why, code));
+        return SLK_OK;
+    }
+    slk_log(SLK_LOG_INFO, "chain.found", "network=%s version=%" PRId64 " node=\"%s\"", network.name,
+            network.version, network.node_version);
+    if (node->repo.config.development && !network.development)
+        return slk_fail(error, SLK_E_INVAL,
+                        "the configuration says Development = true, but the chain is %s; remove it",
+                        network.name);
+    if (node->client && !network.can_sign)
+        slk_log(SLK_LOG_WARN, "chain.token",
+                "why=\"the chain token cannot sign\" then=\"no message can be sent\"");
+    return SLK_OK;
+}
+
+static void print_list(const slk_seal_options *options)
+{
+    for (size_t i = 0; i < options->seal_proofs_n; i++)
+        (void)printf("%s%" PRId64, i ? ", " : "", options->seal_proofs[i]);
+}
+
+static void print_start(const struct service *service)
+{
+    const slk_node *node = service->node;
+    const char *folder = node->repo.folder;
+    (void)printf("selkie %s serves %s as %s\n", node->repo.name, service->url,
+                 node->provider && node->client ? "provider and client"
+                 : node->provider               ? "provider"
+                                                : "client");
+    (void)printf("  repository    %s (options in %s)\n", folder, SLK_CONFIG_FILE);
+    if (service->certificate_file && !*node->repo.config.certificate_file)
+        (void)printf("  certificate   %s (self-signed: give it to the other side, which names it "
+                     "in TrustedCertificates)\n",
+                     service->certificate_file);
+    if (node->repo.config.development)
+        (void)printf("  network       development: proofs may use parameters anybody can forge "
+                     "with\n");
+    if (node->provider) {
+        (void)printf("  seal proofs   ");
+        print_list(slk_seal_get_options(node->seal));
+        (void)printf("\n  next          selkie partner add NAME --url https://CLIENT --repo %s\n",
+                     folder);
+    }
+    if (node->client)
+        (void)printf("  next          selkie provider add - --miner f0ID --repo %s   (connect "
+                     "string on standard input)\n"
+                     "                selkie order --miner f0ID --count 1 --seal-proof 8 --repo "
+                     "%s\n",
+                     folder, folder);
+    (void)printf("                selkie watch --repo %s\n", folder);
+    (void)fflush(stdout);
+}
+
+static slk_err start(struct service *service, slk_error *error)
+{
+    slk_node *node = service->node;
+    SLK_TRY(check_network(node, error));
+    SLK_TRY(start_server(service, error));
+    SLK_TRY(slk_seal_start(node->seal, error));
+    if (slk_repo_url(&service->url, &node->repo, NULL) != SLK_OK)
+        service->url = slk_strdup(node->repo.config.listen);
+    if (!service->url)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for the node");
+    slk_log(SLK_LOG_INFO, "node.started", "node=%s url=%s provider=%d client=%d", node->repo.name,
+            service->url, node->provider, node->client);
+    print_start(service);
+    return SLK_OK;
+}
+
+static void stop(struct service *service)
+{
+    slk_http_server_free(service->server);
+    slk_seal_stop(service->node->seal);
+    slk_remote_provider_free(service->provider);
+    slk_remote_client_free(service->client);
+    slk_free(service->certificate_file);
+    slk_free(service->key_file);
+    slk_free(service->url);
+}
+
+/* ---- the commands ---- */
+
+static slk_log_level level_of(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    for (unsigned i = 0; i < 4; i++)
+        if (strcmp(names[i], name) == 0)
+            return (slk_log_level)i;
+    return SLK_LOG_INFO;
+}
+
+static int run_run(const slk_command *command, const slk_options *options)
+{
+    slk_signals_block();
+    slk_error error = {0};
+    const slk_node_options node_options = {
+        .folder = slk_options_text(options, "repo"),
+        .config_file = slk_options_text(options, "config"),
+        .role = slk_options_text(options, "role"),
+    };
+    slk_err code = slk_repo_init(node_options.folder, &error);
+    SLK_CLEANUP(slk_node_closep) slk_node *node = NULL;
+    if (code == SLK_OK)
+        code = slk_node_open(&node, &node_options, &error);
+    if (code != SLK_OK)
+        return slk_command_fail(command, options, code, &error);
+    slk_log_init(level_of(node->repo.config.log_level), STDERR_FILENO);
+    struct service service = {.node = node};
+    code = start(&service, &error);
+    if (code == SLK_OK) {
+        const int signal = slk_signals_wait();
+        slk_log(SLK_LOG_INFO, "node.stopping", "node=%s signal=%d", node->repo.name, signal);
+    }
+    stop(&service);
+    if (code != SLK_OK)
+        return slk_command_fail(command, options, code, &error);
+    slk_log(SLK_LOG_INFO, "node.stopped", "node=%s", node->repo.name);
+    return SLK_EXIT_DONE;
+}
+
+static int run_init(const slk_command *command, const slk_options *options)
+{
+    slk_error error = {0};
+    const char *folder = slk_options_text(options, "repo");
+    const slk_err code = slk_repo_init(folder, &error);
+    if (code != SLK_OK)
+        return slk_command_fail(command, options, code, &error);
+    if (options->json)
+        (void)printf("{\"initialized\":true}\n");
+    else
+        (void)printf("%s is ready; look into %s/%s, then\n  selkie run --repo %s --role provider\n",
+                     folder, folder, SLK_CONFIG_FILE, folder);
+    return SLK_EXIT_DONE;
+}
+
+static const slk_option init_options[] = {SLK_OPTION_REPO, {.name = NULL}};
+static const slk_option run_options[] = {
+    SLK_OPTION_REPO,
+    {.name = "role",
+     .type = SLK_OPTION_TEXT,
+     .value = "ROLE",
+     .help = "provider, client or both (else Role in [Node])"},
+    {.name = "config",
+     .type = SLK_OPTION_TEXT,
+     .value = "FILE",
+     .help = "configuration in place of config.toml in the repository"},
+    {.name = NULL},
+};
+
+const slk_command slk_commands_run[] = {
+    {.name = "init",
+     .help = "Make a repository with its commented config.toml.",
+     .example = "selkie init --repo ~/.selkie",
+     .options = init_options,
+     .run = run_init},
+    {.name = "run",
+     .help = "Run a node: seal for partners (provider), order and prove sectors (client), or both.",
+     .example = "selkie run --repo ~/.selkie --role provider",
+     .options = run_options,
+     .run = run_run},
+    {.name = NULL},
+};

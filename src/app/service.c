@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "app/service.h"
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "codec/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SECRET_MAX_BYTES 4096u
+
+slk_err slk_service_open(slk_node **ret_node, const slk_options *options, slk_error *error)
+{
+    const slk_node_options node = {.folder = slk_options_text(options, "repo"), .tool = true};
+    return slk_node_open(ret_node, &node, error);
+}
+
+int slk_service_run(const slk_command *command, const slk_options *options,
+                    slk_service_action *action)
+{
+    slk_error error = {0};
+    SLK_CLEANUP(slk_node_closep) slk_node *node = NULL;
+    slk_err code = slk_service_open(&node, options, &error);
+    if (code == SLK_OK)
+        code = action(node, options, &error);
+    return code == SLK_OK ? SLK_EXIT_DONE : slk_command_fail(command, options, code, &error);
+}
+
+void slk_service_say(const slk_options *options, const char *text)
+{
+    (void)printf("%s\n", options->json ? "{\"done\":true}" : text);
+}
+
+slk_err slk_service_secret(char **ret_text, const char *argument, slk_error *error)
+{
+    char line[SECRET_MAX_BYTES];
+    size_t n = 0;
+    if (strcmp(argument, "-") != 0) {
+        *ret_text = slk_strdup(argument);
+        return *ret_text ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
+    }
+    while (n < sizeof line - 1) {
+        const ssize_t got = read(STDIN_FILENO, line + n, sizeof line - 1 - n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return slk_fail_errno(error, errno, "cannot read standard input");
+        if (got == 0)
+            break;
+        n += (size_t)got;
+    }
+    if (n == sizeof line - 1)
+        return slk_fail(error, SLK_E_LIMIT, "standard input is too long");
+    line[n] = 0;
+    line[strcspn(line, "\n")] = 0;
+    char *text = slk_strdup(line);
+    slk_bytes_wipe(line, sizeof line);
+    if (!text)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    *ret_text = text;
+    return SLK_OK;
+}
+
+slk_err slk_service_json(json_t **ret, const slk_buf *text, slk_error *error)
+{
+    return slk_json_parse(ret, slk_buf_str(text), text->len, SLK_VIEW_MAX_BYTES, error);
+}
+
+const char *slk_service_text(const json_t *object, const char *field)
+{
+    const char *text = json_string_value(json_object_get(object, field));
+    return text ? text : "";
+}
+
+int64_t slk_service_number(const json_t *object, const char *field)
+{
+    return json_integer_value(json_object_get(object, field));
+}
+
+bool slk_service_bool(const json_t *object, const char *field)
+{
+    return json_is_true(json_object_get(object, field));
+}

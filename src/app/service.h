@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What the commands of the service share: the --repo option, opening, printing. */
+#ifndef SLK_APP_SERVICE_H
+#define SLK_APP_SERVICE_H
+
+#include "app/command.h"
+#include "app/node.h"
+#include "base/buf.h"
+
+#include <jansson.h>
+
+/* The tables, each ending in an empty row. */
+extern const slk_command slk_commands_run[]; /* init, run */
+extern const slk_command slk_commands_provider[]; /* partner … */
+extern const slk_command slk_commands_client[]; /* provider …, order */
+extern const slk_command slk_commands_sectors[]; /* sectors …, watch, info */
+extern const slk_command slk_commands_devnet[]; /* devnet run */
+extern const slk_command slk_commands_demo[]; /* demo */
+
+/* The row every command of a repository has. */
+#define SLK_OPTION_REPO                                                                  \
+    {                                                                                    \
+        .name = "repo", .type = SLK_OPTION_TEXT, .required = true, .env = "SELKIE_PATH", \
+        .value = "DIR", .help = "the node's folder"                                      \
+    }
+
+#define SLK_VIEW_MAX_BYTES ((size_t)64 << 20)
+
+/* Opens the repository of --repo beside a running node. */
+SLK_MUST_CHECK slk_err slk_service_open(slk_node **ret_node, const slk_options *options,
+                                        slk_error *error);
+
+/* Opens the repository, runs action on it, reports its failure. Returns the exit status. */
+typedef slk_err slk_service_action(slk_node *node, const slk_options *options, slk_error *error);
+int slk_service_run(const slk_command *command, const slk_options *options,
+                    slk_service_action *action);
+
+/* The answer of a command that has nothing to tell: text, or {"done":true}. */
+void slk_service_say(const slk_options *options, const char *text);
+
+/* An argument that may be a secret: the text itself, or with "-" the first line of standard input.
+ * Heap; the caller wipes and frees. */
+SLK_MUST_CHECK slk_err slk_service_secret(char **ret_text, const char *argument, slk_error *error);
+
+/* Parses a view's JSON text. New reference. */
+SLK_MUST_CHECK slk_err slk_service_json(json_t **ret, const slk_buf *text, slk_error *error);
+
+/* Members for people: "" or 0 or false when absent, null or of another type. */
+const char *slk_service_text(const json_t *object, const char *field);
+int64_t slk_service_number(const json_t *object, const char *field);
+bool slk_service_bool(const json_t *object, const char *field);
+
+#endif
