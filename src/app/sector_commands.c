@@ -109,20 +109,13 @@ static void print_events(const json_t *list)
     }
 }
 
-/* Objects are shown as groups of lines; the timeline (the only array) only when asked for. */
-static void print_sector(json_t *sector, bool log)
+/* Values of an object, one line each; objects in it as groups of lines. */
+static void print_object(json_t *object)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(sector, key, value)
+    json_object_foreach(object, key, value)
     {
-        if (json_is_array(value)) {
-            if (log) {
-                (void)printf("%s\n", key);
-                print_events(value);
-            }
-            continue;
-        }
         if (!json_is_object(value)) {
             print_value(key, value);
             continue;
@@ -147,8 +140,15 @@ static slk_err sectors_status(slk_node *node, const slk_options *options, slk_er
     }
     SLK_CLEANUP(slk_json_decrefp) json_t *sector = NULL;
     SLK_TRY(slk_service_json(&sector, &text, error));
-    (void)printf("sector f0%" PRIu64 "/%" PRIu64 "\n", sp_id, number);
-    print_sector(sector, slk_options_flag(options, "log"));
+    const json_t *roles = json_object_get(sector, "roles");
+    for (size_t i = 0; i < json_array_size(roles); i++) {
+        (void)printf("sector f0%" PRIu64 "/%" PRIu64 "\n", sp_id, number);
+        print_object(json_array_get(roles, i));
+    }
+    if (slk_options_flag(options, "log")) {
+        (void)printf("timeline\n");
+        print_events(json_object_get(sector, "timeline"));
+    }
     return SLK_OK;
 }
 
@@ -190,7 +190,7 @@ static slk_err print_sectors_json(slk_node *node, slk_error *error)
 static slk_err watch(slk_node *node, const slk_options *options, slk_error *error)
 {
     SLK_CLEANUP(slk_watch_freep) slk_watch *view = NULL;
-    SLK_TRY(slk_watch_new(&view, error));
+    SLK_TRY(slk_watch_new(&view, false, error));
     const bool until_done = slk_options_flag(options, "until-done");
     if (until_done && options->json)
         return slk_fail(error, SLK_E_INVAL, "--until-done and --json do not go together");
@@ -264,7 +264,7 @@ static slk_err info(slk_node *node, const slk_options *options, slk_error *error
         (void)json_dumpf(answer, stdout, JSON_COMPACT);
         (void)printf("\n");
     } else {
-        print_sector(answer, false);
+        print_object(answer);
     }
     return SLK_OK;
 }

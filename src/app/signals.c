@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <time.h>
 
 static void fill(sigset_t *set)
 {
@@ -28,4 +29,12 @@ int slk_signals_wait(void)
     fill(&set);
     slk_assert(sigwait(&set, &number) == 0);
     return number;
+}
+
+bool slk_signals_came(void)
+{
+    sigset_t set;
+    fill(&set);
+    const struct timespec at_once = {0};
+    return sigtimedwait(&set, NULL, &at_once) > 0;
 }

@@ -25,18 +25,20 @@ struct row {
 };
 
 struct slk_watch {
+    bool quiet;
     bool terminal;
     size_t lines; /* on the screen */
     size_t n_rows;
     struct row rows[ROWS_MAX];
 };
 
-slk_err slk_watch_new(slk_watch **ret_watch, slk_error *error)
+slk_err slk_watch_new(slk_watch **ret_watch, bool quiet, slk_error *error)
 {
     slk_watch *watch = slk_calloc(1, sizeof *watch);
     if (!watch)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    watch->terminal = isatty(STDOUT_FILENO) == 1;
+    watch->quiet = quiet;
+    watch->terminal = !quiet && isatty(STDOUT_FILENO) == 1;
     *ret_watch = watch;
     return SLK_OK;
 }
@@ -175,7 +177,8 @@ static slk_err look_at(slk_watch *watch, slk_watch_counts *counts, slk_seal *sea
     SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
     SLK_TRY(slk_service_json(&list, &text, error));
     for (size_t i = json_array_size(list); i-- > 0;) {
-        print_row(watch, json_array_get(list, i));
+        if (!watch->quiet)
+            print_row(watch, json_array_get(list, i));
         count(counts, json_array_get(list, i));
     }
     return SLK_OK;
@@ -184,13 +187,14 @@ static slk_err look_at(slk_watch *watch, slk_watch_counts *counts, slk_seal *sea
 slk_err slk_watch_look(slk_watch *watch, slk_watch_counts *ret_counts, slk_seal *const *seals,
                        size_t n_seals, slk_error *error)
 {
-    slk_watch_counts counts = {0};
     if (watch->terminal && watch->lines > 0)
         (void)printf("\033[%zuA", watch->lines);
     watch->lines = 0;
-    for (size_t i = 0; i < n_seals; i++)
+    for (size_t i = 0; i < n_seals; i++) {
+        slk_watch_counts counts = {0};
         SLK_TRY(look_at(watch, &counts, seals[i], error));
+        ret_counts[i] = counts;
+    }
     (void)fflush(stdout);
-    *ret_counts = counts;
     return SLK_OK;
 }

@@ -20,12 +20,12 @@ typedef struct slk_watch_counts {
     size_t failed;
 } slk_watch_counts;
 
-SLK_MUST_CHECK slk_err slk_watch_new(slk_watch **ret_watch, slk_error *error);
+SLK_MUST_CHECK slk_err slk_watch_new(slk_watch **ret_watch, bool quiet, slk_error *error);
 void slk_watch_free(slk_watch *watch); /* NULL allowed */
 void slk_watch_freep(slk_watch **watch); /* for SLK_CLEANUP */
 
 /* Looks at the sectors of each seal (same order every time) and prints what changed to standard
- * output. */
+ * output, or nothing when quiet. ret_counts: one per seal. */
 SLK_MUST_CHECK slk_err slk_watch_look(slk_watch *watch, slk_watch_counts *ret_counts,
                                       slk_seal *const *seals, size_t n_seals, slk_error *error);
 
