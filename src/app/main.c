@@ -13,6 +13,7 @@
 
 static const slk_command *const tables[] = {
     slk_commands_proof,
+    slk_commands_params,
     slk_commands_cpu,
     NULL,
 };

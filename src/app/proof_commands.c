@@ -34,6 +34,30 @@ static const slk_option c1_options[] = {
     SLK_ROW_PATH("out", "FILE", "where the phase-1 output goes"),
     {0},
 };
+static const slk_option c2_options[] = {
+    SLK_ROW_PATH("c1", "FILE", "the phase-1 output"),
+    SLK_ROWS_SECTOR,
+    SLK_ROW_PATH("out", "FILE", "where the proof goes: 192 bytes per partition"),
+    SLK_ROWS_SEAL_PROOF,
+    SLK_ROWS_PARAMS,
+    {.name = "r",
+     .type = SLK_OPTION_HEX,
+     .hex_bytes = 32,
+     .help = "fixed blinding, for tests with development parameters only"},
+    {.name = "s", .type = SLK_OPTION_HEX, .hex_bytes = 32, .help = "the same"},
+    {0},
+};
+static const slk_option verify_options[] = {
+    SLK_ROWS_SEAL_PROOF,
+    SLK_ROWS_SECTOR,
+    SLK_ROW_HEX32("ticket", "seal randomness, 32 bytes"),
+    SLK_ROW_HEX32("seed", "interactive randomness, 32 bytes"),
+    SLK_ROW_HEX32("comm-r", "commitment of the replica"),
+    SLK_ROW_HEX32("comm-d", "commitment of the data"),
+    SLK_ROW_PATH("proof", "FILE", "the proof, 192 bytes per partition"),
+    SLK_ROWS_PARAMS,
+    {0},
+};
 static const slk_option unseal_options[] = {
     SLK_ROWS_SEAL_PROOF,
     SLK_ROWS_SECTOR,
@@ -82,6 +106,17 @@ const slk_command slk_commands_proof[] = {
                 "--out c1.json",
      .options = c1_options,
      .run = slk_run_proof_c1},
+    {.name = "proof c2",
+     .help = "Makes the SNARK that goes on chain (commit phase 2).",
+     .example = "selkie proof c2 --c1 c1.json --miner f01000 --sector 1 --out proof.bin",
+     .options = c2_options,
+     .run = slk_run_proof_c2},
+    {.name = "proof verify",
+     .help = "Says whether a proof is valid; exit 3 if it is not.",
+     .example = "selkie proof verify --seal-proof 5 --miner f01000 --sector 1 --ticket $TICKET "
+                "--seed $SEED --comm-r $COMM_R --comm-d $COMM_D --proof proof.bin",
+     .options = verify_options,
+     .run = slk_run_proof_verify},
     {.name = "proof unseal",
      .help = "Decodes a range of the data out of a replica.",
      .example = "selkie proof unseal --seal-proof 5 --miner f01000 --sector 1 --ticket $TICKET "
