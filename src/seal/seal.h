@@ -29,10 +29,12 @@ typedef struct slk_seal_options {
     bool client;
     unsigned workers[SLK_CLASS_COUNT]; /* 0 means the default: 1, calls and chain 2 */
 
+    const char *scratch_folder; /* work in progress, C1 files */
+
     /* Provider */
-    const char *scratch_folder; /* layers, replicas, C1 of sectors being sealed for others */
     int64_t seal_proofs[SLK_SEAL_MAX_PROOFS]; /* what we offer, for /capabilities and orders */
     size_t seal_proofs_n;
+    bool clients_on_our_chain; /* tickets from clients are checked against our chain */
     uint64_t capacity_sectors; /* uncleaned sectors and live slots of all partners; 0 means 16 */
     int64_t slot_ms; /* life of a slot token; 0 means 30000 */
     int64_t cleanup_timeout_ms; /* after sealing or failing; 0 means 72 h */

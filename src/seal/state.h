@@ -25,6 +25,7 @@
  *
  *   new --ordered--> ordered --sealed--> sealed --fetched--> fetched --verified--> verified
  *    ^---refused---'                                                                  |
+ *   fetched --refetch--> sealed   (an operator's retry after a bad replica)             |
  *   verified --precommit_sent--> precommit_sent --precommitted--> precommitted        |
  *        ^-----precommit_again------'                                  ^--precommitted'
  *   precommitted --seeded--> seeded --vanilla--> vanilla --proven--> proven --commit_sent-->
@@ -107,6 +108,7 @@ typedef enum slk_event {
     SLK_EV_REFUSED,
     SLK_EV_SEALED,
     SLK_EV_FETCHED,
+    SLK_EV_REFETCH,
     SLK_EV_VERIFIED,
     SLK_EV_PRECOMMIT_SENT,
     SLK_EV_PRECOMMIT_AGAIN,
@@ -152,6 +154,11 @@ typedef struct slk_change {
 /* Applies one edge inside slk_db_tx (asserted). SLK_E_NOTFOUND no such row; SLK_E_CONFLICT no such
  * edge from where the row stands, or it moved meanwhile. */
 SLK_MUST_CHECK slk_err slk_state_apply(slk_db *db, const slk_change *change, slk_error *error);
+
+/* Where the row stands. SLK_E_NOTFOUND. */
+SLK_MUST_CHECK slk_err slk_state_read(slk_state *ret_state, bool *ret_failed, slk_db *db,
+                                      slk_pipeline pipeline, uint64_t sp_id, uint64_t number,
+                                      slk_error *error);
 
 /* Writes a timeline entry without an edge, inside a transaction. event is free text here. */
 SLK_MUST_CHECK slk_err slk_state_note(slk_db *db, const slk_change *change, const char *event,

@@ -66,7 +66,8 @@ typedef struct slk_task {
     char note[SLK_SEAL_REASON_CHARS]; /* for the timeline (done) or last_error (wait) */
     /* Set by run on failure, to name it: at most 20 characters; default is the step's name. */
     char failed_reason[24];
-    void *output; /* heap, for the step's save function; freed with slk_free by the engine */
+    void *output; /* heap, for the step's save function; freed with slk_free by the engine … */
+    void (*output_done)(void *output); /* … after this, which may be NULL */
 } slk_task;
 
 typedef struct slk_step {
@@ -81,8 +82,8 @@ typedef struct slk_step {
     int64_t interval_ms; /* between looks, when run says wait without saying how long */
     int64_t backoff_ms; /* after the first failure; doubles up to backoff_max_ms */
     int64_t backoff_max_ms;
-    int64_t max_attempts; /* failures of the retry kind before the row is failed */
-    bool while_failed; /* also for rows with the brake on (clean-up) */
+    int64_t max_attempts; /* failures of the retry kind before the row is failed; 0: never gives up,
+                           * whatever the failure */
     slk_err (*run)(slk_task *task, slk_error *error);
     /* Writes outputs inside the completing transaction, before the edge; may be NULL. */
     slk_err (*save)(slk_task *task, slk_db *db, slk_error *error);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Rows of the two pipelines in memory, their files' places, and what both roles' code shares. */
+#ifndef SLK_SEAL_ROWS_IMPL_H
+#define SLK_SEAL_ROWS_IMPL_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "seal/ops.h"
+#include "seal/seal.h"
+#include "seal/state.h"
+#include "seal/task.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SLK_CID_CHARS 130u
+
+typedef struct slk_provider_row {
+    slk_seal_sector sector;
+    int64_t partner_id;
+    slk_state state;
+    bool failed;
+    bool has_ticket;
+    int64_t ticket_epoch;
+    uint8_t ticket[32];
+    slk_seal_completion completion; /* CIDs "" before the trees */
+    bool finalize_requested;
+    bool cleanup_requested;
+    bool notified;
+    char failed_reason[24];
+    char failed_message[SLK_SEAL_REASON_CHARS];
+    char partner_url[512];
+    char partner_token[512]; /* wrapped */
+} slk_provider_row;
+
+SLK_MUST_CHECK slk_err slk_provider_row_read(slk_provider_row *ret_row, slk_seal *seal,
+                                             uint64_t sp_id, uint64_t number, slk_error *error);
+
+typedef struct slk_client_row {
+    slk_seal_sector sector;
+    slk_state state;
+    bool failed;
+    bool has_provider;
+    int64_t provider_id;
+    char provider_url[512];
+    char provider_token[512]; /* wrapped */
+    bool provider_enabled;
+    int64_t duration_epochs;
+    bool abandon_requested;
+    /* sectors_sdr_pipeline */
+    bool has_completion;
+    slk_seal_completion completion;
+    char precommit_uuid[40]; /* "" none */
+    int64_t precommit_tries;
+    char precommit_cid[SLK_CID_CHARS];
+    int64_t precommit_expiration;
+    bool has_precommit_epoch;
+    int64_t precommit_epoch;
+    bool has_seed;
+    int64_t seed_epoch;
+    uint8_t seed[32];
+    uint8_t proof[SLK_SEAL_PROOF_MAX_BYTES];
+    size_t proof_bytes;
+    char commit_uuid[40];
+    int64_t commit_tries;
+    char commit_cid[SLK_CID_CHARS];
+} slk_client_row;
+
+SLK_MUST_CHECK slk_err slk_client_row_read(slk_client_row *ret_row, slk_seal *seal, uint64_t sp_id,
+                                           uint64_t number, slk_error *error);
+/* The stored SignedMessage JSON, appended to out; SLK_E_NOTFOUND when there is none. */
+SLK_MUST_CHECK slk_err slk_client_signed_message(slk_buf *out, slk_seal *seal, uint64_t sp_id,
+                                                 uint64_t number, bool commit, slk_error *error);
+
+/* CommD and CommR out of the CIDs; SLK_E_INVAL naming the one that is wrong. */
+SLK_MUST_CHECK slk_err slk_seal_parse_cids(slk_seal_commitments *ret,
+                                           const slk_seal_completion *completion, slk_error *error);
+
+/* Files of a sector under a folder: folder/sealed/s-t01000-7, folder/cache/s-t01000-7, and the
+ * folder of its C1 files, folder/c1/s-t01000-7. Heap, slk_seal_places_done. */
+typedef struct slk_seal_places {
+    char *sealed;
+    char *cache;
+    char *c1;
+} slk_seal_places;
+SLK_MUST_CHECK slk_err slk_seal_places_of(slk_seal_places *ret, const char *folder, uint64_t sp_id,
+                                          uint64_t number, slk_error *error);
+void slk_seal_places_done(slk_seal_places *places);
+/* c1/s-t01000-7/<seed hex>.json; NULL when out of memory. */
+char *slk_seal_c1_path(const slk_seal_places *places, const uint8_t seed[32]) SLK_MUST_CHECK;
+
+/* The peer's token in clear, for the length of a scope; wiped by slk_seal_token_done. */
+typedef struct slk_seal_token {
+    slk_buf text;
+} slk_seal_token;
+SLK_MUST_CHECK slk_err slk_seal_token_open(slk_seal_token *ret, slk_seal *seal, const char *wrapped,
+                                           slk_error *error);
+void slk_seal_token_done(slk_seal_token *token);
+
+/* A change by this node, now. */
+slk_change slk_seal_change(const slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id,
+                           uint64_t number, slk_event event, const char *actor, const char *detail);
+/* One edge, or one note, in a transaction of its own. */
+SLK_MUST_CHECK slk_err slk_seal_apply(slk_seal *seal, const slk_change *change, slk_error *error);
+SLK_MUST_CHECK slk_err slk_seal_note(slk_seal *seal, const slk_change *change, const char *event,
+                                     slk_error *error);
+
+/* Random version-4 UUID as text. */
+void slk_seal_uuid(char out37[37]);
+/* n random bytes as hex, n <= 32. */
+void slk_seal_random_hex(char *out, size_t n);
+
+/* Run function helpers. */
+slk_err slk_task_wait(slk_task *task, int64_t ms, const char *format, ...) SLK_PRINTF(3, 4);
+void slk_task_reason(slk_task *task, const char *reason);
+void slk_task_note(slk_task *task, const char *format, ...) SLK_PRINTF(2, 3);
+
+/* Run functions of the steps (provider_steps.c, client_*.c) and their save functions. */
+slk_err slk_step_provider_ticket(slk_task *task, slk_error *error);
+slk_err slk_step_provider_ticket_save(slk_task *task, slk_db *db, slk_error *error);
+slk_err slk_step_provider_sdr(slk_task *task, slk_error *error);
+slk_err slk_step_provider_trees(slk_task *task, slk_error *error);
+slk_err slk_step_provider_trees_save(slk_task *task, slk_db *db, slk_error *error);
+slk_err slk_step_provider_notify(slk_task *task, slk_error *error);
+slk_err slk_step_provider_finalize(slk_task *task, slk_error *error);
+slk_err slk_step_provider_cleanup(slk_task *task, slk_error *error);
+slk_err slk_step_client_delegate(slk_task *task, slk_error *error);
+slk_err slk_step_client_poll(slk_task *task, slk_error *error);
+slk_err slk_step_client_poll_save(slk_task *task, slk_db *db, slk_error *error);
+slk_err slk_step_client_fetch(slk_task *task, slk_error *error);
+slk_err slk_step_client_verify(slk_task *task, slk_error *error);
+slk_err slk_step_client_precommit(slk_task *task, slk_error *error);
+slk_err slk_step_client_precommit_save(slk_task *task, slk_db *db, slk_error *error);
+slk_err slk_step_client_precommit_wait(slk_task *task, slk_error *error);
+slk_err slk_step_client_seed(slk_task *task, slk_error *error);
+slk_err slk_step_client_seed_save(slk_task *task, slk_db *db, slk_error *error);
+slk_err slk_step_client_c1(slk_task *task, slk_error *error);
+slk_err slk_step_client_c2(slk_task *task, slk_error *error);
+slk_err slk_step_client_c2_save(slk_task *task, slk_db *db, slk_error *error);
+slk_err slk_step_client_commit(slk_task *task, slk_error *error);
+slk_err slk_step_client_commit_save(slk_task *task, slk_db *db, slk_error *error);
+slk_err slk_step_client_commit_wait(slk_task *task, slk_error *error);
+slk_err slk_step_client_release(slk_task *task, slk_error *error);
+
+/* Stops counting on a provider that lied: no new orders go to it. */
+SLK_MUST_CHECK slk_err slk_client_distrust(slk_seal *seal, int64_t provider_id, const char *why,
+                                           slk_error *error);
+/* Notes what a provider says it made; inside a transaction. The row is new or ordered. */
+SLK_MUST_CHECK slk_err slk_client_store_completion(slk_db *db, const slk_seal_sector *sector,
+                                                   const slk_seal_completion *completion,
+                                                   slk_error *error);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "seal/schema.h"
+
+/* source of table and column names: reference/remote-seal-wire, Tables */
+static const char first[] =
+    "CREATE TABLE seal_sequence (name TEXT PRIMARY KEY, value BIGINT NOT NULL);"
+    "INSERT INTO seal_sequence (name, value) VALUES ('task', 0);"
+
+    "CREATE TABLE node ("
+    " name TEXT PRIMARY KEY, roles TEXT NOT NULL, starts BIGINT NOT NULL,"
+    " started_ms BIGINT NOT NULL, seen_ms BIGINT NOT NULL);"
+
+    "CREATE TABLE task ("
+    " id BIGINT PRIMARY KEY, kind TEXT NOT NULL, pipeline TEXT NOT NULL, class TEXT NOT NULL,"
+    " sp_id BIGINT NOT NULL, sector_number BIGINT NOT NULL,"
+    " owner TEXT, lease_until_ms BIGINT NOT NULL DEFAULT 0, fence BIGINT NOT NULL DEFAULT 0,"
+    " attempts BIGINT NOT NULL DEFAULT 0, waits BIGINT NOT NULL DEFAULT 0,"
+    " not_before_ms BIGINT NOT NULL DEFAULT 0, last_error TEXT,"
+    " progress_stage TEXT, progress_done BIGINT NOT NULL DEFAULT 0,"
+    " progress_total BIGINT NOT NULL DEFAULT 0,"
+    " created_ms BIGINT NOT NULL, started_ms BIGINT, stage_ms BIGINT,"
+    " UNIQUE (kind, sp_id, sector_number));"
+    "CREATE INDEX task_class ON task (class, not_before_ms);"
+    "CREATE INDEX task_sector ON task (sp_id, sector_number);"
+
+    "CREATE TABLE sector_event ("
+    " id INTEGER PRIMARY KEY, sp_id BIGINT NOT NULL, sector_number BIGINT NOT NULL,"
+    " role TEXT NOT NULL, at_ms BIGINT NOT NULL, node TEXT NOT NULL, actor TEXT NOT NULL,"
+    " event TEXT NOT NULL, from_state TEXT, to_state TEXT, detail TEXT NOT NULL);"
+    "CREATE INDEX sector_event_sector ON sector_event (sp_id, sector_number, id);";
+
+static const char provider[] =
+    "CREATE TABLE rseal_delegated_partners ("
+    " id INTEGER PRIMARY KEY, partner_name TEXT NOT NULL UNIQUE,"
+    " partner_token_hash TEXT NOT NULL UNIQUE, partner_token TEXT NOT NULL,"
+    " previous_token_hash TEXT, previous_until_ms BIGINT NOT NULL DEFAULT 0,"
+    " partner_url TEXT NOT NULL DEFAULT '',"
+    " allowance_remaining BIGINT NOT NULL CHECK (allowance_remaining >= 0),"
+    " allowance_total BIGINT NOT NULL CHECK (allowance_total >= 0),"
+    " allowed_proof_types TEXT NOT NULL DEFAULT '',"
+    " created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL);"
+
+    "CREATE TABLE rseal_provider_slots ("
+    " slot_token TEXT PRIMARY KEY,"
+    " partner_id BIGINT NOT NULL REFERENCES rseal_delegated_partners (id) ON DELETE CASCADE,"
+    " expires_ms BIGINT NOT NULL);"
+
+    "CREATE TABLE rseal_provider_pipeline ("
+    " sp_id BIGINT NOT NULL, sector_number BIGINT NOT NULL,"
+    " partner_id BIGINT NOT NULL REFERENCES rseal_delegated_partners (id),"
+    " create_time BIGINT NOT NULL, reg_seal_proof BIGINT NOT NULL,"
+    " state TEXT NOT NULL, state_ms BIGINT NOT NULL,"
+    " ticket_epoch BIGINT, ticket_value BYTEA, ticket_source TEXT, task_id_ticket BIGINT,"
+    " task_id_sdr BIGINT, after_sdr SMALLINT NOT NULL DEFAULT 0,"
+    " task_id_tree_d BIGINT, after_tree_d SMALLINT NOT NULL DEFAULT 0,"
+    " task_id_tree_c BIGINT, after_tree_c SMALLINT NOT NULL DEFAULT 0,"
+    " task_id_tree_r BIGINT, after_tree_r SMALLINT NOT NULL DEFAULT 0,"
+    " task_id_notify_client BIGINT, after_notify_client SMALLINT NOT NULL DEFAULT 0,"
+    " tree_d_cid TEXT, tree_r_cid TEXT,"
+    " after_c1_supplied SMALLINT NOT NULL DEFAULT 0,"
+    " finalize_requested SMALLINT NOT NULL DEFAULT 0,"
+    " task_id_finalize BIGINT, after_finalize SMALLINT NOT NULL DEFAULT 0,"
+    " cleanup_requested SMALLINT NOT NULL DEFAULT 0, cleanup_timeout BIGINT,"
+    " task_id_cleanup BIGINT, after_cleanup SMALLINT NOT NULL DEFAULT 0, cleaned_at BIGINT,"
+    " failed SMALLINT NOT NULL DEFAULT 0, failed_at BIGINT,"
+    " failed_reason VARCHAR(20) NOT NULL DEFAULT '', failed_reason_msg TEXT NOT NULL DEFAULT '',"
+    " PRIMARY KEY (sp_id, sector_number));"
+    "CREATE INDEX rseal_provider_pipeline_state ON rseal_provider_pipeline (state);"
+    "CREATE INDEX rseal_provider_pipeline_partner"
+    " ON rseal_provider_pipeline (partner_id, after_cleanup);";
+
+static const char client[] =
+    "CREATE TABLE rseal_client_providers ("
+    " id INTEGER PRIMARY KEY, sp_id BIGINT NOT NULL, provider_url TEXT NOT NULL,"
+    " provider_token TEXT NOT NULL, provider_token_hash TEXT NOT NULL,"
+    " provider_name TEXT NOT NULL DEFAULT '',"
+    " created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL,"
+    " enabled SMALLINT NOT NULL DEFAULT 1, disabled_reason TEXT NOT NULL DEFAULT '',"
+    " UNIQUE (sp_id, provider_url));"
+    "CREATE INDEX rseal_client_providers_token ON rseal_client_providers (provider_token_hash);"
+
+    "CREATE TABLE rseal_client_pipeline ("
+    " sp_id BIGINT NOT NULL, sector_number BIGINT NOT NULL,"
+    " provider_id BIGINT REFERENCES rseal_client_providers (id),"
+    " create_time BIGINT NOT NULL, reg_seal_proof BIGINT NOT NULL,"
+    " user_sector_duration_epochs BIGINT NOT NULL DEFAULT 0,"
+    " state TEXT NOT NULL, state_ms BIGINT NOT NULL,"
+    " task_id_delegate BIGINT, after_delegate SMALLINT NOT NULL DEFAULT 0,"
+    " task_id_poll BIGINT, after_sdr SMALLINT NOT NULL DEFAULT 0,"
+    " task_id_fetch BIGINT, after_fetch SMALLINT NOT NULL DEFAULT 0,"
+    " task_id_verify BIGINT, after_verify SMALLINT NOT NULL DEFAULT 0,"
+    " abandon_requested SMALLINT NOT NULL DEFAULT 0,"
+    " task_id_cleanup BIGINT, after_cleanup SMALLINT NOT NULL DEFAULT 0,"
+    " failed SMALLINT NOT NULL DEFAULT 0, failed_at BIGINT,"
+    " failed_reason VARCHAR(20) NOT NULL DEFAULT '', failed_reason_msg TEXT NOT NULL DEFAULT '',"
+    " PRIMARY KEY (sp_id, sector_number));"
+    "CREATE INDEX rseal_client_pipeline_state ON rseal_client_pipeline (state);"
+
+    "CREATE TABLE sectors_sdr_pipeline ("
+    " sp_id BIGINT NOT NULL, sector_number BIGINT NOT NULL,"
+    " create_time BIGINT NOT NULL, reg_seal_proof BIGINT NOT NULL,"
+    " ticket_epoch BIGINT, ticket_value BYTEA, tree_d_cid TEXT, tree_r_cid TEXT,"
+    " precommit_uuid TEXT, precommit_tries BIGINT NOT NULL DEFAULT 0,"
+    " task_id_precommit_msg BIGINT, after_precommit_msg SMALLINT NOT NULL DEFAULT 0,"
+    " precommit_msg_cid TEXT, precommit_signed_msg TEXT, precommit_expiration BIGINT,"
+    " task_id_precommit_wait BIGINT, after_precommit_msg_success SMALLINT NOT NULL DEFAULT 0,"
+    " precommit_epoch BIGINT,"
+    " task_id_seed BIGINT, seed_epoch BIGINT, seed_value BYTEA,"
+    " task_id_c1 BIGINT, after_c1 SMALLINT NOT NULL DEFAULT 0,"
+    " task_id_porep BIGINT, after_porep SMALLINT NOT NULL DEFAULT 0, porep_proof BYTEA,"
+    " commit_uuid TEXT, commit_tries BIGINT NOT NULL DEFAULT 0,"
+    " task_id_commit_msg BIGINT, after_commit_msg SMALLINT NOT NULL DEFAULT 0,"
+    " commit_msg_cid TEXT, commit_signed_msg TEXT,"
+    " task_id_commit_wait BIGINT, after_commit_msg_success SMALLINT NOT NULL DEFAULT 0,"
+    " after_finalize SMALLINT NOT NULL DEFAULT 0, after_move_storage SMALLINT NOT NULL DEFAULT 0,"
+    " failed SMALLINT NOT NULL DEFAULT 0, failed_at BIGINT,"
+    " failed_reason VARCHAR(20) NOT NULL DEFAULT '', failed_reason_msg TEXT NOT NULL DEFAULT '',"
+    " PRIMARY KEY (sp_id, sector_number));";
+
+static const slk_migration migrations[] = {
+    {1, "seal: tasks, timeline, nodes", first},
+    {2, "seal: provider role", provider},
+    {3, "seal: client role", client},
+};
+
+const slk_migration *slk_seal_migrations(size_t *ret_n)
+{
+    *ret_n = sizeof migrations / sizeof *migrations;
+    return migrations;
+}

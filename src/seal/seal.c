@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "seal/seal.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "seal/rows_impl.h"
+#include "seal/schema.h"
+#include "seal/seal_impl.h"
+#include "seal/sql_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HOUR_MS (INT64_C(3600) * 1000)
+
+static const slk_sql note_node = {
+    "node.start",
+    "INSERT INTO node (name, roles, starts, started_ms, seen_ms) VALUES ($1, $2, 1, $3, $3)"
+    " ON CONFLICT (name) DO UPDATE SET roles = $2, starts = node.starts + 1, started_ms = $3,"
+    " seen_ms = $3"};
+static const slk_sql seen_node = {"node.seen", "UPDATE node SET seen_ms = $2 WHERE name = $1"};
+static const slk_sql next_due = {
+    "task.next_due",
+    "SELECT min(not_before_ms) FROM task WHERE owner IS NULL AND not_before_ms > $1"};
+static const slk_sql collect_rows = {"provider.collect",
+                                     "DELETE FROM rseal_provider_pipeline WHERE state = 'cleaned'"
+                                     " AND cleaned_at < $1"};
+static const slk_sql collect_slots = {"slots.collect",
+                                      "DELETE FROM rseal_provider_slots WHERE expires_ms <= $1"};
+
+slk_db *slk_seal_db(slk_seal *seal)
+{
+    return seal->db;
+}
+
+const slk_seal_ops *slk_seal_get_ops(const slk_seal *seal)
+{
+    return &seal->ops;
+}
+
+const slk_seal_options *slk_seal_get_options(const slk_seal *seal)
+{
+    return &seal->options;
+}
+
+int64_t slk_seal_now(const slk_seal *seal)
+{
+    return slk_seal_now_ms(&seal->ops);
+}
+
+/* ---- crash points ---- */
+
+bool slk_seal_is_dead(const slk_seal *seal)
+{
+    return atomic_load(&seal->dead);
+}
+
+slk_err slk_seal_crash_point(slk_seal *seal, const char *point, slk_error *error)
+{
+    const slk_seal_options *o = &seal->options;
+    if (!slk_seal_is_dead(seal) && o->crash_at && o->crash_at(o->crash_ctx, point))
+        atomic_store(&seal->dead, true);
+    const char *named = o->crash_at ? NULL : getenv("SELKIE_CRASH_AT");
+    if (named && strcmp(named, point) == 0)
+        _exit(137);
+    if (slk_seal_is_dead(seal))
+        return slk_fail(error, SLK_E_CANCELED, "stopped at %s", point);
+    return SLK_OK;
+}
+
+/* ---- opening ---- */
+
+static void default_i64(int64_t *value, int64_t unset_below, int64_t fallback)
+{
+    if (*value < unset_below)
+        *value = fallback;
+}
+
+static void fill_defaults(slk_seal_options *o)
+{
+    for (unsigned i = 0; i < SLK_CLASS_COUNT; i++)
+        if (o->workers[i] == 0)
+            o->workers[i] = i == SLK_CLASS_CALL || i == SLK_CLASS_CHAIN ? 2 : 1;
+    if (o->capacity_sectors == 0)
+        o->capacity_sectors = 16;
+    default_i64(&o->slot_ms, 1, 30000);
+    default_i64(&o->cleanup_timeout_ms, 1, 72 * HOUR_MS);
+    default_i64(&o->keep_row_ms, 1, 24 * HOUR_MS);
+    default_i64(&o->poll_ms, 1, 30000);
+    default_i64(&o->seed_margin_epochs, 0, 3);
+    default_i64(&o->ticket_slack_epochs, 0, 720);
+    default_i64(&o->schedule_ms, 1, 1000);
+    default_i64(&o->lease_ms, 1, 60000);
+    default_i64(&o->backoff_scale_percent, 1, 100);
+}
+
+static slk_err check_options(const slk_seal_options *o, slk_error *error)
+{
+    size_t name_chars = o->node_name ? strlen(o->node_name) : 0;
+    if (name_chars == 0 || name_chars > 63)
+        return slk_fail(error, SLK_E_INVAL, "the node's name must have 1 to 63 characters");
+    if (!o->provider && !o->client)
+        return slk_fail(error, SLK_E_INVAL, "the node must be provider, client or both");
+    if (!o->scratch_folder || !o->scratch_folder[0])
+        return slk_fail(error, SLK_E_INVAL, "the scratch folder is not set");
+    if (o->client && (!o->storage_folder || !o->storage_folder[0]))
+        return slk_fail(error, SLK_E_INVAL, "the storage folder is not set");
+    if (o->seal_proofs_n > SLK_SEAL_MAX_PROOFS)
+        return slk_fail(error, SLK_E_INVAL, "more than %u seal proofs", SLK_SEAL_MAX_PROOFS);
+    unsigned workers = 0;
+    for (unsigned i = 0; i < SLK_CLASS_COUNT; i++)
+        workers += o->workers[i] < SLK_SEAL_MAX_WORKERS ? o->workers[i] : SLK_SEAL_MAX_WORKERS;
+    if (workers > SLK_SEAL_MAX_WORKERS)
+        return slk_fail(error, SLK_E_INVAL, "more than %u workers", SLK_SEAL_MAX_WORKERS);
+    return SLK_OK;
+}
+
+static slk_err make_folder(const char *base, const char *name, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(base, name);
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    return slk_folder_make(path, 0755, error);
+}
+
+static slk_err write_if_absent(const char *folder, const char *name, const char *text,
+                               slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, name);
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    if (slk_file_exists(path))
+        return SLK_OK;
+    return slk_file_write_atomic(path, text, strlen(text), 0644, error);
+}
+
+/* Lotus's storage layout: a path that can store and not seal, so that a miner can attach it.
+ * source: reference/lotus-worker 1.4 */
+static slk_err make_storage(const slk_seal_options *o, slk_error *error)
+{
+    char id[37];
+    slk_seal_uuid(id);
+    SLK_TRY(make_folder(o->storage_folder, "sealed", error));
+    SLK_TRY(make_folder(o->storage_folder, "cache", error));
+    SLK_TRY(make_folder(o->storage_folder, "unsealed", error));
+    SLK_CLEANUP(slk_freep)
+    char *store = slk_strf("{\"ID\":\"%s\",\"Weight\":10,\"CanSeal\":false,\"CanStore\":true,"
+                           "\"MaxStorage\":0,\"Groups\":null,\"AllowTo\":null,"
+                           "\"AllowTypes\":null,\"DenyTypes\":null,\"AllowMiners\":null,"
+                           "\"DenyMiners\":null}\n",
+                           id);
+    SLK_CLEANUP(slk_freep) char *real = realpath(o->storage_folder, NULL);
+    SLK_CLEANUP(slk_freep)
+    char *list = real ? slk_strf("{\"StoragePaths\":[{\"Path\":\"%s\"}]}\n", real) : NULL;
+    if (!store || !list)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    SLK_TRY(write_if_absent(o->storage_folder, "sectorstore.json", store, error));
+    return write_if_absent(o->storage_folder, "storage.json", list, error);
+}
+
+static slk_err make_folders(const slk_seal_options *o, slk_error *error)
+{
+    SLK_TRY(make_folder(o->scratch_folder, "sealed", error));
+    SLK_TRY(make_folder(o->scratch_folder, "cache", error));
+    SLK_TRY(make_folder(o->scratch_folder, "c1", error));
+    return o->client ? make_storage(o, error) : SLK_OK;
+}
+
+static slk_err init_threads(slk_seal *seal, slk_error *error)
+{
+    pthread_condattr_t attr;
+    int rc = pthread_condattr_init(&attr);
+    if (rc == 0) {
+        (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        rc = pthread_mutex_init(&seal->mutex, NULL);
+        rc = rc ? rc : pthread_cond_init(&seal->work, &attr);
+        rc = rc ? rc : pthread_cond_init(&seal->look, &attr);
+        rc = rc ? rc : pthread_cond_init(&seal->files_free, &attr);
+        (void)pthread_condattr_destroy(&attr);
+    }
+    if (rc != 0)
+        return slk_fail_errno(error, rc, "cannot make a mutex");
+    seal->made = true;
+    return SLK_OK;
+}
+
+static slk_err open_database(slk_seal *seal, slk_error *error)
+{
+    size_t n;
+    const slk_migration *list = slk_seal_migrations(&n);
+    SLK_TRY(slk_db_migrate(seal->db, list, n, error));
+    const slk_seal_options *o = &seal->options;
+    const char *roles = o->provider && o->client ? "both" : o->provider ? "provider" : "client";
+    SLK_TRY(slk_sql_run(
+        seal->db, &note_node,
+        SLK_ARGS(slk_arg_t(o->node_name), slk_arg_t(roles), slk_arg_i(slk_seal_now(seal))), NULL,
+        error));
+    return slk_task_release_own(seal, error);
+}
+
+slk_err slk_seal_new(slk_seal **ret_seal, slk_db *db, const slk_seal_ops *ops,
+                     const slk_seal_options *options, slk_error *error)
+{
+    SLK_CLEANUP(slk_seal_freep) slk_seal *seal = slk_calloc(1, sizeof *seal);
+    if (!seal)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    seal->db = db;
+    seal->ops = *ops;
+    seal->options = *options;
+    SLK_TRY(check_options(options, error));
+    fill_defaults(&seal->options);
+    SLK_TRY(init_threads(seal, error));
+    SLK_TRY(make_folders(&seal->options, error));
+    SLK_TRY(open_database(seal, error));
+    *ret_seal = seal;
+    seal = NULL;
+    return SLK_OK;
+}
+
+void slk_seal_free(slk_seal *seal)
+{
+    if (!seal)
+        return;
+    slk_seal_stop(seal);
+    slk_assert(!seal->running);
+    if (seal->made) {
+        (void)pthread_cond_destroy(&seal->files_free);
+        (void)pthread_cond_destroy(&seal->look);
+        (void)pthread_cond_destroy(&seal->work);
+        (void)pthread_mutex_destroy(&seal->mutex);
+    }
+    slk_free(seal);
+}
+
+void slk_seal_freep(slk_seal **seal)
+{
+    slk_seal_free(*seal);
+}
+
+/* ---- threads ---- */
+
+static void wait_ms(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t ms)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    (void)pthread_cond_timedwait(cond, mutex, &until);
+}
+
+void slk_seal_wake(slk_seal *seal)
+{
+    pthread_mutex_lock(&seal->mutex);
+    seal->look_wanted = true;
+    pthread_cond_signal(&seal->look);
+    pthread_mutex_unlock(&seal->mutex);
+}
+
+static void *worker_main(void *arg)
+{
+    slk_seal_worker *w = arg;
+    slk_seal *seal = w->seal;
+    uint64_t seen = 0;
+    pthread_mutex_lock(&seal->mutex);
+    while (!seal->stopping) {
+        if (seen == seal->generation) {
+            pthread_cond_wait(&seal->work, &seal->mutex);
+            continue;
+        }
+        seen = seal->generation;
+        pthread_mutex_unlock(&seal->mutex);
+        bool ran = false;
+        slk_error error = {0};
+        slk_err code = slk_task_run_one(&ran, seal, w->class, &error);
+        if (code != SLK_OK)
+            slk_log(SLK_LOG_ERROR, "worker.failed", "class=%s why=\"%s\" next=\"looks again\"",
+                    slk_task_class_name(w->class), slk_error_text(&error, code));
+        if (ran)
+            slk_seal_wake(seal);
+        pthread_mutex_lock(&seal->mutex);
+    }
+    pthread_mutex_unlock(&seal->mutex);
+    return NULL;
+}
+
+static void collect_garbage(slk_seal *seal)
+{
+    int64_t now = slk_seal_now(seal);
+    if (now - seal->last_gc_ms < 60000 && now >= seal->last_gc_ms)
+        return;
+    seal->last_gc_ms = now;
+    (void)slk_sql_run(seal->db, &seen_node,
+                      SLK_ARGS(slk_arg_t(seal->options.node_name), slk_arg_i(now)), NULL, NULL);
+    if (!seal->options.provider)
+        return;
+    (void)slk_sql_run(seal->db, &collect_slots, SLK_ARGS(slk_arg_i(now)), NULL, NULL);
+    (void)slk_sql_run(seal->db, &collect_rows, SLK_ARGS(slk_arg_i(now - seal->options.keep_row_ms)),
+                      NULL, NULL);
+}
+
+/* How long the scheduler may sleep: until the next task is due, at most schedule_ms. */
+static int64_t sleep_ms(slk_seal *seal)
+{
+    int64_t now = slk_seal_now(seal), due = 0, most = seal->options.schedule_ms;
+    slk_err code = slk_sql_number(&due, seal->db, &next_due, SLK_ARGS(slk_arg_i(now)), NULL);
+    if (code != SLK_OK || due == 0 || due - now > most)
+        return most;
+    return due - now > 1 ? due - now : 1;
+}
+
+static void *scheduler_main(void *arg)
+{
+    slk_seal *seal = arg;
+    pthread_mutex_lock(&seal->mutex);
+    while (!seal->stopping) {
+        seal->look_wanted = false;
+        pthread_mutex_unlock(&seal->mutex);
+        uint64_t made;
+        slk_error error = {0};
+        slk_err code = slk_task_schedule(&made, seal, &error);
+        if (code != SLK_OK)
+            slk_log(SLK_LOG_ERROR, "scheduler.failed", "why=\"%s\" next=\"looks again\"",
+                    slk_error_text(&error, code));
+        if (!slk_seal_is_dead(seal))
+            collect_garbage(seal);
+        int64_t ms = sleep_ms(seal);
+        pthread_mutex_lock(&seal->mutex);
+        seal->generation++;
+        pthread_cond_broadcast(&seal->work);
+        if (!seal->look_wanted && !seal->stopping)
+            wait_ms(&seal->look, &seal->mutex, ms);
+    }
+    pthread_mutex_unlock(&seal->mutex);
+    return NULL;
+}
+
+static void *heart_main(void *arg)
+{
+    slk_seal *seal = arg;
+    int64_t period = seal->options.lease_ms / 3 < 1000 ? seal->options.lease_ms / 3 : 1000;
+    pthread_mutex_lock(&seal->mutex);
+    while (!seal->stopping) {
+        wait_ms(&seal->files_free, &seal->mutex, period > 0 ? period : 1);
+        pthread_mutex_unlock(&seal->mutex);
+        slk_error error = {0};
+        slk_err code = slk_task_heartbeat(seal, &error);
+        if (code != SLK_OK)
+            slk_log(SLK_LOG_ERROR, "heartbeat.failed", "why=\"%s\" next=\"beats again\"",
+                    slk_error_text(&error, code));
+        pthread_mutex_lock(&seal->mutex);
+    }
+    pthread_mutex_unlock(&seal->mutex);
+    return NULL;
+}
+
+static slk_err start_workers(slk_seal *seal, slk_error *error)
+{
+    for (unsigned class = 0; class < SLK_CLASS_COUNT; class ++) {
+        for (unsigned i = 0; i < seal->options.workers[class]; i++) {
+            slk_seal_worker *w = &seal->workers[seal->workers_n];
+            *w = (slk_seal_worker){.seal = seal, .class = (slk_task_class) class};
+            int rc = pthread_create(&w->thread, NULL, worker_main, w);
+            if (rc != 0)
+                return slk_fail_errno(error, rc, "cannot start a worker");
+            seal->workers_n++;
+        }
+    }
+    return SLK_OK;
+}
+
+slk_err slk_seal_start(slk_seal *seal, slk_error *error)
+{
+    slk_assert(!seal->started);
+    seal->stopping = false;
+    int rc = pthread_create(&seal->heart, NULL, heart_main, seal);
+    if (rc != 0)
+        return slk_fail_errno(error, rc, "cannot start the heartbeat");
+    rc = pthread_create(&seal->scheduler, NULL, scheduler_main, seal);
+    if (rc != 0) {
+        pthread_mutex_lock(&seal->mutex);
+        seal->stopping = true;
+        pthread_mutex_unlock(&seal->mutex);
+        (void)pthread_join(seal->heart, NULL);
+        return slk_fail_errno(error, rc, "cannot start the scheduler");
+    }
+    seal->started = true;
+    slk_err code = start_workers(seal, error);
+    if (code != SLK_OK)
+        slk_seal_stop(seal);
+    return code;
+}
+
+void slk_seal_stop(slk_seal *seal)
+{
+    if (!seal->started)
+        return;
+    pthread_mutex_lock(&seal->mutex);
+    seal->stopping = true;
+    for (slk_seal_running *r = seal->running; r; r = r->next)
+        slk_job_cancel(&r->task->job);
+    pthread_cond_broadcast(&seal->work);
+    pthread_cond_broadcast(&seal->look);
+    pthread_cond_broadcast(&seal->files_free);
+    pthread_mutex_unlock(&seal->mutex);
+    for (unsigned i = 0; i < seal->workers_n; i++)
+        (void)pthread_join(seal->workers[i].thread, NULL);
+    (void)pthread_join(seal->scheduler, NULL);
+    (void)pthread_join(seal->heart, NULL);
+    seal->workers_n = 0;
+    seal->started = false;
+    if (!slk_seal_is_dead(seal))
+        (void)slk_task_release_own(seal, NULL);
+}
+
+slk_err slk_seal_run_ready(uint64_t *ret_ran, slk_seal *seal, uint64_t max_tasks, slk_error *error)
+{
+    *ret_ran = 0;
+    bool more = true;
+    while (more && *ret_ran < max_tasks) {
+        uint64_t made = 0;
+        SLK_TRY(slk_task_schedule(&made, seal, error));
+        more = false;
+        for (unsigned class = 0; class < SLK_CLASS_COUNT && *ret_ran < max_tasks; class ++) {
+            bool ran = false;
+            SLK_TRY(slk_task_run_one(&ran, seal, (slk_task_class) class, error));
+            *ret_ran += ran ? 1 : 0;
+            more = more || ran;
+        }
+    }
+    return SLK_OK;
+}
+
+/* ---- who uses which files ---- */
+
+static slk_seal_file_user **find_user(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id,
+                                      uint64_t number)
+{
+    slk_seal_file_user **at = &seal->file_users;
+    while (*at && ((*at)->pipeline != pipeline || (*at)->sp_id != sp_id || (*at)->number != number))
+        at = &(*at)->next;
+    return at;
+}
+
+static bool take_files(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id, uint64_t number)
+{
+    slk_seal_file_user **at = find_user(seal, pipeline, sp_id, number);
+    if (*at)
+        return false;
+    slk_seal_file_user *user = slk_calloc(1, sizeof *user);
+    if (!user)
+        return false; /* looks like someone else's for now: the caller comes back */
+    *user = (slk_seal_file_user){pipeline, sp_id, number, NULL};
+    *at = user;
+    return true;
+}
+
+bool slk_seal_files_try(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id, uint64_t number)
+{
+    pthread_mutex_lock(&seal->mutex);
+    bool taken = take_files(seal, pipeline, sp_id, number);
+    pthread_mutex_unlock(&seal->mutex);
+    return taken;
+}
+
+slk_err slk_seal_files_enter(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id, uint64_t number,
+                             slk_job *job, slk_error *error)
+{
+    slk_err code = SLK_OK;
+    pthread_mutex_lock(&seal->mutex);
+    while (!take_files(seal, pipeline, sp_id, number)) {
+        code = job ? slk_job_check(job, error) : SLK_OK;
+        if (code == SLK_OK && seal->stopping)
+            code = slk_fail(error, SLK_E_CANCELED, "the node is stopping");
+        if (code != SLK_OK)
+            break;
+        wait_ms(&seal->files_free, &seal->mutex, 100);
+    }
+    pthread_mutex_unlock(&seal->mutex);
+    return code;
+}
+
+void slk_seal_files_leave(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id, uint64_t number)
+{
+    pthread_mutex_lock(&seal->mutex);
+    slk_seal_file_user **at = find_user(seal, pipeline, sp_id, number);
+    slk_assert(*at);
+    slk_seal_file_user *user = *at;
+    *at = user->next;
+    slk_free(user);
+    pthread_cond_broadcast(&seal->files_free);
+    pthread_mutex_unlock(&seal->mutex);
+}
+
+unsigned slk_seal_cancel_running(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id,
+                                 uint64_t number)
+{
+    unsigned n = 0;
+    pthread_mutex_lock(&seal->mutex);
+    for (slk_seal_running *r = seal->running; r; r = r->next) {
+        if (r->step->pipeline == pipeline && r->task->sp_id == sp_id && r->task->number == number) {
+            slk_job_cancel(&r->task->job);
+            n++;
+        }
+    }
+    pthread_mutex_unlock(&seal->mutex);
+    return n;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Inside of slk_seal, for seal.c and task.c. */
+#ifndef SLK_SEAL_SEAL_IMPL_H
+#define SLK_SEAL_SEAL_IMPL_H
+
+#include "seal/seal.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define SLK_SEAL_MAX_WORKERS 64u
+
+/* A sector whose files someone in this process is using. */
+typedef struct slk_seal_file_user {
+    slk_pipeline pipeline;
+    uint64_t sp_id;
+    uint64_t number;
+    struct slk_seal_file_user *next;
+} slk_seal_file_user;
+
+/* A task that runs in this process, in a list guarded by mutex. */
+typedef struct slk_seal_running {
+    slk_task *task;
+    const slk_step *step;
+    int64_t lease_until_ms;
+    const char *last_stage; /* what was written last */
+    uint64_t last_done;
+    struct slk_seal_running *next;
+} slk_seal_running;
+
+typedef struct slk_seal_worker {
+    slk_seal *seal;
+    slk_task_class class;
+    pthread_t thread;
+} slk_seal_worker;
+
+struct slk_seal {
+    slk_db *db;
+    slk_seal_ops ops;
+    slk_seal_options options;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t work; /* workers: generation rose, or stopping */
+    pthread_cond_t look; /* scheduler: wanted, or stopping */
+    pthread_cond_t files_free;
+    bool made; /* mutex and conditions exist */
+    uint64_t generation;
+    bool look_wanted;
+    bool stopping;
+    slk_seal_running *running;
+    slk_seal_file_user *file_users;
+
+    atomic_bool dead; /* plays a killed process: writes nothing more */
+    bool started;
+    pthread_t scheduler;
+    pthread_t heart;
+    slk_seal_worker workers[SLK_SEAL_MAX_WORKERS];
+    unsigned workers_n;
+    int64_t last_gc_ms;
+};
+
+/* Cancels the jobs of that sector that run here; returns how many. */
+unsigned slk_seal_cancel_running(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id,
+                                 uint64_t number);
+
+#endif

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "seal/state.h"
+
+#include "base/mem.h"
+#include "seal/sql_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const pipeline_name[SLK_PIPELINE_COUNT] = {
+    [SLK_PIPELINE_PROVIDER] = "provider",
+    [SLK_PIPELINE_CLIENT] = "client",
+};
+
+static const char *const state_name[SLK_STATE_COUNT] = {
+    [SLK_PS_ORDERED] = "ordered",
+    [SLK_PS_TICKETED] = "ticketed",
+    [SLK_PS_LABELED] = "labeled",
+    [SLK_PS_SEALED] = "sealed",
+    [SLK_PS_FINALIZED] = "finalized",
+    [SLK_PS_CLEANED] = "cleaned",
+    [SLK_CS_NEW] = "new",
+    [SLK_CS_ORDERED] = "ordered",
+    [SLK_CS_SEALED] = "sealed",
+    [SLK_CS_FETCHED] = "fetched",
+    [SLK_CS_VERIFIED] = "verified",
+    [SLK_CS_PRECOMMIT_SENT] = "precommit_sent",
+    [SLK_CS_PRECOMMITTED] = "precommitted",
+    [SLK_CS_SEEDED] = "seeded",
+    [SLK_CS_VANILLA] = "vanilla",
+    [SLK_CS_PROVEN] = "proven",
+    [SLK_CS_COMMIT_SENT] = "commit_sent",
+    [SLK_CS_PROVING] = "proving",
+};
+
+static const char *const event_name[SLK_EVENT_COUNT] = {
+    [SLK_EV_TICKETED] = "ticketed",
+    [SLK_EV_LABELED] = "labeled",
+    [SLK_EV_RELABEL] = "relabel",
+    [SLK_EV_TREES_DONE] = "trees_done",
+    [SLK_EV_NOTIFIED] = "notified",
+    [SLK_EV_FINALIZE_ASKED] = "finalize_asked",
+    [SLK_EV_FINALIZED] = "finalized",
+    [SLK_EV_CLEANUP_ASKED] = "cleanup_asked",
+    [SLK_EV_CLEANED] = "cleaned",
+    [SLK_EV_ORDERED] = "ordered",
+    [SLK_EV_REFUSED] = "refused",
+    [SLK_EV_SEALED] = "sealed",
+    [SLK_EV_FETCHED] = "fetched",
+    [SLK_EV_REFETCH] = "refetch",
+    [SLK_EV_VERIFIED] = "verified",
+    [SLK_EV_PRECOMMIT_SENT] = "precommit_sent",
+    [SLK_EV_PRECOMMIT_AGAIN] = "precommit_again",
+    [SLK_EV_PRECOMMITTED] = "precommitted",
+    [SLK_EV_SEEDED] = "seeded",
+    [SLK_EV_RESEED] = "reseed",
+    [SLK_EV_VANILLA] = "vanilla",
+    [SLK_EV_PROVEN] = "proven",
+    [SLK_EV_COMMIT_SENT] = "commit_sent",
+    [SLK_EV_COMMIT_AGAIN] = "commit_again",
+    [SLK_EV_ON_CHAIN] = "on_chain",
+    [SLK_EV_RELEASED] = "released",
+    [SLK_EV_FAILED] = "failed",
+    [SLK_EV_RETRY] = "retry",
+};
+
+static const struct edge {
+    slk_state from;
+    slk_event event;
+    slk_state to;
+} edges[] = {
+    {SLK_PS_ORDERED, SLK_EV_TICKETED, SLK_PS_TICKETED},
+    {SLK_PS_TICKETED, SLK_EV_LABELED, SLK_PS_LABELED},
+    {SLK_PS_LABELED, SLK_EV_RELABEL, SLK_PS_TICKETED},
+    {SLK_PS_LABELED, SLK_EV_TREES_DONE, SLK_PS_SEALED},
+    {SLK_PS_SEALED, SLK_EV_NOTIFIED, SLK_PS_SEALED},
+    {SLK_PS_FINALIZED, SLK_EV_NOTIFIED, SLK_PS_FINALIZED},
+    {SLK_PS_SEALED, SLK_EV_FINALIZE_ASKED, SLK_PS_SEALED},
+    {SLK_PS_SEALED, SLK_EV_FINALIZED, SLK_PS_FINALIZED},
+    {SLK_PS_ORDERED, SLK_EV_CLEANUP_ASKED, SLK_PS_ORDERED},
+    {SLK_PS_TICKETED, SLK_EV_CLEANUP_ASKED, SLK_PS_TICKETED},
+    {SLK_PS_LABELED, SLK_EV_CLEANUP_ASKED, SLK_PS_LABELED},
+    {SLK_PS_SEALED, SLK_EV_CLEANUP_ASKED, SLK_PS_SEALED},
+    {SLK_PS_FINALIZED, SLK_EV_CLEANUP_ASKED, SLK_PS_FINALIZED},
+    {SLK_PS_ORDERED, SLK_EV_CLEANED, SLK_PS_CLEANED},
+    {SLK_PS_TICKETED, SLK_EV_CLEANED, SLK_PS_CLEANED},
+    {SLK_PS_LABELED, SLK_EV_CLEANED, SLK_PS_CLEANED},
+    {SLK_PS_SEALED, SLK_EV_CLEANED, SLK_PS_CLEANED},
+    {SLK_PS_FINALIZED, SLK_EV_CLEANED, SLK_PS_CLEANED},
+
+    {SLK_CS_NEW, SLK_EV_ORDERED, SLK_CS_ORDERED},
+    {SLK_CS_NEW, SLK_EV_REFUSED, SLK_CS_NEW},
+    {SLK_CS_ORDERED, SLK_EV_SEALED, SLK_CS_SEALED},
+    {SLK_CS_SEALED, SLK_EV_FETCHED, SLK_CS_FETCHED},
+    {SLK_CS_FETCHED, SLK_EV_REFETCH, SLK_CS_SEALED},
+    {SLK_CS_FETCHED, SLK_EV_VERIFIED, SLK_CS_VERIFIED},
+    {SLK_CS_VERIFIED, SLK_EV_PRECOMMIT_SENT, SLK_CS_PRECOMMIT_SENT},
+    {SLK_CS_VERIFIED, SLK_EV_PRECOMMITTED, SLK_CS_PRECOMMITTED},
+    {SLK_CS_VERIFIED, SLK_EV_ON_CHAIN, SLK_CS_PROVING},
+    {SLK_CS_PRECOMMIT_SENT, SLK_EV_PRECOMMIT_AGAIN, SLK_CS_VERIFIED},
+    {SLK_CS_PRECOMMIT_SENT, SLK_EV_PRECOMMITTED, SLK_CS_PRECOMMITTED},
+    {SLK_CS_PRECOMMIT_SENT, SLK_EV_ON_CHAIN, SLK_CS_PROVING},
+    {SLK_CS_PRECOMMITTED, SLK_EV_PRECOMMIT_AGAIN, SLK_CS_VERIFIED},
+    {SLK_CS_PRECOMMITTED, SLK_EV_SEEDED, SLK_CS_SEEDED},
+    {SLK_CS_PRECOMMITTED, SLK_EV_ON_CHAIN, SLK_CS_PROVING},
+    {SLK_CS_SEEDED, SLK_EV_RESEED, SLK_CS_PRECOMMITTED},
+    {SLK_CS_SEEDED, SLK_EV_VANILLA, SLK_CS_VANILLA},
+    {SLK_CS_SEEDED, SLK_EV_ON_CHAIN, SLK_CS_PROVING},
+    {SLK_CS_VANILLA, SLK_EV_RESEED, SLK_CS_PRECOMMITTED},
+    {SLK_CS_VANILLA, SLK_EV_PROVEN, SLK_CS_PROVEN},
+    {SLK_CS_VANILLA, SLK_EV_ON_CHAIN, SLK_CS_PROVING},
+    {SLK_CS_PROVEN, SLK_EV_RESEED, SLK_CS_PRECOMMITTED},
+    {SLK_CS_PROVEN, SLK_EV_COMMIT_SENT, SLK_CS_COMMIT_SENT},
+    {SLK_CS_PROVEN, SLK_EV_ON_CHAIN, SLK_CS_PROVING},
+    {SLK_CS_COMMIT_SENT, SLK_EV_RESEED, SLK_CS_PRECOMMITTED},
+    {SLK_CS_COMMIT_SENT, SLK_EV_COMMIT_AGAIN, SLK_CS_PROVEN},
+    {SLK_CS_COMMIT_SENT, SLK_EV_ON_CHAIN, SLK_CS_PROVING},
+    {SLK_CS_PROVING, SLK_EV_RELEASED, SLK_CS_PROVING},
+};
+
+const char *slk_pipeline_name(slk_pipeline pipeline)
+{
+    slk_assert(pipeline < SLK_PIPELINE_COUNT);
+    return pipeline_name[pipeline];
+}
+
+const char *slk_state_name(slk_state state)
+{
+    slk_assert(state < SLK_STATE_COUNT);
+    return state_name[state];
+}
+
+const char *slk_event_name(slk_event event)
+{
+    slk_assert(event < SLK_EVENT_COUNT);
+    return event_name[event];
+}
+
+slk_pipeline slk_state_pipeline(slk_state state)
+{
+    return state < SLK_CS_NEW ? SLK_PIPELINE_PROVIDER : SLK_PIPELINE_CLIENT;
+}
+
+bool slk_state_parse(slk_state *ret_state, slk_pipeline pipeline, const char *name)
+{
+    for (slk_state s = 0; s < SLK_STATE_COUNT; s++) {
+        if (slk_state_pipeline(s) == pipeline && strcmp(state_name[s], name) == 0) {
+            *ret_state = s;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* With the brake on only clean-up moves: the provider's files go, the client lets its provider go. */
+static bool edge_while_failed(slk_state *ret_to, slk_state from, slk_event event)
+{
+    bool client = slk_state_pipeline(from) == SLK_PIPELINE_CLIENT;
+    if (event == SLK_EV_RETRY && from != SLK_PS_CLEANED) {
+        *ret_to = from;
+        return true;
+    }
+    if (event == SLK_EV_RELEASED && client) {
+        *ret_to = from;
+        return true;
+    }
+    return false;
+}
+
+bool slk_state_edge(slk_state *ret_to, slk_state from, bool failed, slk_event event)
+{
+    if (event == SLK_EV_FAILED) {
+        bool over = from == SLK_PS_CLEANED || from == SLK_CS_PROVING;
+        if (!failed && !over)
+            *ret_to = from;
+        return !failed && !over;
+    }
+    if (failed && edge_while_failed(ret_to, from, event))
+        return true;
+    if (failed && event != SLK_EV_CLEANUP_ASKED && event != SLK_EV_CLEANED)
+        return false;
+    for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) {
+        if (edges[i].from == from && edges[i].event == event) {
+            *ret_to = edges[i].to;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- applying an edge ---- */
+
+static const slk_sql read_row[SLK_PIPELINE_COUNT] = {
+    [SLK_PIPELINE_PROVIDER] = {"provider.state", "SELECT state, failed FROM rseal_provider_pipeline"
+                                                 " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_PIPELINE_CLIENT] = {"client.state", "SELECT state, failed FROM rseal_client_pipeline"
+                                             " WHERE sp_id = $1 AND sector_number = $2"},
+};
+
+/* state_ms is when the state was reached: a self edge leaves it. */
+static const slk_sql write_row[SLK_PIPELINE_COUNT] = {
+    [SLK_PIPELINE_PROVIDER] = {"provider.move",
+                               "UPDATE rseal_provider_pipeline SET state = $4,"
+                               " state_ms = CASE WHEN state = $4 THEN state_ms ELSE $5 END"
+                               " WHERE sp_id = $1 AND sector_number = $2 AND state = $3"},
+    [SLK_PIPELINE_CLIENT] = {"client.move",
+                             "UPDATE rseal_client_pipeline SET state = $4,"
+                             " state_ms = CASE WHEN state = $4 THEN state_ms ELSE $5 END"
+                             " WHERE sp_id = $1 AND sector_number = $2 AND state = $3"},
+};
+
+static const slk_sql brake[SLK_PIPELINE_COUNT] = {
+    [SLK_PIPELINE_PROVIDER] = {"provider.brake",
+                               "UPDATE rseal_provider_pipeline SET failed = $3, failed_at = $4,"
+                               " failed_reason = $5, failed_reason_msg = $6"
+                               " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_PIPELINE_CLIENT] = {"client.brake",
+                             "UPDATE rseal_client_pipeline SET failed = $3, failed_at = $4,"
+                             " failed_reason = $5, failed_reason_msg = $6"
+                             " WHERE sp_id = $1 AND sector_number = $2"},
+};
+static const slk_sql brake_sdr = {"sdr.brake",
+                                  "UPDATE sectors_sdr_pipeline SET failed = $3, failed_at = $4,"
+                                  " failed_reason = $5, failed_reason_msg = $6"
+                                  " WHERE sp_id = $1 AND sector_number = $2"};
+
+/* What an event sets in the columns operators query, beyond state. text NULL: nothing. */
+static const slk_sql effect[SLK_EVENT_COUNT] = {
+    [SLK_EV_LABELED] = {"provider.labeled",
+                        "UPDATE rseal_provider_pipeline SET after_sdr = 1, after_tree_d = 1"
+                        " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_RELABEL] = {"provider.relabel",
+                        "UPDATE rseal_provider_pipeline SET after_sdr = 0, after_tree_d = 0"
+                        " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_TREES_DONE] = {"provider.trees_done",
+                           "UPDATE rseal_provider_pipeline SET after_tree_c = 1, after_tree_r = 1"
+                           " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_NOTIFIED] = {"provider.notified",
+                         "UPDATE rseal_provider_pipeline SET after_notify_client = 1"
+                         " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_FINALIZE_ASKED] =
+        {"provider.finalize_asked",
+         "UPDATE rseal_provider_pipeline SET finalize_requested = 1, after_c1_supplied = 1"
+         " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_FINALIZED] = {"provider.finalized",
+                          "UPDATE rseal_provider_pipeline SET after_finalize = 1"
+                          " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_CLEANUP_ASKED] = {"provider.cleanup_asked",
+                              "UPDATE rseal_provider_pipeline SET cleanup_requested = 1"
+                              " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_CLEANED] =
+        {"provider.cleaned",
+         "UPDATE rseal_provider_pipeline SET after_cleanup = 1, cleaned_at = state_ms"
+         " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_ORDERED] = {"client.ordered", "UPDATE rseal_client_pipeline SET after_delegate = 1"
+                                          " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_REFUSED] = {"client.refused", "UPDATE rseal_client_pipeline SET provider_id = NULL"
+                                          " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_SEALED] = {"client.sealed", "UPDATE rseal_client_pipeline SET after_sdr = 1"
+                                        " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_FETCHED] = {"client.fetched", "UPDATE rseal_client_pipeline SET after_fetch = 1"
+                                          " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_REFETCH] = {"client.refetch", "UPDATE rseal_client_pipeline SET after_fetch = 0"
+                                          " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_VERIFIED] = {"client.verified", "UPDATE rseal_client_pipeline SET after_verify = 1"
+                                            " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_PRECOMMIT_SENT] = {"client.precommit_sent",
+                               "UPDATE sectors_sdr_pipeline SET after_precommit_msg = 1"
+                               " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_PRECOMMIT_AGAIN] =
+        {"client.precommit_again",
+         "UPDATE sectors_sdr_pipeline SET after_precommit_msg = 0,"
+         " after_precommit_msg_success = 0, precommit_uuid = NULL, precommit_msg_cid = NULL,"
+         " precommit_signed_msg = NULL, precommit_epoch = NULL,"
+         " precommit_tries = precommit_tries + 1 WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_PRECOMMITTED] = {"client.precommitted",
+                             "UPDATE sectors_sdr_pipeline SET after_precommit_msg = 1,"
+                             " after_precommit_msg_success = 1"
+                             " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_RESEED] = {"client.reseed",
+                       "UPDATE sectors_sdr_pipeline SET seed_epoch = NULL, seed_value = NULL,"
+                       " after_c1 = 0, after_porep = 0, porep_proof = NULL, commit_uuid = NULL,"
+                       " commit_msg_cid = NULL, commit_signed_msg = NULL, after_commit_msg = 0,"
+                       " commit_tries = commit_tries + 1"
+                       " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_VANILLA] = {"client.vanilla", "UPDATE sectors_sdr_pipeline SET after_c1 = 1"
+                                          " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_PROVEN] = {"client.proven", "UPDATE sectors_sdr_pipeline SET after_porep = 1"
+                                        " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_COMMIT_SENT] = {"client.commit_sent",
+                            "UPDATE sectors_sdr_pipeline SET after_commit_msg = 1"
+                            " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_COMMIT_AGAIN] = {"client.commit_again",
+                             "UPDATE sectors_sdr_pipeline SET commit_uuid = NULL,"
+                             " commit_msg_cid = NULL, commit_signed_msg = NULL,"
+                             " after_commit_msg = 0, commit_tries = commit_tries + 1"
+                             " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_ON_CHAIN] = {"client.on_chain",
+                         "UPDATE sectors_sdr_pipeline SET after_precommit_msg = 1,"
+                         " after_precommit_msg_success = 1, after_commit_msg = 1,"
+                         " after_commit_msg_success = 1, after_finalize = 1,"
+                         " after_move_storage = 1 WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_RELEASED] = {"client.released", "UPDATE rseal_client_pipeline SET after_cleanup = 1"
+                                            " WHERE sp_id = $1 AND sector_number = $2"},
+};
+
+static const slk_sql insert_event = {
+    "event.insert",
+    "INSERT INTO sector_event (sp_id, sector_number, role, at_ms, node, actor, event, from_state,"
+    " to_state, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"};
+
+static slk_err write_event(slk_db *db, const slk_change *c, const char *event, const char *from,
+                           const char *to, slk_error *error)
+{
+    return slk_sql_run(
+        db, &insert_event,
+        SLK_ARGS(slk_arg_u(c->sp_id), slk_arg_u(c->number), slk_arg_t(pipeline_name[c->pipeline]),
+                 slk_arg_i(c->now_ms), slk_arg_t(c->node), slk_arg_t(c->actor), slk_arg_t(event),
+                 slk_arg_t(from), slk_arg_t(to), slk_arg_t(c->detail ? c->detail : "")),
+        NULL, error);
+}
+
+slk_err slk_state_note(slk_db *db, const slk_change *change, const char *event, slk_error *error)
+{
+    return write_event(db, change, event, NULL, NULL, error);
+}
+
+slk_err slk_state_read(slk_state *ret_state, bool *ret_failed, slk_db *db, slk_pipeline pipeline,
+                       uint64_t sp_id, uint64_t number, slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_sql_row(&q, db, &read_row[pipeline], SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number)),
+                        "sector", error));
+    const char *name = slk_column_text(&q, 0);
+    slk_state state = SLK_STATE_COUNT;
+    if (!name || !slk_state_parse(&state, pipeline, name))
+        return slk_fail(error, SLK_E_CORRUPT, "sector %lu of f0%lu has the unknown state %s",
+                        (unsigned long)number, (unsigned long)sp_id, name ? name : "(none)");
+    *ret_failed = slk_column_bool(&q, 1);
+    *ret_state = state;
+    return SLK_OK;
+}
+
+static slk_err set_brake(slk_db *db, const slk_change *c, slk_error *error)
+{
+    bool on = c->event == SLK_EV_FAILED;
+    const char *reason = on && c->failed_reason ? c->failed_reason : "";
+    const char *message = on && c->detail ? c->detail : "";
+    slk_arg args[] = {slk_arg_u(c->sp_id),   slk_arg_u(c->number),
+                      slk_arg_i(on ? 1 : 0), on ? slk_arg_i(c->now_ms) : slk_arg_t(NULL),
+                      slk_arg_t(reason),     slk_arg_t(message)};
+    SLK_TRY(slk_sql_run(db, &brake[c->pipeline], args, 6, NULL, error));
+    if (c->pipeline == SLK_PIPELINE_CLIENT)
+        SLK_TRY(slk_sql_run(db, &brake_sdr, args, 6, NULL, error));
+    return SLK_OK;
+}
+
+slk_err slk_state_apply(slk_db *db, const slk_change *c, slk_error *error)
+{
+    slk_assert(slk_db_in_tx(db));
+    slk_state from, to;
+    bool failed;
+    SLK_TRY(slk_state_read(&from, &failed, db, c->pipeline, c->sp_id, c->number, error));
+    if (!slk_state_edge(&to, from, failed, c->event))
+        return slk_fail(error, SLK_E_CONFLICT, "sector %lu of f0%lu is %s%s: %s does not apply",
+                        (unsigned long)c->number, (unsigned long)c->sp_id, state_name[from],
+                        failed ? " and failed" : "", event_name[c->event]);
+    int64_t changes = 0;
+    SLK_TRY(
+        slk_sql_run(db, &write_row[c->pipeline],
+                    SLK_ARGS(slk_arg_u(c->sp_id), slk_arg_u(c->number), slk_arg_t(state_name[from]),
+                             slk_arg_t(state_name[to]), slk_arg_i(c->now_ms)),
+                    &changes, error));
+    if (changes != 1)
+        return slk_fail(error, SLK_E_CONFLICT, "sector %lu of f0%lu moved meanwhile",
+                        (unsigned long)c->number, (unsigned long)c->sp_id);
+    if (effect[c->event].text)
+        SLK_TRY(slk_sql_run(db, &effect[c->event],
+                            SLK_ARGS(slk_arg_u(c->sp_id), slk_arg_u(c->number)), NULL, error));
+    if (c->event == SLK_EV_FAILED || c->event == SLK_EV_RETRY)
+        SLK_TRY(set_brake(db, c, error));
+    return write_event(db, c, event_name[c->event], state_name[from], state_name[to], error);
+}
+
+/* ---- fsck ---- */
+
+/* Each selects rows that break one promise of state.h: sp_id, sector_number. */
+static const slk_sql broken[] = {
+    {"provider: a ticketed sector has no ticket of 32 bytes",
+     "SELECT sp_id, sector_number FROM rseal_provider_pipeline WHERE state IN"
+     " ('ticketed', 'labeled', 'sealed', 'finalized')"
+     " AND (ticket_epoch IS NULL OR ticket_value IS NULL OR length(ticket_value) <> 32)"},
+    {"provider: after_sdr disagrees with the state",
+     "SELECT sp_id, sector_number FROM rseal_provider_pipeline WHERE state <> 'cleaned' AND"
+     " after_sdr <> CASE WHEN state IN ('labeled', 'sealed', 'finalized') THEN 1 ELSE 0 END"},
+    {"provider: after_tree_r disagrees with the state",
+     "SELECT sp_id, sector_number FROM rseal_provider_pipeline WHERE state <> 'cleaned' AND"
+     " after_tree_r <> CASE WHEN state IN ('sealed', 'finalized') THEN 1 ELSE 0 END"},
+    {"provider: a sealed sector lacks its CIDs or its time-out",
+     "SELECT sp_id, sector_number FROM rseal_provider_pipeline WHERE state IN"
+     " ('sealed', 'finalized')"
+     " AND (tree_d_cid IS NULL OR tree_r_cid IS NULL OR cleanup_timeout IS NULL)"},
+    {"provider: a finalized sector was never asked to be",
+     "SELECT sp_id, sector_number FROM rseal_provider_pipeline WHERE state = 'finalized'"
+     " AND (finalize_requested = 0 OR after_finalize = 0)"},
+    {"provider: after_cleanup disagrees with the state",
+     "SELECT sp_id, sector_number FROM rseal_provider_pipeline WHERE"
+     " after_cleanup <> CASE WHEN state = 'cleaned' THEN 1 ELSE 0 END"},
+    {"client: an ordered sector has no provider",
+     "SELECT sp_id, sector_number FROM rseal_client_pipeline WHERE state <> 'new'"
+     " AND (provider_id IS NULL OR after_delegate = 0)"},
+    {"client: a sector without its details",
+     "SELECT sp_id, sector_number FROM rseal_client_pipeline c WHERE NOT EXISTS (SELECT 1 FROM"
+     " sectors_sdr_pipeline s WHERE s.sp_id = c.sp_id AND s.sector_number = c.sector_number)"},
+    {"client: a sealed sector lacks ticket or CIDs",
+     "SELECT c.sp_id, c.sector_number FROM rseal_client_pipeline c JOIN sectors_sdr_pipeline s"
+     " ON s.sp_id = c.sp_id AND s.sector_number = c.sector_number"
+     " WHERE c.state NOT IN ('new', 'ordered') AND (s.ticket_value IS NULL OR"
+     " length(s.ticket_value) <> 32 OR s.tree_r_cid IS NULL OR s.tree_d_cid IS NULL)"},
+    {"client: a message before the replica was verified",
+     "SELECT c.sp_id, c.sector_number FROM rseal_client_pipeline c JOIN sectors_sdr_pipeline s"
+     " ON s.sp_id = c.sp_id AND s.sector_number = c.sector_number"
+     " WHERE c.after_verify = 0 AND (s.precommit_uuid IS NOT NULL OR s.after_precommit_msg = 1)"},
+    {"client: a seeded sector lacks its seed",
+     "SELECT c.sp_id, c.sector_number FROM rseal_client_pipeline c JOIN sectors_sdr_pipeline s"
+     " ON s.sp_id = c.sp_id AND s.sector_number = c.sector_number WHERE c.state IN"
+     " ('seeded', 'vanilla', 'proven', 'commit_sent')"
+     " AND (s.seed_value IS NULL OR s.precommit_epoch IS NULL)"},
+    {"client: a proven sector lacks its proof",
+     "SELECT c.sp_id, c.sector_number FROM rseal_client_pipeline c JOIN sectors_sdr_pipeline s"
+     " ON s.sp_id = c.sp_id AND s.sector_number = c.sector_number WHERE c.state IN"
+     " ('proven', 'commit_sent') AND (s.porep_proof IS NULL OR s.after_porep = 0)"},
+    {"a failed sector has no reason",
+     "SELECT sp_id, sector_number FROM rseal_provider_pipeline WHERE failed = 1 AND"
+     " (failed_reason = '' OR failed_reason_msg = '') UNION ALL"
+     " SELECT sp_id, sector_number FROM rseal_client_pipeline WHERE failed = 1 AND"
+     " (failed_reason = '' OR failed_reason_msg = '')"},
+    {"a task for a sector that is not there",
+     "SELECT sp_id, sector_number FROM task t WHERE NOT EXISTS (SELECT 1 FROM"
+     " rseal_provider_pipeline p WHERE t.pipeline = 'provider' AND p.sp_id = t.sp_id AND"
+     " p.sector_number = t.sector_number) AND NOT EXISTS (SELECT 1 FROM rseal_client_pipeline c"
+     " WHERE t.pipeline = 'client' AND c.sp_id = t.sp_id AND c.sector_number = t.sector_number)"},
+    {"a partner has a negative allowance",
+     "SELECT id, 0 FROM rseal_delegated_partners WHERE allowance_remaining < 0"},
+};
+
+slk_err slk_state_check(uint64_t *ret_broken, char *what, slk_db *db, slk_error *error)
+{
+    uint64_t found = 0;
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        SLK_CLEANUP(slk_query_done) slk_query q = {0};
+        SLK_TRY(slk_query_init(&q, db, &broken[i], error));
+        bool row = true;
+        while (true) {
+            SLK_TRY(slk_query_step(&q, &row, error));
+            if (!row)
+                break;
+            if (found++ == 0)
+                (void)snprintf(what, SLK_SEAL_REASON_CHARS, "%s (f0%ld, %ld)", broken[i].name,
+                               (long)slk_column_i64(&q, 0), (long)slk_column_i64(&q, 1));
+        }
+    }
+    *ret_broken = found;
+    return SLK_OK;
+}

@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The table of all steps: which rows are ready for what, who does it, and how stubbornly. */
+#include "seal/task.h"
+
+#include "seal/rows_impl.h"
+
+/* A row is ready when its state and flags say so and the task is not there yet. */
+
+static const slk_sql provider_ticket_ready = {
+    "provider.ticket.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_provider_pipeline r WHERE "
+    "r.state = 'ordered' AND r.failed = 0 AND r.cleanup_requested = 0 AND $1 > "
+    "0 AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = 'provider.ticket' "
+    "AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
+    "r.create_time, r.sector_number"};
+static const slk_sql provider_ticket_mark = {
+    "provider.ticket.mark",
+    "UPDATE rseal_provider_pipeline SET task_id_ticket = $3 WHERE sp_id = $1 "
+    "AND sector_number = $2"};
+static const slk_sql provider_ticket_unmark = {
+    "provider.ticket.unmark",
+    "UPDATE rseal_provider_pipeline SET task_id_ticket = NULL WHERE sp_id = $1 "
+    "AND sector_number = $2"};
+
+static const slk_sql provider_sdr_ready = {
+    "provider.sdr.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_provider_pipeline r WHERE "
+    "r.state = 'ticketed' AND r.failed = 0 AND r.cleanup_requested = 0 AND $1 > "
+    "0 AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = 'provider.sdr' AND "
+    "t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
+    "r.create_time, r.sector_number"};
+static const slk_sql provider_sdr_mark = {
+    "provider.sdr.mark", "UPDATE rseal_provider_pipeline SET task_id_sdr = $3, task_id_tree_d = $3 "
+                         "WHERE sp_id = $1 AND sector_number = $2"};
+static const slk_sql provider_sdr_unmark = {
+    "provider.sdr.unmark",
+    "UPDATE rseal_provider_pipeline SET task_id_sdr = NULL, task_id_tree_d = "
+    "NULL WHERE sp_id = $1 AND sector_number = $2"};
+
+static const slk_sql provider_trees_ready = {
+    "provider.trees.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_provider_pipeline r WHERE "
+    "r.state = 'labeled' AND r.failed = 0 AND r.cleanup_requested = 0 AND $1 > "
+    "0 AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = 'provider.trees' AND "
+    "t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
+    "r.create_time, r.sector_number"};
+static const slk_sql provider_trees_mark = {
+    "provider.trees.mark",
+    "UPDATE rseal_provider_pipeline SET task_id_tree_c = $3, task_id_tree_r = "
+    "$3 WHERE sp_id = $1 AND sector_number = $2"};
+static const slk_sql provider_trees_unmark = {
+    "provider.trees.unmark",
+    "UPDATE rseal_provider_pipeline SET task_id_tree_c = NULL, task_id_tree_r = "
+    "NULL WHERE sp_id = $1 AND sector_number = $2"};
+
+static const slk_sql provider_notify_ready = {
+    "provider.notify.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_provider_pipeline r WHERE "
+    "r.state IN ('sealed', 'finalized') AND r.failed = 0 AND "
+    "r.after_notify_client = 0 AND r.cleanup_requested = 0 AND $1 > 0 AND NOT "
+    "EXISTS (SELECT 1 FROM task t WHERE t.kind = 'provider.notify' AND t.sp_id "
+    "= r.sp_id AND t.sector_number = r.sector_number) ORDER BY r.create_time, "
+    "r.sector_number"};
+static const slk_sql provider_notify_mark = {
+    "provider.notify.mark",
+    "UPDATE rseal_provider_pipeline SET task_id_notify_client = $3 WHERE sp_id "
+    "= $1 AND sector_number = $2"};
+static const slk_sql provider_notify_unmark = {
+    "provider.notify.unmark",
+    "UPDATE rseal_provider_pipeline SET task_id_notify_client = NULL WHERE "
+    "sp_id = $1 AND sector_number = $2"};
+
+static const slk_sql provider_finalize_ready = {
+    "provider.finalize.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_provider_pipeline r WHERE "
+    "r.state = 'sealed' AND r.failed = 0 AND r.finalize_requested = 1 AND "
+    "r.cleanup_requested = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task t "
+    "WHERE t.kind = 'provider.finalize' AND t.sp_id = r.sp_id AND "
+    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number"};
+static const slk_sql provider_finalize_mark = {
+    "provider.finalize.mark",
+    "UPDATE rseal_provider_pipeline SET task_id_finalize = $3 WHERE sp_id = $1 "
+    "AND sector_number = $2"};
+static const slk_sql provider_finalize_unmark = {
+    "provider.finalize.unmark",
+    "UPDATE rseal_provider_pipeline SET task_id_finalize = NULL WHERE sp_id = "
+    "$1 AND sector_number = $2"};
+
+static const slk_sql provider_cleanup_ready = {
+    "provider.cleanup.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_provider_pipeline r WHERE "
+    "r.state <> 'cleaned' AND (r.cleanup_requested = 1 OR r.cleanup_timeout <= "
+    "$1) AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = 'provider.cleanup' "
+    "AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
+    "r.create_time, r.sector_number"};
+static const slk_sql provider_cleanup_mark = {
+    "provider.cleanup.mark",
+    "UPDATE rseal_provider_pipeline SET task_id_cleanup = $3 WHERE sp_id = $1 "
+    "AND sector_number = $2"};
+static const slk_sql provider_cleanup_unmark = {
+    "provider.cleanup.unmark",
+    "UPDATE rseal_provider_pipeline SET task_id_cleanup = NULL WHERE sp_id = $1 "
+    "AND sector_number = $2"};
+
+static const slk_sql client_delegate_ready = {
+    "client.delegate.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
+    "= 'new' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task t "
+    "WHERE t.kind = 'client.delegate' AND t.sp_id = r.sp_id AND t.sector_number "
+    "= r.sector_number) ORDER BY r.create_time, r.sector_number"};
+static const slk_sql client_delegate_mark = {
+    "client.delegate.mark",
+    "UPDATE rseal_client_pipeline SET task_id_delegate = $3 WHERE sp_id = $1 "
+    "AND sector_number = $2"};
+static const slk_sql client_delegate_unmark = {
+    "client.delegate.unmark",
+    "UPDATE rseal_client_pipeline SET task_id_delegate = NULL WHERE sp_id = $1 "
+    "AND sector_number = $2"};
+
+static const slk_sql client_poll_ready = {
+    "client.poll.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
+    "= 'ordered' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
+    "t WHERE t.kind = 'client.poll' AND t.sp_id = r.sp_id AND t.sector_number = "
+    "r.sector_number) ORDER BY r.create_time, r.sector_number"};
+static const slk_sql client_poll_mark = {
+    "client.poll.mark", "UPDATE rseal_client_pipeline SET task_id_poll = $3 WHERE sp_id = $1 AND "
+                        "sector_number = $2"};
+static const slk_sql client_poll_unmark = {
+    "client.poll.unmark",
+    "UPDATE rseal_client_pipeline SET task_id_poll = NULL WHERE sp_id = $1 AND "
+    "sector_number = $2"};
+
+static const slk_sql client_fetch_ready = {
+    "client.fetch.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
+    "= 'sealed' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
+    "t WHERE t.kind = 'client.fetch' AND t.sp_id = r.sp_id AND t.sector_number "
+    "= r.sector_number) ORDER BY r.create_time, r.sector_number"};
+static const slk_sql client_fetch_mark = {
+    "client.fetch.mark", "UPDATE rseal_client_pipeline SET task_id_fetch = $3 WHERE sp_id = $1 AND "
+                         "sector_number = $2"};
+static const slk_sql client_fetch_unmark = {
+    "client.fetch.unmark",
+    "UPDATE rseal_client_pipeline SET task_id_fetch = NULL WHERE sp_id = $1 AND "
+    "sector_number = $2"};
+
+static const slk_sql client_verify_ready = {
+    "client.verify.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
+    "= 'fetched' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
+    "t WHERE t.kind = 'client.verify' AND t.sp_id = r.sp_id AND t.sector_number "
+    "= r.sector_number) ORDER BY r.create_time, r.sector_number"};
+static const slk_sql client_verify_mark = {
+    "client.verify.mark",
+    "UPDATE rseal_client_pipeline SET task_id_verify = $3 WHERE sp_id = $1 AND "
+    "sector_number = $2"};
+static const slk_sql client_verify_unmark = {
+    "client.verify.unmark",
+    "UPDATE rseal_client_pipeline SET task_id_verify = NULL WHERE sp_id = $1 "
+    "AND sector_number = $2"};
+
+static const slk_sql client_precommit_ready = {
+    "client.precommit.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
+    "= 'verified' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM "
+    "task t WHERE t.kind = 'client.precommit' AND t.sp_id = r.sp_id AND "
+    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number"};
+static const slk_sql client_precommit_mark = {
+    "client.precommit.mark",
+    "UPDATE sectors_sdr_pipeline SET task_id_precommit_msg = $3 WHERE sp_id = "
+    "$1 AND sector_number = $2"};
+static const slk_sql client_precommit_unmark = {
+    "client.precommit.unmark",
+    "UPDATE sectors_sdr_pipeline SET task_id_precommit_msg = NULL WHERE sp_id = "
+    "$1 AND sector_number = $2"};
+
+static const slk_sql client_precommit_wait_ready = {
+    "client.precommit_wait.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
+    "= 'precommit_sent' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 "
+    "FROM task t WHERE t.kind = 'client.precommit_wait' AND t.sp_id = r.sp_id "
+    "AND t.sector_number = r.sector_number) ORDER BY r.create_time, "
+    "r.sector_number"};
+static const slk_sql client_precommit_wait_mark = {
+    "client.precommit_wait.mark",
+    "UPDATE sectors_sdr_pipeline SET task_id_precommit_wait = $3 WHERE sp_id = "
+    "$1 AND sector_number = $2"};
+static const slk_sql client_precommit_wait_unmark = {
+    "client.precommit_wait.unmark",
+    "UPDATE sectors_sdr_pipeline SET task_id_precommit_wait = NULL WHERE sp_id "
+    "= $1 AND sector_number = $2"};
+
+static const slk_sql client_seed_ready = {
+    "client.seed.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
+    "= 'precommitted' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM "
+    "task t WHERE t.kind = 'client.seed' AND t.sp_id = r.sp_id AND "
+    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number"};
+static const slk_sql client_seed_mark = {
+    "client.seed.mark", "UPDATE sectors_sdr_pipeline SET task_id_seed = $3 WHERE sp_id = $1 AND "
+                        "sector_number = $2"};
+static const slk_sql client_seed_unmark = {
+    "client.seed.unmark",
+    "UPDATE sectors_sdr_pipeline SET task_id_seed = NULL WHERE sp_id = $1 AND "
+    "sector_number = $2"};
+
+static const slk_sql client_c1_ready = {
+    "client.c1.ready", "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
+                       "= 'seeded' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
+                       "t WHERE t.kind = 'client.c1' AND t.sp_id = r.sp_id AND t.sector_number = "
+                       "r.sector_number) ORDER BY r.create_time, r.sector_number"};
+static const slk_sql client_c1_mark = {
+    "client.c1.mark", "UPDATE sectors_sdr_pipeline SET task_id_c1 = $3 WHERE sp_id = $1 AND "
+                      "sector_number = $2"};
+static const slk_sql client_c1_unmark = {
+    "client.c1.unmark", "UPDATE sectors_sdr_pipeline SET task_id_c1 = NULL WHERE sp_id = $1 AND "
+                        "sector_number = $2"};
+
+static const slk_sql client_porep_ready = {
+    "client.porep.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
+    "= 'vanilla' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
+    "t WHERE t.kind = 'client.porep' AND t.sp_id = r.sp_id AND t.sector_number "
+    "= r.sector_number) ORDER BY r.create_time, r.sector_number"};
+static const slk_sql client_porep_mark = {
+    "client.porep.mark", "UPDATE sectors_sdr_pipeline SET task_id_porep = $3 WHERE sp_id = $1 AND "
+                         "sector_number = $2"};
+static const slk_sql client_porep_unmark = {
+    "client.porep.unmark",
+    "UPDATE sectors_sdr_pipeline SET task_id_porep = NULL WHERE sp_id = $1 AND "
+    "sector_number = $2"};
+
+static const slk_sql client_commit_ready = {
+    "client.commit.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
+    "= 'proven' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
+    "t WHERE t.kind = 'client.commit' AND t.sp_id = r.sp_id AND t.sector_number "
+    "= r.sector_number) ORDER BY r.create_time, r.sector_number"};
+static const slk_sql client_commit_mark = {
+    "client.commit.mark",
+    "UPDATE sectors_sdr_pipeline SET task_id_commit_msg = $3 WHERE sp_id = $1 "
+    "AND sector_number = $2"};
+static const slk_sql client_commit_unmark = {
+    "client.commit.unmark",
+    "UPDATE sectors_sdr_pipeline SET task_id_commit_msg = NULL WHERE sp_id = $1 "
+    "AND sector_number = $2"};
+
+static const slk_sql client_commit_wait_ready = {
+    "client.commit_wait.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
+    "= 'commit_sent' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM "
+    "task t WHERE t.kind = 'client.commit_wait' AND t.sp_id = r.sp_id AND "
+    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number"};
+static const slk_sql client_commit_wait_mark = {
+    "client.commit_wait.mark",
+    "UPDATE sectors_sdr_pipeline SET task_id_commit_wait = $3 WHERE sp_id = $1 "
+    "AND sector_number = $2"};
+static const slk_sql client_commit_wait_unmark = {
+    "client.commit_wait.unmark",
+    "UPDATE sectors_sdr_pipeline SET task_id_commit_wait = NULL WHERE sp_id = "
+    "$1 AND sector_number = $2"};
+
+static const slk_sql client_release_ready = {
+    "client.release.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE "
+    "r.after_cleanup = 0 AND (r.state = 'proving' OR (r.failed = 1 AND "
+    "r.abandon_requested = 1)) AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task t "
+    "WHERE t.kind = 'client.release' AND t.sp_id = r.sp_id AND t.sector_number "
+    "= r.sector_number) ORDER BY r.create_time, r.sector_number"};
+static const slk_sql client_release_mark = {
+    "client.release.mark",
+    "UPDATE rseal_client_pipeline SET task_id_cleanup = $3 WHERE sp_id = $1 AND "
+    "sector_number = $2"};
+static const slk_sql client_release_unmark = {
+    "client.release.unmark",
+    "UPDATE rseal_client_pipeline SET task_id_cleanup = NULL WHERE sp_id = $1 "
+    "AND sector_number = $2"};
+
+static const slk_step steps[] = {
+    {
+        .name = "provider.ticket",
+        .pipeline = SLK_PIPELINE_PROVIDER,
+        .class = SLK_CLASS_CALL,
+        .ready = &provider_ticket_ready,
+        .mark = &provider_ticket_mark,
+        .unmark = &provider_ticket_unmark,
+        .interval_ms = 5000,
+        .backoff_ms = 5000,
+        .backoff_max_ms = 300000,
+        .max_attempts = 20,
+        .run = slk_step_provider_ticket,
+        .save = slk_step_provider_ticket_save,
+        .advice = "Check that the client's address or our own chain node can be "
+                  "reached, then retry the sector.",
+    },
+    {
+        .name = "provider.sdr",
+        .pipeline = SLK_PIPELINE_PROVIDER,
+        .class = SLK_CLASS_COMPUTE,
+        .ready = &provider_sdr_ready,
+        .mark = &provider_sdr_mark,
+        .unmark = &provider_sdr_unmark,
+        .interval_ms = 5000,
+        .backoff_ms = 10000,
+        .backoff_max_ms = 600000,
+        .max_attempts = 3,
+        .run = slk_step_provider_sdr,
+        .save = NULL,
+        .advice = "Look at disk and memory of this machine, then retry the sector; "
+                  "layers that are whole are reused.",
+    },
+    {
+        .name = "provider.trees",
+        .pipeline = SLK_PIPELINE_PROVIDER,
+        .class = SLK_CLASS_COMPUTE,
+        .ready = &provider_trees_ready,
+        .mark = &provider_trees_mark,
+        .unmark = &provider_trees_unmark,
+        .interval_ms = 5000,
+        .backoff_ms = 10000,
+        .backoff_max_ms = 600000,
+        .max_attempts = 3,
+        .run = slk_step_provider_trees,
+        .save = slk_step_provider_trees_save,
+        .advice = "Look at disk and memory of this machine, then retry the sector; "
+                  "layers that are whole are reused.",
+    },
+    {
+        .name = "provider.notify",
+        .pipeline = SLK_PIPELINE_PROVIDER,
+        .class = SLK_CLASS_CALL,
+        .ready = &provider_notify_ready,
+        .mark = &provider_notify_mark,
+        .unmark = &provider_notify_unmark,
+        .interval_ms = 15000,
+        .backoff_ms = 15000,
+        .backoff_max_ms = 3600000,
+        .max_attempts = 0,
+        .run = slk_step_provider_notify,
+        .save = NULL,
+        .advice = "Nothing is lost: the client finds out when it polls.",
+    },
+    {
+        .name = "provider.finalize",
+        .pipeline = SLK_PIPELINE_PROVIDER,
+        .class = SLK_CLASS_COMPUTE,
+        .ready = &provider_finalize_ready,
+        .mark = &provider_finalize_mark,
+        .unmark = &provider_finalize_unmark,
+        .interval_ms = 1000,
+        .backoff_ms = 10000,
+        .backoff_max_ms = 600000,
+        .max_attempts = 0,
+        .run = slk_step_provider_finalize,
+        .save = NULL,
+        .advice = "Look at the disk of this machine; it is tried again by itself.",
+    },
+    {
+        .name = "provider.cleanup",
+        .pipeline = SLK_PIPELINE_PROVIDER,
+        .class = SLK_CLASS_CALL,
+        .ready = &provider_cleanup_ready,
+        .mark = &provider_cleanup_mark,
+        .unmark = &provider_cleanup_unmark,
+        .interval_ms = 1000,
+        .backoff_ms = 10000,
+        .backoff_max_ms = 600000,
+        .max_attempts = 0,
+        .run = slk_step_provider_cleanup,
+        .save = NULL,
+        .advice = "Look at the disk of this machine; it is tried again by itself.",
+    },
+    {
+        .name = "client.delegate",
+        .pipeline = SLK_PIPELINE_CLIENT,
+        .class = SLK_CLASS_CALL,
+        .ready = &client_delegate_ready,
+        .mark = &client_delegate_mark,
+        .unmark = &client_delegate_unmark,
+        .interval_ms = 20000,
+        .backoff_ms = 20000,
+        .backoff_max_ms = 300000,
+        .max_attempts = 100,
+        .run = slk_step_client_delegate,
+        .save = NULL,
+        .advice = "Add or enable a provider for this miner, then retry the sector.",
+    },
+    {
+        .name = "client.poll",
+        .pipeline = SLK_PIPELINE_CLIENT,
+        .class = SLK_CLASS_CALL,
+        .ready = &client_poll_ready,
+        .mark = &client_poll_mark,
+        .unmark = &client_poll_unmark,
+        .interval_ms = 30000,
+        .backoff_ms = 30000,
+        .backoff_max_ms = 300000,
+        .max_attempts = 100,
+        .run = slk_step_client_poll,
+        .save = slk_step_client_poll_save,
+        .advice = "Ask the provider what happened. Retry asks it again; abandon lets "
+                  "it clean up, then order anew.",
+    },
+    {
+        .name = "client.fetch",
+        .pipeline = SLK_PIPELINE_CLIENT,
+        .class = SLK_CLASS_TRANSFER,
+        .ready = &client_fetch_ready,
+        .mark = &client_fetch_mark,
+        .unmark = &client_fetch_unmark,
+        .interval_ms = 5000,
+        .backoff_ms = 30000,
+        .backoff_max_ms = 600000,
+        .max_attempts = 20,
+        .run = slk_step_client_fetch,
+        .save = NULL,
+        .advice = "Look at the connection and the disk, then retry: what was fetched "
+                  "is kept. If the ticket is too old or the provider lied, abandon "
+                  "and order anew.",
+    },
+    {
+        .name = "client.verify",
+        .pipeline = SLK_PIPELINE_CLIENT,
+        .class = SLK_CLASS_COMPUTE,
+        .ready = &client_verify_ready,
+        .mark = &client_verify_mark,
+        .unmark = &client_verify_unmark,
+        .interval_ms = 5000,
+        .backoff_ms = 30000,
+        .backoff_max_ms = 600000,
+        .max_attempts = 3,
+        .run = slk_step_client_verify,
+        .save = NULL,
+        .advice = "No deposit was risked. Retry fetches the replica again; abandon "
+                  "and order from another provider otherwise.",
+    },
+    {
+        .name = "client.precommit",
+        .pipeline = SLK_PIPELINE_CLIENT,
+        .class = SLK_CLASS_CHAIN,
+        .ready = &client_precommit_ready,
+        .mark = &client_precommit_mark,
+        .unmark = &client_precommit_unmark,
+        .interval_ms = 0,
+        .backoff_ms = 10000,
+        .backoff_max_ms = 120000,
+        .max_attempts = 10,
+        .run = slk_step_client_precommit,
+        .save = slk_step_client_precommit_save,
+        .advice = "Read the message above; when the cause is gone, retry. If the "
+                  "ticket is too old, abandon and order anew.",
+    },
+    {
+        .name = "client.precommit_wait",
+        .pipeline = SLK_PIPELINE_CLIENT,
+        .class = SLK_CLASS_CHAIN,
+        .ready = &client_precommit_wait_ready,
+        .mark = &client_precommit_wait_mark,
+        .unmark = &client_precommit_wait_unmark,
+        .interval_ms = 0,
+        .backoff_ms = 10000,
+        .backoff_max_ms = 120000,
+        .max_attempts = 20,
+        .run = slk_step_client_precommit_wait,
+        .save = slk_step_client_precommit_save,
+        .advice = "Look at the message on chain; when the cause is gone, retry.",
+    },
+    {
+        .name = "client.seed",
+        .pipeline = SLK_PIPELINE_CLIENT,
+        .class = SLK_CLASS_CHAIN,
+        .ready = &client_seed_ready,
+        .mark = &client_seed_mark,
+        .unmark = &client_seed_unmark,
+        .interval_ms = 0,
+        .backoff_ms = 10000,
+        .backoff_max_ms = 120000,
+        .max_attempts = 20,
+        .run = slk_step_client_seed,
+        .save = slk_step_client_seed_save,
+        .advice = "Look at the pre-commit on chain; when it is there, retry.",
+    },
+    {
+        .name = "client.c1",
+        .pipeline = SLK_PIPELINE_CLIENT,
+        .class = SLK_CLASS_TRANSFER,
+        .ready = &client_c1_ready,
+        .mark = &client_c1_mark,
+        .unmark = &client_c1_unmark,
+        .interval_ms = 5000,
+        .backoff_ms = 15000,
+        .backoff_max_ms = 600000,
+        .max_attempts = 3,
+        .run = slk_step_client_c1,
+        .save = NULL,
+        .advice = "The deposit is on chain: make the provider answer, then retry "
+                  "before the commit deadline.",
+    },
+    {
+        .name = "client.porep",
+        .pipeline = SLK_PIPELINE_CLIENT,
+        .class = SLK_CLASS_SNARK,
+        .ready = &client_porep_ready,
+        .mark = &client_porep_mark,
+        .unmark = &client_porep_unmark,
+        .interval_ms = 5000,
+        .backoff_ms = 15000,
+        .backoff_max_ms = 600000,
+        .max_attempts = 3,
+        .run = slk_step_client_c2,
+        .save = slk_step_client_c2_save,
+        .advice = "Check memory and proof parameters of this machine, then retry.",
+    },
+    {
+        .name = "client.commit",
+        .pipeline = SLK_PIPELINE_CLIENT,
+        .class = SLK_CLASS_CHAIN,
+        .ready = &client_commit_ready,
+        .mark = &client_commit_mark,
+        .unmark = &client_commit_unmark,
+        .interval_ms = 0,
+        .backoff_ms = 10000,
+        .backoff_max_ms = 120000,
+        .max_attempts = 10,
+        .run = slk_step_client_commit,
+        .save = slk_step_client_commit_save,
+        .advice = "Read the message above; when the cause is gone, retry before the "
+                  "commit deadline.",
+    },
+    {
+        .name = "client.commit_wait",
+        .pipeline = SLK_PIPELINE_CLIENT,
+        .class = SLK_CLASS_CHAIN,
+        .ready = &client_commit_wait_ready,
+        .mark = &client_commit_wait_mark,
+        .unmark = &client_commit_wait_unmark,
+        .interval_ms = 0,
+        .backoff_ms = 10000,
+        .backoff_max_ms = 120000,
+        .max_attempts = 20,
+        .run = slk_step_client_commit_wait,
+        .save = NULL,
+        .advice = "Look at the message on chain; when the cause is gone, retry.",
+    },
+    {
+        .name = "client.release",
+        .pipeline = SLK_PIPELINE_CLIENT,
+        .class = SLK_CLASS_CALL,
+        .ready = &client_release_ready,
+        .mark = &client_release_mark,
+        .unmark = &client_release_unmark,
+        .interval_ms = 5000,
+        .backoff_ms = 30000,
+        .backoff_max_ms = 3600000,
+        .max_attempts = 0,
+        .run = slk_step_client_release,
+        .save = NULL,
+        .advice = "Nothing is lost: the provider cleans up by its own time-out.",
+    },
+};
+
+const slk_step *slk_seal_steps(size_t *ret_n)
+{
+    *ret_n = sizeof steps / sizeof *steps;
+    return steps;
+}

@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "seal/task.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "seal/rows_impl.h"
+#include "seal/seal_impl.h"
+#include "seal/sql_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SCHEDULE_BATCH 64u /* rows of one step per pass; the next pass takes the rest */
+
+static const char *const class_name[SLK_CLASS_COUNT] = {
+    [SLK_CLASS_COMPUTE] = "compute", [SLK_CLASS_SNARK] = "snark", [SLK_CLASS_TRANSFER] = "transfer",
+    [SLK_CLASS_CALL] = "call",       [SLK_CLASS_CHAIN] = "chain",
+};
+
+const char *slk_task_class_name(slk_task_class class)
+{
+    slk_assert(class < SLK_CLASS_COUNT);
+    return class_name[class];
+}
+
+/* Task ids and fences come from one sequence, so that neither is ever used twice: a holder of a
+ * task that was dropped and made again cannot take the new one for its own. */
+static const slk_sql next_number = {
+    "task.sequence",
+    "UPDATE seal_sequence SET value = value + 1 WHERE name = 'task' RETURNING value"};
+static const slk_sql insert_task = {
+    "task.insert",
+    "INSERT INTO task (id, kind, pipeline, class, sp_id, sector_number, created_ms)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, sp_id, sector_number) DO NOTHING"};
+static const slk_sql find_task = {
+    "task.find", "SELECT id, kind, sp_id, sector_number, attempts FROM task WHERE class = $1"
+                 " AND not_before_ms <= $2 AND (owner IS NULL OR lease_until_ms < $2)"
+                 " AND ((pipeline = 'provider' AND $3 = 1) OR (pipeline = 'client' AND $4 = 1))"
+                 " ORDER BY not_before_ms, id"};
+static const slk_sql claim_task = {
+    "task.claim",
+    "UPDATE task SET owner = $2, lease_until_ms = $3, fence = $4, started_ms = $5, stage_ms = $5,"
+    " progress_stage = NULL, progress_done = 0, progress_total = 0"
+    " WHERE id = $1 AND (owner IS NULL OR lease_until_ms < $5)"};
+static const slk_sql delete_task = {"task.delete", "DELETE FROM task WHERE id = $1 AND fence = $2"};
+static const slk_sql wait_task = {
+    "task.wait", "UPDATE task SET owner = NULL, lease_until_ms = 0, not_before_ms = $3,"
+                 " last_error = $4, waits = CASE WHEN $5 = 0 THEN 0 ELSE waits + $5 END,"
+                 " attempts = attempts + $6, progress_stage = NULL"
+                 " WHERE id = $1 AND fence = $2"};
+static const slk_sql read_waits = {"task.waits", "SELECT waits FROM task WHERE id = $1"};
+static const slk_sql release_own = {
+    "task.release_own",
+    "UPDATE task SET owner = NULL, lease_until_ms = 0, progress_stage = NULL WHERE owner = $1"};
+static const slk_sql renew_task = {
+    "task.renew", "UPDATE task SET lease_until_ms = $3, progress_stage = $4, progress_done = $5,"
+                  " progress_total = $6, stage_ms = CASE WHEN $7 = 1 THEN $8 ELSE stage_ms END"
+                  " WHERE id = $1 AND fence = $2"};
+static const slk_sql drop_tasks = {
+    "task.drop", "DELETE FROM task WHERE pipeline = $1 AND sp_id = $2 AND sector_number = $3"};
+static const slk_sql drop_tasks_of = {
+    "task.drop_one", "DELETE FROM task WHERE pipeline = $1 AND sp_id = $2 AND sector_number = $3"
+                     " AND kind = $4"};
+static const slk_sql set_timeout = {
+    "provider.timeout", "UPDATE rseal_provider_pipeline SET cleanup_timeout = $3"
+                        " WHERE sp_id = $1 AND sector_number = $2 AND cleanup_timeout IS NULL"};
+
+static bool role_on(const slk_seal *seal, slk_pipeline pipeline)
+{
+    return pipeline == SLK_PIPELINE_PROVIDER ? seal->options.provider : seal->options.client;
+}
+
+static const slk_step *step_named(const char *name)
+{
+    size_t n;
+    const slk_step *steps = slk_seal_steps(&n);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(steps[i].name, name) == 0)
+            return &steps[i];
+    return NULL;
+}
+
+/* ---- scheduling ---- */
+
+struct batch {
+    slk_seal *seal;
+    const slk_step *step;
+    size_t n;
+    uint64_t key[SCHEDULE_BATCH][2];
+    uint64_t made;
+};
+
+static slk_err read_ready(struct batch *b, slk_db *db, slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(
+        slk_sql_open(&q, db, b->step->ready, SLK_ARGS(slk_arg_i(slk_seal_now(b->seal))), error));
+    bool row = true;
+    for (b->n = 0; b->n < SCHEDULE_BATCH; b->n++) {
+        SLK_TRY(slk_query_step(&q, &row, error));
+        if (!row)
+            break;
+        b->key[b->n][0] = slk_u64(slk_column_i64(&q, 0));
+        b->key[b->n][1] = slk_u64(slk_column_i64(&q, 1));
+    }
+    return SLK_OK;
+}
+
+static slk_err make_task(struct batch *b, slk_db *db, const uint64_t key[2], slk_error *error)
+{
+    int64_t id = 0, changes = 0;
+    SLK_TRY(slk_sql_number(&id, db, &next_number, NULL, 0, error));
+    const slk_step *step = b->step;
+    SLK_TRY(slk_sql_run(db, &insert_task,
+                        SLK_ARGS(slk_arg_i(id), slk_arg_t(step->name),
+                                 slk_arg_t(slk_pipeline_name(step->pipeline)),
+                                 slk_arg_t(class_name[step->class]), slk_arg_u(key[0]),
+                                 slk_arg_u(key[1]), slk_arg_i(slk_seal_now(b->seal))),
+                        &changes, error));
+    if (changes == 0)
+        return SLK_OK;
+    b->made++;
+    return slk_sql_run(db, step->mark,
+                       SLK_ARGS(slk_arg_u(key[0]), slk_arg_u(key[1]), slk_arg_i(id)), NULL, error);
+}
+
+static slk_err schedule_body(slk_db *db, void *context, slk_error *error)
+{
+    struct batch *b = context;
+    b->made = 0;
+    SLK_TRY(read_ready(b, db, error));
+    for (size_t i = 0; i < b->n; i++)
+        SLK_TRY(make_task(b, db, b->key[i], error));
+    return SLK_OK;
+}
+
+slk_err slk_task_schedule(uint64_t *ret_made, slk_seal *seal, slk_error *error)
+{
+    *ret_made = 0;
+    size_t n;
+    const slk_step *steps = slk_seal_steps(&n);
+    for (size_t i = 0; i < n && !slk_seal_is_dead(seal); i++) {
+        if (!role_on(seal, steps[i].pipeline))
+            continue;
+        /* Most looks find nothing: only a hit is worth a write transaction. */
+        struct batch b = {.seal = seal, .step = &steps[i]};
+        SLK_TRY(read_ready(&b, seal->db, error));
+        if (b.n == 0)
+            continue;
+        SLK_TRY(slk_db_tx(seal->db, schedule_body, &b, error));
+        *ret_made += b.made;
+    }
+    return SLK_OK;
+}
+
+/* ---- claiming ---- */
+
+struct claim {
+    slk_seal *seal;
+    slk_task_class class;
+    const slk_step *step; /* NULL: nothing found */
+    slk_task *task;
+    int64_t lease_until_ms;
+};
+
+static bool runs_here(slk_seal *seal, int64_t id)
+{
+    pthread_mutex_lock(&seal->mutex);
+    bool found = false;
+    for (slk_seal_running *r = seal->running; r; r = r->next)
+        found = found || r->task->id == id;
+    pthread_mutex_unlock(&seal->mutex);
+    return found;
+}
+
+/* The first claimable task that no thread of this process still works on (its lease may be over). */
+static slk_err find_claimable(struct claim *c, slk_db *db, slk_error *error)
+{
+    const slk_seal_options *o = &c->seal->options;
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_sql_open(&q, db, &find_task,
+                         SLK_ARGS(slk_arg_t(class_name[c->class]), slk_arg_i(slk_seal_now(c->seal)),
+                                  slk_arg_i(o->provider), slk_arg_i(o->client)),
+                         error));
+    c->step = NULL;
+    bool row = true;
+    while (!c->step) {
+        SLK_TRY(slk_query_step(&q, &row, error));
+        if (!row)
+            return SLK_OK;
+        const char *kind = slk_column_text(&q, 1);
+        const slk_step *step = step_named(kind ? kind : "");
+        if (!step || runs_here(c->seal, slk_column_i64(&q, 0)))
+            continue;
+        c->step = step;
+        c->task->id = slk_column_i64(&q, 0);
+        c->task->sp_id = slk_u64(slk_column_i64(&q, 2));
+        c->task->number = slk_u64(slk_column_i64(&q, 3));
+        c->task->attempts = slk_column_i64(&q, 4);
+    }
+    return SLK_OK;
+}
+
+static slk_err claim_body(slk_db *db, void *context, slk_error *error)
+{
+    struct claim *c = context;
+    SLK_TRY(find_claimable(c, db, error));
+    if (!c->step)
+        return SLK_OK;
+    int64_t now = slk_seal_now(c->seal), changes = 0;
+    c->lease_until_ms = now + c->seal->options.lease_ms;
+    SLK_TRY(slk_sql_number(&c->task->fence, db, &next_number, NULL, 0, error));
+    SLK_TRY(slk_sql_run(db, &claim_task,
+                        SLK_ARGS(slk_arg_i(c->task->id), slk_arg_t(c->seal->options.node_name),
+                                 slk_arg_i(c->lease_until_ms), slk_arg_i(c->task->fence),
+                                 slk_arg_i(now)),
+                        &changes, error));
+    if (changes != 1)
+        return slk_fail(error, SLK_E_CONFLICT, "task %ld was claimed meanwhile", (long)c->task->id);
+    return SLK_OK;
+}
+
+static void enter_running(slk_seal *seal, slk_seal_running *r)
+{
+    pthread_mutex_lock(&seal->mutex);
+    r->next = seal->running;
+    seal->running = r;
+    if (seal->stopping)
+        slk_job_cancel(&r->task->job);
+    pthread_mutex_unlock(&seal->mutex);
+}
+
+static void leave_running(slk_seal *seal, const slk_seal_running *r)
+{
+    pthread_mutex_lock(&seal->mutex);
+    slk_seal_running **at = &seal->running;
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+    pthread_mutex_unlock(&seal->mutex);
+}
+
+/* ---- completing ---- */
+
+struct finish {
+    slk_task *task;
+    const slk_step *step;
+    slk_change change;
+};
+
+/* Deletes the task if it is still ours, and takes its id out of the row. */
+static slk_err end_task(slk_db *db, const slk_task *task, const slk_step *step, slk_error *error)
+{
+    int64_t changes = 0;
+    SLK_TRY(slk_sql_run(db, &delete_task, SLK_ARGS(slk_arg_i(task->id), slk_arg_i(task->fence)),
+                        &changes, error));
+    if (changes != 1)
+        return slk_fail(error, SLK_E_CONFLICT, "task %ld is no longer ours", (long)task->id);
+    return slk_sql_run(db, step->unmark, SLK_ARGS(slk_arg_u(task->sp_id), slk_arg_u(task->number)),
+                       NULL, error);
+}
+
+static slk_err done_body(slk_db *db, void *context, slk_error *error)
+{
+    struct finish *f = context;
+    SLK_TRY(end_task(db, f->task, f->step, error));
+    if (f->step->save)
+        SLK_TRY(f->step->save(f->task, db, error));
+    return slk_state_apply(db, &f->change, error);
+}
+
+static slk_err failed_body(slk_db *db, void *context, slk_error *error)
+{
+    struct finish *f = context;
+    SLK_TRY(end_task(db, f->task, f->step, error));
+    if (f->step->pipeline == SLK_PIPELINE_PROVIDER) {
+        int64_t until = f->change.now_ms + f->task->seal->options.cleanup_timeout_ms;
+        SLK_TRY(slk_sql_run(
+            db, &set_timeout,
+            SLK_ARGS(slk_arg_u(f->task->sp_id), slk_arg_u(f->task->number), slk_arg_i(until)), NULL,
+            error));
+    }
+    return slk_state_apply(db, &f->change, error);
+}
+
+static slk_err drop_body(slk_db *db, void *context, slk_error *error)
+{
+    const struct finish *f = context;
+    return end_task(db, f->task, f->step, error);
+}
+
+/* After the first failure backoff_ms, then twice as long each time up to backoff_max_ms. */
+static int64_t backoff(const slk_seal *seal, const slk_step *step, int64_t failures)
+{
+    int64_t ms = step->backoff_ms;
+    for (int64_t i = 0; i < failures && ms < step->backoff_max_ms; i++)
+        ms *= 2;
+    if (ms > step->backoff_max_ms)
+        ms = step->backoff_max_ms;
+    return ms * seal->options.backoff_scale_percent / 100;
+}
+
+/* Puts the task back for later. waited: 0 a planned look, 1 an unlucky one; attempts: to add. */
+static void put_back(slk_task *task, int64_t delay_ms, const char *why, int64_t waited,
+                     int64_t attempts)
+{
+    slk_error error = {0};
+    slk_err code = slk_sql_run(task->seal->db, &wait_task,
+                               SLK_ARGS(slk_arg_i(task->id), slk_arg_i(task->fence),
+                                        slk_arg_i(slk_seal_now(task->seal) + delay_ms),
+                                        slk_arg_t(why), slk_arg_i(waited), slk_arg_i(attempts)),
+                               NULL, &error);
+    if (code != SLK_OK)
+        slk_log(SLK_LOG_ERROR, "task.lost", "task=%ld why=\"%s\" next=\"its lease runs out\"",
+                (long)task->id, slk_error_text(&error, code));
+}
+
+static void complete_done(slk_task *task, const slk_step *step)
+{
+    slk_seal *seal = task->seal;
+    struct finish f = {task, step,
+                       slk_seal_change(seal, step->pipeline, task->sp_id, task->number, task->event,
+                                       step->name, task->note)};
+    slk_error error = {0};
+    slk_err code = slk_db_tx(seal->db, done_body, &f, &error);
+    if (code == SLK_OK) {
+        slk_log(SLK_LOG_INFO, "task.done", "step=%s sp=f0%lu sector=%lu note=\"%s\"", step->name,
+                (unsigned long)task->sp_id, (unsigned long)task->number, task->note);
+        return;
+    }
+    slk_log(SLK_LOG_WARN, "task.not_taken", "step=%s sp=f0%lu sector=%lu why=\"%s\"", step->name,
+            (unsigned long)task->sp_id, (unsigned long)task->number, slk_error_text(&error, code));
+    if (code != SLK_E_CONFLICT) {
+        put_back(task, backoff(seal, step, 0), slk_error_text(&error, code), 1, 0);
+        return;
+    }
+    /* The row moved on by itself (a callback, a clean-up): the task is over if it is still ours. */
+    (void)slk_db_tx(seal->db, drop_body, &f, NULL);
+}
+
+static void complete_failed(slk_task *task, const slk_step *step, slk_err code,
+                            const slk_error *cause)
+{
+    slk_seal *seal = task->seal;
+    char detail[512];
+    (void)snprintf(detail, sizeof detail, "%s. %s", slk_error_text(cause, code), step->advice);
+    struct finish f = {task, step,
+                       slk_seal_change(seal, step->pipeline, task->sp_id, task->number,
+                                       SLK_EV_FAILED, step->name, detail)};
+    const char *dot = strchr(step->name, '.');
+    char reason[24];
+    (void)snprintf(reason, sizeof reason, "%.20s",
+                   task->failed_reason[0] ? task->failed_reason : dot + 1);
+    f.change.failed_reason = reason;
+    slk_error error = {0};
+    slk_err done = slk_db_tx(seal->db, failed_body, &f, &error);
+    slk_log(SLK_LOG_ERROR, "sector.failed", "step=%s sp=f0%lu sector=%lu reason=%s why=\"%s\"",
+            step->name, (unsigned long)task->sp_id, (unsigned long)task->number, reason, detail);
+    if (done == SLK_E_CONFLICT)
+        (void)slk_db_tx(seal->db, drop_body, &f, NULL);
+    else if (done != SLK_OK)
+        put_back(task, backoff(seal, step, 0), slk_error_text(&error, done), 1, 0);
+}
+
+static void complete_error(slk_task *task, const slk_step *step, slk_err code,
+                           const slk_error *cause)
+{
+    slk_seal *seal = task->seal;
+    if (code == SLK_E_CANCELED) {
+        put_back(task, 0, "canceled", 0, 0);
+        return;
+    }
+    slk_seal_verdict verdict = slk_seal_verdict_of(code);
+    bool never = step->max_attempts == 0;
+    bool last = task->attempts + 1 >= step->max_attempts;
+    if (!never && (verdict == SLK_SEAL_PERMANENT || (verdict == SLK_SEAL_RETRY && last))) {
+        complete_failed(task, step, code, cause);
+        return;
+    }
+    bool counted = !never && verdict == SLK_SEAL_RETRY;
+    int64_t waits = 0;
+    (void)slk_sql_number(&waits, seal->db, &read_waits, SLK_ARGS(slk_arg_i(task->id)), NULL);
+    int64_t delay = backoff(seal, step, counted ? task->attempts : waits);
+    slk_log(SLK_LOG_WARN, "task.again", "step=%s sp=f0%lu sector=%lu in_ms=%ld why=\"%s\"",
+            step->name, (unsigned long)task->sp_id, (unsigned long)task->number, (long)delay,
+            slk_error_text(cause, code));
+    put_back(task, delay, slk_error_text(cause, code), counted ? 0 : 1, counted ? 1 : 0);
+}
+
+static void complete(slk_task *task, const slk_step *step, slk_err code, const slk_error *cause)
+{
+    if (slk_seal_is_dead(task->seal) ||
+        slk_seal_crash_point(task->seal, "task.before_complete", NULL) != SLK_OK)
+        return;
+    if (code != SLK_OK)
+        complete_error(task, step, code, cause);
+    else if (task->wait)
+        put_back(task, task->wait_ms > 0 ? task->wait_ms : step->interval_ms, task->note, 0, 0);
+    else
+        complete_done(task, step);
+    (void)slk_seal_crash_point(task->seal, "task.after_complete", NULL);
+}
+
+static void run_claimed(slk_task *task, const slk_step *step, int64_t lease_until_ms)
+{
+    slk_seal_running running = {.task = task, .step = step, .lease_until_ms = lease_until_ms};
+    enter_running(task->seal, &running);
+    slk_error cause = {0};
+    slk_err code = slk_seal_crash_point(task->seal, "task.claimed", &cause);
+    if (code == SLK_OK)
+        code = step->run(task, &cause);
+    leave_running(task->seal, &running);
+    complete(task, step, code, &cause);
+    if (task->output && task->output_done)
+        task->output_done(task->output);
+    slk_free(task->output);
+}
+
+slk_err slk_task_run_one(bool *ret_ran, slk_seal *seal, slk_task_class class, slk_error *error)
+{
+    *ret_ran = false;
+    if (slk_seal_is_dead(seal))
+        return SLK_OK;
+    SLK_CLEANUP(slk_freep) slk_task *task = slk_calloc(1, sizeof *task);
+    if (!task)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    task->seal = seal;
+    slk_job_init(&task->job);
+    struct claim c = {.seal = seal, .class = class, .task = task};
+    SLK_TRY(find_claimable(&c, seal->db, error));
+    if (!c.step)
+        return SLK_OK;
+    slk_err code = slk_db_tx(seal->db, claim_body, &c, error);
+    if (code == SLK_E_CONFLICT || (code == SLK_OK && !c.step))
+        return SLK_OK; /* another worker was quicker */
+    SLK_TRY(code);
+    *ret_ran = true;
+    run_claimed(task, c.step, c.lease_until_ms);
+    return SLK_OK;
+}
+
+/* ---- keeping alive ---- */
+
+struct beat {
+    slk_seal *seal;
+    size_t n;
+    struct {
+        int64_t id, fence;
+        const char *stage;
+        uint64_t done, total;
+        bool new_stage;
+        bool lost;
+    } item[SLK_SEAL_MAX_WORKERS];
+    int64_t now_ms;
+    int64_t lease_until_ms;
+};
+
+/* What is worth writing: a lease at two thirds, or progress since the last time. */
+static void collect(struct beat *b)
+{
+    slk_seal *seal = b->seal;
+    pthread_mutex_lock(&seal->mutex);
+    for (slk_seal_running *r = seal->running; r && b->n < SLK_SEAL_MAX_WORKERS; r = r->next) {
+        const char *stage = atomic_load(&r->task->job.stage);
+        uint64_t done = atomic_load(&r->task->job.done);
+        bool due = r->lease_until_ms - b->now_ms < seal->options.lease_ms * 2 / 3;
+        if (!due && stage == r->last_stage && done == r->last_done)
+            continue;
+        b->item[b->n].id = r->task->id;
+        b->item[b->n].fence = r->task->fence;
+        b->item[b->n].stage = stage;
+        b->item[b->n].done = done;
+        b->item[b->n].total = atomic_load(&r->task->job.total);
+        b->item[b->n].new_stage = stage != r->last_stage;
+        b->item[b->n].lost = false;
+        b->n++;
+        r->last_stage = stage;
+        r->last_done = done;
+        r->lease_until_ms = b->lease_until_ms;
+    }
+    pthread_mutex_unlock(&seal->mutex);
+}
+
+static slk_err beat_body(slk_db *db, void *context, slk_error *error)
+{
+    struct beat *b = context;
+    for (size_t i = 0; i < b->n; i++) {
+        int64_t changes = 0;
+        SLK_TRY(slk_sql_run(db, &renew_task,
+                            SLK_ARGS(slk_arg_i(b->item[i].id), slk_arg_i(b->item[i].fence),
+                                     slk_arg_i(b->lease_until_ms), slk_arg_t(b->item[i].stage),
+                                     slk_arg_u(b->item[i].done), slk_arg_u(b->item[i].total),
+                                     slk_arg_i(b->item[i].new_stage), slk_arg_i(b->now_ms)),
+                            &changes, error));
+        b->item[i].lost = changes == 0;
+    }
+    return SLK_OK;
+}
+
+static void cancel_lost(const struct beat *b)
+{
+    pthread_mutex_lock(&b->seal->mutex);
+    for (slk_seal_running *r = b->seal->running; r; r = r->next)
+        for (size_t i = 0; i < b->n; i++)
+            if (b->item[i].lost && r->task->id == b->item[i].id)
+                slk_job_cancel(&r->task->job);
+    pthread_mutex_unlock(&b->seal->mutex);
+}
+
+slk_err slk_task_heartbeat(slk_seal *seal, slk_error *error)
+{
+    if (slk_seal_is_dead(seal))
+        return SLK_OK;
+    struct beat b = {.seal = seal, .now_ms = slk_seal_now(seal)};
+    b.lease_until_ms = b.now_ms + seal->options.lease_ms;
+    collect(&b);
+    if (b.n == 0)
+        return SLK_OK;
+    SLK_TRY(slk_db_tx(seal->db, beat_body, &b, error));
+    cancel_lost(&b);
+    return SLK_OK;
+}
+
+slk_err slk_task_release_own(slk_seal *seal, slk_error *error)
+{
+    return slk_sql_run(seal->db, &release_own, SLK_ARGS(slk_arg_t(seal->options.node_name)), NULL,
+                       error);
+}
+
+/* ---- dropping ---- */
+
+slk_err slk_task_drop(slk_db *db, slk_pipeline pipeline, uint64_t sp_id, uint64_t number,
+                      const char *step_or_null, slk_error *error)
+{
+    slk_assert(slk_db_in_tx(db));
+    size_t n;
+    const slk_step *steps = slk_seal_steps(&n);
+    for (size_t i = 0; i < n; i++)
+        if (steps[i].pipeline == pipeline &&
+            (!step_or_null || strcmp(step_or_null, steps[i].name) == 0))
+            SLK_TRY(slk_sql_run(db, steps[i].unmark, SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number)),
+                                NULL, error));
+    const char *name = slk_pipeline_name(pipeline);
+    if (!step_or_null)
+        return slk_sql_run(db, &drop_tasks,
+                           SLK_ARGS(slk_arg_t(name), slk_arg_u(sp_id), slk_arg_u(number)), NULL,
+                           error);
+    return slk_sql_run(
+        db, &drop_tasks_of,
+        SLK_ARGS(slk_arg_t(name), slk_arg_u(sp_id), slk_arg_u(number), slk_arg_t(step_or_null)),
+        NULL, error);
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "seal/view.h"
+
+#include "base/mem.h"
+#include "codec/json.h"
+#include "seal/sql_impl.h"
+
+#include <string.h>
+
+static const slk_sql partners = {
+    "view.partners",
+    "SELECT p.id, p.partner_name, p.partner_url, p.allowance_remaining, p.allowance_total,"
+    " p.allowed_proof_types, p.created_at,"
+    " (SELECT count(*) FROM rseal_provider_pipeline r WHERE r.partner_id = p.id"
+    "  AND r.after_cleanup = 0),"
+    " (SELECT count(*) FROM rseal_provider_slots s WHERE s.partner_id = p.id"
+    "  AND s.expires_ms > $1),"
+    " (SELECT count(*) FROM rseal_provider_pipeline r WHERE r.partner_id = p.id AND r.failed = 1"
+    "  AND r.after_cleanup = 0)"
+    " FROM rseal_delegated_partners p ORDER BY p.id"};
+static const slk_sql providers = {
+    "view.providers",
+    "SELECT p.id, p.sp_id, p.provider_url, p.provider_name, p.enabled, p.disabled_reason,"
+    " p.created_at,"
+    " (SELECT count(*) FROM rseal_client_pipeline c WHERE c.provider_id = p.id AND c.failed = 0"
+    "  AND c.state <> 'proving'),"
+    " (SELECT count(*) FROM rseal_client_pipeline c WHERE c.provider_id = p.id"
+    "  AND c.state = 'proving'),"
+    " (SELECT count(*) FROM rseal_client_pipeline c WHERE c.provider_id = p.id AND c.failed = 1)"
+    " FROM rseal_client_providers p ORDER BY p.id"};
+
+/* One shape for both roles, so that one function prints both; $1 and $2 pick a sector (negative:
+ * all), $3 limits. */
+#define SECTOR_COLUMNS                                                                 \
+    " r.sp_id, r.sector_number, r.reg_seal_proof, r.state, r.failed, r.failed_reason," \
+    " r.failed_reason_msg, r.state_ms, r.create_time"
+#define TASK_COLUMNS                                                                     \
+    " t.kind, t.owner, t.progress_stage, t.progress_done, t.progress_total, t.stage_ms," \
+    " t.attempts, t.not_before_ms, t.last_error, t.started_ms"
+#define TASK_JOIN(role)                                                                   \
+    " LEFT JOIN task t ON t.id = (SELECT max(x.id) FROM task x WHERE x.pipeline = '" role \
+    "' AND x.sp_id = r.sp_id AND x.sector_number = r.sector_number)"
+#define PICK                                                     \
+    " WHERE ($1 < 0 OR (r.sp_id = $1 AND r.sector_number = $2))" \
+    " ORDER BY r.create_time DESC, r.sp_id, r.sector_number DESC LIMIT $3"
+
+static const slk_sql provider_sectors = {
+    "view.provider_sectors",
+    "SELECT" SECTOR_COLUMNS "," TASK_COLUMNS ", p.partner_name, r.tree_d_cid, r.tree_r_cid,"
+    " r.ticket_epoch, r.ticket_source, r.after_notify_client, r.cleanup_timeout"
+    " FROM rseal_provider_pipeline r JOIN rseal_delegated_partners p ON p.id = "
+    "r.partner_id" TASK_JOIN("provider") PICK};
+static const slk_sql client_sectors = {
+    "view.client_sectors",
+    "SELECT" SECTOR_COLUMNS "," TASK_COLUMNS ", p.provider_url, s.tree_d_cid, s.tree_r_cid,"
+    " s.ticket_epoch, s.precommit_msg_cid, s.commit_msg_cid, s.precommit_epoch, s.seed_epoch,"
+    " r.after_cleanup"
+    " FROM rseal_client_pipeline r JOIN sectors_sdr_pipeline s"
+    " ON s.sp_id = r.sp_id AND s.sector_number = r.sector_number"
+    " LEFT JOIN rseal_client_providers p ON p.id = r.provider_id" TASK_JOIN("client") PICK};
+static const slk_sql timeline = {
+    "view.timeline", "SELECT at_ms, role, node, actor, event, from_state, to_state, detail"
+                     " FROM sector_event WHERE sp_id = $1 AND sector_number = $2 ORDER BY id"};
+
+/* A column as JSON: NULL null, text string, else number. */
+static json_t *text_or_null(const slk_query *q, int column)
+{
+    const char *text = slk_column_text(q, column);
+    return text ? json_string(text) : json_null();
+}
+
+static json_t *number_or_null(const slk_query *q, int column)
+{
+    return slk_column_is_null(q, column) ? json_null() : json_integer(slk_column_i64(q, column));
+}
+
+/* json_object_set_new refuses a NULL value, so one check at the end finds any lack of memory. */
+static void put(json_t *object, bool *ok, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, value) != 0)
+        *ok = false;
+}
+
+static json_t *proofs_json(const char *list)
+{
+    json_t *array = json_array();
+    for (const char *at = list; array && at && *at;) {
+        const char *end = strchr(at + 1, ',');
+        if (!end)
+            break;
+        int64_t number = 0;
+        for (const char *c = at + 1; c < end; c++)
+            number = number * 10 + (*c - '0');
+        if (json_array_append_new(array, json_integer(number)) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+        at = end;
+    }
+    return array;
+}
+
+static json_t *partner_json(const slk_query *q)
+{
+    json_t *o = json_object();
+    bool ok = o != NULL;
+    put(o, &ok, "id", json_integer(slk_column_i64(q, 0)));
+    put(o, &ok, "name", text_or_null(q, 1));
+    put(o, &ok, "url", text_or_null(q, 2));
+    put(o, &ok, "allowance_remaining", json_integer(slk_column_i64(q, 3)));
+    put(o, &ok, "allowance_total", json_integer(slk_column_i64(q, 4)));
+    put(o, &ok, "proofs", proofs_json(slk_column_text(q, 5)));
+    put(o, &ok, "created_ms", json_integer(slk_column_i64(q, 6)));
+    put(o, &ok, "active", json_integer(slk_column_i64(q, 7)));
+    put(o, &ok, "live_slots", json_integer(slk_column_i64(q, 8)));
+    put(o, &ok, "failed", json_integer(slk_column_i64(q, 9)));
+    if (ok)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
+static json_t *provider_json(const slk_query *q)
+{
+    json_t *o = json_object();
+    bool ok = o != NULL;
+    put(o, &ok, "id", json_integer(slk_column_i64(q, 0)));
+    put(o, &ok, "sp_id", json_integer(slk_column_i64(q, 1)));
+    put(o, &ok, "url", text_or_null(q, 2));
+    put(o, &ok, "name", text_or_null(q, 3));
+    put(o, &ok, "enabled", json_boolean(slk_column_bool(q, 4)));
+    put(o, &ok, "disabled_reason", text_or_null(q, 5));
+    put(o, &ok, "created_ms", json_integer(slk_column_i64(q, 6)));
+    put(o, &ok, "active", json_integer(slk_column_i64(q, 7)));
+    put(o, &ok, "done", json_integer(slk_column_i64(q, 8)));
+    put(o, &ok, "failed", json_integer(slk_column_i64(q, 9)));
+    if (ok)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
+/* Time left of the stage at the rate seen so far; null when nothing can be said. */
+static json_t *eta_json(const slk_query *q, int64_t now_ms)
+{
+    int64_t done = slk_column_i64(q, 12), total = slk_column_i64(q, 13);
+    int64_t since = slk_column_i64(q, 14);
+    if (slk_column_is_null(q, 10) || done <= 0 || total <= done || since <= 0 || now_ms <= since)
+        return json_null();
+    double rate = (double)done / (double)(now_ms - since);
+    return json_integer((int64_t)((double)(total - done) / rate));
+}
+
+/* Columns 9 to 18 of the sector queries; null when the sector has no task. */
+static json_t *task_json(const slk_query *q, int64_t now_ms)
+{
+    if (slk_column_is_null(q, 9))
+        return json_null();
+    json_t *o = json_object();
+    bool ok = o != NULL;
+    put(o, &ok, "step", text_or_null(q, 9));
+    put(o, &ok, "owner", text_or_null(q, 10));
+    put(o, &ok, "running", json_boolean(!slk_column_is_null(q, 10)));
+    put(o, &ok, "stage", text_or_null(q, 11));
+    put(o, &ok, "done", json_integer(slk_column_i64(q, 12)));
+    put(o, &ok, "total", json_integer(slk_column_i64(q, 13)));
+    put(o, &ok, "eta_ms", eta_json(q, now_ms));
+    put(o, &ok, "attempts", json_integer(slk_column_i64(q, 15)));
+    put(o, &ok, "not_before_ms", json_integer(slk_column_i64(q, 16)));
+    put(o, &ok, "last_error", text_or_null(q, 17));
+    put(o, &ok, "started_ms", number_or_null(q, 18));
+    if (ok)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
+static void put_client_columns(json_t *o, bool *ok, const slk_query *q)
+{
+    put(o, ok, "precommit_cid", text_or_null(q, 23));
+    put(o, ok, "commit_cid", text_or_null(q, 24));
+    put(o, ok, "precommit_epoch", number_or_null(q, 25));
+    put(o, ok, "seed_epoch", number_or_null(q, 26));
+    put(o, ok, "released", json_boolean(slk_column_bool(q, 27)));
+}
+
+static void put_provider_columns(json_t *o, bool *ok, const slk_query *q)
+{
+    put(o, ok, "ticket_source", text_or_null(q, 23));
+    put(o, ok, "notified", json_boolean(slk_column_bool(q, 24)));
+    put(o, ok, "cleanup_timeout_ms", number_or_null(q, 25));
+}
+
+static json_t *sector_json(const slk_query *q, bool client, int64_t now_ms)
+{
+    json_t *o = json_object();
+    bool ok = o != NULL;
+    put(o, &ok, "role", json_string(client ? "client" : "provider"));
+    put(o, &ok, "sp_id", json_integer(slk_column_i64(q, 0)));
+    put(o, &ok, "number", json_integer(slk_column_i64(q, 1)));
+    put(o, &ok, "seal_proof", json_integer(slk_column_i64(q, 2)));
+    put(o, &ok, "state", text_or_null(q, 3));
+    put(o, &ok, "failed", json_boolean(slk_column_bool(q, 4)));
+    put(o, &ok, "reason", text_or_null(q, 5));
+    put(o, &ok, "message", text_or_null(q, 6));
+    put(o, &ok, "since_ms", json_integer(slk_column_i64(q, 7)));
+    put(o, &ok, "created_ms", json_integer(slk_column_i64(q, 8)));
+    put(o, &ok, "task", task_json(q, now_ms));
+    put(o, &ok, "peer", text_or_null(q, 19));
+    put(o, &ok, "comm_d", text_or_null(q, 20));
+    put(o, &ok, "comm_r", text_or_null(q, 21));
+    put(o, &ok, "ticket_epoch", number_or_null(q, 22));
+    if (client)
+        put_client_columns(o, &ok, q);
+    else
+        put_provider_columns(o, &ok, q);
+    if (ok)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
+static json_t *event_json(const slk_query *q)
+{
+    json_t *o = json_object();
+    bool ok = o != NULL;
+    put(o, &ok, "at_ms", json_integer(slk_column_i64(q, 0)));
+    put(o, &ok, "role", text_or_null(q, 1));
+    put(o, &ok, "node", text_or_null(q, 2));
+    put(o, &ok, "actor", text_or_null(q, 3));
+    put(o, &ok, "event", text_or_null(q, 4));
+    put(o, &ok, "from", text_or_null(q, 5));
+    put(o, &ok, "to", text_or_null(q, 6));
+    put(o, &ok, "detail", text_or_null(q, 7));
+    if (ok)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
+enum kind { KIND_PARTNER, KIND_PROVIDER, KIND_PROVIDER_SECTOR, KIND_CLIENT_SECTOR, KIND_EVENT };
+
+static json_t *row_json(const slk_query *q, enum kind kind, int64_t now_ms)
+{
+    switch (kind) {
+    case KIND_PARTNER:
+        return partner_json(q);
+    case KIND_PROVIDER:
+        return provider_json(q);
+    case KIND_PROVIDER_SECTOR:
+        return sector_json(q, false, now_ms);
+    case KIND_CLIENT_SECTOR:
+        return sector_json(q, true, now_ms);
+    case KIND_EVENT:
+        return event_json(q);
+    }
+    return NULL;
+}
+
+/* Appends every row of the query to array. */
+static slk_err append_rows(json_t *array, slk_seal *seal, const slk_sql *sql, const slk_arg *args,
+                           size_t n, enum kind kind, slk_error *error)
+{
+    int64_t now = slk_seal_now(seal);
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_sql_open(&q, slk_seal_db(seal), sql, args, n, error));
+    bool row = true;
+    while (true) {
+        SLK_TRY(slk_query_step(&q, &row, error));
+        if (!row)
+            return SLK_OK;
+        if (json_array_append_new(array, row_json(&q, kind, now)) != 0)
+            return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    }
+}
+
+static slk_err new_array(json_t **ret, slk_error *error)
+{
+    *ret = json_array();
+    return *ret ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
+}
+
+slk_err slk_view_partners(slk_buf *out, slk_seal *seal, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *array = NULL;
+    SLK_TRY(new_array(&array, error));
+    SLK_TRY(append_rows(array, seal, &partners, SLK_ARGS(slk_arg_i(slk_seal_now(seal))),
+                        KIND_PARTNER, error));
+    return slk_json_print(out, array);
+}
+
+slk_err slk_view_providers(slk_buf *out, slk_seal *seal, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *array = NULL;
+    SLK_TRY(new_array(&array, error));
+    SLK_TRY(append_rows(array, seal, &providers, NULL, 0, KIND_PROVIDER, error));
+    return slk_json_print(out, array);
+}
+
+static slk_err append_sectors(json_t *array, slk_seal *seal, int64_t sp_id, int64_t number,
+                              int64_t limit, slk_error *error)
+{
+    SLK_TRY(append_rows(array, seal, &client_sectors,
+                        SLK_ARGS(slk_arg_i(sp_id), slk_arg_i(number), slk_arg_i(limit)),
+                        KIND_CLIENT_SECTOR, error));
+    return append_rows(array, seal, &provider_sectors,
+                       SLK_ARGS(slk_arg_i(sp_id), slk_arg_i(number), slk_arg_i(limit)),
+                       KIND_PROVIDER_SECTOR, error);
+}
+
+slk_err slk_view_sectors(slk_buf *out, slk_seal *seal, uint64_t limit, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *array = NULL;
+    SLK_TRY(new_array(&array, error));
+    int64_t most = limit == 0 || limit > 100000 ? 1000 : slk_i64(limit);
+    SLK_TRY(append_sectors(array, seal, -1, -1, most, error));
+    return slk_json_print(out, array);
+}
+
+slk_err slk_view_sector(slk_buf *out, slk_seal *seal, uint64_t sp_id, uint64_t number,
+                        slk_error *error)
+{
+    if (sp_id > INT64_MAX || number > INT64_MAX)
+        return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
+    SLK_CLEANUP(slk_json_decrefp) json_t *roles = NULL;
+    SLK_CLEANUP(slk_json_decrefp) json_t *events = NULL;
+    SLK_TRY(new_array(&roles, error));
+    SLK_TRY(new_array(&events, error));
+    SLK_TRY(append_sectors(roles, seal, slk_i64(sp_id), slk_i64(number), 1, error));
+    SLK_TRY(append_rows(events, seal, &timeline, SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number)),
+                        KIND_EVENT, error));
+    if (json_array_size(roles) == 0 && json_array_size(events) == 0)
+        return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *all = json_pack("{s:O, s:O}", "roles", roles, "timeline", events);
+    if (!all)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    return slk_json_print(out, all);
+}
