@@ -15,7 +15,7 @@
 
 #define BUSY_MS_DEFAULT 5000
 #define TX_ROUNDS 3
-#define CACHE_SLOTS 128u /* a node has fewer statements; more are compiled each time */
+#define CACHE_SLOTS 256u /* a node has fewer statements; more are compiled each time */
 
 typedef struct cached {
     const slk_sql *sql;

@@ -327,7 +327,10 @@ slk_err slk_step_client_c1(slk_task *task, slk_error *error)
     if (slk_file_exists(path)) /* under its final name it was verified */
         return SLK_OK;
     SLK_TRY(slk_folder_make(s.scratch.c1, 0755, error));
-    SLK_TRY(fetch_c1(&s, temp, error));
+    slk_err code = fetch_c1(&s, temp, error);
+    if (code != SLK_OK && !slk_seal_is_dead(s.seal))
+        (void)unlink(temp);
+    SLK_TRY(code);
     SLK_CLEANUP(slk_closep) int fd = -1;
     SLK_TRY(slk_file_open_rw(&fd, temp, error));
     SLK_TRY(slk_file_sync(fd, temp, error));

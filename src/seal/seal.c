@@ -73,6 +73,12 @@ slk_err slk_seal_crash_point(slk_seal *seal, const char *point, slk_error *error
     return SLK_OK;
 }
 
+void slk_seal_crash_here(slk_seal *seal, const char *point)
+{
+    if (slk_seal_crash_point(seal, point, NULL) != SLK_OK)
+        return; /* dead: the caller has nothing left to do anyway */
+}
+
 /* ---- opening ---- */
 
 static void default_i64(int64_t *value, int64_t unset_below, int64_t fallback)
@@ -292,19 +298,19 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-static void collect_garbage(slk_seal *seal)
+static slk_err collect_garbage(slk_seal *seal, slk_error *error)
 {
     int64_t now = slk_seal_now(seal);
     if (now - seal->last_gc_ms < 60000 && now >= seal->last_gc_ms)
-        return;
+        return SLK_OK;
     seal->last_gc_ms = now;
-    (void)slk_sql_run(seal->db, &seen_node,
-                      SLK_ARGS(slk_arg_t(seal->options.node_name), slk_arg_i(now)), NULL, NULL);
+    SLK_TRY(slk_sql_run(seal->db, &seen_node,
+                        SLK_ARGS(slk_arg_t(seal->options.node_name), slk_arg_i(now)), NULL, error));
     if (!seal->options.provider)
-        return;
-    (void)slk_sql_run(seal->db, &collect_slots, SLK_ARGS(slk_arg_i(now)), NULL, NULL);
-    (void)slk_sql_run(seal->db, &collect_rows, SLK_ARGS(slk_arg_i(now - seal->options.keep_row_ms)),
-                      NULL, NULL);
+        return SLK_OK;
+    SLK_TRY(slk_sql_run(seal->db, &collect_slots, SLK_ARGS(slk_arg_i(now)), NULL, error));
+    return slk_sql_run(seal->db, &collect_rows,
+                       SLK_ARGS(slk_arg_i(now - seal->options.keep_row_ms)), NULL, error);
 }
 
 /* How long the scheduler may sleep: until the next task is due, at most schedule_ms. */
@@ -327,11 +333,11 @@ static void *scheduler_main(void *arg)
         uint64_t made;
         slk_error error = {0};
         slk_err code = slk_task_schedule(&made, seal, &error);
+        if (code == SLK_OK && !slk_seal_is_dead(seal))
+            code = collect_garbage(seal, &error);
         if (code != SLK_OK)
             slk_log(SLK_LOG_ERROR, "scheduler.failed", "why=\"%s\" next=\"looks again\"",
                     slk_error_text(&error, code));
-        if (!slk_seal_is_dead(seal))
-            collect_garbage(seal);
         int64_t ms = sleep_ms(seal);
         pthread_mutex_lock(&seal->mutex);
         seal->generation++;
@@ -417,8 +423,13 @@ void slk_seal_stop(slk_seal *seal)
     (void)pthread_join(seal->heart, NULL);
     seal->workers_n = 0;
     seal->started = false;
-    if (!slk_seal_is_dead(seal))
-        (void)slk_task_release_own(seal, NULL);
+    if (slk_seal_is_dead(seal))
+        return;
+    slk_error error = {0};
+    slk_err code = slk_task_release_own(seal, &error);
+    if (code != SLK_OK)
+        slk_log(SLK_LOG_WARN, "stop.claims_kept", "why=\"%s\" next=\"the next start takes them\"",
+                slk_error_text(&error, code));
 }
 
 slk_err slk_seal_run_ready(uint64_t *ret_ran, slk_seal *seal, uint64_t max_tasks, slk_error *error)

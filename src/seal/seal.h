@@ -85,6 +85,7 @@ int64_t slk_seal_now(const slk_seal *seal);
 
 /* A point where a crash is interesting; SLK_E_CANCELED when this process plays dead. */
 SLK_MUST_CHECK slk_err slk_seal_crash_point(slk_seal *seal, const char *point, slk_error *error);
+void slk_seal_crash_here(slk_seal *seal, const char *point); /* where nothing follows */
 bool slk_seal_is_dead(const slk_seal *seal);
 
 /* One user at a time of a sector's files in this process (C1 against finalise and cleanup).

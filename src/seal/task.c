@@ -289,6 +289,17 @@ static slk_err drop_body(slk_db *db, void *context, slk_error *error)
     return end_task(db, f->task, f->step, error);
 }
 
+/* Ends a task whose row is no longer where the step would leave it; if it is not even ours any
+ * more there is nothing to end. */
+static void drop_stale(struct finish *f)
+{
+    slk_error error = {0};
+    slk_err code = slk_db_tx(f->task->seal->db, drop_body, f, &error);
+    if (code != SLK_OK && code != SLK_E_CONFLICT)
+        slk_log(SLK_LOG_ERROR, "task.lost", "task=%ld why=\"%s\" next=\"its lease runs out\"",
+                (long)f->task->id, slk_error_text(&error, code));
+}
+
 /* After the first failure backoff_ms, then twice as long each time up to backoff_max_ms. */
 static int64_t backoff(const slk_seal *seal, const slk_step *step, int64_t failures)
 {
@@ -334,8 +345,8 @@ static void complete_done(slk_task *task, const slk_step *step)
         put_back(task, backoff(seal, step, 0), slk_error_text(&error, code), 1, 0);
         return;
     }
-    /* The row moved on by itself (a callback, a clean-up): the task is over if it is still ours. */
-    (void)slk_db_tx(seal->db, drop_body, &f, NULL);
+    /* The row moved on by itself (a callback, a clean-up): the task is over. */
+    drop_stale(&f);
 }
 
 static void complete_failed(slk_task *task, const slk_step *step, slk_err code,
@@ -357,7 +368,7 @@ static void complete_failed(slk_task *task, const slk_step *step, slk_err code,
     slk_log(SLK_LOG_ERROR, "sector.failed", "step=%s sp=f0%lu sector=%lu reason=%s why=\"%s\"",
             step->name, (unsigned long)task->sp_id, (unsigned long)task->number, reason, detail);
     if (done == SLK_E_CONFLICT)
-        (void)slk_db_tx(seal->db, drop_body, &f, NULL);
+        drop_stale(&f);
     else if (done != SLK_OK)
         put_back(task, backoff(seal, step, 0), slk_error_text(&error, done), 1, 0);
 }
@@ -379,7 +390,9 @@ static void complete_error(slk_task *task, const slk_step *step, slk_err code,
     }
     bool counted = !never && verdict == SLK_SEAL_RETRY;
     int64_t waits = 0;
-    (void)slk_sql_number(&waits, seal->db, &read_waits, SLK_ARGS(slk_arg_i(task->id)), NULL);
+    if (slk_sql_number(&waits, seal->db, &read_waits, SLK_ARGS(slk_arg_i(task->id)), NULL) !=
+        SLK_OK)
+        waits = 0;
     int64_t delay = backoff(seal, step, counted ? task->attempts : waits);
     slk_log(SLK_LOG_WARN, "task.again", "step=%s sp=f0%lu sector=%lu in_ms=%ld why=\"%s\"",
             step->name, (unsigned long)task->sp_id, (unsigned long)task->number, (long)delay,
@@ -398,7 +411,7 @@ static void complete(slk_task *task, const slk_step *step, slk_err code, const s
         put_back(task, task->wait_ms > 0 ? task->wait_ms : step->interval_ms, task->note, 0, 0);
     else
         complete_done(task, step);
-    (void)slk_seal_crash_point(task->seal, "task.after_complete", NULL);
+    slk_seal_crash_here(task->seal, "task.after_complete");
 }
 
 static void run_claimed(slk_task *task, const slk_step *step, int64_t lease_until_ms)

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A sector's whole life on both sides, and everything that may go wrong on the way. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "seal/sql_impl.h"
+#include "seal/world_test.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int make(void **state)
+{
+    *state = world_new();
+    return 0;
+}
+
+static int unmake(void **state)
+{
+    world_free(*state);
+    return 0;
+}
+
+static const slk_sql released_sql = {"test.released",
+                                     "SELECT after_cleanup FROM rseal_client_pipeline"
+                                     " WHERE sp_id = $1 AND sector_number = $2"};
+static const slk_sql tasks_sql = {"test.tasks", "SELECT count(*) FROM task"};
+static const slk_sql enabled_sql = {"test.enabled",
+                                    "SELECT enabled FROM rseal_client_providers WHERE id = $1"};
+
+static int64_t number_of(slk_db *db, const slk_sql *sql, const slk_arg *args, size_t n)
+{
+    int64_t v = -1;
+    assert_int_equal(slk_sql_number(&v, db, sql, args, n, NULL), SLK_OK);
+    return v;
+}
+
+static bool released(world *w, uint64_t number)
+{
+    return number_of(w->client.db, &released_sql,
+                     SLK_ARGS(slk_arg_u(WORLD_SP), slk_arg_u(number))) == 1;
+}
+
+static bool enabled(world *w)
+{
+    return number_of(w->client.db, &enabled_sql, SLK_ARGS(slk_arg_i(w->provider_id))) == 1;
+}
+
+static void run_to_the_end(world *w, uint64_t number, unsigned turns)
+{
+    char state[32];
+    world_run(w, number, "proving", turns);
+    if (world_failed(&w->client, number, state))
+        fail_msg("the client's sector failed: %s (crashed at %s)", state, w->crashed_at);
+    if (strcmp(world_state(&w->client, number, state), "proving") != 0)
+        fail_msg("the client's sector is only %s (crashed at %s)", state, w->crashed_at);
+    for (unsigned i = 0; i < 60; i++) {
+        world_turn(w);
+        if (released(w, number) && strcmp(world_state(&w->provider, number, state), "cleaned") == 0)
+            break;
+    }
+    assert_true(released(w, number));
+    assert_string_equal(world_state(&w->provider, number, state), "cleaned");
+    assert_int_equal(number_of(w->client.db, &tasks_sql, NULL, 0), 0);
+    assert_int_equal(number_of(w->provider.db, &tasks_sql, NULL, 0), 0);
+    world_check(w);
+}
+
+static void expect_file(const char *folder, const char *name, bool there)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, name);
+    assert_int_equal(slk_file_exists(path), there);
+}
+
+static void happy_path(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    assert_int_equal(number, 0);
+    run_to_the_end(w, number, 200);
+    assert_int_equal(world_messages(w, number, false), 1);
+    assert_int_equal(world_messages(w, number, true), 1);
+    assert_int_equal(w->work[OP_PC1], 1);
+    assert_int_equal(w->work[OP_PC2], 1);
+    assert_int_equal(w->work[OP_C2], 1);
+    assert_int_equal(w->work[OP_FETCH], 1);
+    expect_file(w->client.storage, "sealed/s-t01000-0", true);
+    expect_file(w->client.storage, "cache/s-t01000-0/p_aux", true);
+    expect_file(w->client.storage, "sectorstore.json", true);
+    expect_file(w->client.storage, "storage.json", true);
+    expect_file(w->client.scratch, "c1/s-t01000-0", false);
+    expect_file(w->provider.scratch, "sealed/s-t01000-0", false);
+    expect_file(w->provider.scratch, "cache/s-t01000-0", false);
+    slk_partner p;
+    assert_int_equal(slk_provider_authorize(&p, w->provider.seal, w->token, NULL), SLK_OK);
+    assert_int_equal(p.allowance_remaining, 9);
+}
+
+static void several_at_once(void **state)
+{
+    world *w = *state;
+    w->sectors[1].allocated = true; /* someone else burnt number 1 */
+    uint64_t a = world_order(w), b = world_order(w), c = world_order(w);
+    assert_int_equal(a, 0);
+    assert_int_equal(b, 2);
+    assert_int_equal(c, 3);
+    run_to_the_end(w, a, 300);
+    run_to_the_end(w, b, 300);
+    run_to_the_end(w, c, 300);
+}
+
+/* The provider cannot call: the poll alone brings it about. */
+static void without_callback(void **state)
+{
+    world *w = *state;
+    assert_int_equal(slk_partner_set_url(w->provider.seal, w->partner_id, "", NULL), SLK_OK);
+    uint64_t number = world_order(w);
+    run_to_the_end(w, number, 300);
+    assert_int_equal(w->calls[OP_COMPLETE], 0);
+    assert_int_equal(w->calls[OP_CLIENT_TICKET], 0);
+}
+
+/* ---- failures of single calls ---- */
+
+static void fail_once(world_op op, slk_err code)
+{
+    world *w = world_new();
+    uint64_t number = world_order(w);
+    world_fail(w, op, 0, 2, code);
+    run_to_the_end(w, number, 600);
+    /* It must have happened; not every failure needs the same call again (callback and poll, the
+     * client's ticket and our own chain's). */
+    if (w->fail_count > 1)
+        fail_msg("operation %d was never called", (int)op);
+    assert_int_equal(world_messages(w, number, false), 1);
+    assert_int_equal(world_messages(w, number, true), 1);
+    world_free(w);
+}
+
+static void every_call_fails_for_a_while(void **state)
+{
+    (void)state;
+    for (world_op op = 0; op < OP_COUNT; op++) {
+        if (op == OP_STATUS || op == OP_FINALISE) /* the callback and clean-up come first */
+            continue;
+        fail_once(op, SLK_E_UNREACHABLE);
+        if (op != OP_AVAILABLE)
+            fail_once(op, SLK_E_IO);
+    }
+}
+
+/* A permanent failure stops the sector with a reason; the operator's retry lets it go on. */
+static void fail_for_good(world_op op, bool client, const char *stage)
+{
+    world *w = world_new();
+    char text[32];
+    uint64_t number = world_order(w);
+    world_fail(w, op, 0, 1, SLK_E_INVAL);
+    world_node *node = client ? &w->client : &w->provider;
+    for (unsigned i = 0; i < 300 && !world_failed(node, number, text); i++)
+        world_turn(w);
+    assert_true(world_failed(node, number, text));
+    assert_string_equal(text, stage);
+    world_check(w);
+    slk_err code = client ? slk_client_retry(w->client.seal, WORLD_SP, number, NULL)
+                          : slk_provider_retry(w->provider.seal, WORLD_SP, number, NULL);
+    assert_int_equal(code, SLK_OK);
+    assert_false(world_failed(node, number, text));
+    if (!client && world_failed(&w->client, number, text)) /* its poll had been told */
+        assert_int_equal(slk_client_retry(w->client.seal, WORLD_SP, number, NULL), SLK_OK);
+    run_to_the_end(w, number, 600);
+    world_free(w);
+}
+
+static void permanent_failures(void **state)
+{
+    (void)state;
+    fail_for_good(OP_PC1, false, "sdr");
+    fail_for_good(OP_PC2, false, "trees");
+    fail_for_good(OP_ORDER, true, "delegate");
+    fail_for_good(OP_FETCH, true, "fetch");
+    fail_for_good(OP_CHECK_REPLICA, true, "verify");
+    fail_for_good(OP_SEND_PRECOMMIT, true, "precommit");
+    fail_for_good(OP_SEED, true, "seed");
+    fail_for_good(OP_COMMIT1, true, "c1");
+    fail_for_good(OP_C2, true, "porep");
+    fail_for_good(OP_SEND_COMMIT, true, "commit");
+}
+
+/* ---- kill at every point ---- */
+
+/* Every point that either side passes during a life, one life each. */
+static void killed_everywhere(void **state)
+{
+    (void)state;
+    uint64_t point = 1;
+    for (bool crashed = true; crashed; point++) {
+        world *w = world_new();
+        w->crash_at_point = point;
+        uint64_t number = world_order(w);
+        run_to_the_end(w, number, 600);
+        crashed = w->crashed != NULL;
+        assert_int_equal(world_messages(w, number, false), 1);
+        assert_int_equal(world_messages(w, number, true), 1);
+        assert_int_equal(w->work[OP_PC1], 1);
+        assert_true(w->work[OP_PC2] <= 2);
+        assert_true(w->work[OP_C2] <= 2);
+        assert_int_equal(w->work[OP_FETCH], 1);
+        world_free(w);
+    }
+    assert_true(point > 60); /* the points are really there */
+}
+
+/* ---- liars ---- */
+
+static void lied_to(world_lie lie, const char *reason, bool deposit, bool distrusted)
+{
+    world *w = world_new();
+    char text[32];
+    uint64_t number = world_order(w);
+    w->lie = lie;
+    for (unsigned i = 0; i < 400 && !world_failed(&w->client, number, text); i++)
+        world_turn(w);
+    assert_true(world_failed(&w->client, number, text));
+    assert_string_equal(text, reason);
+    assert_int_equal(world_messages(w, number, false), deposit ? 1 : 0);
+    assert_int_equal(enabled(w), !distrusted);
+    uint64_t other;
+    if (distrusted)
+        assert_int_equal(slk_client_order(&other, w->client.seal, WORLD_SP, WORLD_PROOF, 0, NULL),
+                         SLK_E_NOTFOUND);
+    world_check(w);
+    world_free(w);
+}
+
+static void lying_provider(void **state)
+{
+    (void)state;
+    lied_to(LIE_REPLICA, "replica-invalid", false, true);
+    lied_to(LIE_COMM_D, "wrong-comm-d", false, true);
+    lied_to(LIE_TICKET, "wrong-ticket", false, true);
+    lied_to(LIE_CIDS, "bad-completion", false, true);
+    lied_to(LIE_C1, "c1-invalid", true, true);
+    lied_to(LIE_FAILED, "provider-failed", false, false);
+    lied_to(LIE_GONE, "provider-gone", false, false);
+}
+
+/* After a wrong replica: retry fetches anew; abandon removes ours and lets the provider clean. */
+static void after_a_wrong_replica(void **state)
+{
+    world *w = *state;
+    char text[32];
+    uint64_t number = world_order(w);
+    w->lie = LIE_REPLICA;
+    world_run(w, number, "proving", 100);
+    assert_true(world_failed(&w->client, number, text));
+    w->lie = LIE_NONE;
+    assert_int_equal(slk_client_retry(w->client.seal, WORLD_SP, number, NULL), SLK_OK);
+    run_to_the_end(w, number, 300);
+    assert_int_equal(w->work[OP_FETCH], 2);
+}
+
+static void abandoned(void **state)
+{
+    world *w = *state;
+    char text[32];
+    uint64_t number = world_order(w);
+    assert_int_equal(slk_client_abandon(w->client.seal, WORLD_SP, number, NULL), SLK_E_CONFLICT);
+    w->lie = LIE_REPLICA;
+    world_run(w, number, "proving", 100);
+    assert_true(world_failed(&w->client, number, text));
+    assert_int_equal(slk_client_abandon(w->client.seal, WORLD_SP, number, NULL), SLK_OK);
+    assert_int_equal(slk_client_abandon(w->client.seal, WORLD_SP, number, NULL), SLK_OK);
+    for (unsigned i = 0; i < 20; i++)
+        world_turn(w);
+    assert_true(released(w, number));
+    assert_string_equal(world_state(&w->provider, number, text), "cleaned");
+    expect_file(w->client.storage, "sealed/s-t01000-0", false);
+    assert_int_equal(slk_client_retry(w->client.seal, WORLD_SP, number, NULL), SLK_E_CONFLICT);
+    world_check(w);
+}
+
+/* ---- the chain misbehaves ---- */
+
+static void ticket_too_old(void **state)
+{
+    world *w = *state;
+    char text[32];
+    uint64_t number = world_order(w);
+    world_run(w, number, "sealed", 50);
+    w->head += 4000;
+    world_run(w, number, "proving", 100);
+    assert_true(world_failed(&w->client, number, text));
+    assert_string_equal(text, "ticket-expired");
+    assert_int_equal(world_messages(w, number, false), 0);
+    assert_true(enabled(w));
+}
+
+static void chain_down_waits(void **state)
+{
+    world *w = *state;
+    char text[32];
+    uint64_t number = world_order(w);
+    world_run(w, number, "fetched", 100);
+    world_fail(w, OP_HEAD, 0, 100000, SLK_E_UNREACHABLE);
+    for (unsigned i = 0; i < 50; i++)
+        world_turn(w);
+    assert_false(world_failed(&w->client, number, text));
+    w->fail_count = 0;
+    run_to_the_end(w, number, 400);
+}
+
+static void no_funds_waits(void **state)
+{
+    world *w = *state;
+    char text[32];
+    uint64_t number = world_order(w);
+    world_fail(w, OP_SEND_PRECOMMIT, 0, 100000, SLK_E_LIMIT);
+    for (unsigned i = 0; i < 60; i++)
+        world_turn(w);
+    assert_false(world_failed(&w->client, number, text));
+    assert_string_equal(world_state(&w->client, number, text), "verified");
+    w->fail_count = 0;
+    run_to_the_end(w, number, 400);
+    assert_int_equal(world_messages(w, number, false), 1);
+}
+
+/* The message went out, the answer was lost, and the node forgot the uuid: it is found on chain. */
+static void precommit_found_on_chain(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    world_fail(w, OP_SEARCH, 0, 100000, SLK_E_UNREACHABLE);
+    world_run(w, number, "precommit_sent", 100);
+    world_turn(w);
+    static const slk_sql back = {"test.back",
+                                 "UPDATE rseal_client_pipeline SET state = 'verified'"};
+    static const slk_sql no_tasks = {"test.no_tasks", "DELETE FROM task"};
+    assert_int_equal(slk_db_run(w->client.db, &back, NULL), SLK_OK);
+    assert_int_equal(slk_db_run(w->client.db, &no_tasks, NULL), SLK_OK);
+    w->fail_count = 0;
+    run_to_the_end(w, number, 400);
+    assert_int_equal(world_messages(w, number, false), 1);
+}
+
+static void resend_after_exit(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    w->next_exit_code = 7;
+    world_run(w, number, "precommitted", 100);
+    w->next_exit_code = 6;
+    run_to_the_end(w, number, 400);
+    assert_int_equal(world_messages(w, number, false), 2);
+    assert_int_equal(world_messages(w, number, true), 2);
+}
+
+static void precommit_refused(void **state)
+{
+    world *w = *state;
+    char text[32];
+    uint64_t number = world_order(w);
+    w->next_exit_code = 18;
+    world_run(w, number, "proving", 200);
+    assert_true(world_failed(&w->client, number, text));
+    assert_string_equal(text, "precommit-exit-18");
+}
+
+static void mempool_lost(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    w->auto_land = false;
+    world_run(w, number, "precommit_sent", 100);
+    w->messages[0].lost = true;
+    world_turn(w);
+    w->auto_land = true;
+    run_to_the_end(w, number, 400);
+    assert_int_equal(world_messages(w, number, false), 1);
+}
+
+/* A reorg moves P after the proof was made: new seed, new C1, new proof, one pre-commit. */
+static void reorg_moves_the_seed(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    world_fail(w, OP_SEND_COMMIT, 0, 3, SLK_E_TIMEOUT);
+    world_run(w, number, "proven", 200);
+    w->sectors[number].precommit_epoch += 2;
+    run_to_the_end(w, number, 600);
+    assert_int_equal(world_messages(w, number, false), 1);
+    assert_int_equal(w->work[OP_C2], 2);
+    assert_int_equal(w->work[OP_C1], 2);
+}
+
+static void reorg_drops_the_precommit(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    world_run(w, number, "precommitted", 200);
+    w->sectors[number] = (world_chain_sector){0};
+    run_to_the_end(w, number, 600);
+    assert_int_equal(world_messages(w, number, false), 2);
+}
+
+static void number_burnt_by_another(void **state)
+{
+    world *w = *state;
+    char text[32];
+    uint64_t number = world_order(w);
+    world_run(w, number, "fetched", 200);
+    w->sectors[number] = (world_chain_sector){.allocated = true, .precommitted = true};
+    world_run(w, number, "proving", 200);
+    assert_true(world_failed(&w->client, number, text));
+    assert_string_equal(text, "number-taken");
+}
+
+/* ---- the real engine: threads ---- */
+
+static void with_threads(void **state)
+{
+    world *w = *state;
+    char text[32];
+    w->client.ops.clock.wall_ms = NULL;
+    w->provider.ops.clock.wall_ms = NULL;
+    w->client.options.chain_poll_ms = 100;
+    w->client.options.poll_ms = 100;
+    w->client.options.backoff_scale_percent = 1;
+    w->provider.options.backoff_scale_percent = 1;
+    world_node_close(&w->client);
+    world_node_close(&w->provider);
+    world_node_open(&w->client);
+    world_node_open(&w->provider);
+    assert_int_equal(slk_seal_start(w->provider.seal, NULL), SLK_OK);
+    assert_int_equal(slk_seal_start(w->client.seal, NULL), SLK_OK);
+    uint64_t a = world_order(w), b = world_order(w);
+    for (unsigned i = 0; i < 2000; i++) {
+        struct timespec ms = {0, 5000000};
+        (void)nanosleep(&ms, NULL);
+        world_epoch(w);
+        if (released(w, a) && released(w, b))
+            break;
+    }
+    assert_true(released(w, a) && released(w, b));
+    slk_seal_stop(w->client.seal);
+    slk_seal_stop(w->provider.seal);
+    assert_string_equal(world_state(&w->client, a, text), "proving");
+    assert_int_equal(world_messages(w, a, false), 1);
+    assert_int_equal(world_messages(w, b, true), 1);
+    world_check(w);
+}
+
+static void views(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    SLK_CLEANUP(slk_buf_done) slk_buf out;
+    slk_buf_init(&out, 1u << 20);
+    world_run(w, number, "sealed", 100);
+    assert_int_equal(slk_view_sectors(&out, w->client.seal, 0, NULL), SLK_OK);
+    assert_non_null(strstr(slk_buf_str(&out), "\"state\":\"sealed\""));
+    assert_int_equal(slk_view_providers(&out, w->client.seal, NULL), SLK_OK);
+    assert_int_equal(slk_view_partners(&out, w->provider.seal, NULL), SLK_OK);
+    assert_non_null(strstr(slk_buf_str(&out), "\"name\":\"acme\""));
+    assert_int_equal(slk_view_sector(&out, w->client.seal, WORLD_SP, number, NULL), SLK_OK);
+    assert_non_null(strstr(slk_buf_str(&out), "\"event\":\"allocated\""));
+    assert_int_equal(slk_view_sector(&out, w->provider.seal, WORLD_SP, number, NULL), SLK_OK);
+    assert_int_equal(slk_view_sector(&out, w->client.seal, WORLD_SP, 77, NULL), SLK_E_NOTFOUND);
+    assert_null(strstr(slk_buf_str(&out), w->token));
+    assert_null(strstr(slk_buf_str(&out), "wrapped"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(happy_path, make, unmake),
+        cmocka_unit_test_setup_teardown(several_at_once, make, unmake),
+        cmocka_unit_test_setup_teardown(without_callback, make, unmake),
+        cmocka_unit_test(every_call_fails_for_a_while),
+        cmocka_unit_test(permanent_failures),
+        cmocka_unit_test(killed_everywhere),
+        cmocka_unit_test(lying_provider),
+        cmocka_unit_test_setup_teardown(after_a_wrong_replica, make, unmake),
+        cmocka_unit_test_setup_teardown(abandoned, make, unmake),
+        cmocka_unit_test_setup_teardown(ticket_too_old, make, unmake),
+        cmocka_unit_test_setup_teardown(chain_down_waits, make, unmake),
+        cmocka_unit_test_setup_teardown(no_funds_waits, make, unmake),
+        cmocka_unit_test_setup_teardown(precommit_found_on_chain, make, unmake),
+        cmocka_unit_test_setup_teardown(resend_after_exit, make, unmake),
+        cmocka_unit_test_setup_teardown(precommit_refused, make, unmake),
+        cmocka_unit_test_setup_teardown(mempool_lost, make, unmake),
+        cmocka_unit_test_setup_teardown(reorg_moves_the_seed, make, unmake),
+        cmocka_unit_test_setup_teardown(reorg_drops_the_precommit, make, unmake),
+        cmocka_unit_test_setup_teardown(number_burnt_by_another, make, unmake),
+        cmocka_unit_test_setup_teardown(with_threads, make, unmake),
+        cmocka_unit_test_setup_teardown(views, make, unmake),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
