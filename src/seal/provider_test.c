@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The provider's door: who may come in, how much, how often. */
+#include "seal/provider.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "seal/sql_impl.h"
+#include "seal/world_test.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int make(void **state)
+{
+    *state = world_new();
+    return 0;
+}
+
+static int unmake(void **state)
+{
+    world_free(*state);
+    return 0;
+}
+
+static bool order(world *w, int64_t partner, const char *slot, uint64_t number,
+                  const char **ret_why)
+{
+    static _Thread_local char reason[SLK_SEAL_REASON_CHARS];
+    slk_seal_sector s = {WORLD_SP, number, WORLD_PROOF};
+    bool accepted = false;
+    slk_error error = {0};
+    if (slk_provider_order(&accepted, reason, w->provider.seal, partner, slot, &s, &error) !=
+        SLK_OK)
+        fail_msg("%s", error.message);
+    if (ret_why)
+        *ret_why = reason;
+    return accepted;
+}
+
+static bool slot(world *w, int64_t partner, char out[SLK_SLOT_CHARS])
+{
+    bool available = false;
+    slk_error error = {0};
+    if (slk_provider_available(&available, out, w->provider.seal, partner, &error) != SLK_OK)
+        fail_msg("%s", error.message);
+    return available;
+}
+
+static int64_t remaining(world *w)
+{
+    slk_partner p;
+    assert_int_equal(slk_provider_authorize(&p, w->provider.seal, w->token, NULL), SLK_OK);
+    return p.allowance_remaining;
+}
+
+static int64_t add_partner(world *w, const char *name, int64_t allowance,
+                           char token[SLK_TOKEN_CHARS])
+{
+    int64_t id;
+    assert_int_equal(
+        slk_partner_add(&id, token, w->provider.seal, name, "", allowance, NULL, 0, NULL), SLK_OK);
+    return id;
+}
+
+/* ---- tokens and partners ---- */
+
+static void tokens(void **state)
+{
+    world *w = *state;
+    slk_partner p;
+    assert_int_equal(slk_provider_authorize(&p, w->provider.seal, w->token, NULL), SLK_OK);
+    assert_int_equal(p.id, w->partner_id);
+    assert_string_equal(p.name, "acme");
+    assert_int_equal(slk_provider_authorize(&p, w->provider.seal, "", NULL), SLK_E_AUTH);
+    assert_int_equal(slk_provider_authorize(&p, w->provider.seal, "' OR 1=1 --", NULL), SLK_E_AUTH);
+    char fresh[SLK_TOKEN_CHARS];
+    assert_int_equal(slk_partner_rotate(fresh, w->provider.seal, w->partner_id, 5000, NULL),
+                     SLK_OK);
+    assert_string_not_equal(fresh, w->token);
+    assert_int_equal(slk_provider_authorize(&p, w->provider.seal, fresh, NULL), SLK_OK);
+    assert_int_equal(slk_provider_authorize(&p, w->provider.seal, w->token, NULL), SLK_OK);
+    w->now_ms += 5001;
+    assert_int_equal(slk_provider_authorize(&p, w->provider.seal, w->token, NULL), SLK_E_AUTH);
+    assert_int_equal(slk_provider_authorize(&p, w->provider.seal, fresh, NULL), SLK_OK);
+}
+
+static void partners(void **state)
+{
+    world *w = *state;
+    slk_seal *seal = w->provider.seal;
+    int64_t id;
+    char token[SLK_TOKEN_CHARS];
+    static const int64_t wrong[] = {8};
+    assert_int_equal(slk_partner_add(&id, token, seal, "acme", "", 1, NULL, 0, NULL), SLK_E_EXISTS);
+    assert_int_equal(slk_partner_add(&id, token, seal, "", "", 1, NULL, 0, NULL), SLK_E_INVAL);
+    assert_int_equal(slk_partner_add(&id, token, seal, "x", "", -1, NULL, 0, NULL), SLK_E_INVAL);
+    assert_int_equal(slk_partner_add(&id, token, seal, "x", "", 1, wrong, 1, NULL), SLK_E_INVAL);
+    assert_int_equal(slk_partner_find(&id, seal, "acme", NULL), SLK_OK);
+    assert_int_equal(id, w->partner_id);
+    assert_int_equal(slk_partner_set_allowance(seal, 99, 1, 1, NULL), SLK_E_NOTFOUND);
+    assert_true(order(w, id, "", 3, NULL));
+    assert_int_equal(slk_partner_remove(seal, id, NULL), SLK_E_CONFLICT);
+    assert_int_equal(slk_provider_cleanup(seal, id, WORLD_SP, 3, NULL), SLK_OK);
+    world_turn(w);
+    assert_int_equal(slk_partner_remove(seal, id, NULL), SLK_OK);
+    assert_int_equal(slk_partner_remove(seal, id, NULL), SLK_E_NOTFOUND);
+    slk_partner p;
+    assert_int_equal(slk_provider_authorize(&p, seal, w->token, NULL), SLK_E_AUTH);
+}
+
+/* ---- slots and allowance ---- */
+
+static void slots(void **state)
+{
+    world *w = *state;
+    char a[SLK_SLOT_CHARS], b[SLK_SLOT_CHARS], other_token[SLK_TOKEN_CHARS];
+    const char *why;
+    int64_t other = add_partner(w, "other", 5, other_token);
+    assert_true(slot(w, w->partner_id, a));
+    assert_int_equal(strlen(a), 32);
+    assert_false(order(w, other, a, 1, &why)); /* bound to its partner */
+    assert_string_equal(why, "invalid or expired slot token");
+    assert_true(order(w, w->partner_id, a, 1, NULL));
+    assert_false(order(w, w->partner_id, a, 2, &why)); /* single use */
+    assert_true(slot(w, w->partner_id, b));
+    w->now_ms += 30000;
+    assert_false(order(w, w->partner_id, b, 2, &why)); /* expired */
+    assert_string_equal(why, "invalid or expired slot token");
+    assert_false(order(w, w->partner_id, "garbage", 2, &why));
+    assert_int_equal(remaining(w), 9);
+}
+
+static void slots_are_counted(void **state)
+{
+    world *w = *state;
+    char token[SLK_SLOT_CHARS];
+    assert_int_equal(slk_partner_set_allowance(w->provider.seal, w->partner_id, 100, 3, NULL),
+                     SLK_OK);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(slot(w, w->partner_id, token));
+    assert_false(slot(w, w->partner_id, token));
+    assert_string_equal(token, "");
+    assert_false(order(w, w->partner_id, "", 1, NULL)); /* all promised */
+    w->now_ms += 30000; /* the promises are over */
+    for (uint64_t i = 0; i < 3; i++)
+        assert_true(order(w, w->partner_id, "", i, NULL));
+    assert_false(slot(w, w->partner_id, token));
+    assert_int_equal(slk_provider_cleanup(w->provider.seal, w->partner_id, WORLD_SP, 1, NULL),
+                     SLK_OK);
+    world_turn(w);
+    assert_true(slot(w, w->partner_id, token));
+}
+
+static void capacity_of_all_partners(void **state)
+{
+    world *w = *state;
+    char token[SLK_TOKEN_CHARS], s[SLK_SLOT_CHARS];
+    int64_t other = add_partner(w, "other", 100, token);
+    assert_int_equal(slk_partner_set_allowance(w->provider.seal, w->partner_id, 100, 100, NULL),
+                     SLK_OK);
+    for (uint64_t i = 0; i < 16; i++)
+        assert_true(order(w, i % 2 ? other : w->partner_id, "", i, NULL));
+    assert_false(slot(w, other, s));
+    assert_false(slot(w, w->partner_id, s));
+}
+
+static void allowance_is_used_up(void **state)
+{
+    world *w = *state;
+    char a[SLK_SLOT_CHARS];
+    assert_int_equal(slk_partner_set_allowance(w->provider.seal, w->partner_id, 2, 10, NULL),
+                     SLK_OK);
+    assert_true(order(w, w->partner_id, "", 1, NULL));
+    assert_true(order(w, w->partner_id, "", 1, NULL)); /* the same one again costs nothing */
+    assert_int_equal(remaining(w), 1);
+    assert_true(slot(w, w->partner_id, a));
+    assert_false(slot(w, w->partner_id, a)); /* one left, one promised */
+    assert_int_equal(remaining(w), 1);
+    w->now_ms += 30000;
+    assert_true(order(w, w->partner_id, "", 2, NULL));
+    assert_false(order(w, w->partner_id, "", 3, NULL));
+    assert_int_equal(remaining(w), 0);
+}
+
+static void refused(void **state)
+{
+    world *w = *state;
+    const char *why;
+    bool accepted;
+    char reason[SLK_SEAL_REASON_CHARS], token[SLK_TOKEN_CHARS];
+    slk_seal_sector s = {WORLD_SP, 1, 8};
+    assert_int_equal(
+        slk_provider_order(&accepted, reason, w->provider.seal, w->partner_id, "", &s, NULL),
+        SLK_OK);
+    assert_false(accepted);
+    assert_string_equal(reason, "proof type not allowed for this partner");
+    s = (slk_seal_sector){UINT64_MAX, 1, WORLD_PROOF};
+    assert_int_equal(
+        slk_provider_order(&accepted, reason, w->provider.seal, w->partner_id, "", &s, NULL),
+        SLK_E_INVAL);
+    s = (slk_seal_sector){WORLD_SP, UINT64_C(1) << 63, WORLD_PROOF};
+    assert_int_equal(
+        slk_provider_order(&accepted, reason, w->provider.seal, w->partner_id, "", &s, NULL),
+        SLK_E_INVAL);
+    int64_t other = add_partner(w, "other", 5, token);
+    assert_true(order(w, w->partner_id, "", 1, NULL));
+    assert_false(order(w, other, "", 1, &why)); /* taken by another, without saying so */
+    assert_string_equal(why, "no capacity for this sector");
+    slk_seal_status status;
+    assert_int_equal(slk_provider_status(&status, w->provider.seal, other, WORLD_SP, 1, NULL),
+                     SLK_OK);
+    assert_int_equal(status.state, SLK_SEAL_REMOTE_GONE);
+    assert_int_equal(slk_provider_cleanup(w->provider.seal, other, WORLD_SP, 1, NULL),
+                     SLK_E_NOTFOUND);
+    assert_int_equal(slk_provider_finalize(w->provider.seal, other, WORLD_SP, 1, NULL),
+                     SLK_E_NOTFOUND);
+    assert_int_equal(slk_provider_cleanup(w->provider.seal, other, WORLD_SP, UINT64_MAX, NULL),
+                     SLK_E_NOTFOUND);
+}
+
+/* ---- races ---- */
+
+#define RACERS 8u
+#define RACES 60u
+
+struct race {
+    world *w;
+    unsigned id;
+    atomic_uint *accepted;
+    bool with_slots;
+};
+
+static const slk_sql active_sql = {
+    "test.active", "SELECT (SELECT count(*) FROM rseal_provider_pipeline WHERE after_cleanup = 0) +"
+                   " (SELECT count(*) FROM rseal_provider_slots WHERE expires_ms > $1)"};
+
+static void *racer(void *arg)
+{
+    struct race *r = arg;
+    world *w = r->w;
+    for (unsigned i = 0; i < RACES; i++) {
+        char token[SLK_SLOT_CHARS] = "";
+        if (r->with_slots && !slot(w, w->partner_id, token))
+            continue;
+        slk_seal_sector s = {WORLD_SP, r->id * RACES + i, WORLD_PROOF};
+        bool accepted = false;
+        char reason[SLK_SEAL_REASON_CHARS];
+        if (slk_provider_order(&accepted, reason, w->provider.seal, w->partner_id, token, &s,
+                               NULL) == SLK_OK &&
+            accepted)
+            atomic_fetch_add(r->accepted, 1);
+        int64_t active = 0;
+        if (slk_sql_number(&active, w->provider.db, &active_sql, SLK_ARGS(slk_arg_i(w->now_ms)),
+                           NULL) != SLK_OK ||
+            active > 12)
+            atomic_fetch_add(r->accepted, 1000000);
+    }
+    return NULL;
+}
+
+static void race_for(world *w, bool with_slots, unsigned expected)
+{
+    atomic_uint accepted = 0;
+    pthread_t threads[RACERS];
+    struct race races[RACERS];
+    for (unsigned i = 0; i < RACERS; i++) {
+        races[i] = (struct race){w, i + (with_slots ? 0 : RACERS), &accepted, with_slots};
+        assert_int_equal(pthread_create(&threads[i], NULL, racer, &races[i]), 0);
+    }
+    for (unsigned i = 0; i < RACERS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(atomic_load(&accepted), expected);
+}
+
+static void many_at_the_door(void **state)
+{
+    world *w = *state;
+    assert_int_equal(slk_partner_set_allowance(w->provider.seal, w->partner_id, 20, 12, NULL),
+                     SLK_OK);
+    race_for(w, true, 12); /* the total is the bound */
+    assert_int_equal(remaining(w), 8);
+    assert_int_equal(slk_partner_set_allowance(w->provider.seal, w->partner_id, 0, 100, NULL),
+                     SLK_OK);
+    race_for(w, false, 0);
+    assert_int_equal(remaining(w), 0);
+}
+
+/* ---- the life of an order ---- */
+
+static void until(world *w, uint64_t number, const char *state)
+{
+    char text[32];
+    for (unsigned i = 0; i < 100 && strcmp(world_state(&w->provider, number, text), state); i++)
+        world_turn(w);
+    assert_string_equal(world_state(&w->provider, number, text), state);
+}
+
+static slk_err commit1(world *w, uint64_t number, uint8_t seed_byte, char *out8)
+{
+    uint8_t seed[32];
+    memset(seed, seed_byte, sizeof seed);
+    SLK_CLEANUP(slk_closep) int fd = -1;
+    uint64_t bytes = 0;
+    slk_err code = slk_provider_commit1(&fd, &bytes, w->provider.seal, w->partner_id, WORLD_SP,
+                                        number, INT64_MIN, seed, NULL, NULL);
+    if (code == SLK_OK) {
+        assert_int_equal(bytes, 32);
+        assert_int_equal(pread(fd, out8, 8, 0), 8);
+    }
+    return code;
+}
+
+static void c1_until_finalize(void **state)
+{
+    world *w = *state;
+    char first[8], again[8];
+    assert_true(order(w, w->partner_id, "", 5, NULL));
+    assert_int_equal(commit1(w, 5, 1, first), SLK_E_BUSY);
+    assert_int_equal(commit1(w, 6, 1, first), SLK_E_NOTFOUND);
+    assert_int_equal(slk_provider_finalize(w->provider.seal, w->partner_id, WORLD_SP, 5, NULL),
+                     SLK_E_BUSY);
+    until(w, 5, "sealed");
+    assert_int_equal(commit1(w, 5, 1, first), SLK_OK);
+    assert_int_equal(commit1(w, 5, 1, again), SLK_OK);
+    assert_memory_equal(first, again, 8);
+    assert_int_equal(w->work[OP_C1], 1); /* made once per seed */
+    for (uint8_t seed = 2; seed < 10; seed++)
+        assert_int_equal(commit1(w, 5, seed, again), SLK_OK);
+    assert_int_equal(commit1(w, 5, 1, again), SLK_OK); /* was pushed out, is made again */
+    assert_int_equal(w->work[OP_C1], 10);
+    assert_memory_equal(first, again, 8);
+    assert_int_equal(slk_provider_finalize(w->provider.seal, w->partner_id, WORLD_SP, 5, NULL),
+                     SLK_OK);
+    assert_int_equal(slk_provider_finalize(w->provider.seal, w->partner_id, WORLD_SP, 5, NULL),
+                     SLK_OK);
+    until(w, 5, "finalized");
+    assert_int_equal(commit1(w, 5, 1, again), SLK_OK); /* kept */
+    assert_int_equal(commit1(w, 5, 77, again), SLK_E_CONFLICT);
+    slk_provider_files files;
+    assert_int_equal(
+        slk_provider_get_files(&files, w->provider.seal, w->partner_id, WORLD_SP, 5, NULL), SLK_OK);
+    assert_int_equal(files.sector_bytes, 64);
+    assert_true(slk_file_exists(files.sealed_path));
+    slk_provider_files_done(&files);
+    world_check(w);
+}
+
+/* Finalize and cleanup in any order and number: the same end, nothing deleted too early. */
+static void replayed_and_reordered(void **state)
+{
+    world *w = *state;
+    slk_seal *seal = w->provider.seal;
+    int64_t p = w->partner_id;
+    assert_true(order(w, p, "", 4, NULL));
+    until(w, 4, "sealed");
+    assert_int_equal(slk_provider_cleanup(seal, p, WORLD_SP, 4, NULL), SLK_OK);
+    assert_int_equal(slk_provider_finalize(seal, p, WORLD_SP, 4, NULL), SLK_OK);
+    assert_int_equal(slk_provider_cleanup(seal, p, WORLD_SP, 4, NULL), SLK_OK);
+    until(w, 4, "cleaned");
+    assert_int_equal(slk_provider_cleanup(seal, p, WORLD_SP, 4, NULL), SLK_OK);
+    assert_int_equal(slk_provider_finalize(seal, p, WORLD_SP, 4, NULL), SLK_OK);
+    char c1[8];
+    assert_int_equal(commit1(w, 4, 1, c1), SLK_E_NOTFOUND);
+    const char *why;
+    assert_false(order(w, p, "", 4, &why)); /* a late order does not start it anew */
+    assert_int_equal(remaining(w), 9);
+    assert_int_equal(w->work[OP_PC1], 1);
+    world_check(w);
+}
+
+static void cleanup_stops_the_work(void **state)
+{
+    world *w = *state;
+    assert_true(order(w, w->partner_id, "", 4, NULL));
+    uint64_t ran;
+    assert_int_equal(slk_seal_run_ready(&ran, w->provider.seal, 1, NULL), SLK_OK); /* ticket */
+    assert_int_equal(slk_provider_cleanup(w->provider.seal, w->partner_id, WORLD_SP, 4, NULL),
+                     SLK_OK);
+    until(w, 4, "cleaned");
+    assert_int_equal(w->work[OP_PC1], 0);
+}
+
+static void cleaned_by_timeout(void **state)
+{
+    world *w = *state;
+    char text[32];
+    assert_true(order(w, w->partner_id, "", 4, NULL));
+    until(w, 4, "sealed");
+    w->now_ms += INT64_C(71) * 3600 * 1000;
+    world_turn(w);
+    assert_string_equal(world_state(&w->provider, 4, text), "sealed");
+    w->now_ms += INT64_C(1) * 3600 * 1000;
+    until(w, 4, "cleaned");
+    assert_true(order(w, w->partner_id, "", 5, NULL));
+    world_fail(w, OP_PC1, 0, 1000, SLK_E_UNSUPPORTED);
+    for (unsigned i = 0; i < 10; i++)
+        world_turn(w);
+    assert_true(world_failed(&w->provider, 5, text));
+    slk_seal_status status;
+    assert_int_equal(
+        slk_provider_status(&status, w->provider.seal, w->partner_id, WORLD_SP, 5, NULL), SLK_OK);
+    assert_int_equal(status.state, SLK_SEAL_REMOTE_FAILED);
+    assert_string_equal(status.fail_reason, "sdr");
+    w->now_ms += INT64_C(73) * 3600 * 1000;
+    until(w, 5, "cleaned"); /* a failed row does not count for ever */
+    world_check(w);
+}
+
+/* Damaged layers are labelled again, twice; then the disk is to blame. */
+static void damaged_layers(void **state)
+{
+    world *w = *state;
+    char text[32];
+    assert_true(order(w, w->partner_id, "", 4, NULL));
+    world_fail(w, OP_PC2, 0, 2, SLK_E_CORRUPT);
+    until(w, 4, "sealed");
+    assert_int_equal(w->calls[OP_PC1], 3);
+    assert_true(order(w, w->partner_id, "", 5, NULL));
+    world_fail(w, OP_PC2, 0, 1000, SLK_E_CORRUPT);
+    for (unsigned i = 0; i < 200 && !world_failed(&w->provider, 5, text); i++)
+        world_turn(w);
+    assert_true(world_failed(&w->provider, 5, text));
+    assert_string_equal(text, "trees");
+}
+
+static void ticket_is_checked(void **state)
+{
+    world *w = *state;
+    char text[32];
+    w->provider.options.clients_on_our_chain = true;
+    world_node_close(&w->provider);
+    world_node_open(&w->provider);
+    assert_true(order(w, w->partner_id, "", 4, NULL));
+    until(w, 4, "sealed");
+    static const slk_sql source = {"test.source",
+                                   "SELECT ticket_source FROM rseal_provider_pipeline"};
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    assert_int_equal(slk_sql_row(&q, w->provider.db, &source, NULL, 0, "row", NULL), SLK_OK);
+    slk_sql_copy_text(text, sizeof text, &q, 0);
+    assert_string_equal(text, "client");
+}
+
+/* ---- the client's callback ---- */
+
+static void callback_and_poll_converge(void **state)
+{
+    world *w = *state;
+    char text[32];
+    slk_seal_status status;
+    uint64_t number = world_order(w);
+    assert_int_equal(slk_partner_set_url(w->provider.seal, w->partner_id, "", NULL), SLK_OK);
+    world_fail(w, OP_STATUS, 0, 100000, SLK_E_UNREACHABLE);
+    until(w, number, "sealed");
+    assert_int_equal(
+        slk_provider_status(&status, w->provider.seal, w->partner_id, WORLD_SP, number, NULL),
+        SLK_OK);
+    slk_seal *c = w->client.seal;
+    slk_seal_completion done = status.completion, wrong = done;
+    (void)snprintf(wrong.tree_r_cid, sizeof wrong.tree_r_cid, "%s", done.tree_d_cid);
+    assert_int_equal(slk_client_complete(c, "unknown", WORLD_SP, number, &done, NULL), SLK_E_AUTH);
+    assert_int_equal(slk_client_complete(c, w->token, WORLD_SP, 9, &done, NULL), SLK_E_NOTFOUND);
+    assert_int_equal(slk_client_complete(c, w->token, WORLD_SP, UINT64_MAX, &done, NULL),
+                     SLK_E_NOTFOUND);
+    assert_int_equal(slk_client_complete(c, w->token, WORLD_SP, number, &wrong, NULL), SLK_E_INVAL);
+    assert_string_equal(world_state(&w->client, number, text), "ordered");
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(slk_client_complete(c, w->token, WORLD_SP, number, &done, NULL), SLK_OK);
+    assert_string_equal(world_state(&w->client, number, text), "sealed");
+    world_run(w, number, "proving", 200);
+    assert_int_equal(slk_client_complete(c, w->token, WORLD_SP, number, &done, NULL), SLK_OK);
+    assert_string_equal(world_state(&w->client, number, text), "proving");
+    uint8_t ticket[32];
+    int64_t epoch;
+    assert_int_equal(slk_client_ticket(ticket, &epoch, c, 77, NULL), SLK_E_NOTFOUND);
+    assert_int_equal(slk_client_ticket(ticket, &epoch, c, WORLD_SP, NULL), SLK_OK);
+    assert_int_equal(epoch, w->head - 900);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(tokens, make, unmake),
+        cmocka_unit_test_setup_teardown(partners, make, unmake),
+        cmocka_unit_test_setup_teardown(slots, make, unmake),
+        cmocka_unit_test_setup_teardown(slots_are_counted, make, unmake),
+        cmocka_unit_test_setup_teardown(capacity_of_all_partners, make, unmake),
+        cmocka_unit_test_setup_teardown(allowance_is_used_up, make, unmake),
+        cmocka_unit_test_setup_teardown(refused, make, unmake),
+        cmocka_unit_test_setup_teardown(many_at_the_door, make, unmake),
+        cmocka_unit_test_setup_teardown(c1_until_finalize, make, unmake),
+        cmocka_unit_test_setup_teardown(replayed_and_reordered, make, unmake),
+        cmocka_unit_test_setup_teardown(cleanup_stops_the_work, make, unmake),
+        cmocka_unit_test_setup_teardown(cleaned_by_timeout, make, unmake),
+        cmocka_unit_test_setup_teardown(damaged_layers, make, unmake),
+        cmocka_unit_test_setup_teardown(ticket_is_checked, make, unmake),
+        cmocka_unit_test_setup_teardown(callback_and_poll_converge, make, unmake),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
