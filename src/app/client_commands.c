@@ -158,8 +158,6 @@ static slk_err order_dry(slk_node *node, const slk_options *options, slk_error *
 {
     const uint64_t miner = slk_options_u64(options, "miner");
     const int64_t proof = slk_options_i64(options, "seal-proof");
-    if (!node->chain)
-        return slk_fail(error, SLK_E_INVAL, "no chain is configured");
     const slk_seal_chain *chain = &slk_seal_get_ops(node->seal)->chain;
     SLK_TRY(chain->check_miner(chain->ctx, miner, proof, error));
     if (options->json)
@@ -193,6 +191,10 @@ static slk_err order(slk_node *node, const slk_options *options, slk_error *erro
     const uint64_t count = slk_options_u64(options, "count");
     if (count == 0 || count > ORDER_MAX)
         return slk_fail(error, SLK_E_INVAL, "--count wants 1 to %u", ORDER_MAX);
+    if (!node->chain)
+        return slk_fail(error, SLK_E_INVAL,
+                        "no chain is configured: set FULLNODE_API_INFO, or ChainApiInfoFile in "
+                        "[Network]");
     if (slk_options_flag(options, "dry-run"))
         return order_dry(node, options, error);
     SLK_CLEANUP(slk_json_decrefp) json_t *numbers = json_array();

@@ -170,6 +170,9 @@ static slk_err sectors_abandon(slk_node *node, const slk_options *options, slk_e
 {
     uint64_t sp_id, number;
     SLK_TRY(find_sector(&sp_id, &number, node, options, error));
+    if (!node->chain)
+        return slk_fail(error, SLK_E_INVAL,
+                        "no chain is configured to ask whether it has the sector");
     SLK_TRY(slk_client_abandon(node->seal, sp_id, number, error));
     slk_service_say(options, "given up; the provider is told to clean up");
     return SLK_OK;

@@ -122,9 +122,14 @@ static slk_err post_order(slk_remote_provider *provider, slk_http_exchange *exch
                                request.slot_token, &sector, error));
     if (!answer.accepted)
         (void)snprintf(answer.reject_reason, sizeof answer.reject_reason, "%s", reason);
-    slk_log(SLK_LOG_INFO, answer.accepted ? "order.accepted" : "order.refused",
-            "sector=f0%" PRIu64 "/%" PRIu64 " partner=%" PRId64 " proof=%" PRId64 " why=\"%s\"",
-            sector.sp_id, sector.number, partner.id, sector.seal_proof, answer.reject_reason);
+    if (answer.accepted)
+        slk_log(SLK_LOG_INFO, "order.accepted",
+                "sector=f0%" PRIu64 "/%" PRIu64 " partner=%" PRId64 " proof=%" PRId64, sector.sp_id,
+                sector.number, partner.id, sector.seal_proof);
+    else
+        slk_log(SLK_LOG_INFO, "order.refused",
+                "sector=f0%" PRIu64 "/%" PRIu64 " partner=%" PRId64 " proof=%" PRId64 " why=\"%s\"",
+                sector.sp_id, sector.number, partner.id, sector.seal_proof, answer.reject_reason);
     return slk_endpoint_reply(exchange, &slk_wire_type_ordered, &answer, error);
 }
 
