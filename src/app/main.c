@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* selkie: picks the command and runs it. */
 #include "app/command.h"
+#include "app/service.h"
 #include "app/tool.h"
 
 #include "base/mem.h"
@@ -12,6 +13,10 @@
 #define OVERVIEW_BYTES_MAX (64u << 10)
 
 static const slk_command *const tables[] = {
+    slk_commands_run,
+    slk_commands_provider,
+    slk_commands_client,
+    slk_commands_sectors,
     slk_commands_proof,
     slk_commands_params,
     slk_commands_cpu,
