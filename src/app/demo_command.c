@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,12 +199,11 @@ static slk_err fill(slk_demo *demo, const slk_options *options, slk_error *error
         return slk_fail(error, SLK_E_INVAL, "--size wants 2KiB, 8MiB or 512MiB");
     const char *folder = slk_options_text(options, "dir");
     SLK_TRY(slk_folder_make(folder, 0700, error));
-    char *real = realpath(folder, NULL);
-    demo->folder = real ? slk_strdup(real) : NULL;
-    free(real);
-    if (!demo->folder)
+    char real[PATH_MAX];
+    if (!realpath(folder, real))
         return slk_fail_errno(error, errno, "cannot use the folder %s", folder);
-    return SLK_OK;
+    demo->folder = slk_strdup(real);
+    return demo->folder ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory for the demo");
 }
 
 static slk_err run_all(slk_demo *demo, const slk_options *options, slk_error *error)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,10 +108,13 @@ static slk_err take_lock(slk_repo *repo, slk_error *error)
 static slk_err open_into(slk_repo *repo, const char *folder, const char *config_file, bool lock,
                          slk_error *error)
 {
-    repo->folder = realpath(folder, NULL);
-    if (!repo->folder)
+    char real[PATH_MAX];
+    if (!realpath(folder, real))
         return slk_fail(error, SLK_E_NOTFOUND,
                         "%s is no repository; `selkie init --repo %s` makes one", folder, folder);
+    repo->folder = slk_strdup(real);
+    if (!repo->folder)
+        return no_memory(error);
     const slk_err code = read_line(repo->name, sizeof repo->name, repo, "node", error);
     if (code == SLK_E_NOTFOUND)
         return slk_fail(error, SLK_E_NOTFOUND,
@@ -140,7 +144,7 @@ void slk_repo_done(slk_repo *repo)
 {
     if (!repo->folder)
         return;
-    free(repo->folder); /* realpath's own allocation */
+    slk_free(repo->folder);
     repo->folder = NULL;
     slk_config_done(&repo->config);
     if (repo->lock_fd >= 0)

@@ -16,6 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* source: what the reference implementation answers */
+#define MAX_BATCH 128u
+
 struct endpoint {
     const char *method;
     const char *path;
@@ -65,7 +68,8 @@ static slk_err get_capabilities(slk_remote_provider *provider, slk_http_exchange
                                 slk_error *error)
 {
     const slk_seal_options *options = slk_seal_get_options(provider->seal);
-    slk_wire_capabilities answer = {.max_batch_size = 1, .supports_range_requests = true};
+    slk_wire_capabilities answer = {.supports_range_requests = true};
+    answer.max_batch_size = slk_i64(slk_min_u64(options->capacity_sectors, MAX_BATCH));
     static_assert(SLK_SEAL_MAX_PROOFS <= SLK_WIRE_PROOFS_MAX, "every proof offered has room");
     answer.supported_proofs.n = options->seal_proofs_n;
     for (size_t i = 0; i < options->seal_proofs_n; i++)
@@ -186,6 +190,10 @@ static slk_err post_sector(slk_remote_provider *provider, slk_http_exchange *exc
     const slk_err code = fn(provider->seal, sector.partner.id, sector.sp_id, sector.number, error);
     if (code == SLK_E_BUSY)
         return slk_http_reply_text(exchange, 412, "%s", slk_error_text(error, code));
+    /* Nothing to do for a sector that is not there (any more), as the reference answers: a client
+     * that repeats itself after the row was collected must come to an end. */
+    if (code == SLK_E_NOTFOUND)
+        return slk_http_reply_empty(exchange, 200);
     SLK_TRY(code);
     slk_log(SLK_LOG_INFO, event, "sector=f0%" PRIu64 "/%" PRIu64 " partner=%" PRId64, sector.sp_id,
             sector.number, sector.partner.id);
