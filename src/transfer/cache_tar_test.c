@@ -95,12 +95,23 @@ static void put_zeros(slk_buf *tar, size_t n)
 }
 
 /* The members of a 4 KiB cache: two trees of depth 2 with one row dropped: one root each. */
+static void put_all_but(slk_buf *tar, const char *name)
+{
+    static const struct {
+        const char *name;
+        uint64_t size;
+    } members[] = {{"p_aux", 64},
+                   {"t_aux", 300},
+                   {"sc-02-data-tree-r-last-0.dat", 32},
+                   {"sc-02-data-tree-r-last-1.dat", 32}};
+    for (size_t i = 0; i < 4; i++)
+        if (strcmp(members[i].name, name) != 0)
+            put(tar, members[i].name, members[i].size);
+}
+
 static void put_good(slk_buf *tar)
 {
-    put(tar, "p_aux", 64);
-    put(tar, "t_aux", 300);
-    put(tar, "sc-02-data-tree-r-last-0.dat", 32);
-    put(tar, "sc-02-data-tree-r-last-1.dat", 32);
+    put_all_but(tar, "");
 }
 
 /* Feeds the archive in pieces of that size. */
@@ -200,6 +211,7 @@ static void hidden_after_nul(slk_buf *tar)
     h.name[6] = 'x';
     put_header(tar, h);
     put_body(tar, 64);
+    put_all_but(tar, "p_aux");
 }
 static void with_prefix(slk_buf *tar)
 {
@@ -207,6 +219,7 @@ static void with_prefix(slk_buf *tar)
     h.prefix[0] = 'a';
     put_header(tar, h);
     put_body(tar, 64);
+    put_all_but(tar, "p_aux");
 }
 static void typed(slk_buf *tar, char type)
 {
@@ -214,6 +227,7 @@ static void typed(slk_buf *tar, char type)
     h.type = type;
     put_header(tar, h);
     put_body(tar, 64);
+    put_all_but(tar, "p_aux");
 }
 static void hard_link(slk_buf *tar)
 {
@@ -265,16 +279,19 @@ static void link_name(slk_buf *tar)
     memcpy(h.link_name, "/etc/passwd", 11);
     put_header(tar, h);
     put_body(tar, 64);
+    put_all_but(tar, "p_aux");
 }
 static void bad_checksum(slk_buf *tar)
 {
     put(tar, "p_aux", 64);
     tar->data[101] ^= 1;
+    put_all_but(tar, "p_aux");
 }
 static void no_checksum(slk_buf *tar)
 {
     put(tar, "p_aux", 64);
     memset(tar->data + offsetof(tar_header, checksum), 0, 8);
+    put_all_but(tar, "p_aux");
 }
 static void no_magic(slk_buf *tar)
 {
@@ -282,10 +299,12 @@ static void no_magic(slk_buf *tar)
     memset(h.magic, 0, sizeof h.magic);
     put_header(tar, h);
     put_body(tar, 64);
+    put_all_but(tar, "p_aux");
 }
 static void sized(slk_buf *tar, const char *name, uint64_t size)
 {
     put(tar, name, size);
+    put_all_but(tar, name);
 }
 static void p_aux_short(slk_buf *tar)
 {
@@ -317,6 +336,7 @@ static void size_without_end(slk_buf *tar)
     memset(h.size, '7', sizeof h.size);
     put_header(tar, h);
     put_body(tar, 5000);
+    put_all_but(tar, "t_aux");
 }
 static void size_base_256(slk_buf *tar)
 {
@@ -326,6 +346,7 @@ static void size_base_256(slk_buf *tar)
     h.size[11] = 64;
     put_header(tar, h);
     put_body(tar, 64);
+    put_all_but(tar, "p_aux");
 }
 static void size_negative(slk_buf *tar)
 {
@@ -333,6 +354,15 @@ static void size_negative(slk_buf *tar)
     memcpy(h.size, "-0000000100", 12);
     put_header(tar, h);
     put_body(tar, 64);
+    put_all_but(tar, "p_aux");
+}
+static void size_with_junk(slk_buf *tar)
+{
+    tar_header h = header("p_aux", 0);
+    memcpy(h.size, "0000000100x", 12);
+    put_header(tar, h);
+    put_body(tar, 64);
+    put_all_but(tar, "p_aux");
 }
 static void size_blank(slk_buf *tar)
 {
@@ -340,6 +370,7 @@ static void size_blank(slk_buf *tar)
     memset(h.size, ' ', sizeof h.size);
     put_header(tar, h);
     put_body(tar, 64);
+    put_all_but(tar, "p_aux");
 }
 static void duplicate(slk_buf *tar)
 {
@@ -435,6 +466,7 @@ static attack *const attacks[] = {
     endless_end,
     dirty_padding,
     noise,
+    size_with_junk,
 };
 
 /* Only files of the known names may have appeared, and nothing beside the folder. */
