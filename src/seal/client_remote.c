@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Providers asked for one sector in one go. */
 #define CHOICES_MAX 32u
 
 static const slk_sql choose_providers = {
@@ -19,6 +20,9 @@ static const slk_sql choose_providers = {
     "SELECT p.id FROM rseal_client_providers p WHERE p.sp_id = $1 AND p.enabled = 1"
     " ORDER BY (SELECT count(*) FROM rseal_client_pipeline c WHERE c.provider_id = p.id"
     " AND c.after_cleanup = 0), p.id"};
+static const slk_sql read_provider = {
+    "delegate.provider",
+    "SELECT provider_url, provider_token FROM rseal_client_providers WHERE id = $1"};
 static const slk_sql set_provider = {
     "delegate.set", "UPDATE rseal_client_pipeline SET provider_id = $3 WHERE sp_id = $1"
                     " AND sector_number = $2 AND state = 'new' AND provider_id IS NULL"};
@@ -143,21 +147,41 @@ static slk_err order_from(bool *ret_accepted, struct side *s, const char *slot, 
     return unchoose(s, reason, error);
 }
 
-/* Asks one provider for room and, if it has some, for the sector. */
+/* Asks a provider for a slot; one that cannot be asked has no room. Nothing is ordered by this, so
+ * nothing need be remembered. */
+static slk_err ask_for_room(bool *ret_available, char slot[33], struct side *s, int64_t provider_id,
+                            slk_error *error)
+{
+    char url[512], wrapped[512];
+    {
+        SLK_CLEANUP(slk_query_done) slk_query q = {0};
+        SLK_TRY(slk_sql_row(&q, slk_seal_db(s->seal), &read_provider,
+                            SLK_ARGS(slk_arg_i(provider_id)), "provider", error));
+        slk_sql_copy_text(url, sizeof url, &q, 0);
+        slk_sql_copy_text(wrapped, sizeof wrapped, &q, 1);
+    }
+    SLK_CLEANUP(slk_seal_token_done) slk_seal_token token = {0};
+    SLK_TRY(slk_seal_token_open(&token, s->seal, wrapped, error));
+    const slk_seal_peer *peer = &slk_seal_get_ops(s->seal)->peer;
+    slk_seal_remote to = {url, slk_buf_str(&token.text)};
+    slk_err code = peer->available(peer->ctx, ret_available, slot, &to, error);
+    if (code == SLK_OK || code == SLK_E_CANCELED)
+        return code;
+    slk_log(SLK_LOG_WARN, "provider.unavailable", "provider=%ld why=\"%s\" next=\"asks another\"",
+            (long)provider_id, slk_error_text(error, code));
+    *ret_available = false;
+    return SLK_OK;
+}
+
 static slk_err try_provider(bool *ret_accepted, struct side *s, int64_t provider_id,
                             slk_error *error)
 {
-    const slk_seal_peer *peer = &slk_seal_get_ops(s->seal)->peer;
-    SLK_TRY(choose(s, provider_id, error));
     bool available = false;
     char slot[33] = "";
-    slk_err code = peer->available(peer->ctx, &available, slot, &s->to, error);
-    /* Nothing was ordered yet, so whatever it said, another may be asked. */
-    if (code != SLK_OK && code != SLK_E_CANCELED)
-        return unchoose(s, slk_error_text(error, code), error);
-    SLK_TRY(code);
+    SLK_TRY(ask_for_room(&available, slot, s, provider_id, error));
     if (!available)
-        return unchoose(s, "no room now", error);
+        return SLK_OK;
+    SLK_TRY(choose(s, provider_id, error));
     return order_from(ret_accepted, s, slot, error);
 }
 

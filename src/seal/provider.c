@@ -386,8 +386,9 @@ static slk_err make_c1(slk_seal *seal, const slk_provider_row *row, const slk_se
     return code;
 }
 
-static slk_err c1_for_seed(int *ret_fd, slk_seal *seal, int64_t partner_id, uint64_t sp_id,
-                           uint64_t number, const uint8_t seed[32], slk_job *job, slk_error *error)
+static slk_err c1_for_seed(int *ret_fd, bool *ret_made, slk_seal *seal, int64_t partner_id,
+                           uint64_t sp_id, uint64_t number, const uint8_t seed[32], slk_job *job,
+                           slk_error *error)
 {
     slk_provider_row row;
     SLK_TRY(own_row(&row, seal, partner_id, sp_id, number, error)); /* as it is now */
@@ -407,6 +408,7 @@ static slk_err c1_for_seed(int *ret_fd, slk_seal *seal, int64_t partner_id, uint
         return slk_fail(error, SLK_E_CONFLICT,
                         "the sector was finalized: no C1 for another seed can be made");
     SLK_TRY(make_c1(seal, &row, &places, seed, path, job, error));
+    *ret_made = true;
     return slk_file_open_read(ret_fd, path, error);
 }
 
@@ -423,20 +425,10 @@ static slk_err c1_note_body(slk_db *db, void *context, slk_error *error)
     return slk_state_note(db, &n->change, "c1_supplied", error);
 }
 
-slk_err slk_provider_commit1(int *ret_fd, uint64_t *ret_bytes, slk_seal *seal, int64_t partner_id,
-                             uint64_t sp_id, uint64_t number, int64_t seed_epoch,
-                             const uint8_t seed[32], slk_job *job, slk_error *error)
+/* Only what was made is noted: asking again must not fill the timeline. */
+static slk_err note_c1(slk_seal *seal, uint64_t sp_id, uint64_t number, int64_t seed_epoch,
+                       const uint8_t seed[32], slk_error *error)
 {
-    slk_provider_row row;
-    SLK_TRY(own_row(&row, seal, partner_id, sp_id, number, error));
-    SLK_TRY(slk_seal_files_enter(seal, SLK_PIPELINE_PROVIDER, sp_id, number, job, error));
-    SLK_CLEANUP(slk_closep) int fd = -1;
-    slk_err code = c1_for_seed(&fd, seal, partner_id, sp_id, number, seed, job, error);
-    slk_seal_files_leave(seal, SLK_PIPELINE_PROVIDER, sp_id, number);
-    SLK_TRY(code);
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return slk_fail_errno(error, errno, "cannot look at the C1 file");
     char detail[160], hex[65];
     slk_hex_encode(hex, seed, 32);
     if (seed_epoch == INT64_MIN)
@@ -445,7 +437,26 @@ slk_err slk_provider_commit1(int *ret_fd, uint64_t *ret_bytes, slk_seal *seal, i
         (void)snprintf(detail, sizeof detail, "seed %s of epoch %ld", hex, (long)seed_epoch);
     struct c1_note note = {slk_seal_change(seal, SLK_PIPELINE_PROVIDER, sp_id, number,
                                            SLK_EVENT_COUNT, "endpoint", detail)};
-    SLK_TRY(slk_db_tx(slk_seal_db(seal), c1_note_body, &note, error));
+    return slk_db_tx(slk_seal_db(seal), c1_note_body, &note, error);
+}
+
+slk_err slk_provider_commit1(int *ret_fd, uint64_t *ret_bytes, slk_seal *seal, int64_t partner_id,
+                             uint64_t sp_id, uint64_t number, int64_t seed_epoch,
+                             const uint8_t seed[32], slk_job *job, slk_error *error)
+{
+    slk_provider_row row;
+    SLK_TRY(own_row(&row, seal, partner_id, sp_id, number, error));
+    SLK_TRY(slk_seal_files_enter(seal, SLK_PIPELINE_PROVIDER, sp_id, number, job, error));
+    SLK_CLEANUP(slk_closep) int fd = -1;
+    bool made = false;
+    slk_err code = c1_for_seed(&fd, &made, seal, partner_id, sp_id, number, seed, job, error);
+    slk_seal_files_leave(seal, SLK_PIPELINE_PROVIDER, sp_id, number);
+    SLK_TRY(code);
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return slk_fail_errno(error, errno, "cannot look at the C1 file");
+    if (made)
+        SLK_TRY(note_c1(seal, sp_id, number, seed_epoch, seed, error));
     *ret_bytes = slk_u64(st.st_size);
     *ret_fd = fd;
     fd = -1;

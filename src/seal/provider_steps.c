@@ -28,6 +28,9 @@ static const slk_sql save_trees = {
     "UPDATE rseal_provider_pipeline SET tree_d_cid = $3, tree_r_cid = $4, cleanup_timeout = $5"
     " WHERE sp_id = $1 AND sector_number = $2"};
 
+static const slk_sql count_ticketed = {
+    "provider.ticketed", "SELECT count(*) FROM rseal_provider_pipeline WHERE state = 'ticketed'"
+                         " AND failed = 0 AND cleanup_requested = 0"};
 static const slk_sql count_relabels = {
     "provider.relabels", "SELECT count(*) FROM sector_event WHERE sp_id = $1"
                          " AND sector_number = $2 AND role = 'provider' AND event = 'relabel'"};
@@ -92,6 +95,11 @@ static slk_err ticket_from_chain(struct ticket_output *t, slk_task *task, slk_er
 
 slk_err slk_step_provider_ticket(slk_task *task, slk_error *error)
 {
+    /* A ticket ages from now on: it is drawn when a worker is about to be free, not before. */
+    int64_t waiting = 0;
+    SLK_TRY(slk_sql_number(&waiting, slk_seal_db(task->seal), &count_ticketed, NULL, 0, error));
+    if (waiting > slk_seal_get_options(task->seal)->workers[SLK_CLASS_COMPUTE])
+        return slk_task_wait(task, 0, "%ld sectors are before it", (long)waiting);
     slk_provider_row row;
     SLK_TRY(slk_provider_row_read(&row, task->seal, task->sp_id, task->number, error));
     struct ticket_output *t = slk_calloc(1, sizeof *t);

@@ -120,7 +120,7 @@ static slk_err check_options(const slk_seal_options *o, slk_error *error)
         return slk_fail(error, SLK_E_INVAL, "more than %u seal proofs", SLK_SEAL_MAX_PROOFS);
     unsigned workers = 0;
     for (unsigned i = 0; i < SLK_CLASS_COUNT; i++)
-        workers += o->workers[i] < SLK_SEAL_MAX_WORKERS ? o->workers[i] : SLK_SEAL_MAX_WORKERS;
+        workers += o->workers[i] < SLK_SEAL_MAX_WORKERS ? o->workers[i] : SLK_SEAL_MAX_WORKERS + 1;
     if (workers > SLK_SEAL_MAX_WORKERS)
         return slk_fail(error, SLK_E_INVAL, "more than %u workers", SLK_SEAL_MAX_WORKERS);
     return SLK_OK;
@@ -218,8 +218,8 @@ slk_err slk_seal_new(slk_seal **ret_seal, slk_db *db, const slk_seal_ops *ops,
     seal->db = db;
     seal->ops = *ops;
     seal->options = *options;
-    SLK_TRY(check_options(options, error));
     fill_defaults(&seal->options);
+    SLK_TRY(check_options(&seal->options, error));
     SLK_TRY(init_threads(seal, error));
     SLK_TRY(make_folders(&seal->options, error));
     SLK_TRY(open_database(seal, error));
@@ -423,6 +423,7 @@ void slk_seal_stop(slk_seal *seal)
     (void)pthread_join(seal->heart, NULL);
     seal->workers_n = 0;
     seal->started = false;
+    seal->stopping = false;
     if (slk_seal_is_dead(seal))
         return;
     slk_error error = {0};

@@ -129,6 +129,8 @@ static slk_err stub_pc1(void *ctx, const slk_seal_sector *s, const uint8_t ticke
     w->work[OP_PC1]++;
     put_file(layer, want, sizeof want);
     slk_job_advance(job, 1);
+    if (w->in_pc1)
+        w->in_pc1(w, job);
     return slk_job_check(job, error);
 }
 

@@ -120,6 +120,7 @@ struct world {
     slk_err fail_code;
     world_message messages[64];
     world_chain_sector sectors[WORLD_SECTORS];
+    void (*in_pc1)(world *w, slk_job *job); /* runs inside pc1 when set */
     /* crash: at the n-th point that any node passes (0: never), that node plays dead */
     uint64_t crash_at_point;
     uint64_t points;
