@@ -92,7 +92,7 @@ static slk_err fill(slk_toml *toml, const char *text, size_t n, slk_error *error
         return slk_fail(error, SLK_E_LIMIT, "%s is larger than 1 MiB", toml->name);
     builder b = {toml, SLK_OK, error};
     toml_shim_fault fault;
-    switch (toml_shim_parse(n ? text : "", n, on_value, &b, &fault)) {
+    switch (slk_toml_shim_parse(n ? text : "", n, on_value, &b, &fault)) {
     case TOML_SHIM_OK:
         break;
     case TOML_SHIM_SYNTAX:

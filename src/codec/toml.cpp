@@ -86,10 +86,10 @@ bool walk(Walk &w, const toml::node &node, const std::string &path)
 
 } // namespace
 
-extern "C" toml_shim_result toml_shim_parse(const char *text, std::size_t n,
-                                            bool (*visit)(void *context,
-                                                          const toml_shim_value *value),
-                                            void *context, toml_shim_fault *fault)
+extern "C" toml_shim_result slk_toml_shim_parse(const char *text, std::size_t n,
+                                                bool (*visit)(void *context,
+                                                              const toml_shim_value *value),
+                                                void *context, toml_shim_fault *fault)
 {
     *fault = toml_shim_fault{};
     try {

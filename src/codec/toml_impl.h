@@ -44,9 +44,9 @@ typedef struct toml_shim_fault {
 } toml_shim_fault;
 
 /* Calls visit for each value, in no promised order, until it returns false. */
-toml_shim_result toml_shim_parse(const char *text, size_t n,
-                                 bool (*visit)(void *context, const toml_shim_value *value),
-                                 void *context, toml_shim_fault *fault);
+toml_shim_result slk_toml_shim_parse(const char *text, size_t n,
+                                     bool (*visit)(void *context, const toml_shim_value *value),
+                                     void *context, toml_shim_fault *fault);
 
 #ifdef __cplusplus
 }

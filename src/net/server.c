@@ -85,7 +85,7 @@ static void *on_request_line(void *context, const char *target, struct MHD_Conne
     slk_printable(exchange->path, sizeof exchange->path, target, n);
     name_peer(exchange);
     slk_buf_init(&exchange->body, 0);
-    http_watch_deadline(server, connection, server->options.header_deadline_ms);
+    slk_http_watch_deadline(server, connection, server->options.header_deadline_ms);
     return exchange;
 }
 
@@ -100,7 +100,7 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **excha
         return;
     exchange_free(connection->exchange);
     connection->exchange = NULL;
-    http_watch_deadline(server, connection, server->options.idle_ms);
+    slk_http_watch_deadline(server, connection, server->options.idle_ms);
 }
 
 static void on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
@@ -112,19 +112,19 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
         if (!connection)
             return;
         exchange_free(connection->exchange);
-        http_watch_remove(server, connection);
+        slk_http_watch_remove(server, connection);
         *socket_context = NULL;
         return;
     }
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    http_connection *connection = info ? http_watch_add(server, info->connect_fd) : NULL;
+    http_connection *connection = info ? slk_http_watch_add(server, info->connect_fd) : NULL;
     *socket_context = connection;
     if (!connection)
         return;
     int on = 1;
     (void)setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    http_watch_deadline(server, connection, server->options.header_deadline_ms);
+    slk_http_watch_deadline(server, connection, server->options.header_deadline_ms);
 }
 
 /* ---- from header to reply ---- */
@@ -162,9 +162,9 @@ static enum MHD_Result begin(slk_http_exchange *exchange, const char *version)
 {
     int status = 400;
     const char *reason = "bad request";
-    if (!http_guard(exchange, version, &status, &reason))
+    if (!slk_http_guard(exchange, version, &status, &reason))
         return refuse(exchange, status, reason);
-    status = http_route(exchange);
+    status = slk_http_route_find(exchange);
     exchange->route_status = status;
     if (status != 200) {
         /* MHD closes after a reply this early: right with a body that nobody wants, a waste
@@ -177,8 +177,8 @@ static enum MHD_Result begin(slk_http_exchange *exchange, const char *version)
     if (announced_body(exchange) > max)
         return refuse(exchange, 413, "the body is larger than allowed here");
     exchange->body.max = max;
-    http_watch_deadline(exchange->server, exchange->connection,
-                        exchange->server->options.body_deadline_ms);
+    slk_http_watch_deadline(exchange->server, exchange->connection,
+                            exchange->server->options.body_deadline_ms);
     return MHD_YES;
 }
 
@@ -193,7 +193,7 @@ static enum MHD_Result take_body(slk_http_exchange *exchange, const char *bytes,
 static enum MHD_Result handle(slk_http_exchange *exchange)
 {
     slk_http_server *server = exchange->server;
-    http_watch_deadline(server, exchange->connection, 0);
+    slk_http_watch_deadline(server, exchange->connection, 0);
     if (exchange->route_status != 200)
         return refuse_route(exchange, exchange->route_status);
     (void)MHD_set_connection_option(exchange->mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
@@ -223,8 +223,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
     if (*bytes_n == 0)
         return exchange->replied ? MHD_YES : handle(exchange);
     /* The deadline moves with the bytes, not with the time they take. */
-    http_watch_extend(exchange->server, exchange->connection,
-                      (int64_t)(*bytes_n / BODY_BYTES_PER_MS + 1));
+    slk_http_watch_extend(exchange->server, exchange->connection,
+                          (int64_t)(*bytes_n / BODY_BYTES_PER_MS + 1));
     enum MHD_Result result = take_body(exchange, bytes, *bytes_n);
     *bytes_n = 0;
     return result;
@@ -379,7 +379,7 @@ static slk_err start(slk_http_server *server, slk_error *error)
     SLK_TRY(read_pem(&key, o->key_file, error));
     SLK_TRY(listen_on(&fd, o->listen, error));
     server->port = port_of(fd);
-    SLK_TRY(http_watch_start(server, error));
+    SLK_TRY(slk_http_watch_start(server, error));
     server->daemon =
         start_daemon(server, fd, o->certificate_file ? slk_buf_str(&certificate) : NULL,
                      o->key_file ? slk_buf_str(&key) : NULL);
@@ -412,7 +412,7 @@ void slk_http_server_free(slk_http_server *server)
         return;
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
-    http_watch_stop(server);
+    slk_http_watch_stop(server);
     slk_free(server);
 }
 

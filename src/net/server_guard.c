@@ -68,8 +68,8 @@ static const char *framing_fault(const census *c, bool is_11)
     return c->fault;
 }
 
-bool http_guard(const slk_http_exchange *exchange, const char *version, int *ret_status,
-                const char **ret_reason)
+bool slk_http_guard(const slk_http_exchange *exchange, const char *version, int *ret_status,
+                    const char **ret_reason)
 {
     census c = {0};
     (void)MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, count_field, &c);

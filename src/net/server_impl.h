@@ -36,7 +36,7 @@ struct slk_http_exchange {
     http_connection *connection;
     struct MHD_Connection *mhd;
     const slk_http_route *route; /* NULL until routed */
-    int route_status; /* of http_route */
+    int route_status; /* of slk_http_route_find */
     char *target; /* as sent: raw path and query; heap */
     const char *method;
     bool started; /* the guard has seen it */
@@ -64,20 +64,20 @@ struct slk_http_server {
 };
 
 /* server_guard.c: whether the header may be believed. On refusal a status and a reason. */
-bool http_guard(const slk_http_exchange *exchange, const char *version, int *ret_status,
-                const char **ret_reason);
+bool slk_http_guard(const slk_http_exchange *exchange, const char *version, int *ret_status,
+                    const char **ret_reason);
 
 /* server_route.c: fills route and params. Status 200, 404, 405 or 400. */
-int http_route(slk_http_exchange *exchange);
+int slk_http_route_find(slk_http_exchange *exchange);
 
 /* server_watch.c: the list of connections and the thread that cuts the late ones. */
-slk_err http_watch_start(slk_http_server *server, slk_error *error);
-void http_watch_stop(slk_http_server *server);
-http_connection *http_watch_add(slk_http_server *server, int fd);
-void http_watch_remove(slk_http_server *server, http_connection *connection);
+slk_err slk_http_watch_start(slk_http_server *server, slk_error *error);
+void slk_http_watch_stop(slk_http_server *server);
+http_connection *slk_http_watch_add(slk_http_server *server, int fd);
+void slk_http_watch_remove(slk_http_server *server, http_connection *connection);
 /* Moves the connection's deadline to now + ms; 0 takes it away. */
-void http_watch_deadline(slk_http_server *server, http_connection *connection, int64_t ms);
+void slk_http_watch_deadline(slk_http_server *server, http_connection *connection, int64_t ms);
 /* Moves a deadline that is set by ms. */
-void http_watch_extend(slk_http_server *server, http_connection *connection, int64_t ms);
+void slk_http_watch_extend(slk_http_server *server, http_connection *connection, int64_t ms);
 
 #endif

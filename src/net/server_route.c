@@ -57,7 +57,7 @@ static bool method_fits(const char *route_method, const char *method)
            (strcmp(route_method, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 
-int http_route(slk_http_exchange *exchange)
+int slk_http_route_find(slk_http_exchange *exchange)
 {
     const slk_http_server_options *o = &exchange->server->options;
     size_t n = strcspn(exchange->target, "?");

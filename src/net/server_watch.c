@@ -60,7 +60,7 @@ static void *watch(void *context)
     return NULL;
 }
 
-slk_err http_watch_start(slk_http_server *server, slk_error *error)
+slk_err slk_http_watch_start(slk_http_server *server, slk_error *error)
 {
     pthread_condattr_t attr;
     slk_assert(pthread_condattr_init(&attr) == 0);
@@ -75,7 +75,7 @@ slk_err http_watch_start(slk_http_server *server, slk_error *error)
     return SLK_OK;
 }
 
-void http_watch_stop(slk_http_server *server)
+void slk_http_watch_stop(slk_http_server *server)
 {
     if (!server->watchdog_runs)
         return;
@@ -88,7 +88,7 @@ void http_watch_stop(slk_http_server *server)
     (void)pthread_mutex_destroy(&server->mutex);
 }
 
-http_connection *http_watch_add(slk_http_server *server, int fd)
+http_connection *slk_http_watch_add(slk_http_server *server, int fd)
 {
     http_connection *connection = slk_calloc(1, sizeof *connection);
     if (!connection)
@@ -104,7 +104,7 @@ http_connection *http_watch_add(slk_http_server *server, int fd)
     return connection;
 }
 
-void http_watch_remove(slk_http_server *server, http_connection *connection)
+void slk_http_watch_remove(slk_http_server *server, http_connection *connection)
 {
     lock(server);
     if (connection->previous)
@@ -117,14 +117,14 @@ void http_watch_remove(slk_http_server *server, http_connection *connection)
     slk_free(connection);
 }
 
-void http_watch_deadline(slk_http_server *server, http_connection *connection, int64_t ms)
+void slk_http_watch_deadline(slk_http_server *server, http_connection *connection, int64_t ms)
 {
     lock(server);
     connection->deadline_ms = ms ? slk_clock_monotonic_ms() + ms : 0;
     unlock(server);
 }
 
-void http_watch_extend(slk_http_server *server, http_connection *connection, int64_t ms)
+void slk_http_watch_extend(slk_http_server *server, http_connection *connection, int64_t ms)
 {
     lock(server);
     if (connection->deadline_ms)

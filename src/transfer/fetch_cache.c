@@ -60,11 +60,11 @@ slk_err slk_fetch_cache(const slk_fetch_from *from, const char *cache,
     if (!temp)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     slk_err code = SLK_OK;
-    for (unsigned failures = 1; failures <= fetch_attempts(from); failures++) {
+    for (unsigned failures = 1; failures <= slk_fetch_attempts(from); failures++) {
         code = attempt(from, temp, shape, job, error);
-        if (!fetch_may_retry(code))
+        if (!slk_fetch_may_retry(code))
             break;
-        fetch_back_off(failures, job, NULL);
+        slk_fetch_back_off(failures, job, NULL);
     }
     if (code == SLK_OK)
         return slk_file_rename_durable(temp, cache, error);

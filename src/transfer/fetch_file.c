@@ -25,7 +25,7 @@ static bool note_failure(fetch *f, const run *r, bool retry, slk_err code, const
     slk_assert(pthread_mutex_lock(&f->mutex) == 0);
     f->failures = r->at - r->start >= PROGRESS_BYTES ? 1 : f->failures + 1;
     *ret_failures = f->failures;
-    bool go_on = retry && f->failures < fetch_attempts(f->from) && !f->stop;
+    bool go_on = retry && f->failures < slk_fetch_attempts(f->from) && !f->stop;
     if (!go_on && f->code == SLK_OK) {
         f->code = code;
         f->error = *error;
@@ -47,16 +47,16 @@ static void *work(void *context)
 {
     fetch *f = context;
     run r;
-    while (!f->stop && fetch_claim(f, &r)) {
+    while (!f->stop && slk_fetch_claim(f, &r)) {
         slk_error error = {0};
         bool retry;
-        slk_err code = fetch_request(&r, &retry, &error);
-        fetch_release(&r);
+        slk_err code = slk_fetch_request(&r, &retry, &error);
+        slk_fetch_release(&r);
         unsigned failures;
         if (code == SLK_OK)
             note_success(f);
         else if (note_failure(f, &r, retry, code, &error, &failures))
-            fetch_back_off(failures, f->job, &f->stop);
+            slk_fetch_back_off(failures, f->job, &f->stop);
     }
     return NULL;
 }
@@ -118,10 +118,10 @@ static slk_err fetch_stream(fetch *f, slk_error *error)
         start_over(f);
         run r = {.f = f, .n = f->map.n_blocks, .end = f->bytes, .whole = true};
         bool retry;
-        slk_err code = fetch_request(&r, &retry, error);
-        if (code == SLK_OK || !retry || failures >= fetch_attempts(f->from))
+        slk_err code = slk_fetch_request(&r, &retry, error);
+        if (code == SLK_OK || !retry || failures >= slk_fetch_attempts(f->from))
             return code;
-        fetch_back_off(failures, f->job, NULL);
+        slk_fetch_back_off(failures, f->job, NULL);
     }
 }
 
@@ -199,7 +199,7 @@ static slk_err fetch_and_place(fetch *f, const char *dest, slk_error *error)
     slk_err code = fetch_blocks(f, error);
     if (code != SLK_OK) {
         /* What came so far is kept for the next call; that it failed is the news to report. */
-        slk_err ignored = f->map.n_done ? fetch_save(f, NULL) : SLK_OK;
+        slk_err ignored = f->map.n_done ? slk_fetch_save(f, NULL) : SLK_OK;
         (void)ignored;
         return code;
     }

@@ -6,15 +6,15 @@
 #include "transfer/fetch.h"
 
 /* Whether the same request may do later. */
-static inline bool fetch_may_retry(slk_err code)
+static inline bool slk_fetch_may_retry(slk_err code)
 {
     return code == SLK_E_UNREACHABLE || code == SLK_E_TIMEOUT || code == SLK_E_BUSY;
 }
 
 /* Waits before attempt number failures + 1 (0.1 s doubling to 5 s); early once the job is canceled
  * or *stop (may be NULL) is set. */
-void fetch_back_off(unsigned failures, slk_job *job, const atomic_bool *stop);
+void slk_fetch_back_off(unsigned failures, slk_job *job, const atomic_bool *stop);
 
-unsigned fetch_attempts(const slk_fetch_from *from);
+unsigned slk_fetch_attempts(const slk_fetch_from *from);
 
 #endif

@@ -22,12 +22,12 @@ static void unlock(fetch *f)
     slk_assert(pthread_mutex_unlock(&f->mutex) == 0);
 }
 
-unsigned fetch_attempts(const slk_fetch_from *from)
+unsigned slk_fetch_attempts(const slk_fetch_from *from)
 {
     return from->block_attempts ? from->block_attempts : 5;
 }
 
-void fetch_back_off(unsigned failures, slk_job *job, const atomic_bool *stop)
+void slk_fetch_back_off(unsigned failures, slk_job *job, const atomic_bool *stop)
 {
     int64_t ms = 100;
     for (unsigned i = 1; i < failures && ms < 5000; i++)
@@ -60,7 +60,7 @@ static uint64_t block_end(const fetch *f, size_t block)
     return slk_min_u64(f->bytes, ((uint64_t)block + 1) * SLK_FETCH_BLOCK_BYTES);
 }
 
-bool fetch_claim(fetch *f, run *ret_run)
+bool slk_fetch_claim(fetch *f, run *ret_run)
 {
     lock(f);
     size_t first = 0;
@@ -83,7 +83,7 @@ bool fetch_claim(fetch *f, run *ret_run)
     return n > 0;
 }
 
-void fetch_release(run *r)
+void slk_fetch_release(run *r)
 {
     fetch *f = r->f;
     lock(f);
@@ -112,7 +112,7 @@ static bool take_snapshot(fetch *f)
 }
 
 /* The snapshot is taken before the sync, so every block in it is covered by it. */
-slk_err fetch_save(fetch *f, slk_error *error)
+slk_err slk_fetch_save(fetch *f, slk_error *error)
 {
     if (!take_snapshot(f))
         return SLK_OK;
@@ -222,7 +222,7 @@ static slk_err on_body(void *context, const slk_http_response *response, const u
     r->at += n;
     if (f->job)
         slk_job_advance(f->job, n);
-    return mark_blocks(r, from) ? fetch_save(f, error) : SLK_OK;
+    return mark_blocks(r, from) ? slk_fetch_save(f, error) : SLK_OK;
 }
 
 static slk_err judge(const run *r, const slk_http_response *response, bool *ret_retry,
@@ -232,7 +232,7 @@ static slk_err judge(const run *r, const slk_http_response *response, bool *ret_
         return slk_fail(error, SLK_E_PROTO, "the peer's file has %llu bytes where %llu belong",
                         (unsigned long long)response->range_total, (unsigned long long)r->f->bytes);
     slk_err code = slk_http_expect_success(response, "fetching a file", error);
-    *ret_retry = fetch_may_retry(code);
+    *ret_retry = slk_fetch_may_retry(code);
     if (code == SLK_OK && r->at < r->end) {
         *ret_retry = true;
         code = slk_fail(error, SLK_E_PROTO, "the peer's answer ends %llu bytes too early",
@@ -241,7 +241,7 @@ static slk_err judge(const run *r, const slk_http_response *response, bool *ret_
     return code;
 }
 
-slk_err fetch_request(run *r, bool *ret_retry, slk_error *error)
+slk_err slk_fetch_request(run *r, bool *ret_retry, slk_error *error)
 {
     fetch *f = r->f;
     char etag[SLK_BLOCK_MAP_ETAG];
@@ -263,7 +263,7 @@ slk_err fetch_request(run *r, bool *ret_retry, slk_error *error)
     *ret_retry = false;
     slk_err code = slk_http_call(f->from->client, &request, &response, error);
     if (code != SLK_OK) {
-        *ret_retry = fetch_may_retry(code);
+        *ret_retry = slk_fetch_may_retry(code);
         return code;
     }
     code = judge(r, &response, ret_retry, error);

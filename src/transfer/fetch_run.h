@@ -40,12 +40,12 @@ typedef struct run {
 } run;
 
 /* Takes the next stretch of missing blocks; false when there is none. */
-bool fetch_claim(fetch *f, run *ret_run);
+bool slk_fetch_claim(fetch *f, run *ret_run);
 /* Gives back what the run did not finish. */
-void fetch_release(run *r);
+void slk_fetch_release(run *r);
 /* One request. SLK_OK when all of [at, end) is in temp; *ret_retry: the failure may pass. */
-slk_err fetch_request(run *r, bool *ret_retry, slk_error *error);
+slk_err slk_fetch_request(run *r, bool *ret_retry, slk_error *error);
 /* Puts the marked blocks and then the map on disk. */
-slk_err fetch_save(fetch *f, slk_error *error);
+slk_err slk_fetch_save(fetch *f, slk_error *error);
 
 #endif
