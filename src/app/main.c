@@ -13,8 +13,11 @@
 #define OVERVIEW_BYTES_MAX (64u << 10)
 
 static const slk_command *const tables[] = {
-    slk_commands_run,   slk_commands_provider, slk_commands_client, slk_commands_sectors,
-    slk_commands_proof, slk_commands_params,   slk_commands_cpu,    NULL,
+    slk_commands_demo,     slk_commands_run,
+    slk_commands_provider, slk_commands_client,
+    slk_commands_sectors,  slk_commands_devnet,
+    slk_commands_proof,    slk_commands_params,
+    slk_commands_cpu,      NULL,
 };
 
 static int print_overview(FILE *to, int status)
