@@ -139,8 +139,8 @@ static enum MHD_Result refuse(slk_http_exchange *exchange, int status, const cha
 static enum MHD_Result refuse_route(slk_http_exchange *exchange, int status)
 {
     slk_err code = status == 405
-                       ? slk_http_reply_error(exchange, status, "invalid", "%s is not for %s",
-                                              exchange->method, exchange->path)
+                       ? slk_http_reply_error(exchange, status, "invalid", "%s does not take %s",
+                                              exchange->path, exchange->method)
                        : slk_http_reply_error(exchange, status, slk_err_name(SLK_E_NOTFOUND),
                                               "nothing is at %s", exchange->path);
     return code == SLK_OK ? MHD_YES : MHD_NO;
