@@ -64,7 +64,7 @@ typedef struct slk_chain_fault {
     int64_t rpc_code; /* of the JSON-RPC error, 0 none */
     int64_t exit_code; /* from "exit=[…(16)…]", -1 none */
     bool out_of_gas;
-    bool from_future; /* "cannot draw randomness from the future" */
+    bool from_future; /* randomness or a tipset of an epoch that has not come */
     bool message_unknown; /* "failed to load message": this node never saw it */
     bool replaced_by_other; /* "NOT a valid replacement message" */
     bool nonce_too_low;

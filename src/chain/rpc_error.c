@@ -44,7 +44,7 @@ static void read_text(slk_chain_fault *fault, const char *text)
     fault->out_of_gas =
         fault->rpc_code == RPC_OUT_OF_GAS || strstr(text, "call ran out of gas") != NULL;
     fault->from_future = strstr(text, "randomness from the future") != NULL ||
-                         strstr(text, "greater than head") != NULL;
+                         strstr(text, "height greater than start point") != NULL;
     fault->message_unknown = strstr(text, "failed to load message") != NULL;
     fault->replaced_by_other = strstr(text, "NOT a valid replacement message") != NULL;
     fault->nonce_too_low = strstr(text, "nonce too low") != NULL;

@@ -148,7 +148,7 @@ static void json_rpc_answers_as_lotus_does(void **state)
                   200, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"localnet-selkie\"},");
     assert_answer(&net, NULL,
                   "{\"id\":1,\"method\":\"Filecoin.StateLookupID\",\"params\":[\"f077\",[]]}", 200,
-                  "\"code\":11");
+                  "\"code\":1,\"message\":\"actor not found\"");
     assert_answer(&net, NULL, "{\"id\":1,\"method\":\"Filecoin.StateMinerInfo\",\"params\":[7,[]]}",
                   500, "-32700");
     assert_answer(&net, NULL,

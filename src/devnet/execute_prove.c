@@ -201,7 +201,7 @@ static slk_err check_sectors(proving *p, dev_result *result, size_t *ret_left)
     }
     if (left == 0 || (left < n && p->params->require_activation_success)) {
         dev_result_fail(result, SLK_EXIT_ILLEGAL_ARGUMENT,
-                        left == 0 ? "no sector could be activated" : "not all sectors are valid");
+                        left == 0 ? "no valid proofs specified" : "not all sectors are valid");
         return SLK_OK;
     }
     for (size_t i = 0; i < n; i++) {

@@ -78,7 +78,7 @@ dev_actor *dev_rpc_actor(const slk_devnet *devnet, const json_t *params, size_t 
         return NULL;
     dev_actor *actor = dev_actor_find(devnet, &address);
     if (actor == NULL)
-        dev_rpc_fail(error, 11, "actor not found");
+        dev_rpc_fail(error, 1, "actor not found"); /* wrapped, so not 11: seen on Lotus 1.36.1 */
     return actor;
 }
 

@@ -119,7 +119,10 @@ static bool height_params(const slk_devnet *devnet, int64_t *ret_height, int64_t
         !dev_rpc_view(devnet, ret_view, params, 1, error))
         return false;
     if (*ret_height > *ret_view) {
-        dev_rpc_fail(error, 1, "looking for tipset with height greater than start point");
+        dev_rpc_fail(error, 1,
+                     "looking for tipset with height greater than start point, req: %lld, head: "
+                     "%lld",
+                     (long long)*ret_height, (long long)*ret_view);
         return false;
     }
     if (*ret_height < 0) {
@@ -184,7 +187,7 @@ static json_t *draw(slk_devnet *devnet, const json_t *params, digest_fn *take, d
     if (!dev_rpc_view(devnet, &view, params, 3, error))
         return NULL;
     if (!take(devnet, base, epoch, view))
-        return dev_rpc_fail(error, 1, "cannot draw randomness from the future");
+        return dev_rpc_fail(error, 1, "getting randomness: cannot draw randomness from the future");
     slk_randomness_draw(out, base, tag, epoch, (const uint8_t *)slk_buf_str(&entropy), entropy.len);
     return slk_json_new_bytes(out, 32);
 }

@@ -107,7 +107,7 @@ static json_t *available(slk_devnet *devnet, const json_t *params, dev_rpc_error
     if (miner == NULL || !dev_rpc_view(devnet, &view, params, 1, error))
         return NULL;
     if (!dev_funds_at(&funds, miner, view))
-        return dev_rpc_fail(error, 11, "actor not found");
+        return dev_rpc_fail(error, 1, "actor not found");
     slk_bigint amount = dev_available(&funds);
     return slk_json_new_bigint(&amount);
 }
@@ -261,7 +261,7 @@ static json_t *lookup_id(slk_devnet *devnet, const json_t *params, dev_rpc_error
     if (actor == NULL || !dev_rpc_view(devnet, &view, params, 1, error))
         return NULL;
     if (actor->born_epoch >= view)
-        return dev_rpc_fail(error, 11, "actor not found");
+        return dev_rpc_fail(error, 1, "actor not found");
     return dev_rpc_id_json(actor->id);
 }
 
@@ -275,7 +275,7 @@ static json_t *get_actor(slk_devnet *devnet, const json_t *params, dev_rpc_error
     if (actor == NULL || !dev_rpc_view(devnet, &view, params, 1, error))
         return NULL;
     if (!dev_funds_at(&funds, actor, view))
-        return dev_rpc_fail(error, 11, "actor not found");
+        return dev_rpc_fail(error, 1, "actor not found");
     slk_cid_of_cbor(&some, empty_list, 1);
     return json_pack("{s:o, s:o, s:I, s:o, s:n}", "Code", slk_json_new_cid(&some), "Head",
                      slk_json_new_cid(&some), "Nonce", (json_int_t)funds.nonce, "Balance",

@@ -145,8 +145,7 @@ static bool pool_accepts(slk_devnet *devnet, const dev_actor *sender, const slk_
         return false;
     }
     if (inner->nonce < funds.nonce) {
-        dev_rpc_fail(error, 1,
-                     "mpool push: minimum expected nonce is %llu, got %llu: message nonce too low",
+        dev_rpc_fail(error, 1, "minimum expected nonce is %llu, got %llu: message nonce too low",
                      (unsigned long long)funds.nonce, (unsigned long long)inner->nonce);
         return false;
     }
@@ -176,8 +175,10 @@ static bool replaces_fairly(slk_devnet *devnet, const dev_actor *sender,
             dev_actor_find(devnet, &inner->from) != sender)
             continue;
         if (slk_cid_equal(&old->cid, &cid)) {
-            dev_rpc_fail(error, 1, "mpool push: message from %s with nonce already exists",
-                         "this sender");
+            dev_rpc_fail(error, 1,
+                         "failed to add locked: message with nonce %llu already in mpool: message "
+                         "with nonce already exists",
+                         (unsigned long long)inner->nonce);
             return false;
         }
         slk_bigint least = inner->gas_premium;
@@ -241,7 +242,7 @@ static json_t *push_new(slk_devnet *devnet, slk_signed_message *m, const dev_act
         if (error->code == 3) { /* wrapping loses the code */
             char inner[sizeof error->message];
             snprintf(inner, sizeof inner, "%s", error->message);
-            dev_rpc_fail(error, 1, "GasEstimateMessageGas error: estimating gas used: %s", inner);
+            dev_rpc_fail(error, 1, "GasEstimateMessageGas error: %s", inner);
         }
         return NULL;
     }
