@@ -363,12 +363,10 @@ slk_err slk_step_client_seed(slk_task *task, slk_error *error)
         return precommit_missing(&v, error);
     int64_t seed_epoch = v.precommit.precommit_epoch + v.net.challenge_delay_epochs;
     int64_t ready = seed_epoch + slk_seal_get_options(v.seal)->seed_margin_epochs;
-    if (v.head < ready) {
-        int64_t ms = (ready - v.head) * v.net.epoch_ms;
-        return slk_task_wait(task, ms < look_again_ms(&v) ? look_again_ms(&v) : ms,
+    if (v.head < ready) /* the chain's own pace decides, not a wall clock */
+        return slk_task_wait(task, look_again_ms(&v),
                              "the seed comes in epoch %ld, the head is %ld", (long)seed_epoch,
                              (long)v.head);
-    }
     struct chain_output *out = new_output(task);
     if (!out)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");

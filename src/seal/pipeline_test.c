@@ -447,7 +447,13 @@ static void with_threads(void **state)
         if (released(w, a) && released(w, b))
             break;
     }
-    assert_true(released(w, a) && released(w, b));
+    if (!released(w, a) || !released(w, b)) {
+        SLK_CLEANUP(slk_buf_done) slk_buf out;
+        slk_buf_init(&out, 1u << 20);
+        assert_int_equal(slk_view_sectors(&out, w->client.seal, 0, NULL), SLK_OK);
+        assert_int_equal(slk_view_sectors(&out, w->provider.seal, 0, NULL), SLK_OK);
+        fail_msg("not released: %s", slk_buf_str(&out));
+    }
     slk_seal_stop(w->client.seal);
     slk_seal_stop(w->provider.seal);
     assert_string_equal(world_state(&w->client, a, text), "proving");

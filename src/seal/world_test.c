@@ -54,6 +54,18 @@ void world_fail(world *w, world_op op, unsigned after, unsigned count, slk_err c
     w->fail_code = code;
 }
 
+/* The chain's state is shared by both nodes' threads: each stub holds the (recursive) mutex. */
+static world *lock_world(world *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    return w;
+}
+
+static void unlock_world(world **w)
+{
+    pthread_mutex_unlock(&(*w)->mutex);
+}
+
 /* A poor man's hash: 32 bytes that depend on every input, top bits clear. */
 static void mix(uint8_t out32[32], const char *what, uint64_t a, uint64_t b, const uint8_t *more)
 {
@@ -274,7 +286,7 @@ static slk_err stub_network(void *ctx, slk_seal_network *ret, slk_error *error)
 
 static slk_err stub_head(void *ctx, int64_t *ret, slk_error *error)
 {
-    world *w = ctx;
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
     SLK_TRY(fault(w, OP_HEAD, error));
     *ret = w->head;
     return SLK_OK;
@@ -291,7 +303,7 @@ static slk_err stub_ticket(void *ctx, uint8_t out32[32], uint64_t sp_id, int64_t
 static slk_err stub_seed(void *ctx, uint8_t out32[32], uint64_t sp_id, int64_t epoch,
                          slk_error *error)
 {
-    world *w = ctx;
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
     SLK_TRY(fault(w, OP_SEED, error));
     if (epoch > w->head)
         return slk_fail(error, SLK_E_BUSY, "cannot draw randomness from the future");
@@ -301,7 +313,7 @@ static slk_err stub_seed(void *ctx, uint8_t out32[32], uint64_t sp_id, int64_t e
 
 static slk_err stub_allocated(void *ctx, slk_bitfield *ret_set, uint64_t sp_id, slk_error *error)
 {
-    world *w = ctx;
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
     (void)sp_id;
     (void)error;
     for (uint64_t i = 0; i < WORLD_SECTORS; i++)
@@ -320,7 +332,7 @@ static slk_err stub_check_miner(void *ctx, uint64_t sp_id, int64_t proof, slk_er
 static slk_err stub_precommit_info(void *ctx, slk_seal_precommit_info *ret, uint64_t sp_id,
                                    uint64_t number, slk_error *error)
 {
-    world *w = ctx;
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
     (void)sp_id;
     SLK_TRY(fault(w, OP_PRECOMMIT_INFO, error));
     const world_chain_sector *s = &w->sectors[number % WORLD_SECTORS];
@@ -336,7 +348,7 @@ static slk_err stub_precommit_info(void *ctx, slk_seal_precommit_info *ret, uint
 static slk_err stub_sector_info(void *ctx, slk_seal_sector_info *ret, uint64_t sp_id,
                                 uint64_t number, slk_error *error)
 {
-    world *w = ctx;
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
     (void)sp_id;
     (void)error;
     const world_chain_sector *s = &w->sectors[number % WORLD_SECTORS];
@@ -370,7 +382,7 @@ static slk_err new_message(world *w, slk_seal_sent *ret, const world_message *m)
 static slk_err stub_send_precommit(void *ctx, slk_seal_sent *ret, const slk_seal_precommit *p,
                                    slk_error *error)
 {
-    world *w = ctx;
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
     SLK_TRY(fault(w, OP_SEND_PRECOMMIT, error));
     if (w->sectors[p->sector.number].allocated)
         return slk_fail(error, SLK_E_CONFLICT, "exit=[ErrIllegalArgument(16)] already allocated");
@@ -384,7 +396,7 @@ static slk_err stub_send_precommit(void *ctx, slk_seal_sent *ret, const slk_seal
 static slk_err stub_send_commit(void *ctx, slk_seal_sent *ret, const slk_seal_commit *c,
                                 slk_error *error)
 {
-    world *w = ctx;
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
     SLK_TRY(fault(w, OP_SEND_COMMIT, error));
     world_message m = {.commit = true, .number = c->sector.number, .expiration = c->expiration};
     (void)snprintf(m.uuid, sizeof m.uuid, "%s", c->uuid);
@@ -395,7 +407,7 @@ static slk_err stub_send_commit(void *ctx, slk_seal_sent *ret, const slk_seal_co
 
 static slk_err stub_push_again(void *ctx, const char *json, slk_error *error)
 {
-    world *w = ctx;
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
     (void)error;
     for (unsigned i = 0; i < 64; i++)
         if (w->messages[i].used && strstr(json, w->messages[i].cid))
@@ -405,7 +417,7 @@ static slk_err stub_push_again(void *ctx, const char *json, slk_error *error)
 
 static slk_err stub_search(void *ctx, slk_seal_landing *ret, const char *cid, slk_error *error)
 {
-    world *w = ctx;
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
     SLK_TRY(fault(w, OP_SEARCH, error));
     for (unsigned i = 0; i < 64; i++) {
         const world_message *m = &w->messages[i];
@@ -742,7 +754,11 @@ world *world_new(void)
     slk_log_init(SLK_LOG_ERROR + 1, 2);
     world *w = calloc(1, sizeof *w);
     assert_non_null(w);
-    assert_int_equal(pthread_mutex_init(&w->mutex, NULL), 0);
+    pthread_mutexattr_t attr;
+    assert_int_equal(pthread_mutexattr_init(&attr), 0);
+    assert_int_equal(pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE), 0);
+    assert_int_equal(pthread_mutex_init(&w->mutex, &attr), 0);
+    (void)pthread_mutexattr_destroy(&attr);
     /* In memory where possible: the many fsyncs of a real disk say nothing here. */
     (void)snprintf(w->folder, sizeof w->folder, "%s/slk_seal_test.XXXXXX",
                    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
