@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Inside the chain client: nodes, one JSON-RPC call, reading what comes back. */
 #ifndef SLK_CHAIN_CHAIN_IMPL_H
 #define SLK_CHAIN_CHAIN_IMPL_H
 

@@ -25,15 +25,15 @@
 /* The state every chain starts from: one miner, its owner and worker, 1000 FIL each. */
 static slk_err make_genesis(slk_devnet *devnet)
 {
-    dev_actor *miner;
+    slk_dev_actor *miner;
     static const uint8_t no_messages[32] = {0};
     devnet->epoch = -1;
-    SLK_TRY(dev_miner_new(devnet, &miner, devnet->options.sector_bytes, 0, 0));
-    dev_funds funds = dev_funds_latest(miner);
+    SLK_TRY(slk_dev_miner_new(devnet, &miner, devnet->options.sector_bytes, 0, 0));
+    slk_dev_funds funds = slk_dev_funds_latest(miner);
     slk_bigint fil = slk_bigint_from_u64(1000000000000000000u);
     SLK_TRY(slk_bigint_mul_u64(&funds.balance, &fil, 1000));
-    SLK_TRY(dev_funds_set(devnet, miner, funds));
-    return dev_block_append(devnet, false, devnet->seq, no_messages);
+    SLK_TRY(slk_dev_funds_set(devnet, miner, funds));
+    return slk_dev_block_append(devnet, false, devnet->seq, no_messages);
 }
 
 static slk_err put_genesis(const slk_devnet *devnet, slk_buf *record)
@@ -52,7 +52,7 @@ static slk_err put_genesis(const slk_devnet *devnet, slk_buf *record)
     return slk_cbor_put_bytes(record, (const uint8_t *)name, strlen(name));
 }
 
-slk_err dev_genesis_replay(slk_devnet *devnet, slk_cbor *c, slk_error *error)
+slk_err slk_dev_genesis_replay(slk_devnet *devnet, slk_cbor *c, slk_error *error)
 {
     slk_devnet_options *o = &devnet->options;
     uint64_t version;
@@ -114,9 +114,9 @@ static slk_err begin_chain(slk_devnet *devnet, const char *network_name, slk_err
     if (devnet->network_name == NULL || put_genesis(devnet, &record) != SLK_OK ||
         make_genesis(devnet) != SLK_OK)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a devnet");
-    SLK_TRY(dev_store_append(devnet, &record, true, error));
+    SLK_TRY(slk_dev_store_append(devnet, &record, true, error));
     uint64_t n = (uint64_t)devnet->options.initial_height;
-    return n == 0 ? SLK_OK : dev_epoch_make(devnet, n, false, error);
+    return n == 0 ? SLK_OK : slk_dev_epoch_make(devnet, n, false, error);
 }
 
 /* A chain that was away goes on as if no time had passed in between. */
@@ -142,7 +142,7 @@ static slk_err resume_clock(slk_devnet *devnet, int64_t block_delay_ms, slk_erro
         code = slk_cbor_put_int(&record, devnet->time_offset_ms);
     if (code != SLK_OK)
         return slk_fail(error, code, "out of memory for a record");
-    return dev_store_append(devnet, &record, true, error);
+    return slk_dev_store_append(devnet, &record, true, error);
 }
 
 static slk_err check_same_chain(const slk_devnet *devnet, const slk_devnet_options *wanted,
@@ -168,7 +168,7 @@ static slk_err open_chain(slk_devnet *devnet, const slk_devnet_options *wanted, 
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a devnet");
     devnet->options.folder = devnet->folder;
     devnet->options.network_name = NULL;
-    SLK_TRY(dev_store_open(devnet, error));
+    SLK_TRY(slk_dev_store_open(devnet, error));
     if (devnet->n_tipsets == 0) {
         SLK_TRY(begin_chain(devnet, wanted->network_name, error));
         /* The empty epochs at birth have taken no time. */
@@ -204,9 +204,9 @@ void slk_devnet_close(slk_devnet *devnet)
 {
     if (devnet == NULL)
         return;
-    dev_store_close(devnet);
-    dev_messages_done(devnet);
-    dev_state_done(devnet);
+    slk_dev_store_close(devnet);
+    slk_dev_messages_done(devnet);
+    slk_dev_state_done(devnet);
     slk_free(devnet->tipsets);
     slk_free(devnet->verdicts.valid);
     slk_free(devnet->folder);
@@ -220,7 +220,7 @@ void slk_devnet_close(slk_devnet *devnet)
 slk_err slk_devnet_advance(slk_devnet *devnet, uint64_t n, bool null_rounds, slk_error *error)
 {
     pthread_mutex_lock(&devnet->lock);
-    slk_err code = dev_epoch_make(devnet, n, null_rounds, error);
+    slk_err code = slk_dev_epoch_make(devnet, n, null_rounds, error);
     pthread_mutex_unlock(&devnet->lock);
     return code;
 }
@@ -228,7 +228,7 @@ slk_err slk_devnet_advance(slk_devnet *devnet, uint64_t n, bool null_rounds, slk
 int64_t slk_devnet_height(slk_devnet *devnet)
 {
     pthread_mutex_lock(&devnet->lock);
-    int64_t height = dev_head(devnet);
+    int64_t height = slk_dev_head(devnet);
     pthread_mutex_unlock(&devnet->lock);
     return height;
 }
@@ -259,17 +259,17 @@ slk_err slk_devnet_run(slk_devnet *devnet, const atomic_bool *stop, slk_error *e
 
 void slk_devnet_admin_token(slk_devnet *devnet, char *out, size_t n)
 {
-    dev_token_make(devnet, out, n, DEV_ADMIN);
+    slk_dev_token_make(devnet, out, n, DEV_ADMIN);
 }
 
 slk_err slk_devnet_api_info(slk_devnet *devnet, char *out, size_t n, const char *host,
                             unsigned port, const char *perm, slk_error *error)
 {
     for (int p = DEV_READ; p <= DEV_ADMIN; p++) {
-        if (strcmp(perm, dev_permission_names[p]) != 0)
+        if (strcmp(perm, slk_dev_permission_names[p]) != 0)
             continue;
         char token[512];
-        dev_token_make(devnet, token, sizeof token, (dev_permission)p);
+        slk_dev_token_make(devnet, token, sizeof token, (slk_dev_permission)p);
         bool v6 = strchr(host, ':') != NULL;
         bool digits = strspn(host, "0123456789.") == strlen(host);
         const char *kind = v6 ? "ip6" : digits ? "ip4" : "dns";

@@ -35,30 +35,30 @@
 
 /* --- state ---------------------------------------------------------------------------------- */
 
-typedef struct dev_funds {
+typedef struct slk_dev_funds {
     int64_t epoch;
     uint64_t seq;
     uint64_t nonce;
     slk_bigint balance;
     slk_bigint deposits; /* miners: pre-commit deposits and initial pledge, part of balance */
     slk_bigint pledge;
-} dev_funds;
+} slk_dev_funds;
 
-typedef struct dev_precommit {
+typedef struct slk_dev_precommit {
     slk_precommit_info record;
     uint64_t born_seq; /* born at record.epoch */
     int64_t gone_epoch; /* EPOCH_NEVER while it lives */
     uint64_t gone_seq;
     int64_t cleanup_epoch;
-} dev_precommit;
+} slk_dev_precommit;
 
-typedef struct dev_sector {
+typedef struct slk_dev_sector {
     slk_sector_info record;
     int64_t epoch;
     uint64_t seq;
-} dev_sector;
+} slk_dev_sector;
 
-typedef struct dev_actor {
+typedef struct slk_dev_actor {
     uint64_t id;
     slk_address key; /* accounts */
     bool has_secret; /* in the node's wallet */
@@ -68,17 +68,17 @@ typedef struct dev_actor {
     uint64_t sector_bytes;
     int64_t born_epoch;
     uint64_t born_seq;
-    dev_funds *funds; /* at least one, ascending */
+    slk_dev_funds *funds; /* at least one, ascending */
     size_t n_funds, funds_capacity;
-    dev_precommit *precommits; /* every one ever made: also the allocated numbers */
+    slk_dev_precommit *precommits; /* every one ever made: also the allocated numbers */
     size_t n_precommits, precommits_capacity;
-    dev_sector *sectors;
+    slk_dev_sector *sectors;
     size_t n_sectors, sectors_capacity;
-} dev_actor;
+} slk_dev_actor;
 
 /* --- chain ---------------------------------------------------------------------------------- */
 
-typedef struct dev_tipset {
+typedef struct slk_dev_tipset {
     bool null_round;
     uint32_t fork; /* number of reorgs before it, in ForkSignaling */
     int64_t parent; /* height of the parent, -1 genesis */
@@ -86,9 +86,9 @@ typedef struct dev_tipset {
     uint8_t messages_digest[32]; /* of its messages' CIDs */
     uint64_t seq_before; /* running number before its messages */
     int64_t timestamp;
-} dev_tipset;
+} slk_dev_tipset;
 
-typedef struct dev_message {
+typedef struct slk_dev_message {
     slk_signed_message signed_message;
     slk_cid cid;
     char uuid[40]; /* "" when it did not come by MpoolPushMessage */
@@ -98,20 +98,20 @@ typedef struct dev_message {
     int64_t gas_used;
     uint8_t *returned;
     size_t n_returned;
-} dev_message;
+} slk_dev_message;
 
 /* What one message of an epoch needs besides itself, recorded so that replay needs no proofs. */
-typedef struct dev_verdicts {
+typedef struct slk_dev_verdicts {
     uint8_t *valid; /* one byte per proof looked at, in order */
     size_t n, capacity;
     size_t at; /* next one when replaying */
-} dev_verdicts;
+} slk_dev_verdicts;
 
-typedef struct dev_fault {
+typedef struct slk_dev_fault {
     char method[64];
     int64_t left;
     int64_t what; /* >= 100 HTTP status, 1 full effect then half a body, < 0 milliseconds */
-} dev_fault;
+} slk_dev_fault;
 
 #define DEVNET_MAX_FAULTS 16u
 #define DEVNET_MAX_FAILS 16u
@@ -130,17 +130,17 @@ struct slk_devnet {
     bool replaying;
     bool broken; /* the log could not be written: nothing goes on */
 
-    dev_actor **actors;
+    slk_dev_actor **actors;
     size_t n_actors, actors_capacity;
     uint64_t seq;
     int64_t epoch; /* of changes being made */
 
-    dev_tipset *tipsets; /* by height */
+    slk_dev_tipset *tipsets; /* by height */
     size_t n_tipsets, tipsets_capacity;
     uint32_t forks;
     int64_t time_offset_ms;
 
-    dev_message *messages; /* pool and chain, in order of arrival */
+    slk_dev_message *messages; /* pool and chain, in order of arrival */
     size_t n_messages, messages_capacity;
     size_t first_pending; /* all before it are included or dropped */
     bool hold_pool;
@@ -149,59 +149,64 @@ struct slk_devnet {
         int64_t exit_code;
     } fails[DEVNET_MAX_FAILS];
     size_t n_fails;
-    dev_fault faults[DEVNET_MAX_FAULTS];
+    slk_dev_fault faults[DEVNET_MAX_FAULTS];
     size_t n_faults;
-    dev_verdicts verdicts;
+    slk_dev_verdicts verdicts;
     bool dry_run; /* verdicts of dry runs are not recorded */
 };
 
 /* --- keys.c --------------------------------------------------------------------------------- */
-void dev_expand(const slk_devnet *devnet, const char *label, int64_t epoch, uint8_t *out, size_t n);
-void dev_key_derive(const slk_devnet *devnet, uint64_t index, uint8_t secret32[32],
-                    slk_address *ret_address);
-void dev_key_sign(const uint8_t secret32[32], const uint8_t *in, size_t n, uint8_t signature96[96]);
-bool dev_key_verify(const slk_signed_message *message);
+void slk_dev_expand(const slk_devnet *devnet, const char *label, int64_t epoch, uint8_t *out,
+                    size_t n);
+void slk_dev_key_derive(const slk_devnet *devnet, uint64_t index, uint8_t secret32[32],
+                        slk_address *ret_address);
+void slk_dev_key_sign(const uint8_t secret32[32], const uint8_t *in, size_t n,
+                      uint8_t signature96[96]);
+bool slk_dev_key_verify(const slk_signed_message *message);
 
 /* --- state.c -------------------------------------------------------------------------------- */
-#define DEV_GROW(array, n, capacity) dev_grow((void **)&(array), n, &(capacity), sizeof *(array))
-SLK_MUST_CHECK slk_err dev_grow(void **array, size_t n, size_t *capacity, size_t item_bytes);
+#define DEV_GROW(array, n, capacity) \
+    slk_dev_grow((void **)&(array), n, &(capacity), sizeof *(array))
+SLK_MUST_CHECK slk_err slk_dev_grow(void **array, size_t n, size_t *capacity, size_t item_bytes);
 
-dev_actor *dev_actor_by_id(const slk_devnet *devnet, uint64_t id);
+slk_dev_actor *slk_dev_actor_by_id(const slk_devnet *devnet, uint64_t id);
 /* By ID or key address; NULL unknown. */
-dev_actor *dev_actor_find(const slk_devnet *devnet, const slk_address *address);
-SLK_MUST_CHECK slk_err dev_account_new(slk_devnet *devnet, dev_actor **ret_actor,
-                                       const slk_address *key);
+slk_dev_actor *slk_dev_actor_find(const slk_devnet *devnet, const slk_address *address);
+SLK_MUST_CHECK slk_err slk_dev_account_new(slk_devnet *devnet, slk_dev_actor **ret_actor,
+                                           const slk_address *key);
 /* A miner of its own owner and worker; 0 for both makes them, with keys in the wallet and funds. */
-SLK_MUST_CHECK slk_err dev_miner_new(slk_devnet *devnet, dev_actor **ret_actor,
-                                     uint64_t sector_bytes, uint64_t owner, uint64_t worker);
-dev_funds dev_funds_latest(const dev_actor *actor);
+SLK_MUST_CHECK slk_err slk_dev_miner_new(slk_devnet *devnet, slk_dev_actor **ret_actor,
+                                         uint64_t sector_bytes, uint64_t owner, uint64_t worker);
+slk_dev_funds slk_dev_funds_latest(const slk_dev_actor *actor);
 /* As seen from a tipset of height h; false: not there yet. */
-bool dev_funds_at(dev_funds *ret_funds, const dev_actor *actor, int64_t h);
-SLK_MUST_CHECK slk_err dev_funds_set(slk_devnet *devnet, dev_actor *actor, dev_funds funds);
-slk_bigint dev_available(const dev_funds *funds);
+bool slk_dev_funds_at(slk_dev_funds *ret_funds, const slk_dev_actor *actor, int64_t h);
+SLK_MUST_CHECK slk_err slk_dev_funds_set(slk_devnet *devnet, slk_dev_actor *actor,
+                                         slk_dev_funds funds);
+slk_bigint slk_dev_available(const slk_dev_funds *funds);
 
-dev_precommit *dev_precommit_find(const dev_actor *miner, uint64_t number); /* living */
-const dev_precommit *dev_precommit_at(const dev_actor *miner, uint64_t number, int64_t h);
-const dev_sector *dev_sector_at(const dev_actor *miner, uint64_t number, int64_t h);
-bool dev_allocated_at(const dev_actor *miner, uint64_t number, int64_t h);
+slk_dev_precommit *slk_dev_precommit_find(const slk_dev_actor *miner, uint64_t number); /* living */
+const slk_dev_precommit *slk_dev_precommit_at(const slk_dev_actor *miner, uint64_t number,
+                                              int64_t h);
+const slk_dev_sector *slk_dev_sector_at(const slk_dev_actor *miner, uint64_t number, int64_t h);
+bool slk_dev_allocated_at(const slk_dev_actor *miner, uint64_t number, int64_t h);
 /* Undoes every change with a running number above seq. */
-void dev_rollback(slk_devnet *devnet, uint64_t seq);
-void dev_state_done(slk_devnet *devnet);
+void slk_dev_rollback(slk_devnet *devnet, uint64_t seq);
+void slk_dev_state_done(slk_devnet *devnet);
 
 /* --- block.c -------------------------------------------------------------------------------- */
 
 #define DEV_VRF_BYTES 96u
-typedef struct dev_beacon {
+typedef struct slk_dev_beacon {
     uint64_t round;
     uint8_t data[96];
     size_t data_bytes;
-} dev_beacon;
+} slk_dev_beacon;
 /* All that varies between block headers. */
-typedef struct dev_header {
+typedef struct slk_dev_header {
     uint64_t miner;
     uint8_t ticket[DEV_VRF_BYTES];
     uint8_t election[DEV_VRF_BYTES];
-    dev_beacon *beacons; /* owned */
+    slk_dev_beacon *beacons; /* owned */
     size_t n_beacons;
     slk_cid parent; /* undefined for genesis */
     uint64_t weight;
@@ -213,81 +218,84 @@ typedef struct dev_header {
     uint64_t timestamp;
     uint8_t signature[DEV_VRF_BYTES];
     uint64_t fork;
-} dev_header;
-SLK_MUST_CHECK slk_err dev_header_to_cbor(slk_buf *out, const dev_header *header);
+} slk_dev_header;
+SLK_MUST_CHECK slk_err slk_dev_header_to_cbor(slk_buf *out, const slk_dev_header *header);
 
 /* Height of the newest block; genesis always has one. */
-int64_t dev_head(const slk_devnet *devnet);
+int64_t slk_dev_head(const slk_devnet *devnet);
 /* Appends a tipset (or null round) for epoch n_tipsets with this digest of messages; seq_before is
  * the running number before they were executed. */
-SLK_MUST_CHECK slk_err dev_block_append(slk_devnet *devnet, bool null_round, uint64_t seq_before,
-                                        const uint8_t messages_digest[32]);
-void dev_block_cid(slk_cid *ret_cid, const dev_tipset *tipset);
-SLK_MUST_CHECK slk_err dev_block_json(const slk_devnet *devnet, json_t **ret, int64_t height);
-json_t *dev_block_key_json(const slk_devnet *devnet, int64_t height);
+SLK_MUST_CHECK slk_err slk_dev_block_append(slk_devnet *devnet, bool null_round,
+                                            uint64_t seq_before, const uint8_t messages_digest[32]);
+void slk_dev_block_cid(slk_cid *ret_cid, const slk_dev_tipset *tipset);
+SLK_MUST_CHECK slk_err slk_dev_block_json(const slk_devnet *devnet, json_t **ret, int64_t height);
+json_t *slk_dev_block_key_json(const slk_devnet *devnet, int64_t height);
 /* Height of the tipset of a JSON key ([], null: head); SLK_E_NOTFOUND when not on this chain. */
-SLK_MUST_CHECK slk_err dev_block_by_key(const slk_devnet *devnet, int64_t *ret_height,
-                                        const json_t *key, slk_error *error);
-int64_t dev_block_at(const slk_devnet *devnet, int64_t height); /* or before */
-int64_t dev_block_after(const slk_devnet *devnet, int64_t height); /* or after; -1 none */
+SLK_MUST_CHECK slk_err slk_dev_block_by_key(const slk_devnet *devnet, int64_t *ret_height,
+                                            const json_t *key, slk_error *error);
+int64_t slk_dev_block_at(const slk_devnet *devnet, int64_t height); /* or before */
+int64_t slk_dev_block_after(const slk_devnet *devnet, int64_t height); /* or after; -1 none */
 /* Digests as seen from tipset view; false: epoch is in the future. */
-bool dev_ticket_digest(const slk_devnet *devnet, uint8_t out32[32], int64_t epoch, int64_t view);
-bool dev_beacon_digest(const slk_devnet *devnet, uint8_t out32[32], int64_t epoch, int64_t view);
+bool slk_dev_ticket_digest(const slk_devnet *devnet, uint8_t out32[32], int64_t epoch,
+                           int64_t view);
+bool slk_dev_beacon_digest(const slk_devnet *devnet, uint8_t out32[32], int64_t epoch,
+                           int64_t view);
 
 /* --- execute*.c ----------------------------------------------------------------------------- */
-typedef struct dev_result {
+typedef struct slk_dev_result {
     int64_t exit_code;
     int64_t gas_used;
     slk_buf returned;
     char why[160];
-} dev_result;
+} slk_dev_result;
 /* Runs message as part of epoch devnet->epoch. forced_exit != 0: fail with it. Failures of the
  * message are in *result; the slk_err is about memory alone. */
-SLK_MUST_CHECK slk_err dev_execute(slk_devnet *devnet, dev_result *result,
-                                   const slk_message *message, int64_t forced_exit);
-int64_t dev_gas_of(const slk_message *message);
+SLK_MUST_CHECK slk_err slk_dev_execute(slk_devnet *devnet, slk_dev_result *result,
+                                       const slk_message *message, int64_t forced_exit);
+int64_t slk_dev_gas_of(const slk_message *message);
 /* Can it be included now? Nonce and funds of the sender. */
-bool dev_includable(const slk_devnet *devnet, const slk_message *message);
-void dev_result_fail(dev_result *result, int64_t exit_code, const char *format, ...)
+bool slk_dev_includable(const slk_devnet *devnet, const slk_message *message);
+void slk_dev_result_fail(slk_dev_result *result, int64_t exit_code, const char *format, ...)
     SLK_PRINTF(3, 4);
-SLK_MUST_CHECK slk_err dev_execute_precommit(slk_devnet *devnet, dev_result *result,
-                                             dev_actor *miner, bool controlling,
+SLK_MUST_CHECK slk_err slk_dev_execute_precommit(slk_devnet *devnet, slk_dev_result *result,
+                                                 slk_dev_actor *miner, bool controlling,
+                                                 const slk_message *message);
+SLK_MUST_CHECK slk_err slk_dev_execute_prove(slk_devnet *devnet, slk_dev_result *result,
+                                             slk_dev_actor *miner, bool controlling,
                                              const slk_message *message);
-SLK_MUST_CHECK slk_err dev_execute_prove(slk_devnet *devnet, dev_result *result, dev_actor *miner,
-                                         bool controlling, const slk_message *message);
-slk_bigint dev_deposit_per_sector(void);
-slk_bigint dev_pledge_per_sector(void);
-bool dev_seal_proof_enabled(int64_t seal_proof);
+slk_bigint slk_dev_deposit_per_sector(void);
+slk_bigint slk_dev_pledge_per_sector(void);
+bool slk_dev_seal_proof_enabled(int64_t seal_proof);
 
 /* --- pool.c --------------------------------------------------------------------------------- */
-uint64_t dev_pool_next_nonce(const slk_devnet *devnet, const dev_actor *sender);
-dev_message *dev_message_by_cid(const slk_devnet *devnet, const slk_cid *cid);
-dev_message *dev_message_by_uuid(const slk_devnet *devnet, const char *uuid);
+uint64_t slk_dev_pool_next_nonce(const slk_devnet *devnet, const slk_dev_actor *sender);
+slk_dev_message *slk_dev_message_by_cid(const slk_devnet *devnet, const slk_cid *cid);
+slk_dev_message *slk_dev_message_by_uuid(const slk_devnet *devnet, const char *uuid);
 /* Takes over *message's memory on success; logs it first. */
-SLK_MUST_CHECK slk_err dev_pool_add(slk_devnet *devnet, dev_message **ret_message,
-                                    slk_signed_message *message, const char *uuid,
-                                    slk_error *error);
+SLK_MUST_CHECK slk_err slk_dev_pool_add(slk_devnet *devnet, slk_dev_message **ret_message,
+                                        slk_signed_message *message, const char *uuid,
+                                        slk_error *error);
 /* The first pending message that can be included now; NULL none. */
-dev_message *dev_pool_next(slk_devnet *devnet);
-bool dev_pool_empty(slk_devnet *devnet);
-void dev_messages_done(slk_devnet *devnet);
+slk_dev_message *slk_dev_pool_next(slk_devnet *devnet);
+bool slk_dev_pool_empty(slk_devnet *devnet);
+void slk_dev_messages_done(slk_devnet *devnet);
 
 /* --- epoch.c -------------------------------------------------------------------------------- */
-SLK_MUST_CHECK slk_err dev_epoch_make(slk_devnet *devnet, uint64_t n, bool null_round,
-                                      slk_error *error);
-SLK_MUST_CHECK slk_err dev_reorg(slk_devnet *devnet, uint64_t depth, bool reinclude,
-                                 slk_error *error);
-SLK_MUST_CHECK slk_err dev_fund(slk_devnet *devnet, const slk_address *address,
-                                const slk_bigint *amount, slk_error *error);
-SLK_MUST_CHECK slk_err dev_create_miner(slk_devnet *devnet, uint64_t *ret_id, uint64_t sector_bytes,
-                                        slk_error *error);
-SLK_MUST_CHECK slk_err dev_drop(slk_devnet *devnet, const slk_cid *cid, slk_error *error);
+SLK_MUST_CHECK slk_err slk_dev_epoch_make(slk_devnet *devnet, uint64_t n, bool null_round,
+                                          slk_error *error);
+SLK_MUST_CHECK slk_err slk_dev_reorg(slk_devnet *devnet, uint64_t depth, bool reinclude,
+                                     slk_error *error);
+SLK_MUST_CHECK slk_err slk_dev_fund(slk_devnet *devnet, const slk_address *address,
+                                    const slk_bigint *amount, slk_error *error);
+SLK_MUST_CHECK slk_err slk_dev_create_miner(slk_devnet *devnet, uint64_t *ret_id,
+                                            uint64_t sector_bytes, slk_error *error);
+SLK_MUST_CHECK slk_err slk_dev_drop(slk_devnet *devnet, const slk_cid *cid, slk_error *error);
 /* The dry run of GasEstimateMessageGas: everything pending of the sender first. Undone after. */
-SLK_MUST_CHECK slk_err dev_dry_run(slk_devnet *devnet, dev_result *result,
-                                   const slk_message *message);
-SLK_MUST_CHECK slk_err dev_genesis_replay(slk_devnet *devnet, slk_cbor *c, slk_error *error);
-SLK_MUST_CHECK slk_err dev_replay_record(slk_devnet *devnet, const uint8_t *in, size_t n,
-                                         slk_error *error);
+SLK_MUST_CHECK slk_err slk_dev_dry_run(slk_devnet *devnet, slk_dev_result *result,
+                                       const slk_message *message);
+SLK_MUST_CHECK slk_err slk_dev_genesis_replay(slk_devnet *devnet, slk_cbor *c, slk_error *error);
+SLK_MUST_CHECK slk_err slk_dev_replay_record(slk_devnet *devnet, const uint8_t *in, size_t n,
+                                             slk_error *error);
 
 /* --- store.c -------------------------------------------------------------------------------- */
 enum {
@@ -302,56 +310,60 @@ enum {
     DEV_RECORD_CLOCK = 8,
 };
 /* Opens or makes the log and replays it; a torn last record is cut off. */
-SLK_MUST_CHECK slk_err dev_store_open(slk_devnet *devnet, slk_error *error);
+SLK_MUST_CHECK slk_err slk_dev_store_open(slk_devnet *devnet, slk_error *error);
 /* Appends one record (nothing while replaying); durable: fsync. */
-SLK_MUST_CHECK slk_err dev_store_append(slk_devnet *devnet, const slk_buf *record, bool durable,
-                                        slk_error *error);
-void dev_store_close(slk_devnet *devnet);
+SLK_MUST_CHECK slk_err slk_dev_store_append(slk_devnet *devnet, const slk_buf *record, bool durable,
+                                            slk_error *error);
+void slk_dev_store_close(slk_devnet *devnet);
 
 /* --- token.c -------------------------------------------------------------------------------- */
-typedef enum dev_permission {
+typedef enum slk_dev_permission {
     DEV_NOBODY = 0,
     DEV_READ = 1,
     DEV_WRITE = 2,
     DEV_SIGN = 3,
     DEV_ADMIN = 4,
-} dev_permission;
-extern const char *const dev_permission_names[5]; /* by dev_permission */
-void dev_token_make(const slk_devnet *devnet, char *out, size_t n, dev_permission permission);
+} slk_dev_permission;
+extern const char *const slk_dev_permission_names[5]; /* by slk_dev_permission */
+void slk_dev_token_make(const slk_devnet *devnet, char *out, size_t n,
+                        slk_dev_permission permission);
 /* DEV_NOBODY when the token is not one of ours. */
-dev_permission dev_token_check(const slk_devnet *devnet, const char *token);
+slk_dev_permission slk_dev_token_check(const slk_devnet *devnet, const char *token);
 
 /* --- rpc*.c --------------------------------------------------------------------------------- */
-typedef struct dev_rpc_error {
+typedef struct slk_dev_rpc_error {
     int code;
     char message[400];
-} dev_rpc_error;
+} slk_dev_rpc_error;
 /* params holds exactly n_params items. Returns a new reference, or NULL with *error filled (code 0
  * then means out of memory). */
-typedef json_t *dev_rpc_function(slk_devnet *devnet, const json_t *params, dev_rpc_error *error);
-typedef struct dev_rpc_method {
+typedef json_t *slk_dev_rpc_function(slk_devnet *devnet, const json_t *params,
+                                     slk_dev_rpc_error *error);
+typedef struct slk_dev_rpc_method {
     const char *name; /* with namespace */
-    dev_permission permission;
+    slk_dev_permission permission;
     size_t n_params;
-    dev_rpc_function *function;
-} dev_rpc_method;
-extern const dev_rpc_method dev_rpc_chain_methods[];
-extern const dev_rpc_method dev_rpc_miner_methods[];
-extern const dev_rpc_method dev_rpc_pool_methods[];
-extern const dev_rpc_method dev_rpc_control_methods[];
+    slk_dev_rpc_function *function;
+} slk_dev_rpc_method;
+extern const slk_dev_rpc_method slk_dev_rpc_chain_methods[];
+extern const slk_dev_rpc_method slk_dev_rpc_miner_methods[];
+extern const slk_dev_rpc_method slk_dev_rpc_pool_methods[];
+extern const slk_dev_rpc_method slk_dev_rpc_control_methods[];
 
-json_t *dev_rpc_fail(dev_rpc_error *error, int code, const char *format, ...) SLK_PRINTF(3, 4);
-json_t *dev_rpc_fail_error(dev_rpc_error *error, const slk_error *why); /* code 1 */
-bool dev_rpc_address(slk_address *ret, const json_t *params, size_t at, dev_rpc_error *error);
-bool dev_rpc_i64(int64_t *ret, const json_t *params, size_t at, dev_rpc_error *error);
+json_t *slk_dev_rpc_fail(slk_dev_rpc_error *error, int code, const char *format, ...)
+    SLK_PRINTF(3, 4);
+json_t *slk_dev_rpc_fail_error(slk_dev_rpc_error *error, const slk_error *why); /* code 1 */
+bool slk_dev_rpc_address(slk_address *ret, const json_t *params, size_t at,
+                         slk_dev_rpc_error *error);
+bool slk_dev_rpc_i64(int64_t *ret, const json_t *params, size_t at, slk_dev_rpc_error *error);
 /* Height of the tipset key at position at. */
-bool dev_rpc_view(const slk_devnet *devnet, int64_t *ret_height, const json_t *params, size_t at,
-                  dev_rpc_error *error);
-dev_actor *dev_rpc_actor(const slk_devnet *devnet, const json_t *params, size_t at,
-                         dev_rpc_error *error);
-dev_actor *dev_rpc_miner(const slk_devnet *devnet, const json_t *params, size_t at,
-                         dev_rpc_error *error);
-json_t *dev_rpc_address_json(const slk_address *address);
-json_t *dev_rpc_id_json(uint64_t id);
+bool slk_dev_rpc_view(const slk_devnet *devnet, int64_t *ret_height, const json_t *params,
+                      size_t at, slk_dev_rpc_error *error);
+slk_dev_actor *slk_dev_rpc_actor(const slk_devnet *devnet, const json_t *params, size_t at,
+                                 slk_dev_rpc_error *error);
+slk_dev_actor *slk_dev_rpc_miner(const slk_devnet *devnet, const json_t *params, size_t at,
+                                 slk_dev_rpc_error *error);
+json_t *slk_dev_rpc_address_json(const slk_address *address);
+json_t *slk_dev_rpc_id_json(uint64_t id);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "codec/json.h"
 #include "devnet/devnet_impl.h"
-#include "devnet/devnet_testing.h"
+#include "devnet/testnet_test.h"
 #include "fil/randomness.h"
 
 #include <setjmp.h>
@@ -22,8 +22,8 @@ static void headers_match_the_vector(void **state)
 {
     (void)state;
     /* source: reference/chain 4.1 */
-    dev_beacon beacon = {.round = 5, .data_bytes = 96};
-    dev_header h = {
+    slk_dev_beacon beacon = {.round = 5, .data_bytes = 96};
+    slk_dev_header h = {
         .miner = 1000, .beacons = &beacon, .n_beacons = 1, .height = 5, .timestamp = 1700000020};
     slk_cid cid;
     char text[SLK_CID_TEXT_CHARS];
@@ -39,7 +39,7 @@ static void headers_match_the_vector(void **state)
     h.state_root = h.receipts = h.messages = h.parent;
     SLK_CLEANUP(slk_buf_done) slk_buf cbor;
     slk_buf_init(&cbor, 4096);
-    assert_int_equal(dev_header_to_cbor(&cbor, &h), SLK_OK);
+    assert_int_equal(slk_dev_header_to_cbor(&cbor, &h), SLK_OK);
     assert_int_equal(cbor.len, 688);
     slk_cid_of_cbor(&cid, cbor.data, cbor.len);
     slk_cid_print(text, &cid);
@@ -93,15 +93,15 @@ static void null_rounds_shift_tickets_but_not_beacons(void **state)
     /* Same digest, other epoch: recompute the draw from block 1004's ticket. */
     uint8_t vrf[96], digest[32], entropy[16], expected[32];
     size_t n = slk_randomness_entropy(entropy, 1000);
-    dev_expand(net.devnet, "ticket", 1004, vrf, sizeof vrf);
-    assert_true(dev_ticket_digest(net.devnet, digest, 1002, 1008));
-    assert_true(dev_ticket_digest(net.devnet, after, 1004, 1008));
+    slk_dev_expand(net.devnet, "ticket", 1004, vrf, sizeof vrf);
+    assert_true(slk_dev_ticket_digest(net.devnet, digest, 1002, 1008));
+    assert_true(slk_dev_ticket_digest(net.devnet, after, 1004, 1008));
     assert_memory_equal(digest, after, 32);
     slk_randomness_draw(expected, digest, 5, 1002, entropy, n);
     assert_int_equal(slk_chain_ticket(net.chain, ticket, 1000, 1002, NULL, NULL), SLK_OK);
     assert_memory_equal(ticket, expected, 32);
-    assert_true(dev_beacon_digest(net.devnet, seed, 1002, 1008));
-    assert_true(dev_beacon_digest(net.devnet, again, 1004, 1008));
+    assert_true(slk_dev_beacon_digest(net.devnet, seed, 1002, 1008));
+    assert_true(slk_dev_beacon_digest(net.devnet, again, 1004, 1008));
     assert_memory_not_equal(seed, again, 32);
     testnet_close(&net);
 }
@@ -217,7 +217,7 @@ static void signatures_are_real(void **state)
     uint8_t secret[32];
     testnet_open(&net, NULL);
     slk_signed_message m = {.signature_type = SLK_SIGNATURE_BLS, .signature_bytes = 96};
-    dev_key_derive(net.devnet, 1002, secret, &derived);
+    slk_dev_key_derive(net.devnet, 1002, secret, &derived);
     slk_address worker;
     slk_address_from_id(&worker, 1002);
     assert_int_equal(slk_chain_account_key(net.chain, &key, &worker, NULL), SLK_OK);
@@ -226,13 +226,13 @@ static void signatures_are_real(void **state)
     slk_address_from_id(&m.message.to, 1000);
     slk_cid cid;
     assert_int_equal(slk_message_cid(&cid, &m.message), SLK_OK);
-    dev_key_sign(secret, cid.bytes, cid.len, m.signature);
-    assert_true(dev_key_verify(&m));
+    slk_dev_key_sign(secret, cid.bytes, cid.len, m.signature);
+    assert_true(slk_dev_key_verify(&m));
     m.message.nonce++;
-    assert_false(dev_key_verify(&m));
+    assert_false(slk_dev_key_verify(&m));
     m.message.nonce--;
     m.signature[5] ^= 1;
-    assert_false(dev_key_verify(&m));
+    assert_false(slk_dev_key_verify(&m));
     testnet_close(&net);
 }
 

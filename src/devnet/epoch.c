@@ -39,10 +39,10 @@ static int64_t take_forced_exit(slk_devnet *devnet, uint64_t method)
 }
 
 /* Executes one message in devnet->epoch and notes its receipt. */
-static slk_err include(slk_devnet *devnet, dev_message *m, int64_t forced_exit)
+static slk_err include(slk_devnet *devnet, slk_dev_message *m, int64_t forced_exit)
 {
-    dev_result result;
-    slk_err code = dev_execute(devnet, &result, &m->signed_message.message, forced_exit);
+    slk_dev_result result;
+    slk_err code = slk_dev_execute(devnet, &result, &m->signed_message.message, forced_exit);
     if (code == SLK_OK) {
         m->included = devnet->epoch;
         m->exit_code = result.exit_code;
@@ -57,18 +57,18 @@ static slk_err include(slk_devnet *devnet, dev_message *m, int64_t forced_exit)
 }
 
 /* Pre-commits nobody proved: gone, deposit burnt. */
-static slk_err clean_up(slk_devnet *devnet, dev_actor *miner)
+static slk_err clean_up(slk_devnet *devnet, slk_dev_actor *miner)
 {
     for (size_t i = 0; i < miner->n_precommits; i++) {
-        dev_precommit *p = &miner->precommits[i];
+        slk_dev_precommit *p = &miner->precommits[i];
         if (p->gone_epoch != EPOCH_NEVER || p->cleanup_epoch > devnet->epoch)
             continue;
         p->gone_epoch = devnet->epoch;
         p->gone_seq = ++devnet->seq;
-        dev_funds funds = dev_funds_latest(miner);
+        slk_dev_funds funds = slk_dev_funds_latest(miner);
         funds.deposits = slk_bigint_sub_floor(&funds.deposits, &p->record.deposit);
         funds.balance = slk_bigint_sub_floor(&funds.balance, &p->record.deposit);
-        SLK_TRY(dev_funds_set(devnet, miner, funds));
+        SLK_TRY(slk_dev_funds_set(devnet, miner, funds));
     }
     return SLK_OK;
 }
@@ -86,10 +86,10 @@ static slk_err finish(slk_devnet *devnet, bool null_round, uint64_t seq_before,
     SLK_TRY(slk_cbor_put_array(&list, plan->n_messages));
     SLK_TRY(slk_buf_append(&list, slk_buf_str(&plan->messages), plan->messages.len));
     slk_blake2b_of(digest, 32, list.data, list.len);
-    return dev_block_append(devnet, null_round, seq_before, digest);
+    return slk_dev_block_append(devnet, null_round, seq_before, digest);
 }
 
-static slk_err plan_add(epoch_plan *plan, const dev_message *m, int64_t forced_exit)
+static slk_err plan_add(epoch_plan *plan, const slk_dev_message *m, int64_t forced_exit)
 {
     plan->n_messages++;
     SLK_TRY(slk_cbor_put_array(&plan->messages, 2));
@@ -99,8 +99,8 @@ static slk_err plan_add(epoch_plan *plan, const dev_message *m, int64_t forced_e
 
 static slk_err execute_pool(slk_devnet *devnet, epoch_plan *plan)
 {
-    dev_message *m;
-    while ((m = dev_pool_next(devnet)) != NULL) {
+    slk_dev_message *m;
+    while ((m = slk_dev_pool_next(devnet)) != NULL) {
         int64_t forced = take_forced_exit(devnet, m->signed_message.message.method);
         SLK_TRY(plan_add(plan, m, forced));
         SLK_TRY(include(devnet, m, forced));
@@ -126,7 +126,7 @@ static slk_err log_epoch(slk_devnet *devnet, bool null_round, const epoch_plan *
         code = slk_buf_append(&record, plan->messages.data, plan->messages.len);
     if (code != SLK_OK)
         return out_of_memory(devnet, code, error);
-    return dev_store_append(devnet, &record, plan->n_messages > 0, error);
+    return slk_dev_store_append(devnet, &record, plan->n_messages > 0, error);
 }
 
 static slk_err make_one(slk_devnet *devnet, bool null_round, slk_error *error)
@@ -158,11 +158,11 @@ static slk_err make_empty(slk_devnet *devnet, uint64_t n, bool null_round)
     return SLK_OK;
 }
 
-slk_err dev_epoch_make(slk_devnet *devnet, uint64_t n, bool null_round, slk_error *error)
+slk_err slk_dev_epoch_make(slk_devnet *devnet, uint64_t n, bool null_round, slk_error *error)
 {
     if (devnet->broken)
         return slk_fail(error, SLK_E_IO, "the devnet is out of step with its log; restart it");
-    while (n > 0 && !null_round && !devnet->hold_pool && !dev_pool_empty(devnet)) {
+    while (n > 0 && !null_round && !devnet->hold_pool && !slk_dev_pool_empty(devnet)) {
         SLK_TRY(make_one(devnet, false, error));
         n--;
     }
@@ -181,7 +181,7 @@ slk_err dev_epoch_make(slk_devnet *devnet, uint64_t n, bool null_round, slk_erro
         code = slk_cbor_put_bool(&record, null_round);
     if (code != SLK_OK)
         return out_of_memory(devnet, code, error);
-    return dev_store_append(devnet, &record, false, error);
+    return slk_dev_store_append(devnet, &record, false, error);
 }
 
 /* Takes the last depth epochs back. */
@@ -189,9 +189,9 @@ static void rewind_chain(slk_devnet *devnet, uint64_t depth, bool reinclude)
 {
     devnet->n_tipsets -= (size_t)depth;
     int64_t first = (int64_t)devnet->n_tipsets;
-    dev_rollback(devnet, devnet->tipsets[first].seq_before);
+    slk_dev_rollback(devnet, devnet->tipsets[first].seq_before);
     for (size_t i = 0; i < devnet->n_messages; i++) {
-        dev_message *m = &devnet->messages[i];
+        slk_dev_message *m = &devnet->messages[i];
         if (m->included < first)
             continue;
         m->included = -1;
@@ -213,10 +213,10 @@ static slk_err log_numbers(slk_devnet *devnet, uint64_t type, uint64_t a, uint64
         code = slk_cbor_put_uint(&record, numbers[i]);
     if (code != SLK_OK)
         return slk_fail(error, code, "out of memory for a record");
-    return dev_store_append(devnet, &record, true, error);
+    return slk_dev_store_append(devnet, &record, true, error);
 }
 
-slk_err dev_reorg(slk_devnet *devnet, uint64_t depth, bool reinclude, slk_error *error)
+slk_err slk_dev_reorg(slk_devnet *devnet, uint64_t depth, bool reinclude, slk_error *error)
 {
     if (depth == 0 || depth >= devnet->n_tipsets)
         return slk_fail(error, SLK_E_INVAL, "a reorg of %llu epochs is not possible",
@@ -224,25 +224,25 @@ slk_err dev_reorg(slk_devnet *devnet, uint64_t depth, bool reinclude, slk_error 
     SLK_TRY(log_numbers(devnet, DEV_RECORD_REORG, depth, reinclude, error));
     rewind_chain(devnet, depth, reinclude);
     /* One more than were there: the heavier chain wins. */
-    return dev_epoch_make(devnet, depth + 1, false, error);
+    return slk_dev_epoch_make(devnet, depth + 1, false, error);
 }
 
 static slk_err apply_fund(slk_devnet *devnet, const slk_address *address, const slk_bigint *amount)
 {
     devnet->epoch = (int64_t)devnet->n_tipsets - 2;
-    dev_actor *actor = dev_actor_find(devnet, address);
+    slk_dev_actor *actor = slk_dev_actor_find(devnet, address);
     if (actor == NULL)
-        SLK_TRY(dev_account_new(devnet, &actor, address));
-    dev_funds funds = dev_funds_latest(actor);
+        SLK_TRY(slk_dev_account_new(devnet, &actor, address));
+    slk_dev_funds funds = slk_dev_funds_latest(actor);
     SLK_TRY(slk_bigint_add(&funds.balance, &funds.balance, amount));
-    return dev_funds_set(devnet, actor, funds);
+    return slk_dev_funds_set(devnet, actor, funds);
 }
 
-slk_err dev_fund(slk_devnet *devnet, const slk_address *address, const slk_bigint *amount,
-                 slk_error *error)
+slk_err slk_dev_fund(slk_devnet *devnet, const slk_address *address, const slk_bigint *amount,
+                     slk_error *error)
 {
     uint64_t id;
-    if (dev_actor_find(devnet, address) == NULL && slk_address_id(&id, address))
+    if (slk_dev_actor_find(devnet, address) == NULL && slk_address_id(&id, address))
         return slk_fail(error, SLK_E_NOTFOUND, "actor not found");
     SLK_CLEANUP(slk_buf_done) slk_buf record;
     slk_buf_init(&record, 256);
@@ -255,7 +255,7 @@ slk_err dev_fund(slk_devnet *devnet, const slk_address *address, const slk_bigin
         code = slk_cbor_put_bigint(&record, amount);
     if (code != SLK_OK)
         return slk_fail(error, code, "out of memory for a record");
-    SLK_TRY(dev_store_append(devnet, &record, true, error));
+    SLK_TRY(slk_dev_store_append(devnet, &record, true, error));
     code = apply_fund(devnet, address, amount);
     return code == SLK_OK ? SLK_OK : out_of_memory(devnet, code, error);
 }
@@ -263,19 +263,19 @@ slk_err dev_fund(slk_devnet *devnet, const slk_address *address, const slk_bigin
 /* With the owner and worker of the first miner, and 1000 FIL of its own. */
 static slk_err apply_miner(slk_devnet *devnet, uint64_t *ret_id, uint64_t sector_bytes)
 {
-    dev_actor *first = dev_actor_by_id(devnet, DEVNET_FIRST_MINER), *miner;
+    slk_dev_actor *first = slk_dev_actor_by_id(devnet, DEVNET_FIRST_MINER), *miner;
     devnet->epoch = (int64_t)devnet->n_tipsets - 2;
-    SLK_TRY(dev_miner_new(devnet, &miner, sector_bytes, first == NULL ? 0 : first->owner,
-                          first == NULL ? 0 : first->worker));
-    dev_funds funds = dev_funds_latest(miner);
+    SLK_TRY(slk_dev_miner_new(devnet, &miner, sector_bytes, first == NULL ? 0 : first->owner,
+                              first == NULL ? 0 : first->worker));
+    slk_dev_funds funds = slk_dev_funds_latest(miner);
     slk_bigint fil = slk_bigint_from_u64(1000000000000000000u);
     SLK_TRY(slk_bigint_mul_u64(&funds.balance, &fil, 1000));
     *ret_id = miner->id;
-    return dev_funds_set(devnet, miner, funds);
+    return slk_dev_funds_set(devnet, miner, funds);
 }
 
-slk_err dev_create_miner(slk_devnet *devnet, uint64_t *ret_id, uint64_t sector_bytes,
-                         slk_error *error)
+slk_err slk_dev_create_miner(slk_devnet *devnet, uint64_t *ret_id, uint64_t sector_bytes,
+                             slk_error *error)
 {
     if (slk_sector_shape_of(sector_bytes) == NULL)
         return slk_fail(error, SLK_E_INVAL, "no sector size of %llu bytes",
@@ -285,9 +285,9 @@ slk_err dev_create_miner(slk_devnet *devnet, uint64_t *ret_id, uint64_t sector_b
     return code == SLK_OK ? SLK_OK : out_of_memory(devnet, code, error);
 }
 
-slk_err dev_drop(slk_devnet *devnet, const slk_cid *cid, slk_error *error)
+slk_err slk_dev_drop(slk_devnet *devnet, const slk_cid *cid, slk_error *error)
 {
-    dev_message *m = dev_message_by_cid(devnet, cid);
+    slk_dev_message *m = slk_dev_message_by_cid(devnet, cid);
     if (m == NULL || m->included >= 0)
         return slk_fail(error, SLK_E_NOTFOUND, "no such message in the pool");
     SLK_CLEANUP(slk_buf_done) slk_buf record;
@@ -301,36 +301,36 @@ slk_err dev_drop(slk_devnet *devnet, const slk_cid *cid, slk_error *error)
         code = slk_cbor_put_null(&record);
     if (code != SLK_OK)
         return slk_fail(error, code, "out of memory for a record");
-    SLK_TRY(dev_store_append(devnet, &record, true, error));
+    SLK_TRY(slk_dev_store_append(devnet, &record, true, error));
     m->dropped = true;
     return SLK_OK;
 }
 
-slk_err dev_dry_run(slk_devnet *devnet, dev_result *result, const slk_message *message)
+slk_err slk_dev_dry_run(slk_devnet *devnet, slk_dev_result *result, const slk_message *message)
 {
     uint64_t mark = devnet->seq;
-    const dev_actor *sender = dev_actor_find(devnet, &message->from);
+    const slk_dev_actor *sender = slk_dev_actor_find(devnet, &message->from);
     slk_assert(sender != NULL);
-    devnet->epoch = dev_head(devnet);
+    devnet->epoch = slk_dev_head(devnet);
     devnet->dry_run = true;
     slk_err code = SLK_OK;
     for (size_t i = devnet->first_pending; i < devnet->n_messages && code == SLK_OK; i++) {
-        const dev_message *m = &devnet->messages[i];
+        const slk_dev_message *m = &devnet->messages[i];
         if (m->included >= 0 || m->dropped ||
-            dev_actor_find(devnet, &m->signed_message.message.from) != sender ||
-            m->signed_message.message.nonce != dev_funds_latest(sender).nonce)
+            slk_dev_actor_find(devnet, &m->signed_message.message.from) != sender ||
+            m->signed_message.message.nonce != slk_dev_funds_latest(sender).nonce)
             continue;
-        dev_result ignored;
-        code = dev_execute(devnet, &ignored, &m->signed_message.message, 0);
+        slk_dev_result ignored;
+        code = slk_dev_execute(devnet, &ignored, &m->signed_message.message, 0);
         slk_buf_done(&ignored.returned);
     }
     slk_message trial = *message; /* params stay the caller's */
-    trial.nonce = dev_funds_latest(sender).nonce;
+    trial.nonce = slk_dev_funds_latest(sender).nonce;
     trial.gas_limit = DRY_RUN_GAS_LIMIT;
     trial.gas_fee_cap = (slk_bigint){{0}};
     if (code == SLK_OK)
-        code = dev_execute(devnet, result, &trial, 0);
-    dev_rollback(devnet, mark);
+        code = slk_dev_execute(devnet, result, &trial, 0);
+    slk_dev_rollback(devnet, mark);
     devnet->dry_run = false;
     return code;
 }
@@ -343,12 +343,12 @@ static slk_err replay_push(slk_devnet *devnet, slk_cbor *c, slk_error *error)
     size_t n, n_uuid;
     char text[40] = {0};
     slk_signed_message message = {0};
-    dev_message *added;
+    slk_dev_message *added;
     SLK_TRY(slk_cbor_get_bytes(c, &cbor, &n, RECORD_MAX_BYTES, "message", error));
     SLK_TRY(slk_cbor_get_bytes(c, &uuid, &n_uuid, sizeof text - 1, "uuid", error));
     memcpy(text, uuid, n_uuid);
     SLK_TRY(slk_signed_message_from_cbor(&message, cbor, n, error));
-    slk_err code = dev_pool_add(devnet, &added, &message, text, error);
+    slk_err code = slk_dev_pool_add(devnet, &added, &message, text, error);
     slk_signed_message_done(&message);
     return code;
 }
@@ -363,8 +363,9 @@ static slk_err replay_messages(slk_devnet *devnet, slk_cbor *c, epoch_plan *plan
         SLK_TRY(slk_cbor_get_tuple(c, 2, "message", error));
         SLK_TRY(slk_cbor_get_cid(c, &cid, "message", error));
         SLK_TRY(slk_cbor_get_int(c, &forced, "exit", error));
-        dev_message *m = dev_message_by_cid(devnet, &cid);
-        if (m == NULL || m->included >= 0 || !dev_includable(devnet, &m->signed_message.message))
+        slk_dev_message *m = slk_dev_message_by_cid(devnet, &cid);
+        if (m == NULL || m->included >= 0 ||
+            !slk_dev_includable(devnet, &m->signed_message.message))
             return slk_fail(error, SLK_E_CORRUPT, "an epoch includes a message it cannot");
         SLK_TRY(plan_add(plan, m, forced));
         SLK_TRY(include(devnet, m, forced));
@@ -438,14 +439,14 @@ static slk_err replay_drop(slk_devnet *devnet, slk_cbor *c, slk_error *error)
     SLK_TRY(slk_cbor_get_cid(c, &cid, "message", error));
     if (!slk_cbor_take_null(c))
         return slk_fail(error, SLK_E_CORRUPT, "a malformed record");
-    dev_message *m = dev_message_by_cid(devnet, &cid);
+    slk_dev_message *m = slk_dev_message_by_cid(devnet, &cid);
     if (m == NULL)
         return slk_fail(error, SLK_E_CORRUPT, "a message dropped that never came");
     m->dropped = true;
     return SLK_OK;
 }
 
-slk_err dev_replay_record(slk_devnet *devnet, const uint8_t *in, size_t n, slk_error *error)
+slk_err slk_dev_replay_record(slk_devnet *devnet, const uint8_t *in, size_t n, slk_error *error)
 {
     slk_cbor c = slk_cbor_over(in, n);
     uint64_t items, type;
@@ -455,7 +456,7 @@ slk_err dev_replay_record(slk_devnet *devnet, const uint8_t *in, size_t n, slk_e
         return slk_fail(error, SLK_E_CORRUPT, "genesis is not the first record");
     switch (type) {
     case DEV_RECORD_GENESIS:
-        SLK_TRY(dev_genesis_replay(devnet, &c, error));
+        SLK_TRY(slk_dev_genesis_replay(devnet, &c, error));
         break;
     case DEV_RECORD_PUSH:
         SLK_TRY(replay_push(devnet, &c, error));

@@ -12,17 +12,17 @@
 #define PLEDGE_ATTO UINT64_C(200000000000000000)
 #define DEAL_IDS_MAX 256u
 
-slk_bigint dev_deposit_per_sector(void)
+slk_bigint slk_dev_deposit_per_sector(void)
 {
     return slk_bigint_from_u64(DEPOSIT_ATTO);
 }
 
-slk_bigint dev_pledge_per_sector(void)
+slk_bigint slk_dev_pledge_per_sector(void)
 {
     return slk_bigint_from_u64(PLEDGE_ATTO);
 }
 
-bool dev_seal_proof_enabled(int64_t seal_proof)
+bool slk_dev_seal_proof_enabled(int64_t seal_proof)
 {
     return seal_proof >= 5 && seal_proof <= 14; /* V1_1 and synthetic of every size */
 }
@@ -35,7 +35,7 @@ static const char *refuse_form(const slk_devnet *devnet, const slk_precommit *se
     for (size_t i = 0; i < at; i++)
         if (sectors[i].sector_number == s->sector_number)
             return "duplicate sector number";
-    if (!dev_seal_proof_enabled(s->seal_proof))
+    if (!slk_dev_seal_proof_enabled(s->seal_proof))
         return "unsupported seal proof type";
     if (s->sector_number > SLK_SECTOR_NUMBER_MAX)
         return "sector number greater than maximum";
@@ -69,7 +69,7 @@ static const char *refuse_expiration(const slk_devnet *devnet, const slk_precomm
     return NULL;
 }
 
-static const char *refuse_for_miner(const dev_actor *miner, const slk_precommit *s)
+static const char *refuse_for_miner(const slk_dev_actor *miner, const slk_precommit *s)
 {
     slk_seal_proof proof;
     slk_err code = slk_seal_proof_registered(&proof, s->seal_proof, NULL);
@@ -94,12 +94,13 @@ static int64_t cleanup_epoch(const slk_devnet *devnet, const slk_precommit *s)
            SLK_WPOST_CHALLENGE_WINDOW;
 }
 
-static slk_err store(slk_devnet *devnet, dev_actor *miner, const slk_precommit *sectors, size_t n)
+static slk_err store(slk_devnet *devnet, slk_dev_actor *miner, const slk_precommit *sectors,
+                     size_t n)
 {
-    slk_bigint deposit = dev_deposit_per_sector();
+    slk_bigint deposit = slk_dev_deposit_per_sector();
     for (size_t i = 0; i < n; i++) {
         SLK_TRY(DEV_GROW(miner->precommits, miner->n_precommits, miner->precommits_capacity));
-        miner->precommits[miner->n_precommits++] = (dev_precommit){
+        miner->precommits[miner->n_precommits++] = (slk_dev_precommit){
             .record = {.info = sectors[i], .deposit = deposit, .epoch = devnet->epoch},
             .born_seq = ++devnet->seq,
             .gone_epoch = EPOCH_NEVER,
@@ -109,7 +110,7 @@ static slk_err store(slk_devnet *devnet, dev_actor *miner, const slk_precommit *
     return SLK_OK;
 }
 
-static slk_err check_and_store(slk_devnet *devnet, dev_result *result, dev_actor *miner,
+static slk_err check_and_store(slk_devnet *devnet, slk_dev_result *result, slk_dev_actor *miner,
                                bool controlling, const slk_precommit *sectors, size_t n)
 {
     const char *why = n == 0 ? "batch empty" : NULL;
@@ -119,38 +120,39 @@ static slk_err check_and_store(slk_devnet *devnet, dev_result *result, dev_actor
             why = refuse_expiration(devnet, &sectors[i]);
     }
     if (why == NULL && !controlling) {
-        dev_result_fail(result, SLK_EXIT_FORBIDDEN, "caller is not one of the miner's addresses");
+        slk_dev_result_fail(result, SLK_EXIT_FORBIDDEN,
+                            "caller is not one of the miner's addresses");
         return SLK_OK;
     }
     for (size_t i = 0; i < n && why == NULL; i++)
         why = refuse_for_miner(miner, &sectors[i]);
     if (why != NULL) {
-        dev_result_fail(result, SLK_EXIT_ILLEGAL_ARGUMENT, "%s", why);
+        slk_dev_result_fail(result, SLK_EXIT_ILLEGAL_ARGUMENT, "%s", why);
         return SLK_OK;
     }
-    dev_funds funds = dev_funds_latest(miner);
-    slk_bigint deposits = dev_deposit_per_sector(), available = dev_available(&funds);
+    slk_dev_funds funds = slk_dev_funds_latest(miner);
+    slk_bigint deposits = slk_dev_deposit_per_sector(), available = slk_dev_available(&funds);
     if (slk_bigint_mul_u64(&deposits, &deposits, n) != SLK_OK ||
         slk_bigint_cmp(&available, &deposits) < 0) {
-        dev_result_fail(result, SLK_EXIT_ACTOR_INSUFFICIENT_FUNDS,
-                        "insufficient funds for pre-commit deposit");
+        slk_dev_result_fail(result, SLK_EXIT_ACTOR_INSUFFICIENT_FUNDS,
+                            "insufficient funds for pre-commit deposit");
         return SLK_OK;
     }
     for (size_t i = 0; i < n; i++) {
-        if (dev_allocated_at(miner, sectors[i].sector_number, EPOCH_NEVER)) {
-            dev_result_fail(result, SLK_EXIT_ILLEGAL_ARGUMENT,
-                            "sector number %llu has already been allocated",
-                            (unsigned long long)sectors[i].sector_number);
+        if (slk_dev_allocated_at(miner, sectors[i].sector_number, EPOCH_NEVER)) {
+            slk_dev_result_fail(result, SLK_EXIT_ILLEGAL_ARGUMENT,
+                                "sector number %llu has already been allocated",
+                                (unsigned long long)sectors[i].sector_number);
             return SLK_OK;
         }
     }
     SLK_TRY(store(devnet, miner, sectors, n));
     SLK_TRY(slk_bigint_add(&funds.deposits, &funds.deposits, &deposits));
-    return dev_funds_set(devnet, miner, funds);
+    return slk_dev_funds_set(devnet, miner, funds);
 }
 
-slk_err dev_execute_precommit(slk_devnet *devnet, dev_result *result, dev_actor *miner,
-                              bool controlling, const slk_message *message)
+slk_err slk_dev_execute_precommit(slk_devnet *devnet, slk_dev_result *result, slk_dev_actor *miner,
+                                  bool controlling, const slk_message *message)
 {
     SLK_CLEANUP(slk_freep) slk_precommit *sectors = NULL;
     size_t n = 0;
@@ -160,7 +162,7 @@ slk_err dev_execute_precommit(slk_devnet *devnet, dev_result *result, dev_actor 
     if (code == SLK_E_NOMEM)
         return code;
     if (code != SLK_OK) {
-        dev_result_fail(result, SLK_EXIT_SERIALIZATION, "%s", why.message);
+        slk_dev_result_fail(result, SLK_EXIT_SERIALIZATION, "%s", why.message);
         return SLK_OK;
     }
     return check_and_store(devnet, result, miner, controlling, sectors, n);

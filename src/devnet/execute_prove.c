@@ -13,14 +13,14 @@
 /* The message being executed, sector by sector. */
 typedef struct proving {
     slk_devnet *devnet;
-    dev_actor *miner;
+    slk_dev_actor *miner;
     const slk_prove_commit *params;
     size_t *precommits; /* index into miner->precommits per activation */
     int64_t *exits; /* per activation */
     slk_seal_proof proof; /* of all sectors */
 } proving;
 
-static const dev_precommit *precommit_of(const proving *p, size_t i)
+static const slk_dev_precommit *precommit_of(const proving *p, size_t i)
 {
     return &p->miner->precommits[p->precommits[i]];
 }
@@ -29,8 +29,8 @@ static const dev_precommit *precommit_of(const proving *p, size_t i)
 static int64_t find_precommits(proving *p)
 {
     for (size_t i = 0; i < p->params->n_sectors; i++) {
-        const dev_precommit *found =
-            dev_precommit_find(p->miner, p->params->sectors[i].sector_number);
+        const slk_dev_precommit *found =
+            slk_dev_precommit_find(p->miner, p->params->sectors[i].sector_number);
         if (found == NULL)
             return SLK_EXIT_NOT_FOUND;
         p->precommits[i] = (size_t)(found - p->miner->precommits);
@@ -65,11 +65,11 @@ static const char *refuse_shape(const proving *p)
 }
 
 /* Checks on the message as a whole; fills p->proof. False: *result has the failure. */
-static bool check_whole(proving *p, dev_result *result)
+static bool check_whole(proving *p, slk_dev_result *result)
 {
     const char *why = refuse_shape(p);
     if (why != NULL) {
-        dev_result_fail(result, SLK_EXIT_ILLEGAL_ARGUMENT, "%s", why);
+        slk_dev_result_fail(result, SLK_EXIT_ILLEGAL_ARGUMENT, "%s", why);
         return false;
     }
     int64_t type = precommit_of(p, 0)->record.info.seal_proof;
@@ -77,14 +77,14 @@ static bool check_whole(proving *p, dev_result *result)
     slk_assert(code == SLK_OK);
     for (size_t i = 0; i < p->params->n_sectors; i++) {
         if (precommit_of(p, i)->record.info.seal_proof != type) {
-            dev_result_fail(result, SLK_EXIT_ILLEGAL_STATE, "mixed seal proof types");
+            slk_dev_result_fail(result, SLK_EXIT_ILLEGAL_STATE, "mixed seal proof types");
             return false;
         }
     }
     for (size_t i = 0; i < p->params->n_sectors; i++) {
         int64_t seed_epoch = precommit_of(p, i)->record.epoch + p->devnet->options.challenge_delay;
         if (p->devnet->epoch <= seed_epoch) {
-            dev_result_fail(result, SLK_EXIT_FORBIDDEN, "too early to prove sector");
+            slk_dev_result_fail(result, SLK_EXIT_FORBIDDEN, "too early to prove sector");
             return false;
         }
     }
@@ -132,10 +132,10 @@ static bool ask_verifier(const proving *p, size_t i)
     int64_t seed_epoch = record->epoch + devnet->options.challenge_delay;
     /* Drawn as at the tipset being executed, whose block may not be appended yet: both epochs lie
      * before it. */
-    if (!dev_ticket_digest(devnet, digest, ticket_epoch, devnet->epoch))
+    if (!slk_dev_ticket_digest(devnet, digest, ticket_epoch, devnet->epoch))
         return false;
     slk_randomness_draw(seal.ticket32, digest, SLK_TAG_SEAL_RANDOMNESS, ticket_epoch, entropy, n);
-    if (!dev_beacon_digest(devnet, digest, seed_epoch, devnet->epoch))
+    if (!slk_dev_beacon_digest(devnet, digest, seed_epoch, devnet->epoch))
         return false;
     slk_randomness_draw(seal.seed32, digest, SLK_TAG_INTERACTIVE_SEAL_SEED, seed_epoch, entropy, n);
     if (slk_comm_r_from_cid(seal.comm_r32, &record->info.sealed_cid, NULL) != SLK_OK ||
@@ -150,7 +150,7 @@ static bool ask_verifier(const proving *p, size_t i)
 /* The verdict on sector i: from the log when replaying, else from the verifier and recorded. */
 static slk_err verdict(const proving *p, bool *ret_valid, size_t i)
 {
-    dev_verdicts *v = &p->devnet->verdicts;
+    slk_dev_verdicts *v = &p->devnet->verdicts;
     if (p->devnet->replaying) {
         *ret_valid = v->at < v->n && v->valid[v->at] != 0;
         v->at++;
@@ -187,7 +187,7 @@ static slk_err data_matches(const proving *p, bool *ret_matches, size_t i)
 }
 
 /* Validation, proofs and data of every sector. On whole-message failure *result has it. */
-static slk_err check_sectors(proving *p, dev_result *result, size_t *ret_left)
+static slk_err check_sectors(proving *p, slk_dev_result *result, size_t *ret_left)
 {
     size_t n = p->params->n_sectors, left = 0;
     for (size_t i = 0; i < n; i++) {
@@ -200,8 +200,8 @@ static slk_err check_sectors(proving *p, dev_result *result, size_t *ret_left)
         left += valid;
     }
     if (left == 0 || (left < n && p->params->require_activation_success)) {
-        dev_result_fail(result, SLK_EXIT_ILLEGAL_ARGUMENT,
-                        left == 0 ? "no valid proofs specified" : "not all sectors are valid");
+        slk_dev_result_fail(result, SLK_EXIT_ILLEGAL_ARGUMENT,
+                            left == 0 ? "no valid proofs specified" : "not all sectors are valid");
         return SLK_OK;
     }
     for (size_t i = 0; i < n; i++) {
@@ -210,14 +210,14 @@ static slk_err check_sectors(proving *p, dev_result *result, size_t *ret_left)
             continue;
         SLK_TRY(data_matches(p, &matches, i));
         if (!matches) {
-            dev_result_fail(result, SLK_EXIT_ILLEGAL_ARGUMENT,
-                            "unsealed CID does not match the pieces of sector %llu",
-                            (unsigned long long)p->params->sectors[i].sector_number);
+            slk_dev_result_fail(result, SLK_EXIT_ILLEGAL_ARGUMENT,
+                                "unsealed CID does not match the pieces of sector %llu",
+                                (unsigned long long)p->params->sectors[i].sector_number);
             return SLK_OK;
         }
         if (precommit_of(p, i)->record.info.expiration - p->devnet->epoch <
             SLK_MIN_SECTOR_EXPIRATION) {
-            dev_result_fail(result, SLK_EXIT_ILLEGAL_ARGUMENT, "sector expiration too soon");
+            slk_dev_result_fail(result, SLK_EXIT_ILLEGAL_ARGUMENT, "sector expiration too soon");
             return SLK_OK;
         }
     }
@@ -227,19 +227,19 @@ static slk_err check_sectors(proving *p, dev_result *result, size_t *ret_left)
 
 static slk_err activate(proving *p, size_t i)
 {
-    dev_actor *miner = p->miner;
-    dev_precommit *pre = &miner->precommits[p->precommits[i]];
+    slk_dev_actor *miner = p->miner;
+    slk_dev_precommit *pre = &miner->precommits[p->precommits[i]];
     const slk_precommit *info = &pre->record.info;
     SLK_TRY(DEV_GROW(miner->sectors, miner->n_sectors, miner->sectors_capacity));
     pre->gone_epoch = p->devnet->epoch;
     pre->gone_seq = ++p->devnet->seq;
-    miner->sectors[miner->n_sectors++] = (dev_sector){
+    miner->sectors[miner->n_sectors++] = (slk_dev_sector){
         .record = {.sector_number = info->sector_number,
                    .seal_proof = info->seal_proof,
                    .sealed_cid = info->sealed_cid,
                    .activation = p->devnet->epoch,
                    .expiration = info->expiration,
-                   .initial_pledge = dev_pledge_per_sector(),
+                   .initial_pledge = slk_dev_pledge_per_sector(),
                    .power_base_epoch = p->devnet->epoch,
                    .flags = 1},
         .epoch = p->devnet->epoch,
@@ -248,23 +248,23 @@ static slk_err activate(proving *p, size_t i)
     return SLK_OK;
 }
 
-static slk_err settle(proving *p, dev_result *result, size_t left)
+static slk_err settle(proving *p, slk_dev_result *result, size_t left)
 {
-    dev_funds funds = dev_funds_latest(p->miner);
-    slk_bigint pledge = dev_pledge_per_sector(), deposits = {{0}};
+    slk_dev_funds funds = slk_dev_funds_latest(p->miner);
+    slk_bigint pledge = slk_dev_pledge_per_sector(), deposits = {{0}};
     for (size_t i = 0; i < p->params->n_sectors; i++)
         if (p->exits[i] == SLK_EXIT_OK)
             SLK_TRY(slk_bigint_add(&deposits, &deposits, &precommit_of(p, i)->record.deposit));
     funds.deposits = slk_bigint_sub_floor(&funds.deposits, &deposits);
-    slk_bigint unlocked = dev_available(&funds);
+    slk_bigint unlocked = slk_dev_available(&funds);
     SLK_TRY(slk_bigint_mul_u64(&pledge, &pledge, left));
     if (slk_bigint_cmp(&unlocked, &pledge) < 0) {
-        dev_result_fail(result, SLK_EXIT_ACTOR_INSUFFICIENT_FUNDS,
-                        "insufficient funds for initial pledge");
+        slk_dev_result_fail(result, SLK_EXIT_ACTOR_INSUFFICIENT_FUNDS,
+                            "insufficient funds for initial pledge");
         return SLK_OK;
     }
     SLK_TRY(slk_bigint_add(&funds.pledge, &funds.pledge, &pledge));
-    SLK_TRY(dev_funds_set(p->devnet, p->miner, funds));
+    SLK_TRY(slk_dev_funds_set(p->devnet, p->miner, funds));
     SLK_CLEANUP(slk_freep)
     slk_batch_failure *failures = slk_calloc(p->params->n_sectors, sizeof *failures);
     if (failures == NULL)
@@ -279,14 +279,15 @@ static slk_err settle(proving *p, dev_result *result, size_t left)
     return slk_batch_return_encode(&result->returned, &batch);
 }
 
-static slk_err execute(proving *p, dev_result *result, bool controlling)
+static slk_err execute(proving *p, slk_dev_result *result, bool controlling)
 {
     if (!controlling) {
-        dev_result_fail(result, SLK_EXIT_FORBIDDEN, "caller is not one of the miner's addresses");
+        slk_dev_result_fail(result, SLK_EXIT_FORBIDDEN,
+                            "caller is not one of the miner's addresses");
         return SLK_OK;
     }
     if (find_precommits(p) != SLK_EXIT_OK) {
-        dev_result_fail(result, SLK_EXIT_NOT_FOUND, "no pre-committed sector");
+        slk_dev_result_fail(result, SLK_EXIT_NOT_FOUND, "no pre-committed sector");
         return SLK_OK;
     }
     if (!check_whole(p, result))
@@ -296,8 +297,8 @@ static slk_err execute(proving *p, dev_result *result, bool controlling)
     return result->exit_code == SLK_EXIT_OK ? settle(p, result, left) : SLK_OK;
 }
 
-slk_err dev_execute_prove(slk_devnet *devnet, dev_result *result, dev_actor *miner,
-                          bool controlling, const slk_message *message)
+slk_err slk_dev_execute_prove(slk_devnet *devnet, slk_dev_result *result, slk_dev_actor *miner,
+                              bool controlling, const slk_message *message)
 {
     slk_prove_commit_decoded decoded = {0};
     slk_error why = {0};
@@ -306,7 +307,7 @@ slk_err dev_execute_prove(slk_devnet *devnet, dev_result *result, dev_actor *min
     if (code == SLK_E_NOMEM)
         return code;
     if (code != SLK_OK) {
-        dev_result_fail(result, SLK_EXIT_SERIALIZATION, "%s", why.message);
+        slk_dev_result_fail(result, SLK_EXIT_SERIALIZATION, "%s", why.message);
         return SLK_OK;
     }
     proving p = {.devnet = devnet, .miner = miner, .params = &decoded.params};

@@ -12,7 +12,8 @@
 /* source: filecoin-project/filecoin-ffi; IETF BLS signature suite without message augmentation */
 static const char bls_dst[] = "BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_NUL_";
 
-void dev_expand(const slk_devnet *devnet, const char *label, int64_t epoch, uint8_t *out, size_t n)
+void slk_dev_expand(const slk_devnet *devnet, const char *label, int64_t epoch, uint8_t *out,
+                    size_t n)
 {
     uint8_t number[8], block[32];
     slk_store_be64(number, (uint64_t)epoch);
@@ -31,13 +32,13 @@ void dev_expand(const slk_devnet *devnet, const char *label, int64_t epoch, uint
     }
 }
 
-void dev_key_derive(const slk_devnet *devnet, uint64_t index, uint8_t secret32[32],
-                    slk_address *ret_address)
+void slk_dev_key_derive(const slk_devnet *devnet, uint64_t index, uint8_t secret32[32],
+                        slk_address *ret_address)
 {
     uint8_t material[32], public_key[48];
     blst_scalar secret;
     blst_p1 point;
-    dev_expand(devnet, "key", (int64_t)index, material, sizeof material);
+    slk_dev_expand(devnet, "key", (int64_t)index, material, sizeof material);
     blst_keygen(&secret, material, sizeof material, NULL, 0);
     blst_sk_to_pk_in_g1(&point, &secret);
     blst_p1_compress(public_key, &point);
@@ -46,7 +47,8 @@ void dev_key_derive(const slk_devnet *devnet, uint64_t index, uint8_t secret32[3
     slk_bytes_wipe(&secret, sizeof secret);
 }
 
-void dev_key_sign(const uint8_t secret32[32], const uint8_t *in, size_t n, uint8_t signature96[96])
+void slk_dev_key_sign(const uint8_t secret32[32], const uint8_t *in, size_t n,
+                      uint8_t signature96[96])
 {
     blst_scalar secret;
     blst_p2 hash, signature;
@@ -57,7 +59,7 @@ void dev_key_sign(const uint8_t secret32[32], const uint8_t *in, size_t n, uint8
     slk_bytes_wipe(&secret, sizeof secret);
 }
 
-bool dev_key_verify(const slk_signed_message *message)
+bool slk_dev_key_verify(const slk_signed_message *message)
 {
     const slk_address *from = &message->message.from;
     blst_p1_affine key;

@@ -18,7 +18,7 @@ enum {
 };
 #define ANSWER_MAX_BYTES ((size_t)64 << 20)
 
-json_t *dev_rpc_fail(dev_rpc_error *error, int code, const char *format, ...)
+json_t *slk_dev_rpc_fail(slk_dev_rpc_error *error, int code, const char *format, ...)
 {
     va_list args;
     error->code = code;
@@ -28,19 +28,21 @@ json_t *dev_rpc_fail(dev_rpc_error *error, int code, const char *format, ...)
     return NULL;
 }
 
-json_t *dev_rpc_fail_error(dev_rpc_error *error, const slk_error *why)
+json_t *slk_dev_rpc_fail_error(slk_dev_rpc_error *error, const slk_error *why)
 {
-    return dev_rpc_fail(error, CODE_GENERIC, "%s", slk_error_text(why, why->code));
+    return slk_dev_rpc_fail(error, CODE_GENERIC, "%s", slk_error_text(why, why->code));
 }
 
 /* A parameter of the wrong type: answered with 500 and -32700, as Go's decoder does. */
-static bool bad_param(dev_rpc_error *error, size_t at, const char *wanted)
+static bool bad_param(slk_dev_rpc_error *error, size_t at, const char *wanted)
 {
-    dev_rpc_fail(error, CODE_PARSE, "unmarshaling params: parameter %zu: %s expected", at, wanted);
+    slk_dev_rpc_fail(error, CODE_PARSE, "unmarshaling params: parameter %zu: %s expected", at,
+                     wanted);
     return false;
 }
 
-bool dev_rpc_address(slk_address *ret, const json_t *params, size_t at, dev_rpc_error *error)
+bool slk_dev_rpc_address(slk_address *ret, const json_t *params, size_t at,
+                         slk_dev_rpc_error *error)
 {
     const char *text = json_string_value(json_array_get(params, at));
     if (text == NULL || slk_address_parse(ret, text, NULL) != SLK_OK || !slk_address_defined(ret))
@@ -48,7 +50,7 @@ bool dev_rpc_address(slk_address *ret, const json_t *params, size_t at, dev_rpc_
     return true;
 }
 
-bool dev_rpc_i64(int64_t *ret, const json_t *params, size_t at, dev_rpc_error *error)
+bool slk_dev_rpc_i64(int64_t *ret, const json_t *params, size_t at, slk_dev_rpc_error *error)
 {
     const json_t *value = json_array_get(params, at);
     if (!json_is_integer(value))
@@ -57,62 +59,64 @@ bool dev_rpc_i64(int64_t *ret, const json_t *params, size_t at, dev_rpc_error *e
     return true;
 }
 
-bool dev_rpc_view(const slk_devnet *devnet, int64_t *ret_height, const json_t *params, size_t at,
-                  dev_rpc_error *error)
+bool slk_dev_rpc_view(const slk_devnet *devnet, int64_t *ret_height, const json_t *params,
+                      size_t at, slk_dev_rpc_error *error)
 {
     slk_error why = {0};
     const json_t *key = json_array_get(params, at);
     if (!json_is_array(key) && !json_is_null(key))
         return bad_param(error, at, "a tipset key");
-    if (dev_block_by_key(devnet, ret_height, key, &why) == SLK_OK)
+    if (slk_dev_block_by_key(devnet, ret_height, key, &why) == SLK_OK)
         return true;
-    dev_rpc_fail_error(error, &why);
+    slk_dev_rpc_fail_error(error, &why);
     return false;
 }
 
-dev_actor *dev_rpc_actor(const slk_devnet *devnet, const json_t *params, size_t at,
-                         dev_rpc_error *error)
+slk_dev_actor *slk_dev_rpc_actor(const slk_devnet *devnet, const json_t *params, size_t at,
+                                 slk_dev_rpc_error *error)
 {
     slk_address address;
-    if (!dev_rpc_address(&address, params, at, error))
+    if (!slk_dev_rpc_address(&address, params, at, error))
         return NULL;
-    dev_actor *actor = dev_actor_find(devnet, &address);
+    slk_dev_actor *actor = slk_dev_actor_find(devnet, &address);
     if (actor == NULL)
-        dev_rpc_fail(error, 1, "actor not found"); /* wrapped, so not 11: seen on Lotus 1.36.1 */
+        slk_dev_rpc_fail(error, 1,
+                         "actor not found"); /* wrapped, so not 11: seen on Lotus 1.36.1 */
     return actor;
 }
 
-dev_actor *dev_rpc_miner(const slk_devnet *devnet, const json_t *params, size_t at,
-                         dev_rpc_error *error)
+slk_dev_actor *slk_dev_rpc_miner(const slk_devnet *devnet, const json_t *params, size_t at,
+                                 slk_dev_rpc_error *error)
 {
-    dev_actor *actor = dev_rpc_actor(devnet, params, at, error);
+    slk_dev_actor *actor = slk_dev_rpc_actor(devnet, params, at, error);
     if (actor != NULL && !actor->is_miner) {
-        dev_rpc_fail(error, CODE_GENERIC, "failed to load miner actor: unknown actor code");
+        slk_dev_rpc_fail(error, CODE_GENERIC, "failed to load miner actor: unknown actor code");
         return NULL;
     }
     return actor;
 }
 
-json_t *dev_rpc_address_json(const slk_address *address)
+json_t *slk_dev_rpc_address_json(const slk_address *address)
 {
     char text[SLK_ADDRESS_TEXT_CHARS];
     slk_address_print(text, address, DEVNET_NETWORK_LETTER);
     return json_string(text);
 }
 
-json_t *dev_rpc_id_json(uint64_t id)
+json_t *slk_dev_rpc_id_json(uint64_t id)
 {
     slk_address address;
     slk_address_from_id(&address, id);
-    return dev_rpc_address_json(&address);
+    return slk_dev_rpc_address_json(&address);
 }
 
-static const dev_rpc_method *find_method(const char *name)
+static const slk_dev_rpc_method *find_method(const char *name)
 {
-    const dev_rpc_method *const tables[] = {dev_rpc_chain_methods, dev_rpc_miner_methods,
-                                            dev_rpc_pool_methods, dev_rpc_control_methods};
+    const slk_dev_rpc_method *const tables[] = {slk_dev_rpc_chain_methods,
+                                                slk_dev_rpc_miner_methods, slk_dev_rpc_pool_methods,
+                                                slk_dev_rpc_control_methods};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
-        for (const dev_rpc_method *m = tables[t]; m->name != NULL; m++)
+        for (const slk_dev_rpc_method *m = tables[t]; m->name != NULL; m++)
             if (strcmp(m->name, name) == 0)
                 return m;
     return NULL;
@@ -120,29 +124,30 @@ static const dev_rpc_method *find_method(const char *name)
 
 /* One call that got past the JSON. *ret_status is what HTTP says if it is the only one. */
 static json_t *call(slk_devnet *devnet, const char *name, const json_t *params,
-                    dev_permission permission, int *ret_status, dev_rpc_error *error)
+                    slk_dev_permission permission, int *ret_status, slk_dev_rpc_error *error)
 {
-    const dev_rpc_method *method = find_method(name);
+    const slk_dev_rpc_method *method = find_method(name);
     size_t n = json_array_size(params);
     *ret_status = 500;
     if (method == NULL)
-        return dev_rpc_fail(error, CODE_NO_METHOD, "method '%.80s' not found", name);
+        return slk_dev_rpc_fail(error, CODE_NO_METHOD, "method '%.80s' not found", name);
     if (n != method->n_params)
-        return dev_rpc_fail(error, CODE_PARAMS, "wrong param count (method '%s'): %zu != %zu", name,
-                            n, method->n_params);
+        return slk_dev_rpc_fail(error, CODE_PARAMS, "wrong param count (method '%s'): %zu != %zu",
+                                name, n, method->n_params);
     *ret_status = 200;
     if (permission < method->permission)
-        return dev_rpc_fail(error, CODE_GENERIC, "missing permission to invoke '%s' (need '%s')",
-                            strchr(name, '.') + 1, dev_permission_names[method->permission]);
+        return slk_dev_rpc_fail(
+            error, CODE_GENERIC, "missing permission to invoke '%s' (need '%s')",
+            strchr(name, '.') + 1, slk_dev_permission_names[method->permission]);
     if (devnet->broken)
-        return dev_rpc_fail(error, CODE_GENERIC, "the devnet cannot write its log; restart it");
+        return slk_dev_rpc_fail(error, CODE_GENERIC, "the devnet cannot write its log; restart it");
     json_t *result = method->function(devnet, params, error);
     if (result == NULL && error->code == CODE_PARSE)
         *ret_status = 500;
     return result;
 }
 
-static json_t *answer(const json_t *id, json_t *result, const dev_rpc_error *error)
+static json_t *answer(const json_t *id, json_t *result, const slk_dev_rpc_error *error)
 {
     if (result != NULL)
         return json_pack("{s:s, s:O, s:o}", "jsonrpc", "2.0", "id", id, "result", result);
@@ -152,16 +157,16 @@ static json_t *answer(const json_t *id, json_t *result, const dev_rpc_error *err
 
 static json_t *refuse(int *ret_status, int status, int code, const char *message)
 {
-    const dev_rpc_error error = {.code = code};
+    const slk_dev_rpc_error error = {.code = code};
     json_t *null = json_null();
-    dev_rpc_error filled = error;
+    slk_dev_rpc_error filled = error;
     snprintf(filled.message, sizeof filled.message, "%s", message);
     *ret_status = status;
     return answer(null, NULL, &filled);
 }
 
 /* One member of a batch or a lone request; NULL with *ret_silent for a notification. */
-static json_t *serve_one(slk_devnet *devnet, const json_t *request, dev_permission permission,
+static json_t *serve_one(slk_devnet *devnet, const json_t *request, slk_dev_permission permission,
                          int *ret_status, bool *ret_silent)
 {
     const char *name = json_string_value(json_object_get(request, "method"));
@@ -172,7 +177,7 @@ static json_t *serve_one(slk_devnet *devnet, const json_t *request, dev_permissi
         return refuse(ret_status, 400, CODE_REQUEST, "Invalid request");
     if (params != NULL && !json_is_null(params) && !json_is_array(params))
         return refuse(ret_status, 500, CODE_PARSE, "Parse error");
-    dev_rpc_error error = {.code = CODE_GENERIC, .message = "out of memory"};
+    slk_dev_rpc_error error = {.code = CODE_GENERIC, .message = "out of memory"};
     json_t *result = call(devnet, name, params, permission, ret_status, &error);
     *ret_silent = id == NULL;
     if (!*ret_silent)
@@ -182,7 +187,7 @@ static json_t *serve_one(slk_devnet *devnet, const json_t *request, dev_permissi
     return NULL;
 }
 
-static json_t *serve_batch(slk_devnet *devnet, const json_t *batch, dev_permission permission)
+static json_t *serve_batch(slk_devnet *devnet, const json_t *batch, slk_dev_permission permission)
 {
     json_t *answers = json_array();
     for (size_t i = 0; i < json_array_size(batch) && answers != NULL; i++) {
@@ -202,7 +207,7 @@ static int64_t take_fault(slk_devnet *devnet, const json_t *request)
 {
     const char *name = json_string_value(json_object_get(request, "method"));
     for (size_t i = 0; i < devnet->n_faults && name != NULL; i++) {
-        dev_fault *f = &devnet->faults[i];
+        slk_dev_fault *f = &devnet->faults[i];
         if (strcmp(f->method, name) != 0 || f->left <= 0)
             continue;
         f->left--;
@@ -212,7 +217,7 @@ static int64_t take_fault(slk_devnet *devnet, const json_t *request)
 }
 
 static slk_err serve(slk_devnet *devnet, int *ret_status, slk_buf *ret_body, const json_t *request,
-                     dev_permission permission, slk_error *error)
+                     slk_dev_permission permission, slk_error *error)
 {
     bool silent = false;
     SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
@@ -230,7 +235,8 @@ static slk_err serve(slk_devnet *devnet, int *ret_status, slk_buf *ret_body, con
 }
 
 static slk_err serve_with_faults(slk_devnet *devnet, int *ret_status, slk_buf *ret_body,
-                                 const json_t *request, dev_permission permission, slk_error *error)
+                                 const json_t *request, slk_dev_permission permission,
+                                 slk_error *error)
 {
     pthread_mutex_lock(&devnet->lock);
     int64_t fault = take_fault(devnet, request);
@@ -252,7 +258,8 @@ static slk_err serve_with_faults(slk_devnet *devnet, int *ret_status, slk_buf *r
 }
 
 /* The permission the request has; false: answer 401. */
-static bool authorise(const slk_devnet *devnet, dev_permission *ret, const slk_devnet_request *r)
+static bool authorise(const slk_devnet *devnet, slk_dev_permission *ret,
+                      const slk_devnet_request *r)
 {
     static const char bearer[] = "Bearer ";
     *ret = devnet->options.no_auth ? DEV_ADMIN : DEV_READ;
@@ -264,14 +271,14 @@ static bool authorise(const slk_devnet *devnet, dev_permission *ret, const slk_d
             return false;
         token = r->authorization + sizeof bearer - 1;
     }
-    *ret = dev_token_check(devnet, token);
+    *ret = slk_dev_token_check(devnet, token);
     return *ret != DEV_NOBODY;
 }
 
 slk_err slk_devnet_handle(slk_devnet *devnet, int *ret_status, slk_buf *ret_body,
                           const slk_devnet_request *request, slk_error *error)
 {
-    dev_permission permission;
+    slk_dev_permission permission;
     if (strcmp(request->path, "/health/livez") == 0 ||
         strcmp(request->path, "/health/readyz") == 0) {
         *ret_status = devnet->broken ? 503 : 200;

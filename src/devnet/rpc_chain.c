@@ -13,7 +13,7 @@ static int64_t block_delay_s(const slk_devnet *devnet)
     return devnet->options.block_delay_ms < 1000 ? 1 : devnet->options.block_delay_ms / 1000;
 }
 
-static json_t *version(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *version(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     (void)params;
     (void)error;
@@ -22,17 +22,17 @@ static json_t *version(slk_devnet *devnet, const json_t *params, dev_rpc_error *
                      "selkie-devnet");
 }
 
-static json_t *auth_verify(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *auth_verify(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     const char *token = json_string_value(json_array_get(params, 0));
-    dev_permission permission = devnet->options.no_auth ? DEV_ADMIN : DEV_NOBODY;
+    slk_dev_permission permission = devnet->options.no_auth ? DEV_ADMIN : DEV_NOBODY;
     if (token != NULL && permission == DEV_NOBODY)
-        permission = dev_token_check(devnet, token);
+        permission = slk_dev_token_check(devnet, token);
     if (permission == DEV_NOBODY)
-        return dev_rpc_fail(error, 1, "JWT Verification failed: jwt: HMAC verification failed");
+        return slk_dev_rpc_fail(error, 1, "JWT Verification failed: jwt: HMAC verification failed");
     json_t *names = json_array();
     for (int p = DEV_READ; p <= (int)permission && names != NULL; p++) {
-        if (json_array_append_new(names, json_string(dev_permission_names[p])) != 0) {
+        if (json_array_append_new(names, json_string(slk_dev_permission_names[p])) != 0) {
             json_decref(names);
             return NULL;
         }
@@ -40,22 +40,22 @@ static json_t *auth_verify(slk_devnet *devnet, const json_t *params, dev_rpc_err
     return names;
 }
 
-static json_t *network_name(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *network_name(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     (void)params;
     (void)error;
     return json_string(devnet->network_name);
 }
 
-static json_t *network_version(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *network_version(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view;
-    if (!dev_rpc_view(devnet, &view, params, 0, error))
+    if (!slk_dev_rpc_view(devnet, &view, params, 0, error))
         return NULL;
     return json_integer(DEVNET_NETWORK_VERSION);
 }
 
-static json_t *network_params(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *network_params(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     (void)params;
     (void)error;
@@ -66,27 +66,27 @@ static json_t *network_params(slk_devnet *devnet, const json_t *params, dev_rpc_
                      (json_int_t)devnet->options.genesis_time);
 }
 
-static json_t *node_status(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *node_status(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     (void)params;
     (void)error;
     return json_pack("{s:{s:I, s:i}, s:{s:i, s:i}, s:{s:f, s:f}}", "SyncStatus", "Epoch",
-                     (json_int_t)dev_head(devnet), "Behind", 0, "PeerStatus", "PeersToPublishMsgs",
-                     0, "PeersToPublishBlocks", 0, "ChainStatus", "BlocksPerTipsetLast100", 1.0,
-                     "BlocksPerTipsetLastFinality", 1.0);
+                     (json_int_t)slk_dev_head(devnet), "Behind", 0, "PeerStatus",
+                     "PeersToPublishMsgs", 0, "PeersToPublishBlocks", 0, "ChainStatus",
+                     "BlocksPerTipsetLast100", 1.0, "BlocksPerTipsetLastFinality", 1.0);
 }
 
 static json_t *tipset_json(const slk_devnet *devnet, int64_t height)
 {
     json_t *value = NULL;
-    return dev_block_json(devnet, &value, height) == SLK_OK ? value : NULL;
+    return slk_dev_block_json(devnet, &value, height) == SLK_OK ? value : NULL;
 }
 
-static json_t *sync_state(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *sync_state(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     (void)params;
     (void)error;
-    int64_t head = dev_head(devnet);
+    int64_t head = slk_dev_head(devnet);
     return json_pack("{s:[{s:i, s:o, s:o, s:i, s:I, s:s, s:s, s:s}], s:i}", "ActiveSyncs",
                      "WorkerID", 1, "Base", tipset_json(devnet, head), "Target",
                      tipset_json(devnet, head), "Stage", 4, "Height", (json_int_t)head, "Start",
@@ -94,119 +94,124 @@ static json_t *sync_state(slk_devnet *devnet, const json_t *params, dev_rpc_erro
                      "VMApplied", 0);
 }
 
-static json_t *chain_head(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *chain_head(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     (void)params;
     (void)error;
-    return tipset_json(devnet, dev_head(devnet));
+    return tipset_json(devnet, slk_dev_head(devnet));
 }
 
-static json_t *get_tipset(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *get_tipset(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view;
     if (json_array_size(json_array_get(params, 0)) == 0)
-        return dev_rpc_fail(error, 1, "NewTipSet called with zero length array of blocks");
-    if (!dev_rpc_view(devnet, &view, params, 0, error))
+        return slk_dev_rpc_fail(error, 1, "NewTipSet called with zero length array of blocks");
+    if (!slk_dev_rpc_view(devnet, &view, params, 0, error))
         return NULL;
     return tipset_json(devnet, view);
 }
 
 /* Height and view of the two by-height methods. */
 static bool height_params(const slk_devnet *devnet, int64_t *ret_height, int64_t *ret_view,
-                          const json_t *params, dev_rpc_error *error)
+                          const json_t *params, slk_dev_rpc_error *error)
 {
-    if (!dev_rpc_i64(ret_height, params, 0, error) ||
-        !dev_rpc_view(devnet, ret_view, params, 1, error))
+    if (!slk_dev_rpc_i64(ret_height, params, 0, error) ||
+        !slk_dev_rpc_view(devnet, ret_view, params, 1, error))
         return false;
     if (*ret_height > *ret_view) {
-        dev_rpc_fail(error, 1,
-                     "looking for tipset with height greater than start point, req: %lld, head: "
-                     "%lld",
-                     (long long)*ret_height, (long long)*ret_view);
+        slk_dev_rpc_fail(
+            error, 1,
+            "looking for tipset with height greater than start point, req: %lld, head: "
+            "%lld",
+            (long long)*ret_height, (long long)*ret_view);
         return false;
     }
     if (*ret_height < 0) {
-        dev_rpc_fail(error, 1, "negative height");
+        slk_dev_rpc_fail(error, 1, "negative height");
         return false;
     }
     return true;
 }
 
-static json_t *tipset_by_height(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *tipset_by_height(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t height, view;
     if (!height_params(devnet, &height, &view, params, error))
         return NULL;
-    return tipset_json(devnet, dev_block_at(devnet, height));
+    return tipset_json(devnet, slk_dev_block_at(devnet, height));
 }
 
-static json_t *tipset_after_height(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *tipset_after_height(slk_devnet *devnet, const json_t *params,
+                                   slk_dev_rpc_error *error)
 {
     int64_t height, view;
     if (!height_params(devnet, &height, &view, params, error))
         return NULL;
-    return tipset_json(devnet, dev_block_after(devnet, height));
+    return tipset_json(devnet, slk_dev_block_after(devnet, height));
 }
 
 typedef bool digest_fn(const slk_devnet *devnet, uint8_t out32[32], int64_t epoch, int64_t view);
 
 static json_t *digest(slk_devnet *devnet, const json_t *params, digest_fn *take,
-                      dev_rpc_error *error)
+                      slk_dev_rpc_error *error)
 {
     int64_t epoch, view;
     uint8_t out[32];
-    if (!dev_rpc_i64(&epoch, params, 0, error) || !dev_rpc_view(devnet, &view, params, 1, error))
+    if (!slk_dev_rpc_i64(&epoch, params, 0, error) ||
+        !slk_dev_rpc_view(devnet, &view, params, 1, error))
         return NULL;
     if (!take(devnet, out, epoch, view))
-        return dev_rpc_fail(error, 1, "cannot draw randomness from the future");
+        return slk_dev_rpc_fail(error, 1, "cannot draw randomness from the future");
     return slk_json_new_bytes(out, 32);
 }
 
-static json_t *digest_tickets(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *digest_tickets(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
-    return digest(devnet, params, dev_ticket_digest, error);
+    return digest(devnet, params, slk_dev_ticket_digest, error);
 }
 
-static json_t *digest_beacon(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *digest_beacon(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
-    return digest(devnet, params, dev_beacon_digest, error);
+    return digest(devnet, params, slk_dev_beacon_digest, error);
 }
 
-static json_t *draw(slk_devnet *devnet, const json_t *params, digest_fn *take, dev_rpc_error *error)
+static json_t *draw(slk_devnet *devnet, const json_t *params, digest_fn *take,
+                    slk_dev_rpc_error *error)
 {
     int64_t tag, epoch, view;
     uint8_t base[32], out[32];
     SLK_CLEANUP(slk_buf_done) slk_buf entropy;
     slk_buf_init(&entropy, 1024);
-    if (!dev_rpc_i64(&tag, params, 0, error) || !dev_rpc_i64(&epoch, params, 1, error))
+    if (!slk_dev_rpc_i64(&tag, params, 0, error) || !slk_dev_rpc_i64(&epoch, params, 1, error))
         return NULL;
     slk_error why = {0};
     const json_t *text = json_array_get(params, 2);
     if (!json_is_null(text) && slk_json_as_bytes(&entropy, text, "entropy", &why) != SLK_OK)
-        return dev_rpc_fail(error, -32700, "unmarshaling params: %s", why.message);
-    if (!dev_rpc_view(devnet, &view, params, 3, error))
+        return slk_dev_rpc_fail(error, -32700, "unmarshaling params: %s", why.message);
+    if (!slk_dev_rpc_view(devnet, &view, params, 3, error))
         return NULL;
     if (!take(devnet, base, epoch, view))
-        return dev_rpc_fail(error, 1, "getting randomness: cannot draw randomness from the future");
+        return slk_dev_rpc_fail(error, 1,
+                                "getting randomness: cannot draw randomness from the future");
     slk_randomness_draw(out, base, tag, epoch, (const uint8_t *)slk_buf_str(&entropy), entropy.len);
     return slk_json_new_bytes(out, 32);
 }
 
-static json_t *draw_tickets(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *draw_tickets(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     if (json_array_size(json_array_get(params, 3)) == 0)
-        return dev_rpc_fail(error, 1,
-                            "loading tipset key: NewTipSet called with zero length array "
-                            "of blocks");
-    return draw(devnet, params, dev_ticket_digest, error);
+        return slk_dev_rpc_fail(error, 1,
+                                "loading tipset key: NewTipSet called with zero length array "
+                                "of blocks");
+    return draw(devnet, params, slk_dev_ticket_digest, error);
 }
 
-static json_t *draw_beacon(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *draw_beacon(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
-    return draw(devnet, params, dev_beacon_digest, error);
+    return draw(devnet, params, slk_dev_beacon_digest, error);
 }
 
-const dev_rpc_method dev_rpc_chain_methods[] = {
+const slk_dev_rpc_method slk_dev_rpc_chain_methods[] = {
     {"Filecoin.Version", DEV_READ, 0, version},
     {"Filecoin.AuthVerify", DEV_READ, 1, auth_verify},
     {"Filecoin.StateNetworkName", DEV_READ, 0, network_name},

@@ -10,11 +10,11 @@
 
 #define MARGIN_PERCENT 110u /* what the node adds to deposits and pledges it quotes */
 
-static json_t *miner_info(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *miner_info(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view;
-    const dev_actor *miner = dev_rpc_miner(devnet, params, 0, error);
-    if (miner == NULL || !dev_rpc_view(devnet, &view, params, 1, error))
+    const slk_dev_actor *miner = slk_dev_rpc_miner(devnet, params, 0, error);
+    if (miner == NULL || !slk_dev_rpc_view(devnet, &view, params, 1, error))
         return NULL;
     const slk_sector_shape *shape = slk_sector_shape_of(miner->sector_bytes);
     slk_seal_proof proof;
@@ -30,19 +30,19 @@ static json_t *miner_info(slk_devnet *devnet, const json_t *params, dev_rpc_erro
     return json_pack(
         "{s:o, s:o, s:s, s:[], s:i, s:n, s:n, s:I, s:I, s:I, s:i, s:n, s:o, s:{s:s, s:s, s:i}, "
         "s:n}",
-        "Owner", dev_rpc_id_json(miner->owner), "Worker", dev_rpc_id_json(miner->worker),
+        "Owner", slk_dev_rpc_id_json(miner->owner), "Worker", slk_dev_rpc_id_json(miner->worker),
         "NewWorker", "<empty>", "ControlAddresses", "WorkerChangeEpoch", -1, "PeerId", "Multiaddrs",
         "WindowPoStProofType", (json_int_t)window, "SectorSize", (json_int_t)miner->sector_bytes,
         "WindowPoStPartitionSectors", (json_int_t)partition, "ConsensusFaultElapsed", -1,
-        "PendingOwnerAddress", "Beneficiary", dev_rpc_id_json(miner->owner), "BeneficiaryTerm",
+        "PendingOwnerAddress", "Beneficiary", slk_dev_rpc_id_json(miner->owner), "BeneficiaryTerm",
         "Quota", "0", "UsedQuota", "0", "Expiration", 0, "PendingBeneficiaryTerm");
 }
 
-static json_t *allocated(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *allocated(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view;
-    const dev_actor *miner = dev_rpc_miner(devnet, params, 0, error);
-    if (miner == NULL || !dev_rpc_view(devnet, &view, params, 1, error))
+    const slk_dev_actor *miner = slk_dev_rpc_miner(devnet, params, 0, error);
+    if (miner == NULL || !slk_dev_rpc_view(devnet, &view, params, 1, error))
         return NULL;
     slk_bitfield set = {0};
     json_t *value = NULL;
@@ -56,14 +56,14 @@ static json_t *allocated(slk_devnet *devnet, const json_t *params, dev_rpc_error
     return value;
 }
 
-static json_t *sector_allocated(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *sector_allocated(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view, number;
-    const dev_actor *miner = dev_rpc_miner(devnet, params, 0, error);
-    if (miner == NULL || !dev_rpc_i64(&number, params, 1, error) ||
-        !dev_rpc_view(devnet, &view, params, 2, error))
+    const slk_dev_actor *miner = slk_dev_rpc_miner(devnet, params, 0, error);
+    if (miner == NULL || !slk_dev_rpc_i64(&number, params, 1, error) ||
+        !slk_dev_rpc_view(devnet, &view, params, 2, error))
         return NULL;
-    return json_boolean(dev_allocated_at(miner, (uint64_t)number, view));
+    return json_boolean(slk_dev_allocated_at(miner, (uint64_t)number, view));
 }
 
 static json_t *with_margin(slk_bigint amount)
@@ -74,52 +74,54 @@ static json_t *with_margin(slk_bigint amount)
     return slk_json_new_bigint(&amount);
 }
 
-static json_t *deposit(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *deposit(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view;
     slk_precommit info;
     slk_error why = {0};
-    if (dev_rpc_miner(devnet, params, 0, error) == NULL)
+    if (slk_dev_rpc_miner(devnet, params, 0, error) == NULL)
         return NULL;
     if (slk_precommit_from_json(&info, json_array_get(params, 1), &why) != SLK_OK)
-        return dev_rpc_fail(error, -32700, "unmarshaling params: %s", why.message);
-    if (!dev_rpc_view(devnet, &view, params, 2, error))
+        return slk_dev_rpc_fail(error, -32700, "unmarshaling params: %s", why.message);
+    if (!slk_dev_rpc_view(devnet, &view, params, 2, error))
         return NULL;
-    return with_margin(dev_deposit_per_sector());
+    return with_margin(slk_dev_deposit_per_sector());
 }
 
-static json_t *pledge(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *pledge(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view, duration, size, verified;
-    if (!dev_rpc_i64(&duration, params, 0, error) || !dev_rpc_i64(&size, params, 1, error) ||
-        !dev_rpc_i64(&verified, params, 2, error) || !dev_rpc_view(devnet, &view, params, 3, error))
+    if (!slk_dev_rpc_i64(&duration, params, 0, error) ||
+        !slk_dev_rpc_i64(&size, params, 1, error) ||
+        !slk_dev_rpc_i64(&verified, params, 2, error) ||
+        !slk_dev_rpc_view(devnet, &view, params, 3, error))
         return NULL;
     if (duration <= 0 || size <= 0 || verified < 0 || verified > size)
-        return dev_rpc_fail(error, 1, "invalid sector duration or size");
-    return with_margin(dev_pledge_per_sector());
+        return slk_dev_rpc_fail(error, 1, "invalid sector duration or size");
+    return with_margin(slk_dev_pledge_per_sector());
 }
 
-static json_t *available(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *available(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view;
-    dev_funds funds;
-    const dev_actor *miner = dev_rpc_miner(devnet, params, 0, error);
-    if (miner == NULL || !dev_rpc_view(devnet, &view, params, 1, error))
+    slk_dev_funds funds;
+    const slk_dev_actor *miner = slk_dev_rpc_miner(devnet, params, 0, error);
+    if (miner == NULL || !slk_dev_rpc_view(devnet, &view, params, 1, error))
         return NULL;
-    if (!dev_funds_at(&funds, miner, view))
-        return dev_rpc_fail(error, 1, "actor not found");
-    slk_bigint amount = dev_available(&funds);
+    if (!slk_dev_funds_at(&funds, miner, view))
+        return slk_dev_rpc_fail(error, 1, "actor not found");
+    slk_bigint amount = slk_dev_available(&funds);
     return slk_json_new_bigint(&amount);
 }
 
-static json_t *precommit_info(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *precommit_info(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view, number;
-    const dev_actor *miner = dev_rpc_miner(devnet, params, 0, error);
-    if (miner == NULL || !dev_rpc_i64(&number, params, 1, error) ||
-        !dev_rpc_view(devnet, &view, params, 2, error))
+    const slk_dev_actor *miner = slk_dev_rpc_miner(devnet, params, 0, error);
+    if (miner == NULL || !slk_dev_rpc_i64(&number, params, 1, error) ||
+        !slk_dev_rpc_view(devnet, &view, params, 2, error))
         return NULL;
-    const dev_precommit *p = dev_precommit_at(miner, (uint64_t)number, view);
+    const slk_dev_precommit *p = slk_dev_precommit_at(miner, (uint64_t)number, view);
     json_t *info = NULL;
     if (p == NULL)
         return json_null();
@@ -142,33 +144,33 @@ static json_t *sector_json(const slk_sector_info *s)
         "ReplacedDayReward", "SectorKeyCID", "Flags", (json_int_t)s->flags, "DailyFee", "0");
 }
 
-static json_t *sector_info(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *sector_info(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view, number;
-    const dev_actor *miner = dev_rpc_miner(devnet, params, 0, error);
-    if (miner == NULL || !dev_rpc_i64(&number, params, 1, error) ||
-        !dev_rpc_view(devnet, &view, params, 2, error))
+    const slk_dev_actor *miner = slk_dev_rpc_miner(devnet, params, 0, error);
+    if (miner == NULL || !slk_dev_rpc_i64(&number, params, 1, error) ||
+        !slk_dev_rpc_view(devnet, &view, params, 2, error))
         return NULL;
-    const dev_sector *s = dev_sector_at(miner, (uint64_t)number, view);
+    const slk_dev_sector *s = slk_dev_sector_at(miner, (uint64_t)number, view);
     return s == NULL ? json_null() : sector_json(&s->record);
 }
 
 /* All sectors; a filter (run lengths) or null. */
-static json_t *miner_sectors(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *miner_sectors(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view;
     slk_bitfield filter = {0};
     slk_error why = {0};
-    const dev_actor *miner = dev_rpc_miner(devnet, params, 0, error);
+    const slk_dev_actor *miner = slk_dev_rpc_miner(devnet, params, 0, error);
     const json_t *wanted = json_array_get(params, 1);
-    if (miner == NULL || !dev_rpc_view(devnet, &view, params, 2, error))
+    if (miner == NULL || !slk_dev_rpc_view(devnet, &view, params, 2, error))
         return NULL;
     if (slk_bitfield_from_json(&filter, wanted, &why) != SLK_OK)
-        return dev_rpc_fail(error, -32700, "unmarshaling params: %s", why.message);
+        return slk_dev_rpc_fail(error, -32700, "unmarshaling params: %s", why.message);
     json_t *list = json_array();
     bool ok = list != NULL;
     for (size_t i = 0; i < miner->n_sectors && ok; i++) {
-        const dev_sector *s = &miner->sectors[i];
+        const slk_dev_sector *s = &miner->sectors[i];
         if (s->epoch < view &&
             (json_is_null(wanted) || slk_bitfield_has(&filter, s->record.sector_number)))
             ok = json_array_append_new(list, sector_json(&s->record)) == 0;
@@ -180,24 +182,24 @@ static json_t *miner_sectors(slk_devnet *devnet, const json_t *params, dev_rpc_e
     return NULL;
 }
 
-static json_t *active_sectors(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *active_sectors(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp)
     json_t *three = json_pack("[O, n, O]", json_array_get(params, 0), json_array_get(params, 1));
     return three == NULL ? NULL : miner_sectors(devnet, three, error);
 }
 
-static json_t *list_miners(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *list_miners(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view;
-    if (!dev_rpc_view(devnet, &view, params, 0, error))
+    if (!slk_dev_rpc_view(devnet, &view, params, 0, error))
         return NULL;
     json_t *list = json_array();
     for (size_t i = 0; i < devnet->n_actors && list != NULL; i++) {
-        const dev_actor *a = devnet->actors[i];
+        const slk_dev_actor *a = devnet->actors[i];
         if (!a->is_miner || a->born_epoch >= view)
             continue;
-        if (json_array_append_new(list, dev_rpc_id_json(a->id)) != 0) {
+        if (json_array_append_new(list, slk_dev_rpc_id_json(a->id)) != 0) {
             json_decref(list);
             return NULL;
         }
@@ -205,36 +207,36 @@ static json_t *list_miners(slk_devnet *devnet, const json_t *params, dev_rpc_err
     return list;
 }
 
-static json_t *wallet_balance(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *wallet_balance(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     slk_address address;
-    dev_funds funds = {0};
-    if (!dev_rpc_address(&address, params, 0, error))
+    slk_dev_funds funds = {0};
+    if (!slk_dev_rpc_address(&address, params, 0, error))
         return NULL;
-    const dev_actor *actor = dev_actor_find(devnet, &address);
-    if (actor != NULL && !dev_funds_at(&funds, actor, dev_head(devnet)))
-        funds = (dev_funds){0};
+    const slk_dev_actor *actor = slk_dev_actor_find(devnet, &address);
+    if (actor != NULL && !slk_dev_funds_at(&funds, actor, slk_dev_head(devnet)))
+        funds = (slk_dev_funds){0};
     return slk_json_new_bigint(&funds.balance);
 }
 
-static json_t *wallet_has(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *wallet_has(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     slk_address address;
     uint64_t id;
-    if (!dev_rpc_address(&address, params, 0, error))
+    if (!slk_dev_rpc_address(&address, params, 0, error))
         return NULL;
-    const dev_actor *actor = dev_actor_find(devnet, &address);
+    const slk_dev_actor *actor = slk_dev_actor_find(devnet, &address);
     return json_boolean(!slk_address_id(&id, &address) && actor != NULL && actor->has_secret);
 }
 
-static json_t *wallet_list(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *wallet_list(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     (void)params;
     (void)error;
     json_t *list = json_array();
     for (size_t i = 0; i < devnet->n_actors && list != NULL; i++) {
-        const dev_actor *a = devnet->actors[i];
-        if (a->has_secret && json_array_append_new(list, dev_rpc_address_json(&a->key)) != 0) {
+        const slk_dev_actor *a = devnet->actors[i];
+        if (a->has_secret && json_array_append_new(list, slk_dev_rpc_address_json(&a->key)) != 0) {
             json_decref(list);
             return NULL;
         }
@@ -242,47 +244,47 @@ static json_t *wallet_list(slk_devnet *devnet, const json_t *params, dev_rpc_err
     return list;
 }
 
-static json_t *account_key(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *account_key(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view;
-    const dev_actor *actor = dev_rpc_actor(devnet, params, 0, error);
-    if (actor == NULL || !dev_rpc_view(devnet, &view, params, 1, error))
+    const slk_dev_actor *actor = slk_dev_rpc_actor(devnet, params, 0, error);
+    if (actor == NULL || !slk_dev_rpc_view(devnet, &view, params, 1, error))
         return NULL;
     if (actor->is_miner)
-        return dev_rpc_fail(error, 1, "failed to get account actor state for t0%llu",
-                            (unsigned long long)actor->id);
-    return dev_rpc_address_json(&actor->key);
+        return slk_dev_rpc_fail(error, 1, "failed to get account actor state for t0%llu",
+                                (unsigned long long)actor->id);
+    return slk_dev_rpc_address_json(&actor->key);
 }
 
-static json_t *lookup_id(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *lookup_id(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view;
-    const dev_actor *actor = dev_rpc_actor(devnet, params, 0, error);
-    if (actor == NULL || !dev_rpc_view(devnet, &view, params, 1, error))
+    const slk_dev_actor *actor = slk_dev_rpc_actor(devnet, params, 0, error);
+    if (actor == NULL || !slk_dev_rpc_view(devnet, &view, params, 1, error))
         return NULL;
     if (actor->born_epoch >= view)
-        return dev_rpc_fail(error, 1, "actor not found");
-    return dev_rpc_id_json(actor->id);
+        return slk_dev_rpc_fail(error, 1, "actor not found");
+    return slk_dev_rpc_id_json(actor->id);
 }
 
-static json_t *get_actor(slk_devnet *devnet, const json_t *params, dev_rpc_error *error)
+static json_t *get_actor(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     int64_t view;
-    dev_funds funds;
+    slk_dev_funds funds;
     slk_cid some;
     static const uint8_t empty_list[] = {0x80};
-    const dev_actor *actor = dev_rpc_actor(devnet, params, 0, error);
-    if (actor == NULL || !dev_rpc_view(devnet, &view, params, 1, error))
+    const slk_dev_actor *actor = slk_dev_rpc_actor(devnet, params, 0, error);
+    if (actor == NULL || !slk_dev_rpc_view(devnet, &view, params, 1, error))
         return NULL;
-    if (!dev_funds_at(&funds, actor, view))
-        return dev_rpc_fail(error, 1, "actor not found");
+    if (!slk_dev_funds_at(&funds, actor, view))
+        return slk_dev_rpc_fail(error, 1, "actor not found");
     slk_cid_of_cbor(&some, empty_list, 1);
     return json_pack("{s:o, s:o, s:I, s:o, s:n}", "Code", slk_json_new_cid(&some), "Head",
                      slk_json_new_cid(&some), "Nonce", (json_int_t)funds.nonce, "Balance",
                      slk_json_new_bigint(&funds.balance), "DelegatedAddress");
 }
 
-const dev_rpc_method dev_rpc_miner_methods[] = {
+const slk_dev_rpc_method slk_dev_rpc_miner_methods[] = {
     {"Filecoin.StateMinerInfo", DEV_READ, 2, miner_info},
     {"Filecoin.StateMinerAllocated", DEV_READ, 2, allocated},
     {"Filecoin.StateMinerSectorAllocated", DEV_READ, 3, sector_allocated},

@@ -2,7 +2,7 @@
 /* The life of sectors on the chain, seen through the client. source: reference/chain 4.6 */
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "devnet/devnet_testing.h"
+#include "devnet/testnet_test.h"
 #include "fil/commcid.h"
 #include "fil/policy.h"
 

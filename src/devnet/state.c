@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-slk_err dev_grow(void **array, size_t n, size_t *capacity, size_t item_bytes)
+slk_err slk_dev_grow(void **array, size_t n, size_t *capacity, size_t item_bytes)
 {
     if (n < *capacity)
         return SLK_OK;
@@ -19,7 +19,7 @@ slk_err dev_grow(void **array, size_t n, size_t *capacity, size_t item_bytes)
     return SLK_OK;
 }
 
-dev_actor *dev_actor_by_id(const slk_devnet *devnet, uint64_t id)
+slk_dev_actor *slk_dev_actor_by_id(const slk_devnet *devnet, uint64_t id)
 {
     for (size_t i = 0; i < devnet->n_actors; i++)
         if (devnet->actors[i]->id == id)
@@ -27,18 +27,18 @@ dev_actor *dev_actor_by_id(const slk_devnet *devnet, uint64_t id)
     return NULL;
 }
 
-dev_actor *dev_actor_find(const slk_devnet *devnet, const slk_address *address)
+slk_dev_actor *slk_dev_actor_find(const slk_devnet *devnet, const slk_address *address)
 {
     uint64_t id;
     if (slk_address_id(&id, address))
-        return dev_actor_by_id(devnet, id);
+        return slk_dev_actor_by_id(devnet, id);
     for (size_t i = 0; i < devnet->n_actors; i++)
         if (slk_address_equal(&devnet->actors[i]->key, address))
             return devnet->actors[i];
     return NULL;
 }
 
-static void actor_free(dev_actor *actor)
+static void actor_free(slk_dev_actor *actor)
 {
     slk_bytes_wipe(actor->secret, sizeof actor->secret);
     slk_free(actor->funds);
@@ -48,16 +48,16 @@ static void actor_free(dev_actor *actor)
 }
 
 /* An actor with the next id and empty funds. */
-static slk_err actor_new(slk_devnet *devnet, dev_actor **ret_actor)
+static slk_err actor_new(slk_devnet *devnet, slk_dev_actor **ret_actor)
 {
     SLK_TRY(DEV_GROW(devnet->actors, devnet->n_actors, devnet->actors_capacity));
-    dev_actor *actor = slk_calloc(1, sizeof *actor);
+    slk_dev_actor *actor = slk_calloc(1, sizeof *actor);
     if (actor == NULL)
         return SLK_E_NOMEM;
     actor->id = DEVNET_FIRST_MINER + devnet->n_actors;
     actor->born_epoch = devnet->epoch;
     actor->born_seq = ++devnet->seq;
-    if (dev_funds_set(devnet, actor, (dev_funds){0}) != SLK_OK) {
+    if (slk_dev_funds_set(devnet, actor, (slk_dev_funds){0}) != SLK_OK) {
         actor_free(actor);
         return SLK_E_NOMEM;
     }
@@ -66,7 +66,7 @@ static slk_err actor_new(slk_devnet *devnet, dev_actor **ret_actor)
     return SLK_OK;
 }
 
-slk_err dev_account_new(slk_devnet *devnet, dev_actor **ret_actor, const slk_address *key)
+slk_err slk_dev_account_new(slk_devnet *devnet, slk_dev_actor **ret_actor, const slk_address *key)
 {
     SLK_TRY(actor_new(devnet, ret_actor));
     (*ret_actor)->key = *key;
@@ -74,31 +74,31 @@ slk_err dev_account_new(slk_devnet *devnet, dev_actor **ret_actor, const slk_add
 }
 
 /* An account whose key the node holds, with 1000 FIL. */
-static slk_err wallet_account_new(slk_devnet *devnet, dev_actor **ret_actor)
+static slk_err wallet_account_new(slk_devnet *devnet, slk_dev_actor **ret_actor)
 {
     slk_address key;
     uint8_t secret[32];
-    dev_key_derive(devnet, DEVNET_FIRST_MINER + devnet->n_actors, secret, &key);
-    SLK_TRY(dev_account_new(devnet, ret_actor, &key));
+    slk_dev_key_derive(devnet, DEVNET_FIRST_MINER + devnet->n_actors, secret, &key);
+    SLK_TRY(slk_dev_account_new(devnet, ret_actor, &key));
     memcpy((*ret_actor)->secret, secret, 32);
     (*ret_actor)->has_secret = true;
     slk_bytes_wipe(secret, sizeof secret);
-    dev_funds funds = dev_funds_latest(*ret_actor);
+    slk_dev_funds funds = slk_dev_funds_latest(*ret_actor);
     slk_bigint fil = slk_bigint_from_u64(1000000000000000000u);
     SLK_TRY(slk_bigint_mul_u64(&funds.balance, &fil, 1000));
-    return dev_funds_set(devnet, *ret_actor, funds);
+    return slk_dev_funds_set(devnet, *ret_actor, funds);
 }
 
-slk_err dev_miner_new(slk_devnet *devnet, dev_actor **ret_actor, uint64_t sector_bytes,
-                      uint64_t owner, uint64_t worker)
+slk_err slk_dev_miner_new(slk_devnet *devnet, slk_dev_actor **ret_actor, uint64_t sector_bytes,
+                          uint64_t owner, uint64_t worker)
 {
-    dev_actor *miner;
+    slk_dev_actor *miner;
     SLK_TRY(actor_new(devnet, &miner));
     miner->is_miner = true;
     miner->sector_bytes = sector_bytes;
     miner->owner = owner;
     miner->worker = worker;
-    dev_actor *account;
+    slk_dev_actor *account;
     if (owner == 0) {
         SLK_TRY(wallet_account_new(devnet, &account));
         miner->owner = account->id;
@@ -111,12 +111,12 @@ slk_err dev_miner_new(slk_devnet *devnet, dev_actor **ret_actor, uint64_t sector
     return SLK_OK;
 }
 
-dev_funds dev_funds_latest(const dev_actor *actor)
+slk_dev_funds slk_dev_funds_latest(const slk_dev_actor *actor)
 {
     return actor->funds[actor->n_funds - 1];
 }
 
-bool dev_funds_at(dev_funds *ret_funds, const dev_actor *actor, int64_t h)
+bool slk_dev_funds_at(slk_dev_funds *ret_funds, const slk_dev_actor *actor, int64_t h)
 {
     size_t i = actor->n_funds;
     while (i > 0 && actor->funds[i - 1].epoch >= h)
@@ -127,25 +127,25 @@ bool dev_funds_at(dev_funds *ret_funds, const dev_actor *actor, int64_t h)
     return true;
 }
 
-slk_err dev_funds_set(slk_devnet *devnet, dev_actor *actor, dev_funds funds)
+slk_err slk_dev_funds_set(slk_devnet *devnet, slk_dev_actor *actor, slk_dev_funds funds)
 {
     SLK_TRY(DEV_GROW(actor->funds, actor->n_funds, actor->funds_capacity));
     /* Controls happen "before the head"; they must not go before a message of the head itself. */
     funds.epoch = devnet->epoch;
-    if (actor->n_funds > 0 && dev_funds_latest(actor).epoch > funds.epoch)
-        funds.epoch = dev_funds_latest(actor).epoch;
+    if (actor->n_funds > 0 && slk_dev_funds_latest(actor).epoch > funds.epoch)
+        funds.epoch = slk_dev_funds_latest(actor).epoch;
     funds.seq = ++devnet->seq;
     actor->funds[actor->n_funds++] = funds;
     return SLK_OK;
 }
 
-slk_bigint dev_available(const dev_funds *funds)
+slk_bigint slk_dev_available(const slk_dev_funds *funds)
 {
     slk_bigint rest = slk_bigint_sub_floor(&funds->balance, &funds->deposits);
     return slk_bigint_sub_floor(&rest, &funds->pledge);
 }
 
-dev_precommit *dev_precommit_find(const dev_actor *miner, uint64_t number)
+slk_dev_precommit *slk_dev_precommit_find(const slk_dev_actor *miner, uint64_t number)
 {
     for (size_t i = 0; i < miner->n_precommits; i++)
         if (miner->precommits[i].record.info.sector_number == number &&
@@ -154,17 +154,18 @@ dev_precommit *dev_precommit_find(const dev_actor *miner, uint64_t number)
     return NULL;
 }
 
-const dev_precommit *dev_precommit_at(const dev_actor *miner, uint64_t number, int64_t h)
+const slk_dev_precommit *slk_dev_precommit_at(const slk_dev_actor *miner, uint64_t number,
+                                              int64_t h)
 {
     for (size_t i = 0; i < miner->n_precommits; i++) {
-        const dev_precommit *p = &miner->precommits[i];
+        const slk_dev_precommit *p = &miner->precommits[i];
         if (p->record.info.sector_number == number && p->record.epoch < h && p->gone_epoch >= h)
             return p;
     }
     return NULL;
 }
 
-const dev_sector *dev_sector_at(const dev_actor *miner, uint64_t number, int64_t h)
+const slk_dev_sector *slk_dev_sector_at(const slk_dev_actor *miner, uint64_t number, int64_t h)
 {
     for (size_t i = 0; i < miner->n_sectors; i++)
         if (miner->sectors[i].record.sector_number == number && miner->sectors[i].epoch < h)
@@ -172,7 +173,7 @@ const dev_sector *dev_sector_at(const dev_actor *miner, uint64_t number, int64_t
     return NULL;
 }
 
-bool dev_allocated_at(const dev_actor *miner, uint64_t number, int64_t h)
+bool slk_dev_allocated_at(const slk_dev_actor *miner, uint64_t number, int64_t h)
 {
     for (size_t i = 0; i < miner->n_precommits; i++)
         if (miner->precommits[i].record.info.sector_number == number &&
@@ -181,7 +182,7 @@ bool dev_allocated_at(const dev_actor *miner, uint64_t number, int64_t h)
     return false;
 }
 
-static void rollback_actor(dev_actor *actor, uint64_t seq)
+static void rollback_actor(slk_dev_actor *actor, uint64_t seq)
 {
     while (actor->n_funds > 1 && actor->funds[actor->n_funds - 1].seq > seq)
         actor->n_funds--;
@@ -190,13 +191,13 @@ static void rollback_actor(dev_actor *actor, uint64_t seq)
     while (actor->n_precommits > 0 && actor->precommits[actor->n_precommits - 1].born_seq > seq)
         actor->n_precommits--;
     for (size_t i = 0; i < actor->n_precommits; i++) {
-        dev_precommit *p = &actor->precommits[i];
+        slk_dev_precommit *p = &actor->precommits[i];
         if (p->gone_epoch != EPOCH_NEVER && p->gone_seq > seq)
             p->gone_epoch = EPOCH_NEVER;
     }
 }
 
-void dev_rollback(slk_devnet *devnet, uint64_t seq)
+void slk_dev_rollback(slk_devnet *devnet, uint64_t seq)
 {
     while (devnet->n_actors > 0 && devnet->actors[devnet->n_actors - 1]->born_seq > seq)
         actor_free(devnet->actors[--devnet->n_actors]);
@@ -204,7 +205,7 @@ void dev_rollback(slk_devnet *devnet, uint64_t seq)
         rollback_actor(devnet->actors[i], seq);
 }
 
-void dev_state_done(slk_devnet *devnet)
+void slk_dev_state_done(slk_devnet *devnet)
 {
     for (size_t i = 0; i < devnet->n_actors; i++)
         actor_free(devnet->actors[i]);

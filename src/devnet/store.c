@@ -23,7 +23,8 @@ static void checksum(uint8_t out8[8], const uint8_t *record, size_t n)
     slk_blake2b_of(out8, 8, record, n);
 }
 
-slk_err dev_store_append(slk_devnet *devnet, const slk_buf *record, bool durable, slk_error *error)
+slk_err slk_dev_store_append(slk_devnet *devnet, const slk_buf *record, bool durable,
+                             slk_error *error)
 {
     if (devnet->replaying)
         return SLK_OK;
@@ -67,7 +68,7 @@ static slk_err replay(slk_devnet *devnet, const slk_buf *log, size_t *ret_good, 
                 break; /* torn */
             return slk_fail(error, SLK_E_CORRUPT, "%s: damaged at byte %zu", devnet->log_path, at);
         }
-        slk_err code = dev_replay_record(devnet, head + FRAME_HEAD_BYTES, n, error);
+        slk_err code = slk_dev_replay_record(devnet, head + FRAME_HEAD_BYTES, n, error);
         if (code != SLK_OK)
             return slk_fail_context(error, code, "%s: record at byte %zu", devnet->log_path, at);
         at += FRAME_HEAD_BYTES + n;
@@ -76,7 +77,7 @@ static slk_err replay(slk_devnet *devnet, const slk_buf *log, size_t *ret_good, 
     return SLK_OK;
 }
 
-slk_err dev_store_open(slk_devnet *devnet, slk_error *error)
+slk_err slk_dev_store_open(slk_devnet *devnet, slk_error *error)
 {
     SLK_TRY(slk_folder_make(devnet->folder, 0700, error));
     devnet->log_path = slk_path_join(devnet->folder, "chain.log");
@@ -102,7 +103,7 @@ slk_err dev_store_open(slk_devnet *devnet, slk_error *error)
     return SLK_OK;
 }
 
-void dev_store_close(slk_devnet *devnet)
+void slk_dev_store_close(slk_devnet *devnet)
 {
     if (devnet->log_fd >= 0)
         close(devnet->log_fd);

@@ -11,7 +11,7 @@
 
 #define TOKEN_MAX_CHARS 512u
 
-const char *const dev_permission_names[5] = {"none", "read", "write", "sign", "admin"};
+const char *const slk_dev_permission_names[5] = {"none", "read", "write", "sign", "admin"};
 
 /* source: RFC 2104, key of 32 bytes */
 static void hmac(const slk_devnet *devnet, uint8_t out32[32], const char *text, size_t n)
@@ -33,7 +33,7 @@ static void hmac(const slk_devnet *devnet, uint8_t out32[32], const char *text, 
     slk_bytes_wipe(pad, sizeof pad);
 }
 
-static slk_err make(const slk_devnet *devnet, slk_buf *out, dev_permission permission)
+static slk_err make(const slk_devnet *devnet, slk_buf *out, slk_dev_permission permission)
 {
     static const char header[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
     char payload[64];
@@ -41,7 +41,7 @@ static slk_err make(const slk_devnet *devnet, slk_buf *out, dev_permission permi
     size_t at = (size_t)snprintf(payload, sizeof payload, "{\"Allow\":[");
     for (int p = DEV_READ; p <= (int)permission; p++)
         at += (size_t)snprintf(payload + at, sizeof payload - at, "%s\"%s\"", p > 1 ? "," : "",
-                               dev_permission_names[p]);
+                               slk_dev_permission_names[p]);
     at += (size_t)snprintf(payload + at, sizeof payload - at, "]}");
     SLK_TRY(slk_base64url_encode(out, (const uint8_t *)header, sizeof header - 1));
     SLK_TRY(slk_buf_text(out, "."));
@@ -51,7 +51,8 @@ static slk_err make(const slk_devnet *devnet, slk_buf *out, dev_permission permi
     return slk_base64url_encode(out, mac, 32);
 }
 
-void dev_token_make(const slk_devnet *devnet, char *out, size_t n, dev_permission permission)
+void slk_dev_token_make(const slk_devnet *devnet, char *out, size_t n,
+                        slk_dev_permission permission)
 {
     slk_buf token;
     slk_buf_init(&token, TOKEN_MAX_CHARS);
@@ -61,16 +62,16 @@ void dev_token_make(const slk_devnet *devnet, char *out, size_t n, dev_permissio
     slk_buf_done(&token);
 }
 
-dev_permission dev_token_check(const slk_devnet *devnet, const char *token)
+slk_dev_permission slk_dev_token_check(const slk_devnet *devnet, const char *token)
 {
     /* Only four tokens exist: the ones this chain hands out. */
     for (int p = DEV_ADMIN; p >= DEV_READ; p--) {
         char ours[TOKEN_MAX_CHARS];
-        dev_token_make(devnet, ours, sizeof ours, (dev_permission)p);
+        slk_dev_token_make(devnet, ours, sizeof ours, (slk_dev_permission)p);
         size_t n = strlen(ours);
         if (n > 0 && strlen(token) == n &&
             slk_bytes_equal_ct((const uint8_t *)ours, (const uint8_t *)token, n))
-            return (dev_permission)p;
+            return (slk_dev_permission)p;
     }
     return DEV_NOBODY;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "devnet/devnet_testing.h"
+#include "devnet/testnet_test.h"
 
 #include "base/file.h"
 #include "base/mem.h"

@@ -2,8 +2,8 @@
 /* For the tests of this folder: a devnet in a scratch folder with a stub verifier, and a chain
  * client wired straight to it. The stub's proof of sector s is valid when it is 192 bytes of
  * (uint8_t)(s + 1) and CommD of pieces is the piece's own commitment. */
-#ifndef SLK_DEVNET_DEVNET_TESTING_H
-#define SLK_DEVNET_DEVNET_TESTING_H
+#ifndef SLK_DEVNET_TESTNET_TEST_H
+#define SLK_DEVNET_TESTNET_TEST_H
 
 #include "chain/chain.h"
 #include "devnet/devnet.h"
