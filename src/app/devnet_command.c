@@ -155,7 +155,7 @@ static slk_err start(struct chain *chain, const slk_options *options, slk_error 
 
 static void print_start(const struct chain *chain)
 {
-    (void)printf("devnet serves http://127.0.0.1:%u/rpc/v1, an epoch at height %" PRId64 "\n"
+    (void)printf("devnet serves http://127.0.0.1:%u/rpc/v1, at height %" PRId64 "\n"
                  "  miner         f01000\n"
                  "  access        %s/api-info holds FULLNODE_API_INFO; name it as "
                  "ChainApiInfoFile\n",

@@ -178,9 +178,9 @@ static void print_start(const struct service *service)
     if (node->client)
         (void)printf("  next          selkie provider add - --miner f0ID --repo %s   (connect "
                      "string on standard input)\n"
-                     "                selkie order --miner f0ID --count 1 --seal-proof 8 --repo "
+                     "                selkie order --miner f0ID --count 1 --seal-proof %d --repo "
                      "%s\n",
-                     folder, folder);
+                     folder, node->repo.config.development ? 5 : 8, folder);
     (void)printf("                selkie watch --repo %s\n", folder);
     (void)fflush(stdout);
 }

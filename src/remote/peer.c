@@ -390,11 +390,11 @@ static slk_err write_c1_url(const struct download *download, slk_error *error)
     copy(message.c1_url, sizeof message.c1_url, url);
     copy(message.partner_token, sizeof message.partner_token, download->to->token);
     SLK_CLEANUP(slk_freep)
-    char *path = slk_path_join(download->paths->cache, SLK_REMOTE_C1_URL_FILE);
+    char *path = slk_path_join(download->paths->cache, SLK_SEAL_C1_URL_FILE);
     SLK_CLEANUP(slk_buf_done) slk_buf text;
     slk_buf_init(&text, URL_MAX_BYTES);
     if (!path || slk_wire_print(&text, &slk_wire_type_c1_url, &message) != SLK_OK)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory for %s", SLK_REMOTE_C1_URL_FILE);
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for %s", SLK_SEAL_C1_URL_FILE);
     const slk_err code = slk_file_write_atomic(path, text.data, text.len, 0600, error);
     slk_bytes_wipe(text.data, text.len);
     slk_bytes_wipe(&message, sizeof message);

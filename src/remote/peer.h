@@ -17,8 +17,6 @@
 
 /* The largest C1 accepted; 32 GiB sectors need 50 to 128 MiB. */
 #define SLK_REMOTE_C1_MAX_BYTES ((uint64_t)256 << 20)
-/* In the client's cache folder: where C1 is to be had. 0600. */
-#define SLK_REMOTE_C1_URL_FILE "c1.url"
 
 typedef struct slk_remote_peer slk_remote_peer;
 

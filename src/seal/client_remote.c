@@ -392,6 +392,13 @@ static slk_err tell_release(struct side *s, slk_error *error)
     return code == SLK_E_NOTFOUND ? SLK_OK : code;
 }
 
+/* The finished sector is handed to a miner: the token must not go with it. */
+static slk_err forget_c1_url(const struct side *s, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(s->store.cache, SLK_SEAL_C1_URL_FILE);
+    return path ? slk_remove_tree(path, error) : slk_fail(error, SLK_E_NOMEM, "out of memory");
+}
+
 slk_err slk_step_client_release(slk_task *task, slk_error *error)
 {
     SLK_CLEANUP(side_done) struct side s = {0};
@@ -400,6 +407,7 @@ slk_err slk_step_client_release(slk_task *task, slk_error *error)
         SLK_TRY(tell_release(&s, error));
     if (s.row.abandon_requested)
         SLK_TRY(remove_abandoned(&s, error));
+    SLK_TRY(forget_c1_url(&s, error));
     SLK_TRY(slk_remove_tree(s.scratch.c1, error));
     task->event = SLK_EV_RELEASED;
     return SLK_OK;

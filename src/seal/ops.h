@@ -60,6 +60,9 @@ typedef struct slk_seal_commitments {
 #define SLK_SEAL_PROOF_MAX_BYTES 1920u
 /* Longest sentence a peer may give as a reason; longer ones are cut. */
 #define SLK_SEAL_REASON_CHARS 256u
+/* In the client's cache folder from fetch to release: where C1 is to be had, token included (0600).
+ * source: reference/remote-seal-wire, client behaviour */
+#define SLK_SEAL_C1_URL_FILE "c1.url"
 
 /* The proofs. Sectors are committed capacity: their data is all zero, so nothing comes in. */
 typedef struct slk_seal_prover {
@@ -267,7 +270,8 @@ typedef struct slk_seal_peer {
                      const char *slot_token, const slk_seal_sector *sector, slk_error *error);
     slk_err (*status)(void *ctx, slk_seal_status *ret, const slk_seal_remote *to,
                       const slk_seal_sector *sector, slk_error *error);
-    /* Both files complete, fsynced and under their final names when it returns SLK_OK; resumes
+    /* Both files and SLK_SEAL_C1_URL_FILE complete, fsynced and under their final names when it
+     * returns SLK_OK; resumes
      * what an earlier call left, reuses what is complete. SLK_E_CORRUPT: what came is not of the
      * right shape, partial files are gone. Stages "sealed", "cache" in bytes. */
     slk_err (*fetch)(void *ctx, const slk_seal_remote *to, const slk_seal_sector *sector,
