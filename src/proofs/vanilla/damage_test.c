@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Sealing with broken inputs, after interruptions, and with the wrong identity. */
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "proofs/vanilla/prover.h"
@@ -10,8 +11,10 @@
 #include <stdarg.h>
 #include <cmocka.h>
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char *in_cache(const slk_seal_case *c, const char *name)
@@ -477,6 +480,39 @@ static void test_synthetic_file(void **state)
     slk_seal_case_close(&c);
 }
 
+/* A child that seals for good and all; it never comes back. */
+static _Noreturn void seal_in_child(const slk_seal_case *c)
+{
+    slk_seal_case mine = *c;
+    mine.env.pool = NULL; /* the pool's threads stay with the parent */
+    slk_pc1_result one;
+    slk_error error;
+    if (pc1(&mine, &one, &error) == SLK_OK)
+        (void)pc2(&mine, &error);
+    _exit(0);
+}
+
+/* Killed at twenty moments, then finished: all files are the recorded ones and none is left over. */
+static void test_killed(void **state)
+{
+    slk_seal_case c;
+    slk_seal_case_open(&c, *state, "s-32k-data");
+    for (int moment = 0; moment < 20; moment++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            seal_in_child(&c);
+        slk_clock_sleep_ms(moment);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+    }
+    slk_seal_case_run_pc1(&c);
+    slk_seal_case_run_pc2(&c);
+    assert_false(has_temp_files("."));
+    assert_false(has_temp_files(c.cache));
+    slk_seal_case_close(&c);
+}
+
 static int setup(void **state)
 {
     static slk_seal_env env;
@@ -503,6 +539,7 @@ int main(void)
         cmocka_unit_test(test_unseal),
         cmocka_unit_test(test_verify_every_node),
         cmocka_unit_test(test_synthetic_file),
+        cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -50,22 +50,34 @@ static slk_err label_all(slk_file_map *last, slk_file_map *other, const slk_unse
     return SLK_OK;
 }
 
-/* Padded bytes of up to 4 nodes of one 128-byte block: data = replica - label. */
-static slk_err decode_block(uint8_t out128[128], int sealed, const slk_unseal_request *request,
-                            const uint8_t *labels, uint64_t block, slk_error *error)
+/* Blocks of 128 padded and 127 raw bytes decoded at a time. */
+#define STEP_BLOCKS 512u
+
+struct decoding {
+    const slk_unseal_request *request;
+    const uint8_t *labels;
+    int sealed;
+    uint8_t replica[STEP_BLOCKS * 128], raw[STEP_BLOCKS * 127];
+};
+
+/* data = replica - label, in place; then its raw bytes. */
+static slk_err decode_blocks(struct decoding *d, uint64_t block, size_t n, slk_error *error)
 {
-    uint8_t replica[128];
-    SLK_TRY(slk_file_read_at(sealed, replica, sizeof replica, block * 128, request->sealed, error));
-    for (size_t i = 0; i < 4; i++) {
-        if (!slk_fr_node_sub(out128 + 32 * i, replica + 32 * i, labels + block * 128 + 32 * i))
-            return slk_fail(error, SLK_E_CORRUPT, "%s: node %llu is not a field element",
-                            request->sealed, (unsigned long long)(block * 4 + i));
-        if (out128[32 * i + 31] & 0xc0)
+    const char *path = d->request->sealed;
+    SLK_TRY(slk_file_read_at(d->sealed, d->replica, n * 128, block * 128, path, error));
+    for (size_t i = 0; i < n * 4; i++) {
+        uint8_t *node = d->replica + 32 * i;
+        const uint64_t at = block * 4 + i;
+        if (!slk_fr_node_sub(node, node, d->labels + at * 32))
+            return slk_fail(error, SLK_E_CORRUPT, "%s: node %llu is not a field element", path,
+                            (unsigned long long)at);
+        if (node[31] & 0xc0)
             return slk_fail(error, SLK_E_CORRUPT,
                             "%s: node %llu does not decode to data (another ticket, sector or "
                             "CommD?)",
-                            request->sealed, (unsigned long long)(block * 4 + i));
+                            path, (unsigned long long)at);
     }
+    slk_fr32_unpad(d->raw, n * 127, d->replica);
     return SLK_OK;
 }
 
@@ -73,16 +85,22 @@ static slk_err write_range(int out, const char *out_path, int sealed,
                            const slk_unseal_request *request, const uint8_t *labels,
                            slk_error *error)
 {
+    SLK_CLEANUP(slk_freep) struct decoding *d = slk_calloc(1, sizeof *d);
+    if (!d)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    d->request = request;
+    d->labels = labels;
+    d->sealed = sealed;
     const uint64_t end = request->offset + request->length;
     for (uint64_t at = request->offset; at < end;) {
         SLK_TRY(slk_job_check(request->env.job, error));
-        uint8_t padded[128], raw[127];
         const uint64_t block = at / 127, skip = at % 127;
-        const uint64_t n = slk_min_u64(127 - skip, end - at);
-        SLK_TRY(decode_block(padded, sealed, request, labels, block, error));
-        slk_fr32_unpad(raw, sizeof raw, padded);
-        SLK_TRY(
-            slk_file_write_at(out, raw + skip, (size_t)n, at - request->offset, out_path, error));
+        const uint64_t blocks = slk_min_u64(STEP_BLOCKS, (end - block * 127 + 126) / 127);
+        const uint64_t n = slk_min_u64(blocks * 127 - skip, end - at);
+        SLK_TRY(decode_blocks(d, block, (size_t)blocks, error));
+        SLK_TRY(slk_file_write_at(out, d->raw + skip, (size_t)n, at - request->offset, out_path,
+                                  error));
+        slk_job_advance(request->env.job, n);
         at += n;
     }
     return SLK_OK;
@@ -97,7 +115,7 @@ static slk_err unseal_with(slk_file_map *last, slk_file_map *other, int sealed,
     SLK_TRY(scratch_layer(last, request->work, shape->bytes, error));
     SLK_TRY(scratch_layer(other, request->work, shape->bytes, error));
     SLK_TRY(label_all(last, other, request, error));
-    slk_job_stage(request->env.job, "decode", 0);
+    slk_job_stage(request->env.job, "decode", request->length);
     SLK_TRY(write_range(out.fd, out.temp, sealed, request, last->data, error));
     return slk_outfile_commit(&out, error);
 }
