@@ -295,6 +295,11 @@ static void test_commit1_inputs(void **state)
     damaged_for_commit1(&c, "sealed", "sealed", &refusals);
     assert_int_equal(refusals, 32); /* 64 leaves: one segment, hashed as a whole */
     slk_error error = {0};
+    slk_buf whole;
+    save(&whole, "sealed");
+    poke("sealed", 64, whole.data[64] ^ 1);
+    refused(commit1(&c, &error), SLK_E_CORRUPT, &error, "disagree");
+    restore(&whole, "sealed");
     poke("sealed", 32 * 40 + 31, 0xf0);
     refused(commit1(&c, &error), SLK_E_CORRUPT, &error, "node 40");
     slk_seal_case_close(&c);
