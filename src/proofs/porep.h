@@ -65,7 +65,8 @@ typedef struct slk_porep_blinding {
  * 3 x 4.3 GB), the compact witness and at most 200 MB of point buckets; the parameters are read through
  * the page cache.
  * job reports stages "witness", "evaluate", "fft", "msm h", …; cancelling returns
- * SLK_E_CANCELED within about a second. */
+ * SLK_E_CANCELED at the next look at it: within half a second of points, or one transform (2 KiB: one
+ * second). 2 KiB: 13 s on two cores of 2.6 GHz, 361 MB. */
 SLK_MUST_CHECK slk_err slk_porep_prove(uint8_t *ret_proof, const slk_crypto *crypto, slk_pool *pool,
                                        const slk_params *params, const slk_c1 *c1,
                                        uint64_t miner_id, uint64_t sector_number,

@@ -97,11 +97,38 @@ static void test_bad_encodings(void **state)
     assert_false(slk_group_g1.decode(&point, bad));
     bad[0] = 0xc0;
     assert_false(slk_g1_read_compressed(&point, bad));
-    /* x = 4: on the curve, but the point has a part outside the subgroup. */
-    memset(bad, 0, 96);
-    bad[0] = 0x80;
-    bad[47] = 4;
-    assert_false(slk_g1_read_compressed(&point, bad));
+}
+
+/* Points of the curves outside the subgroups: x = 4 on both. y from Python, mod p. */
+static void test_points_outside_the_subgroup(void **state)
+{
+    (void)state;
+    static const char y_g1[] =
+        "0a989badd40d6212b33cffc3f3763e9bc760f988c9926b26da9dd85e928483446346b8ed00e1de5d5ea93e35"
+        "4abe706c";
+    static const char y_g2[] = /* c1, c0 */
+        "055994da2a9efb42745e78b62459f9774b63c1818c2a91914caf6b66168296b7be91bf9d9e51ea5e29507478"
+        "d6afc078170d98f930999f703bd1a434512f18a02f4a096f9ddbe77f3653ec945e2624adc2e6f5c142cfd4d2"
+        "dc962acf692f366c";
+    uint8_t bytes[192] = {0};
+    slk_g1_affine g1;
+    slk_g2_affine g2;
+    bytes[47] = 4;
+    slk_test_hex(bytes + 48, 48, y_g1);
+    assert_true(slk_group_g1.decode(&g1, bytes));
+    slk_g1_write_compressed(bytes, &g1); /* so that the x is one of a point of the curve */
+    assert_false(slk_g1_read_compressed(&g1, bytes));
+    memset(bytes, 0, sizeof(bytes));
+    bytes[47] = 4;
+    slk_test_hex(bytes + 48, 48, y_g1);
+    assert_false(slk_g1_read(&g1, bytes));
+    memset(bytes, 0, sizeof(bytes));
+    bytes[95] = 4;
+    slk_test_hex(bytes + 96, 96, y_g2);
+    assert_false(slk_g2_read(&g2, bytes));
+    assert_true(slk_group_g2.decode(&g2, bytes));
+    slk_g2_write_compressed(bytes, &g2);
+    assert_false(slk_g2_read_compressed(&g2, bytes));
 }
 
 /* Sums k_a + k_b of small multiples, with every special case in one batch. */
@@ -207,8 +234,11 @@ static void test_pairing_is_bilinear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_encodings),           cmocka_unit_test(test_bad_encodings),
-        cmocka_unit_test(test_add_pairs),           cmocka_unit_test(test_digits),
+        cmocka_unit_test(test_encodings),
+        cmocka_unit_test(test_bad_encodings),
+        cmocka_unit_test(test_points_outside_the_subgroup),
+        cmocka_unit_test(test_add_pairs),
+        cmocka_unit_test(test_digits),
         cmocka_unit_test(test_pairing_is_bilinear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

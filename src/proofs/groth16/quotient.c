@@ -58,48 +58,59 @@ static void subtract_body(void *context, uint64_t begin, uint64_t end, unsigned 
     }
 }
 
-/* From values on the domain to values on the coset. */
-static void to_coset(slk_ntt *ntt, slk_fr *values, const domain *d)
+/* What the transforms of one quotient share. */
+typedef struct transforms {
+    slk_ntt *ntt;
+    slk_pool *pool;
+    slk_job *job;
+    domain domain;
+    uint64_t n;
+} transforms;
+
+/* One transform done: counted, and a chance to stop. */
+static slk_err step(const transforms *t, slk_error *error)
 {
-    slk_ntt_interpolate(ntt, values);
-    slk_ntt_scale(ntt, values, &d->n_inverse, &d->shift);
-    slk_ntt_evaluate(ntt, values);
+    slk_job_advance(t->job, 1);
+    return slk_job_check(t->job, error);
 }
 
-static slk_err run(slk_quotient *q, slk_ntt *ntt, slk_pool *pool, slk_job *job, slk_error *error)
+/* From values on the domain to values on the coset. */
+static slk_err to_coset(const transforms *t, slk_fr *values, slk_error *error)
 {
-    domain d;
-    uint64_t n = UINT64_C(1) << q->log2_n;
-    domain_init(&d, q->log2_n);
-    slk_job_stage(job, "fft", 6);
-    to_coset(ntt, elements(&q->a), &d);
-    slk_job_advance(job, 2);
-    SLK_TRY(slk_job_check(job, error));
-    to_coset(ntt, elements(&q->b), &d);
-    slk_job_advance(job, 2);
-    SLK_TRY(slk_job_check(job, error));
-    pointwise product = {elements(&q->a), elements(&q->b), NULL};
-    slk_pool_for(pool, n, 16384, multiply_body, &product);
+    slk_ntt_interpolate(t->ntt, values);
+    SLK_TRY(step(t, error));
+    slk_ntt_scale(t->ntt, values, &t->domain.n_inverse, &t->domain.shift);
+    slk_ntt_evaluate(t->ntt, values);
+    return step(t, error);
+}
+
+static slk_err run(const transforms *t, slk_quotient *q, slk_error *error)
+{
+    slk_fr *a = elements(&q->a);
+    SLK_TRY(to_coset(t, a, error));
+    SLK_TRY(to_coset(t, elements(&q->b), error));
+    pointwise product = {a, elements(&q->b), NULL};
+    slk_pool_for(t->pool, t->n, 16384, multiply_body, &product);
     slk_region_done(&q->b);
-    slk_ntt_interpolate(ntt, elements(&q->a));
-    slk_ntt_scale(ntt, elements(&q->a), &d.c_factor, &d.shift_inverse);
-    slk_job_advance(job, 1);
-    SLK_TRY(slk_job_check(job, error));
-    slk_ntt_interpolate(ntt, elements(&q->c));
-    pointwise difference = {elements(&q->a), elements(&q->c), &d.c_factor};
-    slk_pool_for(pool, n, 16384, subtract_body, &difference);
+    slk_ntt_interpolate(t->ntt, a);
+    slk_ntt_scale(t->ntt, a, &t->domain.c_factor, &t->domain.shift_inverse);
+    SLK_TRY(step(t, error));
+    slk_ntt_interpolate(t->ntt, elements(&q->c));
+    pointwise difference = {a, elements(&q->c), &t->domain.c_factor};
+    slk_pool_for(t->pool, t->n, 16384, subtract_body, &difference);
     slk_region_done(&q->c);
-    slk_ntt_reorder(ntt, elements(&q->a));
-    slk_job_advance(job, 1);
-    return slk_job_check(job, error);
+    slk_ntt_reorder(t->ntt, a);
+    return step(t, error);
 }
 
 slk_err slk_quotient_run(slk_quotient *quotient, slk_pool *pool, slk_job *job, slk_error *error)
 {
-    slk_ntt *ntt = NULL;
-    SLK_TRY(slk_ntt_new(&ntt, quotient->log2_n, pool, error));
-    slk_err err = run(quotient, ntt, pool, job, error);
-    slk_ntt_free(ntt);
+    transforms t = {.pool = pool, .job = job, .n = UINT64_C(1) << quotient->log2_n};
+    SLK_TRY(slk_ntt_new(&t.ntt, quotient->log2_n, pool, error));
+    domain_init(&t.domain, quotient->log2_n);
+    slk_job_stage(job, "fft", 6);
+    slk_err err = run(&t, quotient, error);
+    slk_ntt_free(t.ntt);
     return err;
 }
 

@@ -263,6 +263,7 @@ static slk_err write_file(generator *g, const char *folder, const slk_sector_sha
     return publish(g, folder, shape, label, ret_sha256, error);
 }
 
+/* With the temporary file open. */
 static slk_err generate(generator *g, const char *folder, const slk_sector_shape *shape,
                         const char *label, uint8_t ret_sha256[32], slk_error *error)
 {
@@ -271,12 +272,7 @@ static slk_err generate(generator *g, const char *folder, const slk_sector_shape
     slk_fr_inv(&g->delta_inverse, &g->secrets.delta);
     SLK_TRY(allocate(g, error));
     SLK_TRY(slk_params_queries_init(&g->queries, g->crypto, shape, &g->secrets.tau, g->job, error));
-    SLK_TRY(slk_file_create(&g->fd, g->path, 0644, error));
-    slk_err err = write_file(g, folder, shape, label, ret_sha256, error);
-    close(g->fd);
-    if (err != SLK_OK)
-        unlink(g->path);
-    return err;
+    return write_file(g, folder, shape, label, ret_sha256, error);
 }
 
 slk_err slk_params_generate(uint8_t ret_params_sha256[32], const slk_crypto *crypto, slk_pool *pool,
@@ -297,7 +293,15 @@ slk_err slk_params_generate(uint8_t ret_params_sha256[32], const slk_crypto *cry
         return slk_fail(error, SLK_E_NOMEM, "no memory for a path");
     SLK_TRY(slk_folder_make(folder, 0755, error));
     generator g = {.crypto = crypto, .pool = pool, .job = job, .path = temporary, .fd = -1};
-    slk_err err = generate(&g, folder, shape, secrets_label, sha256, error);
+    SLK_TRY(slk_params_temporary_open(&g.fd, temporary, error));
+    slk_err err = SLK_OK;
+    if (slk_file_exists(path)) /* made by another process meanwhile */
+        err = slk_fail(error, SLK_E_EXISTS, "%s is already there: remove it first", path);
+    else
+        err = generate(&g, folder, shape, secrets_label, sha256, error);
+    if (err != SLK_OK)
+        unlink(temporary);
+    close(g.fd);
     generator_done(&g);
     if (err == SLK_OK && ret_params_sha256 != NULL)
         memcpy(ret_params_sha256, sha256, sizeof(sha256));

@@ -14,6 +14,10 @@ SLK_MUST_CHECK slk_err slk_params_path(char **ret_path, const slk_crypto *crypto
                                        const char *folder, const slk_sector_shape *shape,
                                        slk_params_file file, slk_error *error);
 
+/* Creates or reuses a temporary file, empty, for this process alone until it is closed.
+ * SLK_E_BUSY while another process has it. */
+SLK_MUST_CHECK slk_err slk_params_temporary_open(int *ret_fd, const char *path, slk_error *error);
+
 /* Contents of NAME.meta. */
 void slk_params_meta_text(char *out, size_t n, const slk_sector_shape *shape);
 

@@ -264,6 +264,48 @@ static void test_fetch_refuses_other_bytes(void **state)
     assert_int_equal(slk_remove_tree(from, NULL), SLK_OK);
 }
 
+static void test_one_writer(void **state)
+{
+    const fixture *f = *state;
+    char *path = slk_path_join(f->folder, "x.tmp"), *moved = slk_path_join(f->folder, "x");
+    int first = -1, second = -1;
+    assert_int_equal(slk_file_write_atomic(path, "left over", 9, 0644, NULL), SLK_OK);
+    assert_int_equal(slk_params_temporary_open(&first, path, NULL), SLK_OK);
+    uint64_t bytes = 1;
+    assert_int_equal(slk_file_size(&bytes, path, NULL), SLK_OK);
+    assert_int_equal(bytes, 0);
+    assert_int_equal(slk_params_temporary_open(&second, path, NULL), SLK_E_BUSY);
+    assert_int_equal(slk_file_rename_durable(path, moved, NULL), SLK_OK);
+    assert_int_equal(slk_params_temporary_open(&second, path, NULL), SLK_OK); /* a new file */
+    close(first);
+    close(second);
+    assert_int_equal(slk_remove_tree(path, NULL), SLK_OK);
+    assert_int_equal(slk_remove_tree(moved, NULL), SLK_OK);
+    slk_free(path);
+    slk_free(moved);
+}
+
+/* Stops in the first stage and leaves no file. */
+static void test_canceled_generation(void **state)
+{
+    const fixture *f = *state;
+    slk_job job;
+    slk_params_status status;
+    slk_job_init(&job);
+    slk_job_cancel(&job);
+    assert_int_equal(
+        slk_params_generate(NULL, f->crypto, NULL, f->folder, f->shape, "label", &job, NULL),
+        SLK_E_CANCELED);
+    assert_true(slk_params_status_at(&status, f->crypto, f->folder, 0));
+    assert_false(status.have_params || status.have_vk || status.development);
+    char *temporary = slk_strf("%s/%s.tmp", f->folder, status.name);
+    assert_false(slk_file_exists(temporary));
+    slk_free(temporary);
+    assert_int_equal(
+        slk_params_generate(NULL, f->crypto, NULL, f->folder, f->shape, "a\nb", NULL, NULL),
+        SLK_E_INVAL);
+}
+
 static void test_status(void **state)
 {
     const fixture *f = *state;
@@ -291,6 +333,8 @@ int main(void)
         cmocka_unit_test(test_sidecar),
         cmocka_unit_test(test_folder),
         cmocka_unit_test(test_fetch_refuses_other_bytes),
+        cmocka_unit_test(test_one_writer),
+        cmocka_unit_test(test_canceled_generation),
         cmocka_unit_test(test_status),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

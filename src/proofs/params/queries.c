@@ -76,6 +76,7 @@ typedef struct gather {
     uint32_t inputs;
     slk_fr *a, *b, *c;
     slk_job *job;
+    bool canceled; /* the visit goes on, but does nothing more */
 } gather;
 
 static void add_terms(slk_fr *out, uint32_t inputs, const slk_lc *lc, const slk_fr *value)
@@ -97,12 +98,16 @@ static void gather_constraint(void *context, uint64_t index, const slk_lc *a, co
                               const slk_lc *c)
 {
     gather *g = context;
+    if (g->canceled)
+        return;
     const slk_fr *value = lagrange_at(&g->lagrange, index);
     add_terms(g->a, g->inputs, a, value);
     add_terms(g->b, g->inputs, b, value);
     add_terms(g->c, g->inputs, c, value);
-    if (index % 4096 == 4095)
+    if (index % 4096 == 4095) {
         slk_job_advance(g->job, 4096);
+        g->canceled = slk_job_check(g->job, NULL) != SLK_OK;
+    }
 }
 
 static void lagrange_init(lagrange *l, slk_params_queries *q, const slk_fr *tau, slk_fr *block)
@@ -131,9 +136,10 @@ static slk_err run(slk_params_queries *q, const slk_circuit *circuit, const slk_
     lagrange_init(&g.lagrange, q, tau, block);
     slk_circuit_visitor visitor = {.context = &g, .constraint = gather_constraint};
     SLK_TRY(slk_circuit_visit(circuit, &visitor, error));
+    SLK_TRY(slk_job_check(job, error));
     for (uint32_t i = 0; i < q->inputs; i++)
         slk_fr_add(&q->a[i], &q->a[i], lagrange_at(&g.lagrange, constraints + i));
-    return slk_job_check(job, error);
+    return SLK_OK;
 }
 
 slk_err slk_params_queries_init(slk_params_queries *ret_queries, const slk_crypto *crypto,

@@ -178,13 +178,11 @@ slk_err slk_params_fetch_local(void *context, const char *name, int fd, slk_job 
     return SLK_OK;
 }
 
-static slk_err bring(const slk_crypto *crypto, const char *path, const char *temporary,
+static slk_err bring(const slk_crypto *crypto, int fd, const char *path, const char *temporary,
                      const char *name, const char *digest, slk_params_source *source, void *context,
                      slk_job *job, slk_error *error)
 {
-    SLK_CLEANUP(slk_closep) int fd = -1;
     char hex[65];
-    SLK_TRY(slk_file_create(&fd, temporary, 0644, error));
     SLK_TRY(source(context, name, fd, job, error));
     SLK_TRY(slk_file_sync(fd, temporary, error));
     SLK_TRY(slk_params_file_digest(hex, crypto, temporary, SLK_PARAMS_BLAKE2B, job, error));
@@ -210,7 +208,9 @@ static slk_err fetch_one(const slk_crypto *crypto, const char *folder,
         strcmp(hex, digest) == 0)
         return SLK_OK;
     SLK_TRY(slk_job_check(job, error));
-    slk_err err = bring(crypto, path, temporary, name, digest, source, context, job, error);
+    SLK_CLEANUP(slk_closep) int fd = -1;
+    SLK_TRY(slk_params_temporary_open(&fd, temporary, error));
+    slk_err err = bring(crypto, fd, path, temporary, name, digest, source, context, job, error);
     if (err != SLK_OK)
         unlink(temporary);
     return err;
