@@ -212,6 +212,9 @@ static void killed_everywhere(void **state)
         assert_true(w->work[OP_PC2] <= 2);
         assert_true(w->work[OP_C2] <= 2);
         assert_int_equal(w->work[OP_FETCH], 1);
+        bool in_c1 = strcmp(w->crashed_at, "c1.fetched") == 0 ||
+                     strcmp(w->crashed_at, "provider.c1_made") == 0;
+        assert_int_equal(w->calls[OP_COMMIT1], in_c1 ? 2 : 1);
         world_free(w);
     }
     assert_true(point > 60); /* the points are really there */
@@ -395,6 +398,7 @@ static void reorg_moves_the_seed(void **state)
     w->sectors[number].precommit_epoch += 2;
     run_to_the_end(w, number, 600);
     assert_int_equal(world_messages(w, number, false), 1);
+    assert_int_equal(world_messages(w, number, true), 1); /* no proof of the old seed was sent */
     assert_int_equal(w->work[OP_C2], 2);
     assert_int_equal(w->work[OP_C1], 2);
 }

@@ -191,6 +191,14 @@ static void allowance_is_used_up(void **state)
     assert_true(order(w, w->partner_id, "", 2, NULL));
     assert_false(order(w, w->partner_id, "", 3, NULL));
     assert_int_equal(remaining(w), 0);
+    const char *why; /* a slot given before the operator took the allowance back */
+    assert_int_equal(slk_partner_set_allowance(w->provider.seal, w->partner_id, 1, 10, NULL),
+                     SLK_OK);
+    assert_true(slot(w, w->partner_id, a));
+    assert_int_equal(slk_partner_set_allowance(w->provider.seal, w->partner_id, 0, 10, NULL),
+                     SLK_OK);
+    assert_false(order(w, w->partner_id, a, 4, &why));
+    assert_string_equal(why, "allowance used up");
 }
 
 static void refused(void **state)
