@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-/* --- statements ---------------------------------------------------------------------------------- */
+/* --- statements ------------------------------------------------------------------------------- */
 
 static slk_err check_commitment(const uint8_t commitment[32], const char *name, slk_error *error)
 {
@@ -97,7 +97,7 @@ slk_err slk_porep_public_inputs(slk_fr *ret_inputs, const slk_crypto *crypto,
     return err;
 }
 
-/* --- verification -------------------------------------------------------------------------------- */
+/* --- verification ----------------------------------------------------------------------------- */
 
 /* All partitions of one statement: inputs one after the other. */
 static slk_err all_inputs(slk_fr *out, const slk_crypto *crypto,
@@ -174,7 +174,7 @@ slk_err slk_porep_verify(bool *ret_valid, const slk_crypto *crypto, slk_pool *po
                                   error);
 }
 
-/* --- proving ------------------------------------------------------------------------------------- */
+/* --- proving ---------------------------------------------------------------------------------- */
 
 /* Before half a minute of work: does the C1 open the challenges that its seed asks for? */
 static slk_err check_challenges(const slk_crypto *crypto, const slk_porep_statement *statement,

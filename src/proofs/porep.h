@@ -32,8 +32,8 @@ typedef struct slk_porep_statement {
 /* Is proof a valid proof of the statement under key? An answer "no" is SLK_OK with *ret_valid
  * false: wrong length, bytes that are no points, failed equation. SLK_E_INVAL: the statement
  * itself cannot be (zero or non-canonical comm_r or comm_d, sector number out of range), or key is
- * of another sector size. key comes from slk_params_key_open. Milliseconds, plus the 14 parents of each
- * challenge; pool may be NULL. Safe from many threads with separate pools. */
+ * of another sector size. key comes from slk_params_key_open. Milliseconds, plus the 14 parents of
+ * each challenge; pool may be NULL. Safe from many threads with separate pools. */
 SLK_MUST_CHECK slk_err slk_porep_verify(bool *ret_valid, const slk_crypto *crypto, slk_pool *pool,
                                         const slk_params_key *key,
                                         const slk_porep_statement *statement, const uint8_t *proof,
@@ -61,12 +61,11 @@ typedef struct slk_porep_blinding {
  * Refuses with SLK_E_INVAL: params of another sector size, a C1 whose replica id is not that of
  * miner, sector number, ticket and comm_d; an all-zero seed (as the reference does);
  * blinding with parameters that are not development parameters.
- * Peak anonymous memory: three vectors of 32 bytes times the domain (2 KiB sector: 3 x 134 MB; 32 GiB:
- * 3 x 4.3 GB), the compact witness and at most 200 MB of point buckets; the parameters are read through
- * the page cache.
- * job reports stages "witness", "evaluate", "fft", "msm h", …; cancelling returns
- * SLK_E_CANCELED at the next look at it: within half a second of points, or one transform (2 KiB: one
- * second). 2 KiB: 13 s on two cores of 2.6 GHz, 361 MB. */
+ * Peak anonymous memory: three vectors of 32 bytes times the domain (2 KiB sector: 3 x 134 MB; 32
+ * GiB: 3 x 4.3 GB), the compact witness and at most 200 MB of point buckets; the parameters are
+ * read through the page cache. job reports stages "witness", "fft", "msm h", … "verify";
+ * cancelling returns SLK_E_CANCELED at the next look at it: within half a second of points, or one
+ * transform (2 KiB: one second). 2 KiB: 13 s on two cores of 2.6 GHz, 361 MB. */
 SLK_MUST_CHECK slk_err slk_porep_prove(uint8_t *ret_proof, const slk_crypto *crypto, slk_pool *pool,
                                        const slk_params *params, const slk_c1 *c1,
                                        uint64_t miner_id, uint64_t sector_number,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A batch may hold a bucket once only, since its additions are independent. Points whose bucket is
- * taken wait in a list. With many buckets few wait and they join the next batch; when the list fills
- * up (few buckets, or equal scalars) its points are first added up per bucket, in pairs, again by
- * batches. */
+ * taken wait in a list. With many buckets few wait and they join the next batch; when the list
+ * fills up (few buckets, or equal scalars) its points are first added up per bucket, in pairs,
+ * again by batches. */
 #include "crypto/msm/buckets.h"
 
 #include <stdlib.h>

@@ -86,7 +86,7 @@ void slk_fixed_base_free(slk_fixed_base *table)
     slk_free(table);
 }
 
-/* --- products ---------------------------------------------------------------------------------- */
+/* --- products --------------------------------------------------------------------------------- */
 
 typedef struct mul_context {
     const slk_fixed_base *table;

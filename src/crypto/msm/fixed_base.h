@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Many multiples of one point, which is what generating parameters consists of.
  *
- * A table holds all multiples digit * 2^(c*w) of the base for windows w of c bits; a product is then
- * one affine addition per window, and a block of products shares its inversions. */
+ * A table holds all multiples digit * 2^(c*w) of the base for windows w of c bits; a product is
+ * then one affine addition per window, and a block of products shares its inversions. */
 #ifndef SLK_CRYPTO_MSM_FIXED_BASE_H
 #define SLK_CRYPTO_MSM_FIXED_BASE_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Multi-scalar multiplication, sum of scalar_i * point_i, over points streamed from a parameter file.
+/* Multi-scalar multiplication, sum of scalar_i * point_i, over points streamed from a parameter
+ * file.
  *
  * Points arrive as uncompressed bytes and are decoded chunk by chunk, so memory does not depend on
  * their number. Scalars are split by the caller: zeros are left out, ones go to slk_msm_add_ones

@@ -78,7 +78,7 @@ void slk_ntt_free(slk_ntt *ntt)
     slk_free(ntt);
 }
 
-/* --- transforms that fit the cache: 2^k rows of `width` elements, k <= BASE_LOG2 ---------------- */
+/* --- transforms that fit the cache: 2^k rows of `width` elements, k <= BASE_LOG2 -------------- */
 
 static void butterflies_dif(slk_fr *low, slk_fr *high, size_t width, const slk_fr *root)
 {
@@ -136,7 +136,7 @@ static void small_transform(const ntt_run *run, slk_fr *values, unsigned k, size
         small_dit(values, k, width, run->ntt->roots[0]);
 }
 
-/* --- large ones --------------------------------------------------------------------------------- */
+/* --- large ones ------------------------------------------------------------------------------- */
 
 static uint64_t reverse_bits(uint64_t v, unsigned bits)
 {
@@ -260,10 +260,10 @@ void slk_ntt_evaluate(slk_ntt *ntt, slk_fr *values)
     transform(&(ntt_run){ntt, values, false});
 }
 
-/* --- scaling and order -------------------------------------------------------------------------- */
+/* --- scaling and order ------------------------------------------------------------------------ */
 
-/* With p = high * 2^low + l, reverse(p) = reverse(l) * 2^(k - low) + reverse(high), so base^reverse(p)
- * is a table entry by l times one power per high part. */
+/* With p = high * 2^low + l, reverse(p) = reverse(l) * 2^(k - low) + reverse(high), so
+ * base^reverse(p) is a table entry by l times one power per high part. */
 typedef struct scale_run {
     const slk_fr *powers;
     slk_fr *values;

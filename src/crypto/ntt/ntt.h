@@ -2,8 +2,8 @@
 /* Number-theoretic transforms over the scalar field, in place, of 2^k <= 2^32 elements.
  *
  * Interpolation takes evaluations in natural order and leaves coefficients in bit-reversed order;
- * evaluation goes the other way. So a chain of transforms never reorders; what needs coefficients in
- * natural order calls slk_ntt_reorder once at the end. w is slk_fr_root_of_unity(k).
+ * evaluation goes the other way. So a chain of transforms never reorders; what needs coefficients
+ * in natural order calls slk_ntt_reorder once at the end. w is slk_fr_root_of_unity(k).
  *
  * Large transforms are split into columns short enough for the cache and rows; twiddles come from
  * running products, so there is no table of n. Memory: 0.2 MB, and 0.3 MB per thread. */

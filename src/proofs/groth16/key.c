@@ -86,7 +86,7 @@ void slk_groth16_key_done(slk_groth16_key *key)
     key->ic = NULL;
 }
 
-/* --- proofs ------------------------------------------------------------------------------------ */
+/* --- proofs ----------------------------------------------------------------------------------- */
 
 typedef struct proof_points {
     slk_g1_affine a, c;
@@ -155,7 +155,7 @@ slk_err slk_groth16_verify(bool *ret_valid, const slk_groth16_key *key,
     return SLK_OK;
 }
 
-/* --- many proofs ------------------------------------------------------------------------------- */
+/* --- many proofs ------------------------------------------------------------------------------ */
 
 /* Per thread: prod e(-z_j A_j, B_j) before the final exponentiation, and sum z_j C_j. */
 typedef struct batch_part {

@@ -48,7 +48,7 @@ void slk_groth16_prover_done(slk_groth16_prover *prover)
     prover->circuit = NULL;
 }
 
-/* --- sums over the parameters ------------------------------------------------------------------ */
+/* --- sums over the parameters ----------------------------------------------------------------- */
 
 typedef struct proof_sums {
     slk_g1 a, b1, l, h;
@@ -126,7 +126,7 @@ static slk_err sum_queries(proof_sums *sums, const slk_groth16_prover *prover, s
     return slk_query_sum(&sums->b2, &b2, witness, pool, job, error);
 }
 
-/* --- the three points -------------------------------------------------------------------------- */
+/* --- the three points ------------------------------------------------------------------------- */
 
 static void add_multiple(slk_g1 *inout, const slk_g1_affine *point, const slk_fr *scalar)
 {

@@ -29,9 +29,9 @@ SLK_MUST_CHECK slk_err slk_groth16_prover_init(slk_groth16_prover *ret_prover,
                                                slk_error *error);
 void slk_groth16_prover_done(slk_groth16_prover *prover); /* idempotent on a zeroed struct */
 
-/* Proves one partition with the blinding r, s: the same r, s give the same bytes. Whoever learns r or
- * s learns about the witness; take them fresh from slk_rng_fill and wipe them.
- * Memory and stages: slk_porep_prove. The proof is not verified here. */
+/* Proves one partition with the blinding r, s: the same r, s give the same bytes. Whoever learns r
+ * or s learns about the witness; take them fresh from slk_rng_fill and wipe them. Memory and
+ * stages: slk_porep_prove. The proof is not verified here. */
 SLK_MUST_CHECK slk_err slk_groth16_prove(uint8_t ret_proof192[SLK_GROTH16_PROOF_BYTES],
                                          const slk_groth16_prover *prover, slk_pool *pool,
                                          const slk_c1 *c1, unsigned partition, const slk_fr *r,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Generates the 2 KiB development parameters, proves the recorded sectors with the recorded blinding
- * and compares with the bytes of the official prover.
+/* Generates the 2 KiB development parameters, proves the recorded sectors with the recorded
+ * blinding and compares with the bytes of the official prover.
  *
- * The parameters (1.1 GB) are made once and kept in $SELKIE_TEST_PARAMS, or in test-params under the
- * working folder. */
+ * The parameters (1.1 GB) are made once and kept in $SELKIE_TEST_PARAMS, or in test-params under
+ * the working folder. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "crypto/sha256/sha256.h"
@@ -204,8 +204,8 @@ static void test_refusals(void **state)
     slk_params_free(params);
 }
 
-/* A copy of the files under another folder, the parameters as a private mapping would see them after
- * one changed byte: every damage ends in SLK_E_CORRUPT, never in a proof. */
+/* A copy of the files under another folder, the parameters as a private mapping would see them
+ * after one changed byte: every damage ends in SLK_E_CORRUPT, never in a proof. */
 static void test_damaged_parameters(void **state)
 {
     const fixture *f = *state;

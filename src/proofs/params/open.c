@@ -107,7 +107,7 @@ void slk_params_key_free(slk_params_key *key)
     slk_free(key);
 }
 
-/* --- whole files --------------------------------------------------------------------------------- */
+/* --- whole files ------------------------------------------------------------------------------ */
 
 /* One section at *offset: count, then points. */
 static slk_err read_section(slk_params_points *ret_points, size_t *offset, const slk_file_map *map,

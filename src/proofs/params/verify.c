@@ -48,7 +48,7 @@ bool slk_params_status_at(slk_params_status *ret_status, const slk_crypto *crypt
     return true;
 }
 
-/* --- digests -------------------------------------------------------------------------------------- */
+/* --- digests ---------------------------------------------------------------------------------- */
 
 static slk_err hash_file(slk_sha256 *sha256, slk_blake2b *blake2b, int fd, uint64_t bytes,
                          const char *path, slk_job *job, slk_error *error)
@@ -154,7 +154,7 @@ slk_err slk_params_verify(bool *ret_matches, slk_buf *ret_detail, const slk_cryp
                          : slk_buf_printf(ret_detail, "The published files, digests equal.");
 }
 
-/* --- fetching ------------------------------------------------------------------------------------- */
+/* --- fetching --------------------------------------------------------------------------------- */
 
 slk_err slk_params_fetch_local(void *context, const char *name, int fd, slk_job *job,
                                slk_error *error)
