@@ -38,11 +38,13 @@ static slk_err print_connect(slk_buf *out, const struct shown *shown, slk_error 
     return code == SLK_OK ? SLK_OK : slk_fail(error, code, "the connect string cannot be made");
 }
 
-static slk_err show_json(const struct shown *shown, const char *connect)
+/* connect NULL: it has gone into the file, and the secrets stay out of the answer. */
+static slk_err show_json(const struct shown *shown, const char *connect, const char *file)
 {
     SLK_CLEANUP(slk_json_decrefp)
-    json_t *answer = json_pack("{s:I,s:s,s:s,s:s}", "id", (json_int_t)shown->id, "name",
-                               shown->name, "token", shown->token, "connect", connect);
+    json_t *answer =
+        json_pack("{s:I,s:s,s:s*,s:s*,s:s*}", "id", (json_int_t)shown->id, "name", shown->name,
+                  "token", connect ? shown->token : NULL, "connect", connect, "connect_out", file);
     if (!answer || json_dumpf(answer, stdout, JSON_COMPACT) != 0)
         return SLK_E_NOMEM;
     (void)printf("\n");
@@ -59,11 +61,13 @@ static slk_err show_token(const struct shown *shown, slk_error *error)
     slk_err code = SLK_OK;
     if (file) {
         code = slk_file_write_atomic(file, connect.data, connect.len, 0600, error);
-        if (code == SLK_OK)
+        if (code == SLK_OK && shown->options->json)
+            code = show_json(shown, NULL, file);
+        else if (code == SLK_OK)
             (void)printf("partner %s: the connect string is in %s; hand it over like a password\n",
                          shown->name, file);
     } else if (shown->options->json) {
-        code = show_json(shown, slk_buf_str(&connect));
+        code = show_json(shown, slk_buf_str(&connect), NULL);
     } else {
         (void)printf("partner %s (id %" PRId64 ")\n"
                      "token, shown only now:\n  %s\n"

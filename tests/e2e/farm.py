@@ -49,11 +49,12 @@ class Farm:
         chain = {"SELKIE_NETWORK_CHAINAPIINFO": self.chain_info} if self.chain_info else {
             "SELKIE_NETWORK_CHAINAPIINFOFILE": str(self.repo("devnet") / "api-info")}
         other = {"provider": "client", "client": "provider"}.get(name, "client")
+        certificate = self.repo(other) / "tls.crt"  # made at the other's first start
+        trust = {"SELKIE_REMOTE_TRUSTEDCERTIFICATES": str(certificate)} if certificate.exists() else {}
         return {
-            **os.environ, **chain,
+            **os.environ, **chain, **trust,
             "SELKIE_NETWORK_DEVELOPMENT": "true",
             "SELKIE_HTTP_LISTENADDRESS": f"127.0.0.1:{self.ports.get(name, 0)}",
-            "SELKIE_REMOTE_TRUSTEDCERTIFICATES": str(self.repo(other) / "tls.crt"),
             "SELKIE_PROOFS_PARAMETERSFOLDER": str(self.params),
             "SELKIE_CLIENT_POLLINTERVAL": "500ms",
             "SELKIE_CLIENT_TICKETSLACK": "100",
@@ -148,14 +149,14 @@ class Farm:
         return self.on("client", "order", "--miner", "f01000", "--count", count, "--seal-proof", seal_proof)
 
     def sectors(self, name="client"):
-        return self.on(name, "sectors", "list")["sectors"]
+        return self.on(name, "sectors", "list")
 
     def all_proving(self, count):
         rows = self.sectors()
-        failed = [r for r in rows if r.get("state") == "failed"]
+        failed = [r for r in rows if r["failed"]]
         if failed:
             raise Failed(f"a sector failed: {json.dumps(failed)}\n{self.log_tail('client')}\n{self.log_tail('provider')}")
-        return len(rows) == count and all(r.get("state") == "proving" for r in rows)
+        return len(rows) == count and all(r["state"] == "proving" and r["released"] for r in rows)
 
     def leftovers(self):
         return [str(p) for p in self.folder.rglob("*") if p.name.endswith((".tmp", ".blocks", ".part"))]

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The main job with real processes: order, seal elsewhere, fetch, prove on chain; what must be there
+afterwards, and what must never be anywhere."""
+import re
+import sqlite3
+
+from farm import Farm
+from support import *
+
+PROVING_SECONDS = 400
+
+
+def happy_path():
+    with Folder() as folder, Farm(folder) as farm:
+        farm.prepare()
+        ordered = farm.order(count=2)
+        farm.wait(lambda: farm.all_proving(2), PROVING_SECONDS, "two sectors to be proving")
+        storage_layout(farm)
+        chain_agrees(farm)
+        timelines(farm)
+        secrets_stay(farm)
+        farm.wait(lambda: all(r["state"] == "cleaned" for r in farm.sectors("provider")), 60, "the provider to clean up")
+        equal(list((farm.repo("provider") / "scratch").rglob("s-t*")), [], "sector files left at the provider")
+        equal(farm.leftovers(), [], "temporary files")
+        expect(ordered, "the order's answer")
+
+
+def storage_layout(farm):
+    storage = farm.repo("client") / "storage"
+    meta = json.loads((storage / "sectorstore.json").read_text())
+    expect(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", meta["ID"]), "sectorstore.json has an id")
+    equal(meta["CanStore"], True, "sectorstore.json CanStore")
+    for row in farm.sectors():
+        name = f"s-t01000-{row['number']}"
+        equal((storage / "sealed" / name).stat().st_size, 2048, "sealed file")
+        files = {p.name for p in (storage / "cache" / name).iterdir()}
+        expect({"p_aux", "t_aux", "sc-02-data-tree-r-last.dat"} <= files, f"cache files: {files}")
+        expect(not {f for f in files if "layer" in f or "tree-c" in f or "tree-d" in f}, f"cache is finalised: {files}")
+        url = storage / "cache" / name / "c1.url"
+        expect(not url.exists() or url.stat().st_mode & 0o77 == 0, "c1.url is private")
+        answer = selkie("proof", "check-replica", "--seal-proof", 5, "--sealed", storage / "sealed" / name,
+                        "--cache", storage / "cache" / name, "--comm-r", comm_of(row["comm_r"]))
+        equal(answer["valid"], True, "check-replica of the finished sector")
+
+
+def comm_of(cid):
+    """The 32 bytes of a CommR CID."""
+    import base64
+    text = cid[1:].upper()
+    return base64.b32decode(text + "=" * (-len(text) % 8))[-32:].hex()
+
+
+def chain_agrees(farm):
+    for row in farm.sectors():
+        info = rpc(farm, "Filecoin.StateSectorGetInfo", ["f01000", row["number"], []])
+        equal(info["SealedCID"]["/"], row["comm_r"], "the chain's CommR")
+        equal(rpc(farm, "Filecoin.StateSectorPreCommitInfo", ["f01000", row["number"], []]), None, "pre-commit is used up")
+
+
+def rpc(farm, method, parameters):
+    import urllib.request
+    token = (farm.repo("devnet") / "token").read_text().strip()
+    request = urllib.request.Request(f"http://127.0.0.1:{farm.ports['devnet']}/rpc/v1", method="POST",
+                                     data=json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode(),
+                                     headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        body = json.load(answer)
+    expect("error" not in body, f"{method}: {body}")
+    return body.get("result")
+
+
+def timelines(farm):
+    for row in farm.sectors():
+        events = farm.on("client", "sectors", "status", row["number"], "--log")["timeline"]
+        reached = [e["to"] for e in events if e["to"]]
+        expect(reached[0] == "ordered" and "proving" in reached, f"timeline of {row['number']}: {reached}")
+        for state in ("fetched", "verified", "precommit_sent", "precommitted", "seeded", "vanilla", "proven", "commit_sent"):
+            equal(reached.count(state), 1, f"timeline of {row['number']}: times it became {state}")
+
+
+def secrets_stay(farm):
+    """Canaries: the tokens of both sides, then every place they must not be."""
+    connect = (farm.repo("client") / "connect").read_text().strip()
+    import base64
+    partner = json.loads(base64.b64decode(connect))["token"]
+    chain = (farm.repo("devnet") / "token").read_text().strip()
+    for name in ("devnet", "provider", "client"):
+        log = farm.log_tail(name, 10_000_000)
+        expect(partner not in log and chain not in log and connect not in log, f"a token is in the log of {name}")
+        arguments = pathlib.Path(f"/proc/{farm.processes[name].pid}/cmdline").read_bytes().decode()
+        expect(partner not in arguments and chain not in arguments, f"a token is in the arguments of {name}")
+    for name in ("provider", "client"):
+        database = farm.repo(name) / "selkie.db"
+        expect(partner.encode() not in database.read_bytes(), f"the token stands in clear in the database of {name}")
+        for path in farm.repo(name).rglob("*"):
+            if path.is_file() and path.name != "connect" and partner.encode() in path.read_bytes():
+                expect(path.stat().st_mode & 0o77 == 0, f"{path} holds a token and is not private")
+
+
+def bad_tokens():
+    with Folder() as folder, Farm(folder) as farm:
+        farm.prepare()
+        import base64
+        forged = base64.b64encode(json.dumps({"url": farm.url("provider"), "token": "ab" * 32}).encode()).decode()
+        refused = farm.on("client", "provider", "add", "-", "--miner", "f01000", stdin=forged, status=1)
+        expect("error" in refused and "token" in refused["error"]["message"].lower(), f"the refusal names the token: {refused}")
+        refused = farm.on("client", "provider", "add", "-", "--miner", "f01000", stdin="bm90IGpzb24=", status=1)
+        expect("error" in refused, "a connect string that is none")
+        dry = farm.on("client", "order", "--miner", "f01000", "--seal-proof", 5, "--dry-run")
+        equal(farm.sectors(), [], "a dry run orders nothing")
+        expect(dry is not None, "a dry run answers")
+        refused = farm.on("client", "order", "--miner", "f01001", "--seal-proof", 5, status=1)
+        expect("error" in refused, "a miner without provider")
+        refused = farm.on("client", "order", "--miner", "f01000", "--seal-proof", 8, status=1)
+        expect("error" in refused, f"a seal proof the miner cannot have: {refused}")
+
+
+def allowance_is_kept():
+    with Folder() as folder, Farm(folder) as farm:
+        farm.prepare()
+        farm.on("provider", "partner", "set", "selkie-test", "--allowance", 1)
+        farm.order(count=1)
+        farm.wait(lambda: [r for r in farm.sectors("provider")], 60, "the order to arrive")
+        partner = farm.on("provider", "partner", "list")
+        expect(partner, "partner list")
+        with sqlite3.connect(farm.repo("provider") / "selkie.db") as db:
+            remaining, = db.execute("SELECT allowance_remaining FROM rseal_delegated_partners").fetchone()
+        equal(remaining, 0, "allowance left")
+
+
+if __name__ == "__main__":
+    run_cases([("farm-happy-path", happy_path), ("farm-bad-tokens", bad_tokens), ("farm-allowance", allowance_is_kept)])
