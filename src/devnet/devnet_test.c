@@ -158,7 +158,12 @@ static void json_rpc_answers_as_lotus_does(void **state)
     assert_answer(&net, NULL,
                   "{\"id\":1,\"method\":\"Filecoin.StateMinerInfo\",\"params\":[\"f01000\",[]]}",
                   200, "\"WindowPoStProofType\":10");
-    static const char *const reads[] = {"NodeStatus\",\"params\":[false]", "SyncState\"",
+    static const char *const reads[] = {"StateMinerPower\",\"params\":[\"f01000\",[]]",
+                                        "StateMinerProvingDeadline\",\"params\":[\"f01000\",[]]",
+                                        "Session\"",
+                                        "StateGetBeaconEntry\",\"params\":[5]",
+                                        "NodeStatus\",\"params\":[false]",
+                                        "SyncState\"",
                                         "StateListMiners\",\"params\":[[]]",
                                         "MpoolPending\",\"params\":[null]"};
     for (size_t i = 0; i < sizeof reads / sizeof *reads; i++) {

@@ -211,7 +211,37 @@ static json_t *draw_beacon(slk_devnet *devnet, const json_t *params, slk_dev_rpc
     return draw(devnet, params, slk_dev_beacon_digest, error);
 }
 
+/* A name of this chain in UUID form, the same for its whole life. */
+static json_t *session(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
+{
+    char text[37];
+    uint8_t r[16];
+    (void)params;
+    (void)error;
+    slk_dev_expand(devnet, "session", 0, r, sizeof r);
+    snprintf(text, sizeof text,
+             "%02x%02x%02x%02x-%02x%02x-4%x%02x-a%x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2],
+             r[3], r[4], r[5], r[6] & 15, r[7], r[8] & 15, r[9], r[10], r[11], r[12], r[13], r[14],
+             r[15]);
+    return json_string(text);
+}
+
+static json_t *beacon_entry(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
+{
+    int64_t epoch;
+    uint8_t data[48];
+    if (!slk_dev_rpc_i64(&epoch, params, 0, error))
+        return NULL;
+    if (epoch < 0 || epoch > slk_dev_head(devnet))
+        return slk_dev_rpc_fail(error, 1, "no beacon entry for this epoch");
+    slk_dev_expand(devnet, "beacon", epoch, data, sizeof data);
+    return json_pack("{s:I, s:o}", "Round", (json_int_t)epoch, "Data",
+                     slk_json_new_bytes(data, sizeof data));
+}
+
 const slk_dev_rpc_method slk_dev_rpc_chain_methods[] = {
+    {"Filecoin.Session", DEV_READ, 0, session},
+    {"Filecoin.StateGetBeaconEntry", DEV_READ, 1, beacon_entry},
     {"Filecoin.Version", DEV_READ, 0, version},
     {"Filecoin.AuthVerify", DEV_READ, 1, auth_verify},
     {"Filecoin.StateNetworkName", DEV_READ, 0, network_name},

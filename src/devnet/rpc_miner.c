@@ -284,6 +284,58 @@ static json_t *get_actor(slk_devnet *devnet, const json_t *params, slk_dev_rpc_e
                      slk_json_new_bigint(&funds.balance), "DelegatedAddress");
 }
 
+static json_t *wallet_default(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
+{
+    (void)params;
+    for (size_t i = 0; i < devnet->n_actors; i++)
+        if (devnet->actors[i]->has_secret)
+            return slk_dev_rpc_address_json(&devnet->actors[i]->key);
+    return slk_dev_rpc_fail(error, 1, "failed to get default key");
+}
+
+/* Power counts proven sectors at once: there is no WindowPoSt here. */
+static json_t *miner_power(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
+{
+    int64_t view;
+    const slk_dev_actor *miner = slk_dev_rpc_miner(devnet, params, 0, error);
+    if (miner == NULL || !slk_dev_rpc_view(devnet, &view, params, 1, error))
+        return NULL;
+    uint64_t mine = 0, total = 0;
+    for (size_t a = 0; a < devnet->n_actors; a++) {
+        const slk_dev_actor *actor = devnet->actors[a];
+        for (size_t i = 0; i < actor->n_sectors && actor->sectors[i].epoch < view; i++) {
+            total += actor->sector_bytes;
+            mine += actor == miner ? actor->sector_bytes : 0;
+        }
+    }
+    slk_bigint own = slk_bigint_from_u64(mine), all = slk_bigint_from_u64(total);
+    return json_pack("{s:{s:o, s:o}, s:{s:o, s:o}, s:b}", "MinerPower", "RawBytePower",
+                     slk_json_new_bigint(&own), "QualityAdjPower", slk_json_new_bigint(&own),
+                     "TotalPower", "RawBytePower", slk_json_new_bigint(&all), "QualityAdjPower",
+                     slk_json_new_bigint(&all), "HasMinPower", mine > 0);
+}
+
+#define DEADLINES 48
+
+/* Deadlines are multiples of the challenge window from epoch 0. */
+static json_t *proving_deadline(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
+{
+    int64_t view;
+    if (slk_dev_rpc_miner(devnet, params, 0, error) == NULL ||
+        !slk_dev_rpc_view(devnet, &view, params, 1, error))
+        return NULL;
+    const int64_t window = SLK_WPOST_CHALLENGE_WINDOW, period = DEADLINES * window;
+    int64_t start = view / period * period, open = view / window * window;
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:i, s:i}", "CurrentEpoch",
+                     (json_int_t)view, "PeriodStart", (json_int_t)start, "Index",
+                     (json_int_t)((view - start) / window), "Open", (json_int_t)open, "Close",
+                     (json_int_t)(open + window), "Challenge", (json_int_t)(open - 20),
+                     "FaultCutoff", (json_int_t)(open - 70), "WPoStPeriodDeadlines", DEADLINES,
+                     "WPoStProvingPeriod", (json_int_t)period, "WPoStChallengeWindow",
+                     (json_int_t)window, "WPoStChallengeLookback", 20, "FaultDeclarationCutoff",
+                     70);
+}
+
 const slk_dev_rpc_method slk_dev_rpc_miner_methods[] = {
     {"Filecoin.StateMinerInfo", DEV_READ, 2, miner_info},
     {"Filecoin.StateMinerAllocated", DEV_READ, 2, allocated},
@@ -295,6 +347,9 @@ const slk_dev_rpc_method slk_dev_rpc_miner_methods[] = {
     {"Filecoin.StateSectorGetInfo", DEV_READ, 3, sector_info},
     {"Filecoin.StateMinerSectors", DEV_READ, 3, miner_sectors},
     {"Filecoin.StateMinerActiveSectors", DEV_READ, 2, active_sectors},
+    {"Filecoin.StateMinerPower", DEV_READ, 2, miner_power},
+    {"Filecoin.StateMinerProvingDeadline", DEV_READ, 2, proving_deadline},
+    {"Filecoin.WalletDefaultAddress", DEV_WRITE, 0, wallet_default},
     {"Filecoin.StateListMiners", DEV_READ, 1, list_miners},
     {"Filecoin.WalletBalance", DEV_READ, 1, wallet_balance},
     {"Filecoin.WalletHas", DEV_WRITE, 1, wallet_has},

@@ -581,6 +581,54 @@ static void a_stranger_may_take_the_nonce(void **state)
     testnet_close(&net);
 }
 
+static void a_failed_message_leaves_nonce_and_gas_only(void **state)
+{
+    (void)state;
+    testnet net;
+    slk_signed_message first = {0}, second = {0};
+    slk_msg_lookup lookup = {0};
+    slk_bigint before, after, gone = slk_bigint_from_u64(120000000000000000 - 1000);
+    slk_address owner, owner_key;
+    slk_cid cid;
+    uint64_t nonce = 0;
+    testnet_open(&net, NULL);
+    slk_address_from_id(&owner, 1001);
+    assert_int_equal(slk_chain_account_key(net.chain, &owner_key, &owner, NULL), SLK_OK);
+    assert_int_equal(slk_chain_available_balance(net.chain, &before, MINER, NULL, NULL), SLK_OK);
+    /* Two senders take one number: each dry run sees its own sender's messages only. */
+    slk_precommit p = precommit(75, 100);
+    slk_message m = precommit_message(&net, &p, 1);
+    assert_int_equal(push(&net, &first, &m, NULL, NULL), SLK_OK);
+    m = precommit_message(&net, &p, 1);
+    m.from = owner_key;
+    assert_int_equal(push(&net, &second, &m, NULL, NULL), SLK_OK);
+    testnet_control(&net, "Devnet.Advance", "[1]");
+    /* The head's own messages are not part of the state seen at its key. */
+    slk_bigint balance;
+    assert_int_equal(slk_chain_actor(net.chain, &nonce, &balance, &owner, NULL, NULL), SLK_OK);
+    assert_int_equal(nonce, 0);
+    bool found = true;
+    slk_precommit_info info;
+    assert_int_equal(slk_chain_precommit_info(net.chain, &found, &info, MINER, 75, NULL, NULL),
+                     SLK_OK);
+    assert_false(found);
+    assert_int_equal(slk_chain_available_balance(net.chain, &after, MINER, NULL, NULL), SLK_OK);
+    assert_int_equal(slk_bigint_cmp(&before, &after), 0);
+    testnet_control(&net, "Devnet.Advance", "[1]");
+    assert_int_equal(slk_chain_actor(net.chain, &nonce, &balance, &owner, NULL, NULL), SLK_OK);
+    assert_int_equal(nonce, 1);
+    assert_int_equal(slk_signed_message_cid(&cid, &second), SLK_OK);
+    assert_int_equal(slk_chain_search(net.chain, &lookup, &cid, NULL, NULL, NULL), SLK_OK);
+    assert_int_equal(lookup.exit_code, SLK_EXIT_ILLEGAL_ARGUMENT);
+    slk_msg_lookup_done(&lookup);
+    assert_int_equal(slk_chain_available_balance(net.chain, &after, MINER, NULL, NULL), SLK_OK);
+    assert_int_equal(slk_bigint_sub(&before, &before, &after), SLK_OK);
+    assert_int_equal(slk_bigint_cmp(&before, &gone), 0); /* one deposit, one value */
+    slk_signed_message_done(&first);
+    slk_signed_message_done(&second);
+    testnet_close(&net);
+}
+
 static void a_young_chain_has_negative_tickets(void **state)
 {
     (void)state;
@@ -641,6 +689,7 @@ int main(void)
         cmocka_unit_test(lost_messages_can_be_pushed_again),
         cmocka_unit_test(a_lost_answer_makes_one_message),
         cmocka_unit_test(a_stranger_may_take_the_nonce),
+        cmocka_unit_test(a_failed_message_leaves_nonce_and_gas_only),
         cmocka_unit_test(a_young_chain_has_negative_tickets),
         cmocka_unit_test(failures_can_be_asked_for),
     };
