@@ -1,35 +1,46 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Range and Content-Range headers, percent-decoding, text shown to people. */
-#include "base/err.h"
+/* Range and Content-Range headers, percent escapes, tokens, text shown to people. */
+#include "fuzz.h"
+
+#include "base/mem.h"
 #include "net/http_text.h"
 
 #include <string.h>
 
-#define TEXT_MAX 300u
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+static void check_ranges(const char *text, uint64_t total)
 {
-    static const uint64_t totals[] = {0, 1, 100, UINT64_C(1) << 35, UINT64_MAX};
-    char text[TEXT_MAX + 1], out[TEXT_MAX + 1];
-    n = n < TEXT_MAX ? n : TEXT_MAX;
-    if (n)
-        memcpy(text, bytes, n);
-    text[n] = 0;
-    for (size_t i = 0; i < sizeof totals / sizeof *totals; i++) {
-        uint64_t first = 0, last = 0;
-        if (slk_range_parse(&first, &last, text, totals[i]) == SLK_RANGE_PART)
-            slk_assert(first <= last && last < totals[i]);
+    slk_content_range content = {0};
+    uint64_t first = 0, last = 0;
+    if (slk_content_range_parse(&content, text) && !content.unsatisfied)
+        slk_assert(content.first <= content.last && content.last < content.total);
+    slk_range_kind kind = slk_range_parse(&first, &last, text, total);
+    slk_assert(kind <= SLK_RANGE_UNSATISFIABLE);
+    if (kind == SLK_RANGE_PART)
+        slk_assert(first <= last && last < total);
+}
+
+static void check_texts(const char *text, const char *in, size_t n)
+{
+    SLK_CLEANUP(slk_freep) char *out = slk_alloc(n + 1, 1);
+    slk_assert(out);
+    for (size_t room = 1; room <= n + 1; room += n / 2 + 1) {
+        slk_printable(out, room, in, n);
+        slk_assert(strlen(out) < room);
+        for (const char *p = out; *p; p++)
+            slk_assert(*p >= ' ' && *p < 0x7f);
     }
-    slk_content_range range;
-    if (slk_content_range_parse(&range, text) && !range.unsatisfied)
-        slk_assert(range.first <= range.last && range.last < range.total);
-    if (slk_percent_decode(out, text, strlen(text)))
-        slk_assert(strlen(out) <= strlen(text));
-    slk_printable(out, 20, text, n);
-    for (size_t i = 0; out[i]; i++)
-        slk_assert(out[i] >= 0x20 && out[i] < 0x7f && i < 20);
-    (void)slk_is_token(text);
+    if (slk_percent_decode(out, in, n))
+        slk_assert(strlen(out) <= n && (memchr(in, '%', n) || memcmp(out, in, n) == 0));
+    if (slk_is_token(text))
+        slk_assert(text[0] && !strpbrk(text, " \t\r\n\"(),/:;<=>?@[\\]{}"));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    static const uint64_t totals[] = {0, 1, 100, UINT64_C(32) << 30, UINT64_MAX};
+    SLK_CLEANUP(slk_freep) char *text = fuzz_text(data, n);
+    for (size_t i = 0; i < sizeof totals / sizeof *totals; i++)
+        check_ranges(text, totals[i]);
+    check_texts(text, text, n);
     return 0;
 }

@@ -1,55 +1,84 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The cache archive a peer sends. The first byte says in which pieces it comes and, when odd, that
- * the checksums of what looks like headers are put right first, to get past them. */
+ * the checksums of what looks like headers are put right first, to get past them. What is accepted packs
+ * again and unpacks to the same. */
+#include "fuzz.h"
+
 #include "base/file.h"
 #include "base/mem.h"
 #include "transfer/cache_tar.h"
 #include "transfer/tar_impl.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+#define ARCHIVE_MAX ((size_t)64 << 10)
 
-static slk_err feed(slk_cache_untar *untar, const uint8_t *bytes, size_t n, size_t piece)
-{
-    for (size_t at = 0; at < n; at += piece)
-        SLK_TRY(slk_cache_untar_take(untar, bytes + at, n - at < piece ? n - at : piece, NULL));
-    return slk_cache_untar_finish(untar, NULL);
-}
-
-static void repair_checksums(uint8_t *archive, size_t n)
+static void set_checksums(uint8_t *bytes, size_t n)
 {
     for (size_t at = 0; at + TAR_BLOCK <= n; at += TAR_BLOCK) {
         tar_header h;
-        memcpy(&h, archive + at, sizeof h);
+        memcpy(&h, bytes + at, sizeof h);
         if (memcmp(h.magic, "ustar", 5) != 0)
             continue;
-        (void)snprintf(h.checksum, sizeof h.checksum, "%06o", tar_checksum(&h));
-        memcpy(archive + at, &h, sizeof h);
+        (void)snprintf(h.checksum, 7, "%06o", tar_checksum(&h));
+        h.checksum[7] = ' ';
+        memcpy(bytes + at, &h, sizeof h);
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+static char *fresh_folder(const char *name)
 {
-    char folder[] = "/dev/shm/slk_tar_fuzz.XXXXXX";
-    if (n == 0 || !mkdtemp(folder))
-        return 0;
+    char *folder = slk_path_join(fuzz_folder(), name);
+    slk_assert(folder && slk_remove_tree(folder, NULL) == SLK_OK);
+    slk_assert(slk_folder_make(folder, 0755, NULL) == SLK_OK);
+    return folder;
+}
+
+static slk_err unpack(const char *folder, const slk_sector_shape *shape, const uint8_t *bytes,
+                      size_t n, size_t piece)
+{
+    slk_error error = {0};
     slk_cache_untar *untar = NULL;
-    const slk_sector_shape *shape = slk_sector_shape_of(2048);
     slk_assert(slk_cache_untar_new(&untar, folder, shape, NULL) == SLK_OK);
-    SLK_CLEANUP(slk_freep) uint8_t *archive = slk_alloc(n, 1);
-    slk_assert(archive != NULL);
-    memcpy(archive, bytes + 1, n - 1);
-    if (bytes[0] & 1)
-        repair_checksums(archive, n - 1);
-    slk_err code = feed(untar, archive, n - 1, (size_t)bytes[0] * 8 + 1);
+    slk_err code = SLK_OK;
+    for (size_t at = 0; at < n && code == SLK_OK; at += piece)
+        code = slk_cache_untar_take(untar, bytes + at, piece < n - at ? piece : n - at, &error);
+    slk_err end = slk_cache_untar_finish(untar, &error);
+    slk_assert(code == SLK_OK || end != SLK_OK); /* a refusal stays one */
     slk_cache_untar_free(untar);
-    SLK_CLEANUP(slk_freep) char *p_aux = slk_path_join(folder, "p_aux");
-    uint64_t size = 0;
-    if (code == SLK_OK)
-        slk_assert(slk_file_size(&size, p_aux, NULL) == SLK_OK && size == SLK_P_AUX_BYTES);
-    slk_assert(slk_remove_tree(folder, NULL) == SLK_OK);
+    return end;
+}
+
+static void check_again(const char *folder, const slk_sector_shape *shape)
+{
+    SLK_CLEANUP(slk_freep) char *second = fresh_folder("second");
+    SLK_CLEANUP(slk_freep) uint8_t *bytes = slk_alloc(ARCHIVE_MAX, 1);
+    slk_cache_tar *tar = NULL;
+    uint64_t said = 0;
+    size_t n = 0, more = 1;
+    slk_assert(bytes && slk_cache_tar_new(&tar, &said, folder, shape, NULL) == SLK_OK);
+    while (more > 0) {
+        slk_assert(slk_cache_tar_produce(tar, bytes + n, ARCHIVE_MAX - n, &more, NULL) == SLK_OK);
+        n += more;
+    }
+    slk_cache_tar_free(tar);
+    slk_assert(n == said);
+    slk_assert(unpack(second, shape, bytes, n, 511) == SLK_OK);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    const slk_sector_shape *shape = slk_sector_shape_of(2048);
+    if (n < 1 || n > ARCHIVE_MAX)
+        return 0;
+    SLK_CLEANUP(slk_freep) char *folder = fresh_folder("first");
+    SLK_CLEANUP(slk_freep) uint8_t *bytes = slk_alloc(n, 1);
+    slk_assert(bytes);
+    memcpy(bytes, data + 1, n - 1);
+    if (data[0] & 1)
+        set_checksums(bytes, n - 1);
+    if (unpack(folder, shape, bytes, n - 1, (size_t)data[0] * 8 + 1) == SLK_OK)
+        check_again(folder, shape);
     return 0;
 }

@@ -14,6 +14,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 ASAN = ROOT / "build-asan"
 JOBS = str(os.cpu_count() or 2)
+ASAN_CHECKS = "detect_leaks=1:abort_on_error=0:strict_string_checks=1"
+UBSAN_CHECKS = "halt_on_error=1:print_stacktrace=1"
 
 
 def run(command, log, timeout, **environment):
@@ -102,8 +104,13 @@ def unit_ref():
 
 
 def unit_asan():
-    options = "detect_leaks=1:abort_on_error=0:strict_string_checks=1"
-    return meson_tests(ASAN, "unit", "unit-asan", 8, ASAN_OPTIONS=options, UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1")
+    return meson_tests(ASAN, "unit", "unit-asan", 8, ASAN_OPTIONS=ASAN_CHECKS, UBSAN_OPTIONS=UBSAN_CHECKS)
+
+
+def fuzz():
+    """Every corpus replayed with small changes, plain and under the sanitizers."""
+    return add(meson_tests(BUILD, "fuzz", "fuzz", 4),
+               meson_tests(ASAN, "fuzz", "fuzz-asan", 8, ASAN_OPTIONS=ASAN_CHECKS, UBSAN_OPTIONS=UBSAN_CHECKS))
 
 
 def long():
@@ -128,7 +135,7 @@ def end_to_end():
 
 
 SUITES = {
-    "build": build, "lints": lints, "unit": unit, "unit-ref": unit_ref, "unit-asan": unit_asan,
+    "build": build, "lints": lints, "unit": unit, "unit-ref": unit_ref, "unit-asan": unit_asan, "fuzz": fuzz,
     "long": long, "end-to-end": end_to_end,
 }
 QUICK = ("build", "lints", "unit")

@@ -100,8 +100,11 @@ static bool parse_tail(slk_address *address, size_t kept, const char *text)
 /* Decimal digits without leading zeros, below 2^63. */
 static bool parse_decimal(uint64_t *ret, const char *text)
 {
-    return !(text[0] == '0' && text[1] != 0) && slk_parse_u64(ret, text) == SLK_OK &&
-           *ret <= INT64_MAX;
+    uint64_t v = 0;
+    if ((text[0] == '0' && text[1] != 0) || slk_parse_u64(&v, text) != SLK_OK || v > INT64_MAX)
+        return false;
+    *ret = v;
+    return true;
 }
 
 /* "<namespace>f<base32>" */

@@ -102,6 +102,8 @@ bool slk_percent_decode(char *out, const char *in, size_t n)
 {
     size_t to = 0;
     for (size_t i = 0; i < n; i++) {
+        if (in[i] == 0)
+            return false;
         if (in[i] != '%') {
             out[to++] = in[i];
             continue;
