@@ -169,7 +169,8 @@ slk_err slk_repo_url(char **ret_url, const slk_repo *repo, slk_error *error)
         size_t n = url ? strlen(url) : 0;
         while (n > 0 && url[n - 1] == '/')
             url[--n] = 0;
-    } else if (config->listen[0] == ':' || strncmp(config->listen, "0.0.0.0", 7) == 0) {
+    } else if (config->listen[0] == ':' || strncmp(config->listen, "0.0.0.0:", 8) == 0 ||
+               strncmp(config->listen, "[::]:", 5) == 0) {
         return slk_fail(error, SLK_E_INVAL,
                         "peers cannot be told where this node is: set ExternalURL in [HTTP]");
     } else if (read_line(served, sizeof served, repo, "url", NULL) == SLK_OK) {

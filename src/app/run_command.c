@@ -203,6 +203,7 @@ static slk_err start(struct service *service, slk_error *error)
 
 static void stop(struct service *service)
 {
+    slk_remote_provider_cancel(service->provider);
     slk_http_server_free(service->server);
     slk_seal_stop(service->node->seal);
     slk_remote_provider_free(service->provider);

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define LINE_CHARS 200u
@@ -137,6 +138,14 @@ static void format_line(char *line, char *shown, size_t shown_size, struct row *
                    *trouble != 0);
 }
 
+/* A longer line would wrap and spoil the rewriting in place. */
+static int terminal_columns(void)
+{
+    struct winsize size = {0};
+    const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+    return known ? size.ws_col : 80;
+}
+
 static void print_row(slk_watch *watch, const json_t *sector)
 {
     char key[64];
@@ -149,7 +158,7 @@ static void print_row(slk_watch *watch, const json_t *sector)
     char shown[64];
     format_line(line, shown, sizeof shown, row, sector);
     if (watch->terminal) {
-        (void)printf("\033[2K%s\n", line);
+        (void)printf("\033[2K%.*s\n", terminal_columns() - 1, line);
         watch->lines++;
     } else if (strcmp(shown, row->shown) != 0) {
         char at[32];

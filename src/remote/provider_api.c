@@ -2,6 +2,7 @@
 #include "remote/provider_api.h"
 
 #include "base/assume.h"
+#include "base/job.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -34,6 +35,7 @@ struct served {
 
 struct slk_remote_provider {
     slk_seal *seal;
+    slk_job job; /* of all C1s; nobody reads its progress, _cancel ends them */
     struct served served[SLK_REMOTE_PROVIDER_ROUTES];
 };
 
@@ -44,6 +46,7 @@ slk_err slk_remote_provider_new(slk_remote_provider **ret_provider, slk_seal *se
     if (!provider)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the provider's endpoints");
     provider->seal = seal;
+    slk_job_init(&provider->job);
     *ret_provider = provider;
     return SLK_OK;
 }
@@ -51,6 +54,12 @@ slk_err slk_remote_provider_new(slk_remote_provider **ret_provider, slk_seal *se
 void slk_remote_provider_free(slk_remote_provider *provider)
 {
     slk_free(provider);
+}
+
+void slk_remote_provider_cancel(slk_remote_provider *provider)
+{
+    if (provider)
+        slk_job_cancel(&provider->job);
 }
 
 /* 401 with a fixed text, whatever was wrong with the token. */
@@ -304,9 +313,10 @@ static slk_err post_commit1(slk_remote_provider *provider, slk_http_exchange *ex
         return slk_fail(error, SLK_E_INVAL, "seed_value must be 32 bytes");
     int fd = -1;
     uint64_t bytes = 0;
-    const slk_err code = slk_provider_commit1(
-        &fd, &bytes, provider->seal, partner.id, sp_id, number,
-        request.seed_epoch ? request.seed_epoch : INT64_MIN, request.seed_value.data, NULL, error);
+    const slk_err code =
+        slk_provider_commit1(&fd, &bytes, provider->seal, partner.id, sp_id, number,
+                             request.seed_epoch ? request.seed_epoch : INT64_MIN,
+                             request.seed_value.data, &provider->job, error);
     if (code == SLK_E_BUSY)
         return slk_http_reply_text(exchange, 412, "%s", slk_error_text(error, code));
     SLK_TRY(code);

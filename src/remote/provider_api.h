@@ -23,6 +23,8 @@ typedef struct slk_remote_provider slk_remote_provider;
 SLK_MUST_CHECK slk_err slk_remote_provider_new(slk_remote_provider **ret_provider, slk_seal *seal,
                                                slk_error *error);
 void slk_remote_provider_free(slk_remote_provider *provider); /* server gone; NULL allowed */
+/* Ends a C1 that is being computed, and all later ones: before the server is freed. NULL allowed. */
+void slk_remote_provider_cancel(slk_remote_provider *provider);
 
 /* The routes with their context, for slk_http_server_options. */
 void slk_remote_provider_routes(slk_http_route out[SLK_REMOTE_PROVIDER_ROUTES],
