@@ -175,27 +175,40 @@ slk_err slk_tree_d_path(int fd, const char *path, const slk_sector_shape *shape,
     return SLK_OK;
 }
 
-bool slk_tree_path_root(uint8_t root32[32], const slk_crypto *crypto, const slk_sector_shape *shape,
-                        uint64_t node, const uint8_t leaf32[32], const uint8_t *siblings)
+/* The node among its siblings, as it is hashed. */
+static bool fill_group(uint8_t *group, const uint8_t node32[32], const uint8_t *siblings,
+                       unsigned arity, unsigned digit)
 {
-    uint8_t current[32];
-    memcpy(current, leaf32, 32);
+    memcpy(group, siblings, digit * (size_t)32);
+    memcpy(group + digit * (size_t)32, node32, 32);
+    memcpy(group + (digit + 1) * (size_t)32, siblings + digit * (size_t)32,
+           (arity - 1 - digit) * (size_t)32);
+    for (size_t i = 0; i < arity; i++) {
+        if (!slk_fr_node_is_canonical(group + 32 * i))
+            return false;
+    }
+    return true;
+}
+
+bool slk_tree_walk_roots(uint8_t *roots, const slk_crypto *crypto, const slk_sector_shape *shape,
+                         const slk_tree_walk *walks, size_t n)
+{
+    slk_assert(n <= SLK_TREE_WALKS);
+    uint8_t groups[SLK_TREE_WALKS * 8 * 32];
+    for (size_t i = 0; i < n; i++)
+        memcpy(roots + 32 * i, walks[i].leaf, 32);
+    size_t passed = 0; /* siblings of the levels below */
     for (unsigned level = 0; level < slk_path_levels(shape); level++) {
-        uint8_t group[8 * 32];
         const unsigned arity = slk_path_arity(shape, level);
-        const unsigned digit = slk_path_digit(shape, node, level);
-        memcpy(group, siblings, digit * (size_t)32);
-        memcpy(group + digit * (size_t)32, current, 32);
-        memcpy(group + (digit + 1) * (size_t)32, siblings + digit * (size_t)32,
-               (arity - 1 - digit) * (size_t)32);
-        for (size_t i = 0; i < arity; i++) {
-            if (!slk_fr_node_is_canonical(group + 32 * i))
+        for (size_t i = 0; i < n; i++) {
+            const unsigned digit = slk_path_digit(shape, walks[i].node, level);
+            if (!fill_group(groups + i * arity * 32, roots + 32 * i,
+                            walks[i].siblings + passed * 32, arity, digit))
                 return false;
         }
-        slk_poseidon_batch(crypto, arity, current, group, 1);
-        siblings += (arity - 1) * (size_t)32;
+        slk_poseidon_batch(crypto, arity, roots, groups, n);
+        passed += arity - 1;
     }
-    memcpy(root32, current, 32);
     return true;
 }
 

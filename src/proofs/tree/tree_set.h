@@ -41,9 +41,18 @@ SLK_MUST_CHECK slk_err slk_tree_d_path(int fd, const char *path, const slk_secto
                                        uint64_t node, uint8_t leaf32[32], uint8_t *siblings,
                                        slk_error *error);
 
-/* The root a path leads to. siblings as above; every node must be < r (checked: false if not). */
-bool slk_tree_path_root(uint8_t root32[32], const slk_crypto *crypto, const slk_sector_shape *shape,
-                        uint64_t node, const uint8_t leaf32[32], const uint8_t *siblings);
+/* A path to be followed: node number, leaf, siblings as above. */
+typedef struct slk_tree_walk {
+    uint64_t node;
+    const uint8_t *leaf, *siblings;
+} slk_tree_walk;
+#define SLK_TREE_WALKS 16u
+
+/* The roots that n <= SLK_TREE_WALKS paths of TreeC or TreeR lead to, one node each, level by level
+ * together so that hashes run side by side. False when a node is not a field element. */
+bool slk_tree_walk_roots(uint8_t *roots, const slk_crypto *crypto, const slk_sector_shape *shape,
+                         const slk_tree_walk *walks, size_t n);
+/* The root one path of TreeD leads to. */
 void slk_tree_d_path_root(uint8_t root32[32], const slk_crypto *crypto,
                           const slk_sector_shape *shape, uint64_t node, const uint8_t leaf32[32],
                           const uint8_t *siblings);

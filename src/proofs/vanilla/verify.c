@@ -15,25 +15,59 @@ static uint64_t column_node(const uint8_t *record, unsigned column)
     return column ? slk_record_parent(record, column - 1) : slk_record_challenge(record);
 }
 
-/* Column hash and path to comm_c. */
-static bool column_is_right(const slk_record_context *c, const uint8_t *record, unsigned column)
+#define COLUMNS (1 + SLK_PARENTS)
+
+/* All column hashes against the TreeC leaves. */
+static bool columns_are_right(const slk_record_context *c, const uint8_t *record)
 {
     const slk_record_layout *l = c->layout;
-    const uint8_t *k = slk_record_column(l, record, column);
+    uint8_t labels[SLK_MAX_LAYERS][COLUMNS * 32], hashes[COLUMNS * 32];
     const uint8_t *rows[SLK_MAX_LAYERS];
-    uint8_t hash[32];
-    for (unsigned i = 0; i < l->shape->layers; i++) {
-        rows[i] = k + 32 * (size_t)i;
-        if (!slk_fr_node_is_canonical(rows[i]))
+    for (unsigned layer = 0; layer < l->shape->layers; layer++) {
+        rows[layer] = labels[layer];
+        for (unsigned column = 0; column < COLUMNS; column++) {
+            const uint8_t *label = slk_record_column(l, record, column) + 32 * (size_t)layer;
+            if (!slk_fr_node_is_canonical(label))
+                return false;
+            memcpy(labels[layer] + 32 * (size_t)column, label, 32);
+        }
+    }
+    slk_poseidon_columns(c->crypto, l->shape->layers, hashes, rows, COLUMNS);
+    for (unsigned column = 0; column < COLUMNS; column++) {
+        if (memcmp(hashes + 32 * (size_t)column,
+                   slk_record_column(l, record, column) + l->column_leaf, 32) != 0)
             return false;
     }
-    slk_poseidon_columns(c->crypto, l->shape->layers, hash, rows, 1);
-    if (memcmp(hash, k + l->column_leaf, 32) != 0)
-        return false;
-    return slk_tree_path_root(hash, c->crypto, l->shape, column_node(record, column),
-                              k + l->column_leaf, k + l->column_siblings) &&
-           memcmp(hash, c->comm_c, 32) == 0;
+    return true;
 }
+
+/* The TreeC paths of all columns and the TreeR path; NULL or what is wrong. */
+static const char *path_problem(const slk_record_context *c, const uint8_t *record)
+{
+    const slk_record_layout *l = c->layout;
+    slk_tree_walk walks[COLUMNS + 1];
+    uint8_t roots[(COLUMNS + 1) * 32];
+    for (unsigned column = 0; column < COLUMNS; column++) {
+        const uint8_t *k = slk_record_column(l, record, column);
+        walks[column] = (slk_tree_walk){.node = column_node(record, column),
+                                        .leaf = k + l->column_leaf,
+                                        .siblings = k + l->column_siblings};
+    }
+    walks[COLUMNS] = (slk_tree_walk){.node = slk_record_challenge(record),
+                                     .leaf = record + l->r_leaf,
+                                     .siblings = record + l->r_siblings};
+    if (!slk_tree_walk_roots(roots, c->crypto, l->shape, walks, COLUMNS + 1))
+        return "a node of a path is not a field element";
+    for (unsigned column = 0; column < COLUMNS; column++) {
+        if (memcmp(roots + 32 * (size_t)column, c->comm_c, 32) != 0)
+            return column ? "a parent's path does not lead to comm_c"
+                          : "the challenge's path does not lead to comm_c";
+    }
+    if (memcmp(roots + 32 * (size_t)COLUMNS, c->comm_r_last, 32) != 0)
+        return "the replica path does not lead to comm_r_last";
+    return NULL;
+}
+static_assert(COLUMNS + 1 <= SLK_TREE_WALKS, "all paths of a record at once");
 
 /* The challenge's label in every layer, from the parents' columns. */
 static bool labels_are_right(const slk_record_context *c, const uint8_t *record)
@@ -78,22 +112,15 @@ const char *slk_record_problem(const slk_record_context *context, const uint8_t 
                          record + l->d_siblings);
     if (memcmp(hash, context->comm_d, 32) != 0)
         return "the data path does not lead to CommD";
-    for (unsigned column = 0; column <= SLK_PARENTS; column++) {
-        if (!column_is_right(context, record, column))
-            return column ? "a parent's column does not lead to comm_c"
-                          : "the challenge's column does not lead to comm_c";
-    }
+    if (!columns_are_right(context, record))
+        return "a column does not hash to its leaf";
     if (!labels_are_right(context, record))
         return "a label is not the hash of its parents";
     const uint8_t *last = slk_record_column(l, record, 0) + 32 * (size_t)(shape->layers - 1);
     if (!slk_fr_node_add(hash, last, record + l->d_leaf) ||
         memcmp(hash, record + l->r_leaf, 32) != 0)
         return "the replica node is not label plus data";
-    if (!slk_tree_path_root(hash, context->crypto, shape, challenge, record + l->r_leaf,
-                            record + l->r_siblings) ||
-        memcmp(hash, context->comm_r_last, 32) != 0)
-        return "the replica path does not lead to comm_r_last";
-    return NULL;
+    return path_problem(context, record);
 }
 
 /* ---- All records of a C1. */
