@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -40,6 +41,19 @@ slk_err slk_file_open_rw(int *ret_fd, const char *path, slk_error *error)
 slk_err slk_file_create(int *ret_fd, const char *path, unsigned mode, slk_error *error)
 {
     return open_with(ret_fd, path, O_RDWR | O_CREAT | O_TRUNC, mode, "create", error);
+}
+
+slk_err slk_file_create_unnamed(int *ret_fd, const char *folder, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_strf("%s/selkie-XXXXXX", folder);
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    int fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return slk_fail_errno(error, errno, "cannot create a file in %s", folder);
+    (void)unlink(path);
+    *ret_fd = fd;
+    return SLK_OK;
 }
 
 slk_err slk_file_read_at(int fd, void *out, size_t n, uint64_t offset, const char *path,

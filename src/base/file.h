@@ -20,6 +20,9 @@ SLK_MUST_CHECK slk_err slk_file_open_rw(int *ret_fd, const char *path, slk_error
 SLK_MUST_CHECK slk_err slk_file_create(int *ret_fd, const char *path, unsigned mode,
                                        slk_error *error);
 
+/* A file in the folder that has no name and vanishes with its last descriptor and mapping. */
+SLK_MUST_CHECK slk_err slk_file_create_unnamed(int *ret_fd, const char *folder, slk_error *error);
+
 /* Exactly n bytes at offset, or an error: a short file is SLK_E_CORRUPT. path only names it. */
 SLK_MUST_CHECK slk_err slk_file_read_at(int fd, void *out, size_t n, uint64_t offset,
                                         const char *path, slk_error *error);

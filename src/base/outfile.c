@@ -4,7 +4,41 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* The lock dies with its process. After taking it the name must still be this file's: its writer may
+ * have renamed it in between. */
+static slk_err open_locked(int *ret_fd, const char *temp, slk_error *error)
+{
+    for (;;) {
+        SLK_CLEANUP(slk_closep) int fd = open(temp, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        struct stat opened, named;
+        if (fd < 0)
+            return slk_fail_errno(error, errno, "cannot create %s", temp);
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+            return slk_fail(error, SLK_E_BUSY, "another process is writing %s", temp);
+        if (fstat(fd, &opened) != 0)
+            return slk_fail_errno(error, errno, "cannot look at %s", temp);
+        if (stat(temp, &named) != 0 || named.st_ino != opened.st_ino ||
+            named.st_dev != opened.st_dev)
+            continue;
+        *ret_fd = fd;
+        fd = -1;
+        return SLK_OK;
+    }
+}
+
+static slk_err open_sized(slk_outfile *file, uint64_t bytes, slk_error *error)
+{
+    SLK_TRY(open_locked(&file->fd, file->temp, error));
+    if (ftruncate(file->fd, 0) != 0)
+        return slk_fail_errno(error, errno, "cannot empty %s", file->temp);
+    return bytes ? slk_file_reserve(file->fd, bytes, file->temp, error) : SLK_OK;
+}
 
 slk_err slk_outfile_open(slk_outfile *ret_file, const char *path, const char *temp, uint64_t bytes,
                          slk_error *error)
@@ -18,9 +52,7 @@ slk_err slk_outfile_open(slk_outfile *ret_file, const char *path, const char *te
     if (!file.path || !file.temp)
         code = slk_fail(error, SLK_E_NOMEM, "out of memory opening %s", path);
     else
-        code = slk_file_create(&file.fd, file.temp, 0644, error);
-    if (code == SLK_OK && bytes)
-        code = slk_file_reserve(file.fd, bytes, file.temp, error);
+        code = open_sized(&file, bytes, error);
     if (code == SLK_OK)
         *ret_file = file;
     else
@@ -40,8 +72,9 @@ slk_err slk_outfile_commit(slk_outfile *file, slk_error *error)
 void slk_outfile_done(slk_outfile *file)
 {
     if (file->fd >= 0) {
-        (void)close(file->fd);
+        /* In this order: once the lock is gone the name may be another writer's. */
         (void)unlink(file->temp);
+        (void)close(file->fd);
     }
     slk_free(file->path);
     slk_free(file->temp);

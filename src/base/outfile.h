@@ -2,7 +2,7 @@
 /* A large file while it is written: under a temporary name until it is complete and on disk.
  *
  * The temporary name is fixed, so that a killed process leaves at most one stale file, which the
- * next attempt overwrites. One writer per path at a time (the caller's duty). */
+ * next attempt overwrites. A lock that ends with its process keeps a second writer away. */
 #ifndef SLK_BASE_OUTFILE_H
 #define SLK_BASE_OUTFILE_H
 
@@ -17,7 +17,8 @@ typedef struct slk_outfile {
 } slk_outfile;
 
 /* Creates temp (NULL: path + ".tmp"), empty, mode 0644, and reserves `bytes` of disk unless 0 (then
- * the file has that size, zero filled). SLK_E_NOSPACE when they are not there. */
+ * the file has that size, zero filled). SLK_E_NOSPACE when they are not there, SLK_E_BUSY while
+ * another process or thread is writing the same file. */
 SLK_MUST_CHECK slk_err slk_outfile_open(slk_outfile *ret_file, const char *path, const char *temp,
                                         uint64_t bytes, slk_error *error);
 

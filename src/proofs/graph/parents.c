@@ -2,13 +2,12 @@
 #include "proofs/graph/parents.h"
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/outfile.h"
 #include "crypto/sha256/sha256.h"
-
-#include <unistd.h>
 
 #define ROW_BYTES (SLK_PARENTS * sizeof(uint32_t))
 #define GRAIN_NODES 4096u
@@ -135,12 +134,20 @@ static slk_err open_cache(slk_file_map *ret_map, const slk_crypto *crypto, const
     if (!path)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     SLK_CLEANUP(slk_file_map_done) slk_file_map map = {0};
-    if (slk_file_map_read(&map, path, NULL) != SLK_OK ||
-        !cache_is_right(crypto, graph, name, &map)) {
+    while (slk_file_map_read(&map, path, NULL) != SLK_OK ||
+           !cache_is_right(crypto, graph, name, &map)) {
         slk_file_map_done(&map);
         SLK_TRY(slk_folder_make(folder, 0755, error));
-        SLK_TRY(make_cache(crypto, graph, name, path, pool, job, error));
-        SLK_TRY(slk_file_map_read(&map, path, error));
+        slk_err code = make_cache(crypto, graph, name, path, pool, job, error);
+        if (code == SLK_OK) {
+            SLK_TRY(slk_file_map_read(&map, path, error));
+            break;
+        }
+        if (code != SLK_E_BUSY)
+            return code;
+        /* Another process makes it: wait for its result. */
+        slk_clock_sleep_ms(200);
+        SLK_TRY(slk_job_check(job, error));
     }
     *ret_map = map;
     map = (slk_file_map){0};
@@ -150,16 +157,12 @@ static slk_err open_cache(slk_file_map *ret_map, const slk_crypto *crypto, const
 static slk_err make_scratch(slk_file_map *ret_map, const slk_crypto *crypto, const slk_graph *graph,
                             const char *folder, slk_pool *pool, slk_job *job, slk_error *error)
 {
-    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, "selkie-parents.tmp");
-    if (!path)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory");
     SLK_CLEANUP(slk_closep) int fd = -1;
     SLK_CLEANUP(slk_file_map_done) slk_file_map map = {0};
     const uint64_t bytes = graph->nodes * ROW_BYTES;
-    SLK_TRY(slk_file_create(&fd, path, 0600, error));
-    (void)unlink(path); /* the descriptor, then the mapping, keeps it */
-    SLK_TRY(slk_file_reserve(fd, bytes, path, error));
-    SLK_TRY(slk_file_map_rw(&map, fd, bytes, path, error));
+    SLK_TRY(slk_file_create_unnamed(&fd, folder, error));
+    SLK_TRY(slk_file_reserve(fd, bytes, "the table of parents", error));
+    SLK_TRY(slk_file_map_rw(&map, fd, bytes, "the table of parents", error));
     SLK_TRY(generate(&map, crypto, graph, pool, job, error));
     *ret_map = map;
     map = (slk_file_map){0};

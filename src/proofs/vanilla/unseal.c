@@ -10,20 +10,14 @@
 #include "proofs/tree/tree.h"
 #include "proofs/vanilla/cache.h"
 
-#include <unistd.h>
-
-/* A layer in an unlinked file of the work folder: it vanishes with its mapping. */
+/* A layer in an unnamed file of the work folder: it vanishes with its mapping. */
 static slk_err scratch_layer(slk_file_map *ret_map, const char *work, uint64_t bytes,
                              slk_error *error)
 {
-    SLK_CLEANUP(slk_freep) char *path = slk_path_join(work, "selkie-unseal-layer.tmp");
-    if (!path)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory");
     SLK_CLEANUP(slk_closep) int fd = -1;
-    SLK_TRY(slk_file_create(&fd, path, 0600, error));
-    (void)unlink(path);
-    SLK_TRY(slk_file_reserve(fd, bytes, path, error));
-    return slk_file_map_rw(ret_map, fd, bytes, path, error);
+    SLK_TRY(slk_file_create_unnamed(&fd, work, error));
+    SLK_TRY(slk_file_reserve(fd, bytes, "a layer", error));
+    return slk_file_map_rw(ret_map, fd, bytes, "a layer", error);
 }
 
 static slk_err label_all(slk_file_map *last, slk_file_map *other, const slk_unseal_request *request,
