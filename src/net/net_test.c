@@ -383,6 +383,20 @@ static void ranges_are_exact(void **state)
     }
 }
 
+static void empty_files_are_files(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(slk_file_write_atomic(f->file, "", 0, 0600, NULL), SLK_OK);
+    slk_http_response r = get_range(f, "lines=0-1", NULL);
+    assert_int_equal(r.status, 200);
+    assert_int_equal(r.content_length, 0);
+    slk_http_response_done(&r);
+    r = get_range(f, "bytes=0-0", NULL);
+    assert_int_equal(r.status, 416);
+    assert_true(r.has_unsatisfied_range && r.range_total == 0);
+    slk_http_response_done(&r);
+}
+
 static void if_range_guards_the_version(void **state)
 {
     fixture *f = *state;
@@ -632,7 +646,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TLS(bodies_go_both_ways),          TLS(requests_are_taken_apart),
         TLS(failures_have_statuses),       TLS(ranges_are_exact),
-        PLAIN(ranges_are_exact),           TLS(if_range_guards_the_version),
+        PLAIN(ranges_are_exact),           TLS(empty_files_are_files),
+        PLAIN(empty_files_are_files),      TLS(if_range_guards_the_version),
         TLS(streams_arrive_whole_or_fail), PLAIN(streams_arrive_whole_or_fail),
         TLS(answers_are_bounded),          TLS(unreachable_peers_say_why),
         TLS(threads_share_a_client),       PLAIN(servers_refuse_bad_options),
