@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""kill -9 of any of the three processes at random moments: the sector still ends proving, nothing is
+sealed or sent twice, nothing half-made is left."""
+import os
+import random
+import sqlite3
+
+from farm import Farm
+from farm_test import rpc
+from support import *
+
+SEED = int(os.environ.get("SELKIE_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
+KILLS = int(os.environ.get("SELKIE_TEST_KILLS") or 10)
+PROVING_SECONDS = 600
+
+
+def ten_kills():
+    """Moments are drawn over the states a sector passes, so that each part of its life is hit."""
+    dice = random.Random(SEED)
+    print(f"# seed {SEED}")
+    with Folder() as folder, Farm(folder) as farm:
+        farm.prepare()
+        farm.order(count=2)
+        done = 0
+        while done < KILLS and not farm_is_done(farm):
+            time.sleep(dice.choice([0.02, 0.1, 0.3, 1, 2, 5]) * dice.random())  # the random moment itself
+            victim = dice.choice(["devnet", "provider", "client", "client"])
+            farm.kill(victim)
+            print(f"# killed {victim} {states(farm)}", flush=True)
+            farm.start(victim)
+            done += 1
+        farm.wait(lambda: farm_is_done(farm), PROVING_SECONDS, "both sectors to be proving")
+        equal(done, KILLS, "kills before the end")
+        once_only(farm)
+        farm.wait(lambda: all(r["state"] == "cleaned" for r in farm.sectors("provider")), 60, "the provider to clean up")
+        equal(farm.leftovers(), [], "temporary files")
+
+
+def states(farm):
+    with sqlite3.connect(f"file:{farm.repo('client')}/selkie.db?mode=ro", uri=True) as db:
+        return [row[0] for row in db.execute("SELECT state FROM rseal_client_pipeline ORDER BY sector_number")]
+
+
+def farm_is_done(farm):
+    return farm.all_proving(2)
+
+
+def once_only(farm):
+    """One pre-commit and one prove-commit per sector were executed; each stage happened once."""
+    with sqlite3.connect(f"file:{farm.repo('client')}/selkie.db?mode=ro", uri=True) as db:
+        for number, precommit, commit, tries, again in db.execute(
+                "SELECT sector_number, precommit_msg_cid, commit_msg_cid, precommit_tries, commit_tries FROM sectors_sdr_pipeline"):
+            expect(precommit and commit, f"sector {number} has both messages")
+            expect(tries <= 1 and again <= 1, f"sector {number}: {tries} pre-commits, {again} commits made")
+    with sqlite3.connect(f"file:{farm.repo('provider')}/selkie.db?mode=ro", uri=True) as db:
+        for number, event, count in db.execute(
+                "SELECT sector_number, event, count(*) FROM sector_event WHERE role = 'provider' AND to_state IS NOT NULL"
+                " AND from_state IS NOT to_state GROUP BY sector_number, event"):
+            expect(count == 1, f"sector {number}: {event} {count} times at the provider")
+        remaining, = db.execute("SELECT allowance_remaining FROM rseal_delegated_partners").fetchone()
+    equal(remaining, 98, "allowance left after two orders")
+    nonce = rpc(farm, "Filecoin.StateMinerInfo", ["f01000", []])
+    expect(nonce, "the chain lives")
+
+
+if __name__ == "__main__":
+    run_cases([("kill-nine-ten-times", ten_kills)])
