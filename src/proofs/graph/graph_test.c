@@ -11,6 +11,8 @@
 #include <stdarg.h>
 #include <cmocka.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void proof_of(slk_seal_proof *out, const json_t *entry)
 {
@@ -141,6 +143,43 @@ static void test_table(void **state)
     assert_int_equal(slk_remove_tree(folder, NULL), SLK_OK);
 }
 
+/* Three processes ask for the same cache at once: one makes it, all get it whole. */
+static void test_shared_cache(void **state)
+{
+    const slk_crypto *crypto = *state;
+    char folder[] = "/tmp/selkie-graph-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    slk_seal_proof proof;
+    assert_int_equal(slk_seal_proof_registered(&proof, 6, NULL), SLK_OK);
+    slk_graph graph;
+    slk_graph_init(&graph, crypto, &proof);
+    pid_t children[3];
+    for (size_t i = 0; i < 3; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            slk_parents parents;
+            uint8_t digest[32], want[32];
+            bool ok = slk_parents_open(&parents, crypto, &graph, folder, NULL, NULL, NULL, NULL) ==
+                      SLK_OK;
+            if (ok)
+                slk_sha256_of(crypto, digest, parents.map.data, parents.map.bytes);
+            /* source: reference/proofs 3.6 */
+            ok = ok &&
+                 slk_hex_decode(want, 32,
+                                "03cd13565ded97c240a5f52e54295ad1"
+                                "27bd0461b57904cb3a4d79b097bbecab") &&
+                 memcmp(digest, want, 32) == 0;
+            _exit(ok ? 0 : 1);
+        }
+    }
+    for (size_t i = 0; i < 3; i++) {
+        int status = -1;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(slk_remove_tree(folder, NULL), SLK_OK);
+}
+
 static int setup(void **state)
 {
     slk_crypto *crypto;
@@ -162,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_cache_names),
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_shared_cache),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
