@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "fil/sector.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
@@ -31,6 +32,10 @@ static const slk_sql read_room = {
     " (SELECT count(*) FROM rseal_provider_pipeline WHERE after_cleanup = 0),"
     " (SELECT count(*) FROM rseal_provider_slots)"
     " FROM rseal_delegated_partners p WHERE p.id = $1"};
+static const slk_sql count_under_way = {
+    "order.under_way", "SELECT reg_seal_proof, count(*) FROM rseal_provider_pipeline WHERE state IN"
+                       " ('ordered', 'ticketed', 'labeled') AND failed = 0"
+                       " GROUP BY reg_seal_proof"};
 static const slk_sql insert_slot = {
     "slots.insert",
     "INSERT INTO rseal_provider_slots (slot_token, partner_id, expires_ms) VALUES ($1, $2, $3)"};
@@ -61,6 +66,37 @@ static bool in_range(uint64_t sp_id, uint64_t number)
 }
 
 /* ---- admission ---- */
+
+/* What sealing one such sector takes on the scratch disk at its peak: layers, replica, tree-d (twice
+ * the sector), tree-c and tree-r (a seventh each). source: reference/proofs 4 */
+static uint64_t scratch_bytes_of(int64_t seal_proof)
+{
+    slk_seal_proof proof;
+    if (slk_seal_proof_registered(&proof, seal_proof, NULL) != SLK_OK)
+        return 0;
+    return proof.shape->bytes * (proof.shape->layers + 4u);
+}
+
+/* Is there disk for one more of that proof beside what is being sealed? Sectors under way are
+ * counted whole though they have taken a part: refusing early is better than failing late. */
+static slk_err disk_left(bool *ret_left, slk_db *db, const slk_seal *seal, int64_t seal_proof,
+                         slk_error *error)
+{
+    uint64_t wanted = scratch_bytes_of(seal_proof), free_bytes = 0;
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_sql_open(&q, db, &count_under_way, NULL, 0, error));
+    bool row = true;
+    while (true) {
+        SLK_TRY(slk_query_step(&q, &row, error));
+        if (!row)
+            break;
+        uint64_t n = slk_u64(slk_column_i64(&q, 1));
+        wanted += n * scratch_bytes_of(slk_column_i64(&q, 0)); /* n <= capacity: no overflow */
+    }
+    SLK_TRY(slk_folder_free_bytes(&free_bytes, slk_seal_get_options(seal)->scratch_folder, error));
+    *ret_left = free_bytes >= wanted;
+    return SLK_OK;
+}
 
 typedef struct room {
     int64_t remaining, total, active, slots, all_active, all_slots;
@@ -216,6 +252,12 @@ static slk_err order_body(slk_db *db, void *context, slk_error *error)
     SLK_TRY(room_read(&r, db, o->seal, o->partner_id, error));
     if (!proof_allowed(o, &r)) {
         o->refusal = "proof type not allowed for this partner";
+        return SLK_OK;
+    }
+    bool disk = false;
+    SLK_TRY(disk_left(&disk, db, o->seal, o->sector->seal_proof, error));
+    if (!disk) {
+        o->refusal = "no disk space for this sector now";
         return SLK_OK;
     }
     SLK_TRY(order_take_room(o, &r, db, error));

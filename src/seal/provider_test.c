@@ -237,6 +237,26 @@ static void refused(void **state)
                      SLK_E_NOTFOUND);
 }
 
+/* A 64 GiB sector takes about a terabyte of scratch: no test machine's memory disk has that. */
+static void disk_is_looked_at(void **state)
+{
+    world *w = *state;
+    bool accepted = true;
+    char reason[SLK_SEAL_REASON_CHARS];
+    w->provider.options.seal_proofs[1] = 9;
+    w->provider.options.seal_proofs_n = 2;
+    world_node_close(&w->provider);
+    world_node_open(&w->provider);
+    slk_seal_sector s = {WORLD_SP, 1, 9};
+    assert_int_equal(
+        slk_provider_order(&accepted, reason, w->provider.seal, w->partner_id, "", &s, NULL),
+        SLK_OK);
+    assert_false(accepted);
+    assert_string_equal(reason, "no disk space for this sector now");
+    assert_int_equal(remaining(w), 10);
+    assert_true(order(w, w->partner_id, "", 2, NULL));
+}
+
 /* ---- races ---- */
 
 #define RACERS 8u
@@ -505,6 +525,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(capacity_of_all_partners, make, unmake),
         cmocka_unit_test_setup_teardown(allowance_is_used_up, make, unmake),
         cmocka_unit_test_setup_teardown(refused, make, unmake),
+        cmocka_unit_test_setup_teardown(disk_is_looked_at, make, unmake),
         cmocka_unit_test_setup_teardown(many_at_the_door, make, unmake),
         cmocka_unit_test_setup_teardown(c1_until_finalize, make, unmake),
         cmocka_unit_test_setup_teardown(replayed_and_reordered, make, unmake),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "seal/seal.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -51,6 +52,15 @@ const slk_seal_options *slk_seal_get_options(const slk_seal *seal)
 int64_t slk_seal_now(const slk_seal *seal)
 {
     return slk_seal_now_ms(&seal->ops);
+}
+
+int64_t slk_seal_now_steady(const slk_seal *seal)
+{
+    int64_t wall = slk_seal_now(seal);
+    if (seal->ops.clock.wall_ms)
+        return wall;
+    int64_t lived = slk_clock_monotonic_ms() - seal->start_monotonic_ms;
+    return wall < seal->start_wall_ms + lived ? wall : seal->start_wall_ms + lived;
 }
 
 /* ---- crash points ---- */
@@ -218,6 +228,8 @@ slk_err slk_seal_new(slk_seal **ret_seal, slk_db *db, const slk_seal_ops *ops,
     seal->db = db;
     seal->ops = *ops;
     seal->options = *options;
+    seal->start_wall_ms = slk_seal_now(seal);
+    seal->start_monotonic_ms = slk_clock_monotonic_ms();
     fill_defaults(&seal->options);
     SLK_TRY(check_options(&seal->options, error));
     SLK_TRY(init_threads(seal, error));

@@ -82,6 +82,9 @@ slk_db *slk_seal_db(slk_seal *seal);
 const slk_seal_ops *slk_seal_get_ops(const slk_seal *seal);
 const slk_seal_options *slk_seal_get_options(const slk_seal *seal); /* defaults filled in */
 int64_t slk_seal_now(const slk_seal *seal);
+/* Now, but never further from the start of this process than it has really been running: a wall
+ * clock that jumps ahead must not make time-outs run out and delete a client's files. */
+int64_t slk_seal_now_steady(const slk_seal *seal);
 
 /* A point where a crash is interesting; SLK_E_CANCELED when this process plays dead. */
 SLK_MUST_CHECK slk_err slk_seal_crash_point(slk_seal *seal, const char *point, slk_error *error);

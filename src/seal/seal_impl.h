@@ -38,6 +38,8 @@ struct slk_seal {
     slk_db *db;
     slk_seal_ops ops;
     slk_seal_options options;
+    int64_t start_wall_ms;
+    int64_t start_monotonic_ms;
 
     pthread_mutex_t mutex;
     pthread_cond_t work; /* workers: generation rose, or stopping */

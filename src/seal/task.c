@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Further ahead than any back-off of the steps, and than any lease. */
+#define FAR_MS (INT64_C(2) * 3600 * 1000)
+#define FAR_LEASES 10
 #define SCHEDULE_BATCH 64u /* rows of one step per pass; the next pass takes the rest */
 
 static const char *const class_name[SLK_CLASS_COUNT] = {
@@ -32,16 +35,19 @@ static const slk_sql insert_task = {
     "task.insert",
     "INSERT INTO task (id, kind, pipeline, class, sp_id, sector_number, created_ms)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, sp_id, sector_number) DO NOTHING"};
+/* A clock that was set back leaves times far ahead: what no delay of ours reaches ($5) counts as
+ * due, a lease like that ($6) as over. The fence keeps that harmless. */
 static const slk_sql find_task = {
     "task.find", "SELECT id, kind, sp_id, sector_number, attempts FROM task WHERE class = $1"
-                 " AND not_before_ms <= $2 AND (owner IS NULL OR lease_until_ms < $2)"
+                 " AND (not_before_ms <= $2 OR not_before_ms > $5)"
+                 " AND (owner IS NULL OR lease_until_ms < $2 OR lease_until_ms > $6)"
                  " AND ((pipeline = 'provider' AND $3 = 1) OR (pipeline = 'client' AND $4 = 1))"
                  " ORDER BY not_before_ms, id"};
 static const slk_sql claim_task = {
     "task.claim",
     "UPDATE task SET owner = $2, lease_until_ms = $3, fence = $4, started_ms = $5, stage_ms = $5,"
     " progress_stage = NULL, progress_done = 0, progress_total = 0"
-    " WHERE id = $1 AND (owner IS NULL OR lease_until_ms < $5)"};
+    " WHERE id = $1 AND (owner IS NULL OR lease_until_ms < $5 OR lease_until_ms > $6)"};
 static const slk_sql delete_task = {"task.delete", "DELETE FROM task WHERE id = $1 AND fence = $2"};
 static const slk_sql wait_task = {
     "task.wait", "UPDATE task SET owner = NULL, lease_until_ms = 0, not_before_ms = $3,"
@@ -93,8 +99,8 @@ struct batch {
 static slk_err read_ready(struct batch *b, slk_db *db, slk_error *error)
 {
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
-    SLK_TRY(
-        slk_sql_open(&q, db, b->step->ready, SLK_ARGS(slk_arg_i(slk_seal_now(b->seal))), error));
+    SLK_TRY(slk_sql_open(&q, db, b->step->ready, SLK_ARGS(slk_arg_i(slk_seal_now_steady(b->seal))),
+                         error));
     bool row = true;
     for (b->n = 0; b->n < SCHEDULE_BATCH; b->n++) {
         SLK_TRY(slk_query_step(&q, &row, error));
@@ -178,9 +184,12 @@ static slk_err find_claimable(struct claim *c, slk_db *db, slk_error *error)
 {
     const slk_seal_options *o = &c->seal->options;
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    int64_t now = slk_seal_now(c->seal);
     SLK_TRY(slk_sql_open(&q, db, &find_task,
-                         SLK_ARGS(slk_arg_t(class_name[c->class]), slk_arg_i(slk_seal_now(c->seal)),
-                                  slk_arg_i(o->provider), slk_arg_i(o->client)),
+                         SLK_ARGS(slk_arg_t(class_name[c->class]), slk_arg_i(now),
+                                  slk_arg_i(o->provider), slk_arg_i(o->client),
+                                  slk_arg_i(now + FAR_MS + o->poll_ms),
+                                  slk_arg_i(now + FAR_LEASES * o->lease_ms)),
                          error));
     c->step = NULL;
     bool row = true;
@@ -213,7 +222,8 @@ static slk_err claim_body(slk_db *db, void *context, slk_error *error)
     SLK_TRY(slk_sql_run(db, &claim_task,
                         SLK_ARGS(slk_arg_i(c->task->id), slk_arg_t(c->seal->options.node_name),
                                  slk_arg_i(c->lease_until_ms), slk_arg_i(c->task->fence),
-                                 slk_arg_i(now)),
+                                 slk_arg_i(now),
+                                 slk_arg_i(now + FAR_LEASES * c->seal->options.lease_ms)),
                         &changes, error));
     if (changes != 1)
         return slk_fail(error, SLK_E_CONFLICT, "task %ld was claimed meanwhile", (long)c->task->id);

@@ -240,6 +240,22 @@ static void waiting_has_no_end(void **state)
     assert_string_equal(world_state(&w->provider, 1, text), "sealed");
 }
 
+/* The clock was a year ahead when the task was put back, and is right again. */
+static void clock_set_back(void **state)
+{
+    world *w = *state;
+    char text[32];
+    const int64_t year_ms = INT64_C(365) * 86400 * 1000;
+    ordered(w);
+    w->now_ms += year_ms;
+    world_fail(w, OP_PC1, 0, 1, SLK_E_NOSPACE);
+    run_sdr(w);
+    w->now_ms -= year_ms;
+    for (unsigned i = 0; i < 5; i++)
+        world_turn(w);
+    assert_string_equal(world_state(&w->provider, 1, text), "sealed");
+}
+
 /* ---- threads ---- */
 
 static void never_ends(world *w, slk_job *job)
@@ -297,6 +313,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(heartbeat_cancels_what_was_lost, make, unmake),
         cmocka_unit_test_setup_teardown(failures_are_counted_and_spaced, make, unmake),
         cmocka_unit_test_setup_teardown(waiting_has_no_end, make, unmake),
+        cmocka_unit_test_setup_teardown(clock_set_back, make, unmake),
         cmocka_unit_test_setup_teardown(stop_gives_back, make, unmake),
         cmocka_unit_test_setup_teardown(wrong_options, make, unmake),
     };
