@@ -47,7 +47,24 @@ static slk_err answer_slowly(void *context, slk_http_exchange *x, slk_error *err
     return answer(context, x, error);
 }
 
+static slk_err produce_forever(void *context, uint8_t *out, size_t capacity, size_t *ret_n,
+                               slk_error *error)
+{
+    (void)context;
+    (void)error;
+    memset(out, 'x', capacity);
+    *ret_n = capacity;
+    return SLK_OK;
+}
+
+static slk_err answer_forever(void *context, slk_http_exchange *x, slk_error *error)
+{
+    (void)error;
+    return slk_http_reply_stream(x, 200, "text/plain", -1, produce_forever, NULL, context);
+}
+
 static slk_http_route routes[] = {
+    {"GET", "/forever", answer_forever, NULL, 0, false},
     {"GET", "/", answer, NULL, 0, false},
     {"POST", "/post", answer, NULL, 100, false},
     {"POST", "/large", answer, NULL, 10 << 20, false},
@@ -392,6 +409,28 @@ static void connections_per_address_are_bounded(void **state)
     assert_int_equal(open, 20);
 }
 
+static void stopping_waits_for_no_peer(void **state)
+{
+    fixture *f = *state;
+    static const char *const texts[] = {
+        "", "GET / HT", BODY, "GET /forever HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST /post HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"};
+    int fds[5];
+    char reply[4096];
+    for (int i = 0; i < 5; i++) {
+        fds[i] = dial(f);
+        send_bytes(fds[i], texts[i], strlen(texts[i]));
+    }
+    assert_true(read_until(fds[2], "0 bytes\n", reply, sizeof reply));
+    assert_true(read_until(fds[3], "200 OK", reply, sizeof reply));
+    int64_t start = slk_clock_monotonic_ms();
+    slk_http_server_free(f->server);
+    f->server = NULL;
+    assert_true(slk_clock_monotonic_ms() - start < HEADER_DEADLINE_MS + 5000);
+    for (int i = 0; i < 5; i++)
+        close(fds[i]);
+}
+
 #define T(function) cmocka_unit_test_setup_teardown(function, make, unmake)
 
 int main(void)
@@ -400,6 +439,7 @@ int main(void)
         T(ambiguous_framing_is_refused),    T(sizes_are_bounded),
         T(good_requests_follow_each_other), T(slow_peers_are_cut),
         T(slow_handlers_are_not),           T(connections_per_address_are_bounded),
+        T(stopping_waits_for_no_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

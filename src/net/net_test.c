@@ -320,6 +320,7 @@ static void failures_have_statuses(void **state)
     slk_http_response_done(&r);
     r = call(f, (slk_http_request){0}, "/absent");
     assert_int_equal(r.status, 404);
+    assert_null(strstr(slk_buf_str(&r.body), "secret-path"));
     assert_int_equal(slk_http_expect_success(&r, "asking", &e), SLK_E_NOTFOUND);
     slk_http_response_done(&r);
 }

@@ -105,7 +105,8 @@ SLK_MUST_CHECK slk_err slk_http_reply_failure(slk_http_exchange *exchange, slk_e
                                               const slk_error *error);
 
 /* A file as it is now: Range (one range; several or malformed ones are ignored), If-Range and a
- * strong ETag from inode, size and modification time; 200, 206 or 416. SLK_E_NOTFOUND when absent.
+ * strong ETag from inode, size and modification time; 200, 206 or 416. SLK_E_NOTFOUND when absent,
+ * with a message that does not name the path.
  * The file may be renamed or removed while it is sent. */
 SLK_MUST_CHECK slk_err slk_http_reply_file(slk_http_exchange *exchange, const char *path,
                                            const char *content_type, slk_error *error);

@@ -261,13 +261,14 @@ static slk_err reply_part(slk_http_exchange *exchange, int fd, uint64_t total,
 slk_err slk_http_reply_file(slk_http_exchange *exchange, const char *path, const char *content_type,
                             slk_error *error)
 {
+    /* The messages may go to the peer, who has no business knowing our paths. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return slk_fail_errno(error, errno, "cannot open %s", path);
+        return slk_fail_errno(error, errno, "the file asked for cannot be opened");
     struct stat st;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         (void)close(fd);
-        return slk_fail(error, SLK_E_NOTFOUND, "%s is no regular file", path);
+        return slk_fail(error, SLK_E_NOTFOUND, "what is asked for is no regular file");
     }
     char etag[96];
     make_etag(etag, sizeof etag, &st);

@@ -160,6 +160,7 @@ static slk_err lock_temp(fetch *f, slk_error *error)
     if (flock(f->fd, LOCK_EX | LOCK_NB) != 0 || fstat(f->fd, &here) != 0 ||
         stat(f->temp, &there) != 0 || here.st_ino != there.st_ino)
         return slk_fail(error, SLK_E_BUSY, "%s is being fetched already", f->temp);
+    f->locked = true;
     if (here.st_size != slk_i64(f->bytes))
         slk_block_map_clear(&f->map);
     if (f->map.n_done)
@@ -238,6 +239,11 @@ slk_err slk_fetch_file(const slk_fetch_from *from, const char *dest, uint64_t by
     slk_err code = prepare(&f, dest, error);
     if (code == SLK_OK)
         code = fetch_and_place(&f, dest, error);
+    /* An empty file of full size would only hold disk space. */
+    if (code != SLK_OK && f.locked && f.map.n_done == 0) {
+        slk_err ignored = slk_fetch_forget(dest, NULL);
+        (void)ignored;
+    }
     slk_closep(&f.fd);
     slk_block_map_done(&f.map);
     slk_block_map_done(&f.snapshot);

@@ -14,6 +14,7 @@ typedef struct fetch {
     slk_job *job;
     char *temp; /* dest.tmp */
     int fd; /* of temp */
+    bool locked; /* temp is ours alone */
     uint64_t bytes;
     atomic_bool stop; /* workers end soon */
     pthread_mutex_t mutex; /* guards all below */

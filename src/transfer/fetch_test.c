@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -474,6 +475,7 @@ static void lies_are_named(void **state)
     expect(f, NO_RANGES_SHORT_FILE, SLK_E_PROTO, "has 12595256 bytes where 12595257 belong");
     expect(f, UNSATISFIED, SLK_E_PROTO, "has 12595256 bytes");
     expect(f, NOT_THERE, SLK_E_NOTFOUND, "404");
+    assert_false(beside(f, ".tmp")); /* nothing came, nothing stays */
     assert_true(f->liar.answers <= 3); /* no use in asking again */
     expect(f, NO_ENTRY, SLK_E_AUTH, "401");
     expect(f, NO_CONTENT, SLK_E_PROTO, NULL);
@@ -642,6 +644,23 @@ static void a_canceled_fetch_stops(void **state)
     assert_false(beside(f, ".blocks"));
 }
 
+static void a_full_disk_is_reported(void **state)
+{
+    fixture *f = *state;
+    struct rlimit old, small = {1 << 20, RLIM_INFINITY};
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small.rlim_max = old.rlim_max;
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    assert_int_equal(sigaction(SIGXFSZ, &ignore, NULL), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    slk_error e;
+    slk_err code = slk_fetch_file(&f->from, f->dest, FILE_BYTES, NULL, &e);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(code, SLK_E_IO); /* EFBIG here; ENOSPC is SLK_E_NOSPACE by the same way */
+    assert_false(beside(f, ".tmp"));
+    expect(f, HONEST, SLK_OK, NULL);
+}
+
 static void impossible_wishes_are_refused(void **state)
 {
     fixture *f = *state;
@@ -786,6 +805,7 @@ int main(void)
         T(a_damaged_state_starts_over),
         T(a_killed_fetch_goes_on),
         T(a_canceled_fetch_stops),
+        T(a_full_disk_is_reported),
         T(impossible_wishes_are_refused),
         T(real_peers_over_https),
     };
