@@ -468,7 +468,7 @@ static void lies_are_named(void **state)
     fixture *f = *state;
     f->from.block_attempts = 2;
     expect(f, TOO_LONG, SLK_E_PROTO, "more than was asked");
-    expect(f, SHIFTED, SLK_E_PROTO, "asked for bytes");
+    expect(f, SHIFTED, SLK_E_PROTO, "the peer sends"); /* another part, or one past the end */
     expect(f, NO_CONTENT_RANGE, SLK_E_PROTO, "without saying which");
     expect(f, OTHER_TOTAL, SLK_E_PROTO, "where 12595257 belong");
     expect(f, TOO_SHORT, SLK_E_PROTO, "too early");
