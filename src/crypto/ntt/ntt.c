@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "crypto/fr/fr_inline.h"
 
+#include <blst.h>
 #include <string.h>
 
 #define BASE_LOG2 12u /* 128 KiB: transformed directly */
@@ -18,6 +19,12 @@
 #define COLUMN_LOG2_MAX 10u
 #define COLUMNS 8u /* worked on together: 256 bytes of every row */
 #define SCALE_LOG2 11u
+
+/* blst's multiplication uses MULX and ADX where the processor has them: 12 ns instead of 19. */
+static inline void mul(slk_fr *out, const slk_fr *a, const slk_fr *b)
+{
+    blst_fr_mul((blst_fr *)out, (const blst_fr *)a, (const blst_fr *)b);
+}
 
 struct slk_ntt {
     unsigned log2_n;
@@ -39,7 +46,7 @@ static void fill_powers(slk_fr *out, size_t n, const slk_fr *base)
 {
     out[0] = slk_fr_one;
     for (size_t i = 1; i < n; i++)
-        slk_fr_mul_i(&out[i], &out[i - 1], base);
+        mul(&out[i], &out[i - 1], base);
 }
 
 slk_err slk_ntt_new(slk_ntt **ret_ntt, unsigned log2_n, slk_pool *pool, slk_error *error)
@@ -86,7 +93,7 @@ static void butterflies_dif(slk_fr *low, slk_fr *high, size_t width, const slk_f
         slk_fr difference;
         slk_fr_sub_i(&difference, &low[i], &high[i]);
         slk_fr_add_i(&low[i], &low[i], &high[i]);
-        slk_fr_mul_i(&high[i], &difference, root);
+        mul(&high[i], &difference, root);
     }
 }
 
@@ -94,7 +101,7 @@ static void butterflies_dit(slk_fr *low, slk_fr *high, size_t width, const slk_f
 {
     for (size_t i = 0; i < width; i++) {
         slk_fr product;
-        slk_fr_mul_i(&product, &high[i], root);
+        mul(&product, &high[i], root);
         slk_fr_sub_i(&high[i], &low[i], &product);
         slk_fr_add_i(&low[i], &low[i], &product);
     }
@@ -167,13 +174,13 @@ static void twiddle(slk_fr *scratch, unsigned k, unsigned t, uint64_t first, boo
     root_of(&root, k, inverse);
     slk_fr_pow_u64(&start_step, &root, first);
     for (uint64_t frequency = 1; frequency < UINT64_C(1) << t; frequency++) {
-        slk_fr_mul_i(&start, &start, &start_step);
-        slk_fr_mul_i(&step, &step, &root);
+        mul(&start, &start, &start_step);
+        mul(&step, &step, &root);
         slk_fr *row = scratch + reverse_bits(frequency, t) * COLUMNS;
         slk_fr power = start;
         for (size_t i = 0; i < COLUMNS; i++) {
-            slk_fr_mul_i(&row[i], &row[i], &power);
-            slk_fr_mul_i(&power, &power, &step);
+            mul(&row[i], &row[i], &power);
+            mul(&power, &power, &step);
         }
     }
 }
@@ -278,11 +285,11 @@ static void scale_body(void *context, uint64_t begin, uint64_t end, unsigned wor
     for (uint64_t high = begin; high < end; high++) {
         slk_fr common, power;
         slk_fr_pow_u64(&common, run->base, reverse_bits(high, run->log2_n - run->low));
-        slk_fr_mul_i(&common, &common, run->factor);
+        mul(&common, &common, run->factor);
         slk_fr *values = run->values + (high << run->low);
         for (size_t l = 0; l < (size_t)1 << run->low; l++) {
-            slk_fr_mul_i(&power, &common, &run->powers[l]);
-            slk_fr_mul_i(&values[l], &values[l], &power);
+            mul(&power, &common, &run->powers[l]);
+            mul(&values[l], &values[l], &power);
         }
     }
 }
@@ -294,7 +301,7 @@ void slk_ntt_scale(slk_ntt *ntt, slk_fr *values, const slk_fr *factor, const slk
     slk_fr_pow_u64(&step, base, UINT64_C(1) << (ntt->log2_n - low));
     for (uint64_t i = 0; i < UINT64_C(1) << low; i++) {
         ntt->powers[reverse_bits(i, low)] = power;
-        slk_fr_mul_i(&power, &power, &step);
+        mul(&power, &power, &step);
     }
     scale_run run = {ntt->powers, values, factor, base, ntt->log2_n, low};
     slk_pool_for(ntt->pool, UINT64_C(1) << (ntt->log2_n - low), 1, scale_body, &run);
