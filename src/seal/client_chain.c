@@ -117,7 +117,7 @@ static struct chain_output *new_output(slk_task *task)
 static slk_err sector_on_chain(struct view *v, slk_error *error)
 {
     if (memcmp(v->sector.comm_r, v->comm.comm_r, 32) != 0) {
-        slk_task_reason(v->task, "number-taken");
+        slk_task_give_up(v->task, "number-taken");
         return slk_fail(error, SLK_E_INVAL, "the chain has another sector with this number");
     }
     v->task->event = SLK_EV_ON_CHAIN;
@@ -127,7 +127,7 @@ static slk_err sector_on_chain(struct view *v, slk_error *error)
 
 static slk_err number_taken(struct view *v, slk_error *error)
 {
-    slk_task_reason(v->task, "number-taken");
+    slk_task_give_up(v->task, "number-taken");
     return slk_fail(error, SLK_E_INVAL, "the chain has another pre-commit with this number");
 }
 
@@ -147,21 +147,21 @@ static slk_err check_sends(struct view *v, int64_t tries, const char *what, slk_
 {
     if (tries < SENDS_MAX)
         return SLK_OK;
-    slk_task_reason(v->task, "too-many-messages");
+    slk_task_give_up(v->task, "too-many-messages");
     return slk_fail(error, SLK_E_INVAL, "%ld %s messages were sent for this sector", (long)tries,
                     what);
 }
 
 static slk_err ticket_expired(struct view *v, slk_error *error)
 {
-    slk_task_reason(v->task, "ticket-expired");
+    slk_task_give_up(v->task, "ticket-expired");
     return slk_fail(error, SLK_E_INVAL, "the ticket is of epoch %ld, the head is %ld",
                     (long)v->row.completion.ticket_epoch, (long)v->head);
 }
 
 static slk_err commit_expired(struct view *v, slk_error *error)
 {
-    slk_task_reason(v->task, "commit-expired");
+    slk_task_give_up(v->task, "commit-expired");
     return slk_fail(error, SLK_E_INVAL,
                     "the pre-commit is of epoch %ld, the head is %ld: the deposit is lost",
                     (long)v->precommit.precommit_epoch, (long)v->head);
@@ -305,6 +305,7 @@ static slk_err precommit_landed(struct view *v, const slk_seal_landing *landing,
                         "the pre-commit landed and the chain has no record of it");
     if (worth_resending(landing->exit_code))
         return send_again(v, SLK_EV_PRECOMMIT_AGAIN, "no funds or gas: it is sent again");
+    v->task->give_up = true;
     (void)snprintf(v->task->failed_reason, sizeof v->task->failed_reason, "precommit-exit-%ld",
                    (long)landing->exit_code % 1000);
     return slk_fail(error, SLK_E_INVAL, "the pre-commit message ended with exit code %ld",
@@ -539,6 +540,7 @@ static slk_err commit_landed(struct view *v, const slk_seal_landing *landing, sl
         return commit_expired(v, error);
     if (code == EXIT_ILLEGAL_ARGUMENT && v->row.commit_tries < 3)
         return send_again(v, SLK_EV_RESEED, "the chain refused the proof: it is made again");
+    v->task->give_up = true;
     (void)snprintf(v->task->failed_reason, sizeof v->task->failed_reason, "commit-exit-%ld",
                    (long)code % 10000);
     return slk_fail(error, SLK_E_INVAL, "the commit message ended with exit code %ld", (long)code);

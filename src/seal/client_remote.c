@@ -78,8 +78,8 @@ static slk_err side_begin(struct side *s, slk_task *task, slk_error *error)
  * and the sector fails with this reason. */
 static slk_err liar(struct side *s, const char *reason, const char *why, slk_error *error)
 {
-    slk_task_reason(s->task, reason);
     SLK_TRY(slk_client_distrust(s->seal, s->row.provider_id, why, error));
+    slk_task_give_up(s->task, reason);
     return slk_fail(error, SLK_E_PROTO, "%s; the provider gets no new orders", why);
 }
 
@@ -233,11 +233,11 @@ slk_err slk_step_client_poll(slk_task *task, slk_error *error)
     case SLK_SEAL_REMOTE_COMPLETE:
         return poll_complete(&s, &status, error);
     case SLK_SEAL_REMOTE_FAILED:
-        slk_task_reason(task, "provider-failed");
+        slk_task_give_up(task, "provider-failed");
         return slk_fail(error, SLK_E_PROTO, "the provider failed: %s",
                         status.fail_reason[0] ? status.fail_reason : "no reason given");
     case SLK_SEAL_REMOTE_GONE:
-        slk_task_reason(task, "provider-gone");
+        slk_task_give_up(task, "provider-gone");
         return slk_fail(error, SLK_E_PROTO, "the provider does not know the sector any more");
     case SLK_SEAL_REMOTE_PENDING:
     case SLK_SEAL_REMOTE_SDR:
@@ -273,7 +273,7 @@ static slk_err check_claims(struct side *s, slk_error *error)
     SLK_TRY(ops->chain.network(ops->chain.ctx, &net, error));
     SLK_TRY(ops->chain.head(ops->chain.ctx, &head, error));
     if (head - epoch > net.ticket_max_age_epochs) {
-        slk_task_reason(s->task, "ticket-expired");
+        slk_task_give_up(s->task, "ticket-expired");
         return slk_fail(error, SLK_E_INVAL, "the ticket is of epoch %ld, the head is %ld",
                         (long)epoch, (long)head);
     }

@@ -22,10 +22,10 @@ slk_seal_verdict slk_seal_verdict_of(slk_err code)
     case SLK_E_NOTFOUND:
     case SLK_E_EXISTS:
     case SLK_E_INTERNAL:
-        return SLK_SEAL_RETRY;
     case SLK_E_INVAL:
-    case SLK_E_UNSUPPORTED:
     case SLK_E_PROTO:
+        return SLK_SEAL_RETRY;
+    case SLK_E_UNSUPPORTED:
         return SLK_SEAL_PERMANENT;
     case SLK_OK:
     case SLK_ERR_COUNT:

@@ -11,10 +11,12 @@
  * The code of a failure decides what happens to the sector (slk_seal_verdict_of):
  *   wait       UNREACHABLE TIMEOUT BUSY AUTH NOSPACE NOMEM LIMIT CANCELED
  *              not the sector's fault: tried again with growing distance, for ever, state unchanged
- *   retry      IO CORRUPT CONFLICT NOTFOUND EXISTS INTERNAL
- *              tried again a bounded number of times, then the sector is failed
- *   permanent  INVAL UNSUPPORTED PROTO
- *              failed at once: repeating the same thing cannot help, or the peer lied
+ *   retry      IO CORRUPT CONFLICT NOTFOUND EXISTS INTERNAL INVAL PROTO
+ *              tried again a bounded number of times, then the sector is failed. INVAL and PROTO are
+ *              here because a node or a proxy in trouble answers anything; that a peer lies, or
+ *              that a thing can never succeed, the steps find out themselves and say so
+ *   permanent  UNSUPPORTED
+ *              failed at once: repeating it cannot help
  */
 #ifndef SLK_SEAL_OPS_H
 #define SLK_SEAL_OPS_H

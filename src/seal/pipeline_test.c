@@ -150,8 +150,10 @@ static void every_call_fails_for_a_while(void **state)
         if (op == OP_STATUS || op == OP_FINALISE) /* the callback and clean-up come first */
             continue;
         fail_once(op, SLK_E_UNREACHABLE);
-        if (op != OP_AVAILABLE)
+        if (op != OP_AVAILABLE) {
             fail_once(op, SLK_E_IO);
+            fail_once(op, SLK_E_PROTO); /* a garbled answer is not a lie */
+        }
     }
 }
 
@@ -161,7 +163,7 @@ static void fail_for_good(world_op op, bool client, const char *stage)
     world *w = world_new();
     char text[32];
     uint64_t number = world_order(w);
-    world_fail(w, op, 0, 1, SLK_E_INVAL);
+    world_fail(w, op, 0, 1, SLK_E_UNSUPPORTED);
     world_node *node = client ? &w->client : &w->provider;
     for (unsigned i = 0; i < 300 && !world_failed(node, number, text); i++)
         world_turn(w);

@@ -9,7 +9,8 @@
  *   allowance_remaining = granted - distinct accepted orders, never below 0
  *   uncleaned sectors + live slots <= allowance_total, per partner
  *   uncleaned sectors + live slots of all partners <= capacity_sectors
- * each decision and its counting being one transaction. */
+ * each decision and its counting being one transaction. An order is also refused when the scratch
+ * disk has no room for the whole sector beside those under way. */
 #ifndef SLK_SEAL_PROVIDER_H
 #define SLK_SEAL_PROVIDER_H
 

@@ -306,6 +306,12 @@ void slk_task_note(slk_task *task, const char *format, ...)
     va_end(args);
 }
 
+void slk_task_give_up(slk_task *task, const char *reason)
+{
+    task->give_up = true;
+    slk_task_reason(task, reason);
+}
+
 void slk_task_reason(slk_task *task, const char *reason)
 {
     (void)snprintf(task->failed_reason, sizeof task->failed_reason, "%.20s", reason);

@@ -112,7 +112,8 @@ void slk_seal_random_hex(char *out, size_t n);
 
 /* Run function helpers. */
 slk_err slk_task_wait(slk_task *task, int64_t ms, const char *format, ...) SLK_PRINTF(3, 4);
-void slk_task_reason(slk_task *task, const char *reason);
+void slk_task_reason(slk_task *task, const char *reason); /* should it fail, this is why */
+void slk_task_give_up(slk_task *task, const char *reason); /* it fails now, for this reason */
 void slk_task_note(slk_task *task, const char *format, ...) SLK_PRINTF(2, 3);
 
 /* Run functions of the steps (provider_steps.c, client_*.c) and their save functions. */

@@ -391,7 +391,7 @@ static void complete_error(slk_task *task, const slk_step *step, slk_err code,
         put_back(task, 0, "canceled", 0, 0);
         return;
     }
-    slk_seal_verdict verdict = slk_seal_verdict_of(code);
+    slk_seal_verdict verdict = task->give_up ? SLK_SEAL_PERMANENT : slk_seal_verdict_of(code);
     bool never = step->max_attempts == 0;
     bool last = task->attempts + 1 >= step->max_attempts;
     if (!never && (verdict == SLK_SEAL_PERMANENT || (verdict == SLK_SEAL_RETRY && last))) {

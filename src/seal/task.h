@@ -66,6 +66,7 @@ typedef struct slk_task {
     char note[SLK_SEAL_REASON_CHARS]; /* for the timeline (done) or last_error (wait) */
     /* Set by run on failure, to name it: at most 20 characters; default is the step's name. */
     char failed_reason[24];
+    bool give_up; /* set by run before it fails: trying again cannot help */
     void *output; /* heap, for the step's save function; freed with slk_free by the engine … */
     void (*output_done)(void *output); /* … after this, which may be NULL */
 } slk_task;
