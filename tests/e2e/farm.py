@@ -37,6 +37,7 @@ class Farm:
         self.chain_info = chain_info  # of a chain that is not ours to run
         self.ports = {name: free_port() for name in ("devnet", "provider", "client")}
         self.processes, self.starts = {}, {}
+        self.poll = "500ms"
         self.params = parameters_folder(size)
 
     def repo(self, name):
@@ -56,7 +57,7 @@ class Farm:
             "SELKIE_NETWORK_DEVELOPMENT": "true",
             "SELKIE_HTTP_LISTENADDRESS": f"127.0.0.1:{self.ports.get(name, 0)}",
             "SELKIE_PROOFS_PARAMETERSFOLDER": str(self.params),
-            "SELKIE_CLIENT_POLLINTERVAL": "500ms",
+            "SELKIE_CLIENT_POLLINTERVAL": self.poll,
             "SELKIE_CLIENT_TICKETSLACK": "100",
             "SELKIE_PROVIDER_SEALPROOFS": "[5, 6, 7]",
         }
