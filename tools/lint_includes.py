@@ -14,7 +14,7 @@ MAY_INCLUDE = {
     "net": "base codec crypto",
     "proofs": "base crypto codec fil",
     "chain": "base codec fil net",
-    "devnet": "base crypto codec db fil net chain",
+    "devnet": "base crypto codec fil net chain",
     "transfer": "base codec crypto fil net",
     "seal": "base codec fil db",
     "remote": "base crypto codec fil net db seal transfer",

@@ -101,6 +101,8 @@ typedef struct slk_network {
 SLK_MUST_CHECK slk_err slk_chain_network(slk_chain *chain, slk_network *ret_network,
                                          slk_error *error);
 
+/* With several nodes, a head older than five minutes makes it ask the others and prefer from then
+ * on the one that is furthest. */
 SLK_MUST_CHECK slk_err slk_chain_head(slk_chain *chain, slk_tipset *ret_tipset, slk_error *error);
 /* The tipset at height on the chain of `from` (NULL: head); at a null round the one before. */
 SLK_MUST_CHECK slk_err slk_chain_tipset_at(slk_chain *chain, slk_tipset *ret_tipset, int64_t height,

@@ -2,6 +2,7 @@
 /* The node, its network, tipsets and randomness. */
 #include "chain/chain_impl.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "fil/randomness.h"
 
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #define LEAST_NETWORK_VERSION 25
+#define STALE_HEAD_S 300 /* 10 epochs of the slowest network */
 
 json_t *slk_chain_json_key(const slk_tipset *tipset)
 {
@@ -94,9 +96,35 @@ static slk_err ask_tipset(slk_chain *chain, slk_tipset *ret_tipset, const char *
     return slk_chain_read_tipset(ret_tipset, result, error);
 }
 
+/* Asks every other node for its head and prefers the one that is furthest. */
+static void prefer_highest(slk_chain *chain, slk_tipset *head)
+{
+    size_t first = atomic_load(&chain->preferred);
+    for (size_t i = 1; i < chain->n_nodes; i++) {
+        size_t node = (first + i) % chain->n_nodes;
+        SLK_CLEANUP(slk_json_decrefp) json_t *params = json_array();
+        SLK_CLEANUP(slk_json_decrefp) json_t *result = NULL;
+        slk_tipset other;
+        slk_error ignored;
+        if (params == NULL ||
+            slk_chain_ask_node(chain, node, &result, "Filecoin.ChainHead", params,
+                               chain->read_timeout_ms, NULL, &ignored) != SLK_OK ||
+            slk_chain_read_tipset(&other, result, &ignored) != SLK_OK ||
+            other.height <= head->height)
+            continue;
+        *head = other;
+        atomic_store(&chain->preferred, node);
+    }
+}
+
 slk_err slk_chain_head(slk_chain *chain, slk_tipset *ret_tipset, slk_error *error)
 {
-    return ask_tipset(chain, ret_tipset, "ChainHead", json_array(), error);
+    slk_tipset head;
+    SLK_TRY(ask_tipset(chain, &head, "ChainHead", json_array(), error));
+    if (chain->n_nodes > 1 && slk_clock_wall_ms() / 1000 - head.timestamp > STALE_HEAD_S)
+        prefer_highest(chain, &head);
+    *ret_tipset = head;
+    return SLK_OK;
 }
 
 slk_err slk_chain_tipset_at(slk_chain *chain, slk_tipset *ret_tipset, int64_t height,

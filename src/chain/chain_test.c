@@ -114,6 +114,34 @@ static void reads_fail_over_and_pushes_do_not(void **state)
     slk_chain_free(chain);
 }
 
+#define CID "{\"/\":\"bafy2bzacedhapc5ww4ui47olfy5uvdxvurw5tnuaxd43vosbmf6vmgvxuijjc\"}"
+#define TIPSET(height, timestamp)                                      \
+    RESULT("{\"Cids\":[" CID "],\"Blocks\":[{\"Timestamp\":" timestamp \
+           ",\"ParentBaseFee\":\"1\"}],\"Height\":" height "}")
+
+static void a_node_left_behind_is_avoided(void **state)
+{
+    (void)state;
+    script s = {.status = {200, 200}};
+    slk_chain *chain = open_chain(&s);
+    slk_tipset head;
+    s.body[0] = TIPSET("5", "9000000000"); /* fresh: nobody else is asked */
+    s.body[1] = TIPSET("7", "1000000000");
+    assert_int_equal(slk_chain_head(chain, &head, NULL), SLK_OK);
+    assert_int_equal(head.height, 5);
+    assert_int_equal(s.calls[1], 0);
+    s.body[0] = TIPSET("5", "1000000000");
+    assert_int_equal(slk_chain_head(chain, &head, NULL), SLK_OK);
+    assert_int_equal(head.height, 7);
+    unsigned before = s.calls[0];
+    assert_int_equal(ask(chain, true, NULL, NULL), SLK_OK);
+    assert_int_equal(s.calls[0], before);
+    s.body[0] = NULL; /* nobody better: the old head is what there is */
+    assert_int_equal(slk_chain_head(chain, &head, NULL), SLK_OK);
+    assert_int_equal(head.height, 7);
+    slk_chain_free(chain);
+}
+
 static void errors_are_understood(void **state)
 {
     (void)state;
@@ -298,6 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_fail_over_and_pushes_do_not),
+        cmocka_unit_test(a_node_left_behind_is_avoided),
         cmocka_unit_test(errors_are_understood),
         cmocka_unit_test(lying_answers_are_the_nodes_breach),
         cmocka_unit_test(a_pushed_message_must_be_ours),

@@ -139,8 +139,16 @@ static bool token_ok(const char *token)
     return true;
 }
 
+/* As `lotus auth api-info` prints it. */
+static const char assignment[] = "FULLNODE_API_INFO=";
+
 slk_err slk_apiinfo_parse(slk_apiinfo *ret_info, const char *text, size_t n, slk_error *error)
 {
+    const size_t prefix = sizeof assignment - 1;
+    if (n > prefix && memcmp(text, assignment, prefix) == 0) {
+        text += prefix;
+        n -= prefix;
+    }
     if (n == 0 || n > API_INFO_MAX_CHARS || memchr(text, 0, n) != NULL)
         return slk_fail(error, SLK_E_INVAL, "node API info is empty or too long");
     slk_apiinfo info = {0};

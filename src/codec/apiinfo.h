@@ -2,7 +2,8 @@
 /* Where a Lotus node is: `TOKEN:ADDRESS`, several separated by commas. source: reference/chain 3.1
  *
  * ADDRESS is a multiaddr (/ip4|ip6|dns|dns4|dns6/<host>/tcp/<port>[/http|https|ws|wss|tls…]) or a
- * URL (http, https, ws, wss). Web socket forms name the same port and path over HTTP. */
+ * URL (http, https, ws, wss). Web socket forms name the same port and path over HTTP. A leading
+ * "FULLNODE_API_INFO=" is taken off an entry. */
 #ifndef SLK_CODEC_APIINFO_H
 #define SLK_CODEC_APIINFO_H
 

@@ -334,6 +334,7 @@ static void api_info_is_read_as_lotus_writes_it(void **state)
     assert_api_info("t:https://h/rpc/v1", "t", "https://h");
     assert_api_info("t:wss://[::1]:99/", "t", "https://[::1]:99");
     assert_api_info("t:ws://h:1", "t", "http://h:1");
+    assert_api_info("FULLNODE_API_INFO=t:/ip4/1.2.3.4/tcp/1/http", "t", "http://1.2.3.4:1");
     static const char *const bad[] = {"SECRET",
                                       "SECRET:",
                                       "SECRET:/ip4/1.2.3.4",
