@@ -52,9 +52,12 @@ static const slk_sql insert_order = {
     "order.insert",
     "INSERT INTO rseal_provider_pipeline (sp_id, sector_number, partner_id, create_time,"
     " reg_seal_proof, state, state_ms) VALUES ($1, $2, $3, $4, $5, 'ordered', $4)"};
+/* A client that asks for C1 is alive and has money on chain: its time-out starts anew. */
 static const slk_sql set_c1_supplied = {
-    "provider.c1_supplied", "UPDATE rseal_provider_pipeline SET after_c1_supplied = 1"
-                            " WHERE sp_id = $1 AND sector_number = $2 AND state <> 'cleaned'"};
+    "provider.c1_supplied",
+    "UPDATE rseal_provider_pipeline SET after_c1_supplied = 1, cleanup_timeout = CASE"
+    " WHEN cleanup_timeout < $3 THEN $3 ELSE cleanup_timeout END"
+    " WHERE sp_id = $1 AND sector_number = $2 AND state <> 'cleaned'"};
 static const slk_sql clear_timeout = {
     "provider.clear_timeout",
     "UPDATE rseal_provider_pipeline SET cleanup_timeout = NULL WHERE sp_id = $1"
@@ -456,14 +459,16 @@ static slk_err c1_for_seed(int *ret_fd, bool *ret_made, slk_seal *seal, int64_t 
 
 struct c1_note {
     slk_change change;
+    int64_t cleanup_timeout_ms;
 };
 
 static slk_err c1_note_body(slk_db *db, void *context, slk_error *error)
 {
     const struct c1_note *n = context;
     SLK_TRY(slk_sql_run(db, &set_c1_supplied,
-                        SLK_ARGS(slk_arg_u(n->change.sp_id), slk_arg_u(n->change.number)), NULL,
-                        error));
+                        SLK_ARGS(slk_arg_u(n->change.sp_id), slk_arg_u(n->change.number),
+                                 slk_arg_i(n->cleanup_timeout_ms)),
+                        NULL, error));
     return slk_state_note(db, &n->change, "c1_supplied", error);
 }
 
@@ -478,7 +483,8 @@ static slk_err note_c1(slk_seal *seal, uint64_t sp_id, uint64_t number, int64_t 
     else
         (void)snprintf(detail, sizeof detail, "seed %s of epoch %ld", hex, (long)seed_epoch);
     struct c1_note note = {slk_seal_change(seal, SLK_PIPELINE_PROVIDER, sp_id, number,
-                                           SLK_EVENT_COUNT, "endpoint", detail)};
+                                           SLK_EVENT_COUNT, "endpoint", detail),
+                           slk_seal_now(seal) + slk_seal_get_options(seal)->cleanup_timeout_ms};
     return slk_db_tx(slk_seal_db(seal), c1_note_body, &note, error);
 }
 

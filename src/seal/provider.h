@@ -87,7 +87,8 @@ SLK_MUST_CHECK slk_err slk_provider_get_files(slk_provider_files *ret_files, slk
                                               int64_t partner_id, uint64_t sp_id, uint64_t number,
                                               slk_error *error);
 /* The C1 JSON for the seed, as an open read-only file of *ret_bytes (the caller closes it). Made
- * once per seed and kept until cleanup; computes on this thread, one per sector at a time.
+ * once per seed and kept (the last four seeds) until cleanup; computes on this thread, one per
+ * sector at a time; starts the clean-up time-out anew.
  * seed_epoch is only noted; INT64_MIN when not given. SLK_E_BUSY (412) before the trees are done;
  * SLK_E_CONFLICT (409) after finalize unless that seed's C1 is kept; SLK_E_NOTFOUND. */
 SLK_MUST_CHECK slk_err slk_provider_commit1(int *ret_fd, uint64_t *ret_bytes, slk_seal *seal,

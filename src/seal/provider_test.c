@@ -428,6 +428,11 @@ static void cleaned_by_timeout(void **state)
     w->now_ms += INT64_C(71) * 3600 * 1000;
     world_turn(w);
     assert_string_equal(world_state(&w->provider, 4, text), "sealed");
+    char c1[8]; /* the client shows that it is alive: another 72 h */
+    assert_int_equal(commit1(w, 4, 1, c1), SLK_OK);
+    w->now_ms += INT64_C(71) * 3600 * 1000;
+    world_turn(w);
+    assert_string_equal(world_state(&w->provider, 4, text), "sealed");
     w->now_ms += INT64_C(1) * 3600 * 1000;
     until(w, 4, "cleaned");
     assert_true(order(w, w->partner_id, "", 5, NULL));

@@ -48,6 +48,14 @@
  *   commit_sent     the prove-commit message exists; CID and signed bytes stored
  *   proving         the chain has the sector; after_cleanup says that the provider was released
  *
+ * failed_reason is the step's name when its attempts are used up ("sdr", "fetch", "porep" …), or
+ *   provider-failed provider-gone   what the provider says of itself
+ *   bad-completion wrong-comm-d wrong-ticket replica-invalid c1-invalid
+ *                                   what it said or sent is refuted: it gets no new orders
+ *   ticket-expired number-taken too-many-messages precommit-exit-N precommit-lost
+ *   commit-expired commit-exit-N    what the chain says
+ * and failed_reason_msg is the sentence with the operator's next step.
+ *
  * Invariants checked by slk_state_check: after_* flags agree with the state; what a state promises
  * is there; a failed row has a reason; no task exists for a row whose state is past its step. */
 #ifndef SLK_SEAL_STATE_H
