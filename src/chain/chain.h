@@ -205,8 +205,9 @@ SLK_MUST_CHECK slk_err slk_chain_estimate_gas(slk_chain *chain, slk_message *mes
                                               slk_error *error);
 
 /* Lets the node estimate gas, assign the nonce, sign and push. message->nonce must be 0. Calling
- * again with the same uuid on the same node returns the same message. Never call it concurrently
- * for one sender. On success *ret_signed is the caller's (slk_signed_message_done). UNREACHABLE,
+ * again with the same uuid on the same node returns the same message, also when value or sender
+ * have changed since; method and params are checked to be ours. Never call it concurrently for one
+ * sender. On success *ret_signed is the caller's (slk_signed_message_done). UNREACHABLE,
  * TIMEOUT: it may or may not have been pushed: repeat with the same uuid. */
 SLK_MUST_CHECK slk_err slk_chain_push(slk_chain *chain, slk_signed_message *ret_signed,
                                       const slk_message *message, const slk_bigint *max_fee,

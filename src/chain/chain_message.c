@@ -58,11 +58,11 @@ slk_err slk_chain_estimate_gas(slk_chain *chain, slk_message *message, const slk
     return SLK_OK;
 }
 
-/* Is `got` the message we asked for, but for nonce and gas? */
+/* Is `got` the call we asked for? Nonce, gas and sender are the node's to choose, and the value may
+ * be that of an earlier try under the same uuid: deposits change from epoch to epoch. */
 static bool same_call(const slk_message *asked, const slk_message *got)
 {
     return slk_address_equal(&asked->to, &got->to) && asked->method == got->method &&
-           slk_bigint_cmp(&asked->value, &got->value) == 0 &&
            asked->params_bytes == got->params_bytes &&
            (asked->params_bytes == 0 ||
             memcmp(asked->params, got->params, asked->params_bytes) == 0);

@@ -281,7 +281,7 @@ static void a_pushed_message_must_be_ours(void **state)
     script s = {.status = {200, 200}};
     slk_chain *chain = open_chain(&s);
     slk_error error = {0};
-    slk_message m = {.method = 28};
+    slk_message m = {.method = 34};
     slk_signed_message pushed = {0};
     slk_bigint max_fee = {{0}};
     char uuid[SLK_CHAIN_UUID_CHARS], other[SLK_CHAIN_UUID_CHARS];
@@ -297,7 +297,7 @@ static void a_pushed_message_must_be_ours(void **state)
     assert_int_equal(slk_chain_push(chain, &pushed, &m, &max_fee, uuid, NULL, &error), SLK_E_PROTO);
     assert_non_null(strstr(error.message, "another message"));
     assert_non_null(strstr(s.last_request, uuid));
-    m.value = slk_bigint_from_u64(1);
+    m.method = 28; /* the value is that of an earlier try */
     assert_int_equal(slk_chain_push(chain, &pushed, &m, &max_fee, uuid, NULL, &error), SLK_OK);
     slk_signed_message_done(&pushed);
     m.nonce = 1;

@@ -541,8 +541,10 @@ static void a_lost_answer_makes_one_message(void **state)
                      SLK_E_UNREACHABLE);
     testnet_reopen(&net); /* the uuid is known after a crash too */
     testnet_control(&net, "Devnet.Advance", "[1]");
+    m.value = slk_bigint_from_u64(7777); /* the deposit has changed meanwhile */
     assert_int_equal(slk_chain_push(net.chain, &pushed, &m, &max_fee, uuid, NULL, &error), SLK_OK);
     assert_int_equal(pushed.message.nonce, 0);
+    assert_int_equal(pushed.message.value.limb[0], 1000);
     assert_int_equal(slk_chain_nonce(net.chain, &nonce, &from, NULL), SLK_OK);
     assert_int_equal(nonce, 1);
     slk_signed_message_done(&pushed);
