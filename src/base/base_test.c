@@ -13,8 +13,10 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static void numbers_are_parsed_whole(void **state)
@@ -135,6 +137,47 @@ static void files_appear_whole(void **state)
     assert_int_equal(slk_file_map_read(&map, path, &e), SLK_E_NOTFOUND);
 }
 
+struct writer {
+    const char *path;
+    char byte;
+};
+
+static void *write_often(void *argument)
+{
+    const struct writer *w = argument;
+    char text[300];
+    memset(text, w->byte, sizeof text);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(slk_file_write_atomic(w->path, text, sizeof text, 0600, NULL), SLK_OK);
+    return NULL;
+}
+
+static void writers_of_one_file_take_turns(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/slk-base-test-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, "file");
+    pthread_t threads[4];
+    struct writer writers[4];
+    for (int i = 0; i < 4; i++) {
+        writers[i] = (struct writer){path, (char)('a' + i)};
+        assert_int_equal(pthread_create(&threads[i], NULL, write_often, &writers[i]), 0);
+    }
+    for (int i = 0; i < 4; i++)
+        (void)pthread_join(threads[i], NULL);
+    slk_buf buf;
+    slk_buf_init(&buf, 1000);
+    assert_int_equal(slk_file_read_all(&buf, path, NULL), SLK_OK);
+    assert_int_equal(buf.len, 300);
+    for (size_t i = 0; i < 300; i++)
+        assert_int_equal(buf.data[i], buf.data[0]);
+    slk_buf_done(&buf);
+    SLK_CLEANUP(slk_freep) char *temp = slk_path_join(folder, "file.tmp");
+    assert_false(slk_file_exists(temp));
+    assert_int_equal(slk_remove_tree(folder, NULL), SLK_OK);
+}
+
 static void times_are_printed(void **state)
 {
     (void)state;
@@ -152,6 +195,7 @@ int main(void)
         cmocka_unit_test(errors_carry_code_and_sentence),
         cmocka_unit_test(pool_covers_each_index_once),
         cmocka_unit_test(files_appear_whole),
+        cmocka_unit_test(writers_of_one_file_take_turns),
         cmocka_unit_test(times_are_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,6 @@
 #include "base/file.h"
 
 #include "base/mem.h"
-#include "base/rng.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -159,11 +159,32 @@ slk_err slk_file_rename_durable(const char *from, const char *to, slk_error *err
     return slk_file_sync_folder_of(to, error);
 }
 
-static slk_err write_and_rename(const char *temp, const char *path, const void *bytes, size_t n,
-                                unsigned mode, slk_error *error)
+/* Opens the temporary file for writing alone. Its name is fixed, so that a killed writer leaves at
+ * most one, which the next overwrites; the lock keeps two writers apart. Whoever waited for the lock
+ * may hold a file that has meanwhile been renamed: then it starts again. */
+static slk_err open_temp(int *ret_fd, const char *temp, unsigned mode, slk_error *error)
 {
-    SLK_CLEANUP(slk_closep) int fd = -1;
-    SLK_TRY(open_with(&fd, temp, O_RDWR | O_CREAT | O_EXCL, mode, "create", error));
+    for (;;) {
+        int fd;
+        SLK_TRY(open_with(&fd, temp, O_RDWR | O_CREAT | O_NOFOLLOW, mode, "create", error));
+        struct stat held, named;
+        errno = 0;
+        const bool locked = flock(fd, LOCK_EX) == 0 && fstat(fd, &held) == 0;
+        if (locked && stat(temp, &named) == 0 && held.st_ino == named.st_ino &&
+            held.st_dev == named.st_dev && ftruncate(fd, 0) == 0 && fchmod(fd, (mode_t)mode) == 0) {
+            *ret_fd = fd;
+            return SLK_OK;
+        }
+        const int os_errno = errno;
+        (void)close(fd);
+        if (!locked || (os_errno != 0 && os_errno != ENOENT && os_errno != EINTR))
+            return slk_fail_errno(error, os_errno, "cannot lock %s", temp);
+    }
+}
+
+static slk_err write_and_rename(int fd, const char *temp, const char *path, const void *bytes,
+                                size_t n, slk_error *error)
+{
     SLK_TRY(slk_file_write_at(fd, bytes, n, 0, temp, error));
     SLK_TRY(slk_file_sync(fd, temp, error));
     return slk_file_rename_durable(temp, path, error);
@@ -172,12 +193,12 @@ static slk_err write_and_rename(const char *temp, const char *path, const void *
 slk_err slk_file_write_atomic(const char *path, const void *bytes, size_t n, unsigned mode,
                               slk_error *error)
 {
-    uint64_t nonce;
-    slk_rng_fill((uint8_t *)&nonce, sizeof nonce);
-    SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s.%016llx.tmp", path, (unsigned long long)nonce);
+    SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s.tmp", path);
     if (!temp)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    slk_err code = write_and_rename(temp, path, bytes, n, mode, error);
+    SLK_CLEANUP(slk_closep) int fd = -1;
+    SLK_TRY(open_temp(&fd, temp, mode, error));
+    slk_err code = write_and_rename(fd, temp, path, bytes, n, error);
     if (code != SLK_OK)
         (void)unlink(temp);
     return code;

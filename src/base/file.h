@@ -37,7 +37,8 @@ bool slk_file_exists(const char *path); /* any kind of entry */
 /* Whole file into buf (appended); SLK_E_LIMIT past buf's maximum. */
 SLK_MUST_CHECK slk_err slk_file_read_all(slk_buf *buf, const char *path, slk_error *error);
 
-/* Replaces path atomically with n bytes and the mode: temp, fsync, rename, fsync folder. */
+/* Replaces path atomically with n bytes and the mode: <path>.tmp, fsync, rename, fsync folder.
+ * Several writers of one path wait for each other. */
 SLK_MUST_CHECK slk_err slk_file_write_atomic(const char *path, const void *bytes, size_t n,
                                              unsigned mode, slk_error *error);
 

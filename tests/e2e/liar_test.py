@@ -119,7 +119,7 @@ def wrong_c1():
 def ticket_too_old():
     """The client sleeps while its sector is sealed, and the chain moves on."""
     with Folder() as folder, Farm(folder) as farm:
-        farm.poll = "1h"
+        farm.poll = "20s"
         farm.prepare()
         farm.on("provider", "partner", "set", "selkie-test", "--url", "https://127.0.0.1:9")  # no callback either
         farm.order()
@@ -127,7 +127,6 @@ def ticket_too_old():
         farm.kill("client")
         equal(farm.sectors()[0]["state"], "ordered", "what the client knows")
         rpc(farm, "Devnet.Advance", [4000])
-        farm.poll = "500ms"
         farm.start("client")
         farm.wait(lambda: farm.sectors()[0]["failed"], 100, "the old ticket to be noticed")
         row = farm.sectors()[0]
