@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct fixture {
@@ -20,18 +21,23 @@ typedef struct fixture {
     uint8_t fixed[192], random[192];
 } fixture;
 
+static void load_statement(slk_porep_statement *out, const slk_c1 *c1, const json_t *record)
+{
+    *out = (slk_porep_statement){.proof = c1->proof};
+    out->miner_id = (uint64_t)slk_test_get_int(record, "miner_actor_id");
+    out->sector_number = (uint64_t)slk_test_get_int(record, "sector_number");
+    memcpy(out->ticket, c1->ticket, 32);
+    memcpy(out->seed, c1->seed, 32);
+    memcpy(out->comm_r, c1->comm_r, 32);
+    memcpy(out->comm_d, c1->comm_d, 32);
+}
+
 static void load_case(fixture *f, const char *name)
 {
     slk_c1 c1;
     json_t *record;
     slk_case_load(&c1, &record, name);
-    f->statement = (slk_porep_statement){.proof = c1.proof};
-    f->statement.miner_id = (uint64_t)slk_test_get_int(record, "miner_actor_id");
-    f->statement.sector_number = (uint64_t)slk_test_get_int(record, "sector_number");
-    memcpy(f->statement.ticket, c1.ticket, 32);
-    memcpy(f->statement.seed, c1.seed, 32);
-    memcpy(f->statement.comm_r, c1.comm_r, 32);
-    memcpy(f->statement.comm_d, c1.comm_d, 32);
+    load_statement(&f->statement, &c1, record);
     slk_test_get_hex(f->fixed, 192, slk_test_get(record, "proof_partition0"), "proof");
     slk_test_get_hex(f->random, 192, record, "proof_random");
     json_decref(record);
@@ -220,6 +226,29 @@ static void test_batch(void **state)
     slk_pool_free(pool);
 }
 
+/* 13 partitions in one proof: all must be there, in their order. */
+static void test_many_partitions(void **state)
+{
+    fixture *f = *state;
+    slk_c1 c1;
+    json_t *record;
+    slk_porep_statement statement;
+    size_t n;
+    uint8_t swapped[192], *proof = slk_test_vectors_bytes("made-here/s-2k-ni.proof", &n);
+    slk_case_load(&c1, &record, "s-2k-ni");
+    load_statement(&statement, &c1, record);
+    json_decref(record);
+    slk_c1_done(&c1);
+    assert_int_equal(n, 13 * 192);
+    assert_true(valid(f, &statement, proof, n));
+    assert_false(valid(f, &statement, proof, n - 192));
+    memcpy(swapped, proof, 192);
+    memcpy(proof, proof + 192 * 12, 192);
+    memcpy(proof + 192 * 12, swapped, 192);
+    assert_false(valid(f, &statement, proof, n));
+    free(proof);
+}
+
 static void test_damaged_keys(void **state)
 {
     (void)state;
@@ -249,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_other_statements_are_refused),
         cmocka_unit_test(test_impossible_statements),
         cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_many_partitions),
         cmocka_unit_test(test_damaged_keys),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
