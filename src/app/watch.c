@@ -131,19 +131,30 @@ static void format_line(char *line, char *shown, size_t shown_size, struct row *
     const char *trouble = running ? "" : slk_service_text(task, "last_error");
     (void)snprintf(line, LINE_CHARS, "%-22s %-15s %s%s%s%s (%s)%s%s", row->key, state,
                    slk_service_text(task, "step"), *row->stage ? ", " : "", row->stage, progress,
-                   since, *trouble ? " waiting: " : "", trouble);
+                   since, *trouble ? " - " : "", trouble);
     const int64_t total = slk_service_number(task, "total");
     (void)snprintf(shown, shown_size, "%.20s %.30s %" PRId64 " %d", state, row->stage,
                    total > 0 ? slk_service_number(task, "done") / (total / 10 + 1) : 0,
                    *trouble != 0);
 }
 
-/* A longer line would wrap and spoil the rewriting in place. */
-static int terminal_columns(void)
+static struct winsize terminal_size(void)
 {
     struct winsize size = {0};
-    const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
-    return known ? size.ws_col : 80;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 2 || size.ws_row < 4)
+        size = (struct winsize){.ws_row = 24, .ws_col = 80};
+    return size;
+}
+
+/* A line of the screen, cut so that it does not wrap; nothing when the screen is full, since lines
+ * that scrolled away cannot be rewritten. */
+static void print_on_screen(slk_watch *watch, const char *line)
+{
+    const struct winsize size = terminal_size();
+    if (watch->lines + 2 >= size.ws_row)
+        return;
+    (void)printf("%.*s\n", size.ws_col - 1, line);
+    watch->lines++;
 }
 
 static void print_row(slk_watch *watch, const json_t *sector)
@@ -158,8 +169,7 @@ static void print_row(slk_watch *watch, const json_t *sector)
     char shown[64];
     format_line(line, shown, sizeof shown, row, sector);
     if (watch->terminal) {
-        (void)printf("\033[2K%.*s\n", terminal_columns() - 1, line);
-        watch->lines++;
+        print_on_screen(watch, line);
     } else if (strcmp(shown, row->shown) != 0) {
         char at[32];
         slk_clock_format(at, sizeof at, slk_clock_wall_ms());
@@ -168,14 +178,18 @@ static void print_row(slk_watch *watch, const json_t *sector)
     (void)snprintf(row->shown, sizeof row->shown, "%s", shown);
 }
 
-static void count(slk_watch_counts *counts, const json_t *sector)
+static bool is_done(const json_t *sector)
 {
     const char *state = slk_service_text(sector, "state");
+    return !slk_service_bool(sector, "failed") &&
+           (strcmp(state, "proving") == 0 || strcmp(state, "cleaned") == 0);
+}
+
+static void count(slk_watch_counts *counts, const json_t *sector)
+{
     counts->sectors++;
-    if (slk_service_bool(sector, "failed"))
-        counts->failed++;
-    else if (strcmp(state, "proving") == 0 || strcmp(state, "cleaned") == 0)
-        counts->done++;
+    counts->failed += slk_service_bool(sector, "failed") ? 1 : 0;
+    counts->done += is_done(sector) ? 1 : 0;
 }
 
 static slk_err look_at(slk_watch *watch, slk_watch_counts *counts, slk_seal *seal, slk_error *error)
@@ -186,9 +200,10 @@ static slk_err look_at(slk_watch *watch, slk_watch_counts *counts, slk_seal *sea
     SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
     SLK_TRY(slk_service_json(&list, &text, error));
     for (size_t i = json_array_size(list); i-- > 0;) {
-        if (!watch->quiet)
-            print_row(watch, json_array_get(list, i));
-        count(counts, json_array_get(list, i));
+        const json_t *sector = json_array_get(list, i);
+        if (!watch->quiet && !(watch->terminal && is_done(sector)))
+            print_row(watch, sector);
+        count(counts, sector);
     }
     return SLK_OK;
 }
@@ -196,13 +211,22 @@ static slk_err look_at(slk_watch *watch, slk_watch_counts *counts, slk_seal *sea
 slk_err slk_watch_look(slk_watch *watch, slk_watch_counts *ret_counts, slk_seal *const *seals,
                        size_t n_seals, slk_error *error)
 {
+    size_t done = 0;
+    size_t sectors = 0;
     if (watch->terminal && watch->lines > 0)
-        (void)printf("\033[%zuA", watch->lines);
+        (void)printf("\033[%zuA\033[J", watch->lines);
     watch->lines = 0;
     for (size_t i = 0; i < n_seals; i++) {
         slk_watch_counts counts = {0};
         SLK_TRY(look_at(watch, &counts, seals[i], error));
         ret_counts[i] = counts;
+        done += counts.done;
+        sectors += counts.sectors;
+    }
+    if (watch->terminal) {
+        char line[80];
+        (void)snprintf(line, sizeof line, "%zu of %zu done (proving or cleaned up)", done, sectors);
+        print_on_screen(watch, line);
     }
     (void)fflush(stdout);
     return SLK_OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Sectors as lines for people: one line each, with stage, share, rate and time left. On a terminal
- * the lines are rewritten in place; elsewhere a line is printed when something changed. */
+ * the lines of those that are not done are rewritten in place; elsewhere a line is printed when
+ * something changed. */
 #ifndef SLK_APP_WATCH_H
 #define SLK_APP_WATCH_H
 
