@@ -426,6 +426,16 @@ static slk_err peer_fetch(void *ctx, const slk_seal_remote *to, const slk_seal_s
     return fetch_cache(&download, error);
 }
 
+static slk_err peer_forget(void *ctx, const slk_seal_paths *paths, slk_error *error)
+{
+    (void)ctx;
+    SLK_CLEANUP(slk_freep) char *cache = slk_strf("%s.tmp", paths->cache);
+    if (!cache)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a path");
+    SLK_TRY(slk_fetch_forget(paths->sealed, error));
+    return slk_remove_tree(cache, error);
+}
+
 /* ---- commit1 ---- */
 
 struct c1_file {
@@ -562,6 +572,7 @@ void slk_remote_peer_ops(slk_seal_peer *ret_ops, slk_remote_peer *peer)
         .order = peer_order,
         .status = peer_status,
         .fetch = peer_fetch,
+        .forget = peer_forget,
         .commit1 = peer_commit1,
         .finalize = peer_finalize,
         .cleanup = peer_cleanup,

@@ -216,6 +216,9 @@ static slk_err forget_replica(slk_seal *seal, uint64_t sp_id, uint64_t number, s
     SLK_CLEANUP(slk_seal_places_done) slk_seal_places places = {0};
     SLK_TRY(slk_seal_places_of(&places, slk_seal_get_options(seal)->storage_folder, sp_id, number,
                                error));
+    const slk_seal_peer *peer = &slk_seal_get_ops(seal)->peer;
+    slk_seal_paths paths = {places.sealed, places.cache};
+    SLK_TRY(peer->forget(peer->ctx, &paths, error));
     SLK_TRY(slk_remove_tree(places.sealed, error));
     return slk_remove_tree(places.cache, error);
 }

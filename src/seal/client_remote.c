@@ -376,6 +376,8 @@ static slk_err remove_abandoned(struct side *s, slk_error *error)
         slk_task_note(s->task, "the chain knows the sector: its files stay");
         return SLK_OK;
     }
+    const slk_seal_peer *peer = &slk_seal_get_ops(s->seal)->peer;
+    SLK_TRY(peer->forget(peer->ctx, &s->paths, error));
     SLK_TRY(slk_remove_tree(s->store.cache, error));
     return slk_remove_tree(s->store.sealed, error);
 }

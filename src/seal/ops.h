@@ -279,6 +279,8 @@ typedef struct slk_seal_peer {
     slk_err (*fetch)(void *ctx, const slk_seal_remote *to, const slk_seal_sector *sector,
                      uint64_t sector_bytes, const slk_seal_paths *paths, slk_job *job,
                      slk_error *error);
+    /* Removes what an unfinished fetch left beside the paths; nothing there is fine. */
+    slk_err (*forget)(void *ctx, const slk_seal_paths *paths, slk_error *error);
     /* C1 for the seed to out_path: created or truncated, not fsynced. */
     slk_err (*commit1)(void *ctx, const slk_seal_remote *to, const slk_seal_sector *sector,
                        int64_t seed_epoch, const uint8_t seed[32], const char *out_path,

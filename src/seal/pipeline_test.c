@@ -291,6 +291,22 @@ static void abandoned(void **state)
     world_check(w);
 }
 
+static void abandoned_half_fetched(void **state)
+{
+    world *w = *state;
+    char text[32];
+    uint64_t number = world_order(w);
+    w->cut_fetch = true;
+    world_run(w, number, "proving", 100);
+    assert_true(world_failed(&w->client, number, text));
+    expect_file(w->client.storage, "sealed/s-t01000-0.tmp", true);
+    assert_int_equal(slk_client_abandon(w->client.seal, WORLD_SP, number, NULL), SLK_OK);
+    for (unsigned i = 0; i < 20; i++)
+        world_turn(w);
+    assert_true(released(w, number));
+    world_check(w); /* no temporary file */
+}
+
 /* ---- the chain misbehaves ---- */
 
 static void ticket_too_old(void **state)
@@ -500,6 +516,7 @@ int main(void)
         cmocka_unit_test(lying_provider),
         cmocka_unit_test_setup_teardown(after_a_wrong_replica, make, unmake),
         cmocka_unit_test_setup_teardown(abandoned, make, unmake),
+        cmocka_unit_test_setup_teardown(abandoned_half_fetched, make, unmake),
         cmocka_unit_test_setup_teardown(ticket_too_old, make, unmake),
         cmocka_unit_test_setup_teardown(chain_down_waits, make, unmake),
         cmocka_unit_test_setup_teardown(no_funds_waits, make, unmake),

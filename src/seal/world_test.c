@@ -569,6 +569,11 @@ static slk_err peer_fetch(void *ctx, const slk_seal_remote *to, const slk_seal_s
     assert_int_equal(get_file(files.sealed_path, replica, sizeof replica), sizeof replica);
     if (w->lie == LIE_REPLICA)
         replica[7] ^= 1;
+    if (w->cut_fetch) {
+        SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s.tmp", paths->sealed);
+        put_file(temp, replica, 7);
+        return slk_fail(error, SLK_E_UNSUPPORTED, "cut");
+    }
     if (!slk_file_exists(paths->sealed))
         w->work[OP_FETCH]++;
     put_file(paths->sealed, replica, sizeof replica);
@@ -577,6 +582,13 @@ static slk_err peer_fetch(void *ctx, const slk_seal_remote *to, const slk_seal_s
     (void)snprintf(p_aux, sizeof p_aux, "%s/p_aux", paths->cache);
     put_file(p_aux, replica, 32);
     return slk_job_check(job, error);
+}
+
+static slk_err peer_forget(void *ctx, const slk_seal_paths *paths, slk_error *error)
+{
+    (void)ctx;
+    SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s.tmp", paths->sealed);
+    return slk_remove_tree(temp, error);
 }
 
 static slk_err peer_commit1(void *ctx, const slk_seal_remote *to, const slk_seal_sector *s,
@@ -696,7 +708,7 @@ static slk_seal_ops stub_ops(world *w)
         .chain = {w, stub_network, stub_head, stub_ticket, stub_seed, stub_allocated,
                   stub_check_miner, stub_precommit_info, stub_sector_info, stub_send_precommit,
                   stub_send_commit, stub_push_again, stub_search},
-        .peer = {w, peer_available, peer_order, peer_status, peer_fetch, peer_commit1,
+        .peer = {w, peer_available, peer_order, peer_status, peer_fetch, peer_forget, peer_commit1,
                  peer_finalize, peer_cleanup, peer_ticket, peer_complete},
         .keeper = {w, keeper_hash, keeper_wrap, keeper_unwrap},
         .clock = {w, clock_wall_ms},
