@@ -248,7 +248,10 @@ static slk_err try_sender(slk_chain *chain, slk_address *ret_key, const slk_mine
     SLK_TRY(slk_chain_wallet_balance(chain, &balance, &id, error));
     if (slk_bigint_cmp(&balance, need) < 0)
         return slk_fail(error, SLK_E_NOTFOUND, "balance too low");
-    SLK_TRY(slk_chain_account_key(chain, &key, &id, error));
+    slk_err code = slk_chain_account_key(chain, &key, &id, error);
+    if (code == SLK_E_INVAL) /* a multisig, for instance */
+        return slk_fail(error, SLK_E_NOTFOUND, "has no key of its own");
+    SLK_TRY(code);
     SLK_TRY(slk_chain_wallet_has(chain, &has, &key, error));
     if (!has)
         return slk_fail(error, SLK_E_NOTFOUND, "key is not in the node's wallet");

@@ -18,6 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MINER 1000u
+
 static void headers_match_the_vector(void **state)
 {
     (void)state;
@@ -207,6 +209,12 @@ static void the_client_sees_the_network(void **state)
         slk_chain_choose_sender(net.chain, &from, &info, &info.worker, 1, &much, &error),
         SLK_E_NOTFOUND);
     assert_non_null(strstr(error.message, "balance too low"));
+    slk_miner_info odd = info;
+    slk_address_from_id(&odd.worker, MINER); /* an actor without a key, as a multisig is */
+    odd.owner = odd.worker;
+    assert_int_equal(slk_chain_choose_sender(net.chain, &from, &odd, NULL, 0, &need, &error),
+                     SLK_E_NOTFOUND);
+    assert_non_null(strstr(error.message, "no key of its own"));
     assert_int_equal(slk_chain_miner_info(net.chain, &info, 77, NULL, &error), SLK_E_NOTFOUND);
     net.token_override = "bad";
     assert_int_equal(slk_chain_head(net.chain, &head, &error), SLK_E_AUTH);
