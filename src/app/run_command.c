@@ -107,8 +107,22 @@ static slk_err add_routes(struct service *service, slk_error *error)
     return SLK_OK;
 }
 
+static void warn_of_plain_http(const slk_config *config)
+{
+    const bool loopback = strncmp(config->listen, "127.", 4) == 0 ||
+                          strncmp(config->listen, "[::1]", 5) == 0 ||
+                          strncmp(config->listen, "localhost", 9) == 0;
+    if (config->delegate_tls && !loopback)
+        slk_log(
+            SLK_LOG_WARN, "http.plain",
+            "listen=%s why=\"DelegateTLS serves tokens in clear\" then=\"only a proxy that does "
+            "the TLS may reach this port\"",
+            config->listen);
+}
+
 static slk_err start_server(struct service *service, slk_error *error)
 {
+    warn_of_plain_http(&service->node->repo.config);
     SLK_TRY(pick_certificate(service, error));
     SLK_TRY(add_routes(service, error));
     const slk_http_server_options options = {
