@@ -11,9 +11,11 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static int make(void **state)
 {
@@ -220,6 +222,52 @@ static void killed_everywhere(void **state)
         world_free(w);
     }
     assert_true(point > 60); /* the points are really there */
+}
+
+/* ---- no disk ---- */
+
+static void writes_fail(bool yes)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = yes ? 0 : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Nothing can be written any more, database included, from the n-th turn on and for a while. */
+static void disk_full_from(unsigned tasks)
+{
+    world *w = world_new();
+    uint64_t number = world_order(w), ran;
+    for (unsigned i = 0; i < tasks; i++) {
+        assert_int_equal(slk_seal_run_ready(&ran, w->provider.seal, 1, NULL), SLK_OK);
+        assert_int_equal(slk_seal_run_ready(&ran, w->client.seal, 1, NULL), SLK_OK);
+        if (ran == 0)
+            world_turn(w);
+    }
+    char before[32], after[32];
+    (void)world_state(&w->client, number, before);
+    w->disk_full = true;
+    writes_fail(true);
+    for (unsigned i = 0; i < 5; i++)
+        world_turn(w);
+    writes_fail(false);
+    assert_string_equal(world_state(&w->client, number, after), before);
+    w->disk_full = false;
+    w->now_ms += 61000; /* what could not even be put back is free when its lease is over */
+    run_to_the_end(w, number, 600);
+    assert_int_equal(world_messages(w, number, false), 1);
+    assert_int_equal(world_messages(w, number, true), 1);
+    world_free(w);
+}
+
+static void disk_full(void **state)
+{
+    (void)state;
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    assert_int_equal(sigaction(SIGXFSZ, &ignore, NULL), 0);
+    for (unsigned tasks = 0; tasks < 25; tasks++)
+        disk_full_from(tasks);
 }
 
 /* ---- liars ---- */
@@ -513,6 +561,7 @@ int main(void)
         cmocka_unit_test(every_call_fails_for_a_while),
         cmocka_unit_test(permanent_failures),
         cmocka_unit_test(killed_everywhere),
+        cmocka_unit_test(disk_full),
         cmocka_unit_test(lying_provider),
         cmocka_unit_test_setup_teardown(after_a_wrong_replica, make, unmake),
         cmocka_unit_test_setup_teardown(abandoned, make, unmake),

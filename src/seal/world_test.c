@@ -83,12 +83,11 @@ static void mix(uint8_t out32[32], const char *what, uint64_t a, uint64_t b, con
     out32[31] &= 0x1f;
 }
 
-static void put_file(const char *path, const void *bytes, size_t n)
+static slk_err put_file(const char *path, const void *bytes, size_t n, slk_error *error)
 {
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(bytes, 1, n, f), n);
-    assert_int_equal(fclose(f), 0);
+    SLK_CLEANUP(slk_closep) int fd = -1;
+    SLK_TRY(slk_file_create(&fd, path, 0644, error));
+    return slk_file_write_at(fd, bytes, n, 0, path, error);
 }
 
 static size_t get_file(const char *path, void *bytes, size_t n)
@@ -139,7 +138,7 @@ static slk_err stub_pc1(void *ctx, const slk_seal_sector *s, const uint8_t ticke
     if (get_file(layer, have, sizeof have) == sizeof have && memcmp(have, want, sizeof have) == 0)
         return SLK_OK;
     w->work[OP_PC1]++;
-    put_file(layer, want, sizeof want);
+    SLK_TRY(put_file(layer, want, sizeof want, error));
     slk_job_advance(job, 1);
     if (w->in_pc1)
         w->in_pc1(w, job);
@@ -159,8 +158,8 @@ static slk_err stub_pc2(void *ctx, slk_seal_commitments *ret, const slk_seal_sec
     if (get_file(layer, replica, sizeof replica) != sizeof replica)
         return slk_fail(error, SLK_E_CORRUPT, "no layer");
     w->work[OP_PC2]++;
-    put_file(paths->sealed, replica, sizeof replica);
-    put_file(p_aux, replica, 32);
+    SLK_TRY(put_file(paths->sealed, replica, sizeof replica, error));
+    SLK_TRY(put_file(p_aux, replica, 32, error));
     SLK_TRY(zero_comm_d(NULL, ret->comm_d, s->seal_proof, error));
     mix(ret->comm_r, "comm_r", 0, 0, replica);
     return slk_job_check(job, error);
@@ -183,7 +182,7 @@ static slk_err stub_c1(void *ctx, const slk_seal_sector *s, const slk_seal_commi
     w->work[OP_C1]++;
     uint8_t c1[32];
     mix(c1, "c1", 0, slk_load_le64(comm->comm_r), seed);
-    put_file(out_path, c1, sizeof c1);
+    SLK_TRY(put_file(out_path, c1, sizeof c1, error));
     return SLK_OK;
 }
 
@@ -571,16 +570,16 @@ static slk_err peer_fetch(void *ctx, const slk_seal_remote *to, const slk_seal_s
         replica[7] ^= 1;
     if (w->cut_fetch) {
         SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s.tmp", paths->sealed);
-        put_file(temp, replica, 7);
+        SLK_TRY(put_file(temp, replica, 7, error));
         return slk_fail(error, SLK_E_UNSUPPORTED, "cut");
     }
     if (!slk_file_exists(paths->sealed))
         w->work[OP_FETCH]++;
-    put_file(paths->sealed, replica, sizeof replica);
+    SLK_TRY(put_file(paths->sealed, replica, sizeof replica, error));
     SLK_TRY(slk_folder_make(paths->cache, 0755, error));
     char p_aux[256];
     (void)snprintf(p_aux, sizeof p_aux, "%s/p_aux", paths->cache);
-    put_file(p_aux, replica, 32);
+    SLK_TRY(put_file(p_aux, replica, 32, error));
     return slk_job_check(job, error);
 }
 
@@ -607,7 +606,7 @@ static slk_err peer_commit1(void *ctx, const slk_seal_remote *to, const slk_seal
     SLK_TRY(slk_file_read_at(fd, c1, sizeof c1, 0, "c1", error));
     if (w->lie == LIE_C1)
         c1[0] ^= 1;
-    put_file(out_path, c1, sizeof c1);
+    SLK_TRY(put_file(out_path, c1, sizeof c1, error));
     return SLK_OK;
 }
 
@@ -822,7 +821,7 @@ static bool run_one(world_node *node)
 {
     uint64_t ran = 0;
     slk_error error = {0};
-    if (slk_seal_run_ready(&ran, node->seal, 1, &error) != SLK_OK)
+    if (slk_seal_run_ready(&ran, node->seal, 1, &error) != SLK_OK && !node->w->disk_full)
         fail_msg("%s", error.message);
     bool dead = slk_seal_is_dead(node->seal);
     restart_dead(&node->w->provider);

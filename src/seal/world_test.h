@@ -112,6 +112,7 @@ struct world {
     bool auto_land; /* messages land one epoch after they were sent */
     int64_t next_exit_code; /* of the next message to land */
     world_lie lie;
+    bool disk_full; /* the test lets writes fail: nodes may say so */
     bool cut_fetch; /* leaves a part of the file and fails for good */
     unsigned calls[OP_COUNT];
     unsigned work[OP_COUNT]; /* calls that had to make something */
