@@ -277,8 +277,10 @@ static slk_err check_claims(struct side *s, slk_error *error)
         return slk_fail(error, SLK_E_INVAL, "the ticket is of epoch %ld, the head is %ld",
                         (long)epoch, (long)head);
     }
-    if (epoch > head)
-        return liar(s, "wrong-ticket", "the provider's ticket is from the future", error);
+    if (epoch > head) { /* our node may be the one that is behind: not yet a lie */
+        slk_task_reason(s->task, "wrong-ticket");
+        return slk_fail(error, SLK_E_PROTO, "the provider's ticket is from the future");
+    }
     SLK_TRY(ops->chain.ticket(ops->chain.ctx, ticket, s->task->sp_id, epoch, error));
     if (memcmp(ticket, s->row.completion.ticket, 32) != 0)
         return liar(s, "wrong-ticket", "the provider's ticket is not the chain's", error);

@@ -491,6 +491,227 @@ static void number_burnt_by_another(void **state)
     assert_string_equal(text, "number-taken");
 }
 
+static void expect_failed(world *w, uint64_t number, const char *reason)
+{
+    char text[32];
+    assert_true(world_failed(&w->client, number, text));
+    assert_string_equal(text, reason);
+    world_check(w);
+}
+
+/* Exit code 0 of the message is not yet an activated sector. */
+static void batch_return_is_read(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    world_run(w, number, "proven", 200);
+    w->next_batch_exit = 16;
+    run_to_the_end(w, number, 400);
+    assert_int_equal(world_messages(w, number, true), 2);
+    assert_int_equal(w->work[OP_C2], 2);
+}
+
+static void proof_refused_for_ever(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    w->always_refuse = true;
+    world_run(w, number, "proving", 600);
+    expect_failed(w, number, "commit-exit-16");
+}
+
+static void messages_are_replaced(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    w->auto_land = false;
+    world_run(w, number, "precommit_sent", 100);
+    w->messages[0].replaced = true;
+    w->auto_land = true;
+    world_run(w, number, "proven", 300);
+    w->auto_land = false;
+    world_run(w, number, "commit_sent", 100);
+    for (unsigned i = 0; i < 64; i++)
+        if (w->messages[i].commit)
+            w->messages[i].replaced = true;
+    w->auto_land = true;
+    run_to_the_end(w, number, 300);
+    assert_int_equal(world_messages(w, number, false), 2);
+    assert_int_equal(world_messages(w, number, true), 2);
+}
+
+static void commit_lost_in_the_pool(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    world_run(w, number, "proven", 200);
+    w->auto_land = false;
+    world_run(w, number, "commit_sent", 100);
+    w->messages[1].lost = true;
+    world_turn(w);
+    w->auto_land = true;
+    run_to_the_end(w, number, 300);
+    assert_int_equal(world_messages(w, number, true), 1);
+}
+
+static void commit_too_late(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    world_run(w, number, "proven", 200);
+    w->head += 90000;
+    world_run(w, number, "proving", 100);
+    expect_failed(w, number, "commit-expired");
+}
+
+static void pending_until_the_ticket_is_over(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    w->auto_land = false;
+    world_run(w, number, "precommit_sent", 100);
+    w->head += 3000;
+    world_run(w, number, "proving", 50);
+    expect_failed(w, number, "ticket-expired");
+    assert_int_equal(world_messages(w, number, false), 1);
+}
+
+static void ticket_runs_out_before_the_message(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    world_run(w, number, "verified", 100);
+    w->head += 2800;
+    world_run(w, number, "proving", 100);
+    expect_failed(w, number, "ticket-expired");
+    assert_int_equal(world_messages(w, number, false), 0);
+}
+
+static void precommit_is_lost(const char *at)
+{
+    world *w = world_new();
+    uint64_t number = world_order(w);
+    world_run(w, number, at, 200);
+    w->sectors[number].precommitted = false; /* the number stays burnt */
+    world_run(w, number, "proving", 6000);
+    expect_failed(w, number, "precommit-lost");
+    world_free(w);
+}
+
+static void precommits_are_lost(void **state)
+{
+    (void)state;
+    precommit_is_lost("precommitted");
+    precommit_is_lost("proven");
+}
+
+static void proven_by_someone_else(const char *at, bool ours)
+{
+    world *w = world_new();
+    uint64_t number = world_order(w);
+    world_run(w, number, at, 200);
+    w->sectors[number].proven = true;
+    w->sectors[number].precommitted = false;
+    if (!ours)
+        w->sectors[number].comm_r[0] ^= 1;
+    if (ours)
+        run_to_the_end(w, number, 200);
+    else {
+        world_run(w, number, "proving", 200);
+        expect_failed(w, number, "number-taken");
+    }
+    world_free(w);
+}
+
+static void sectors_found_on_chain(void **state)
+{
+    (void)state;
+    proven_by_someone_else("precommitted", true);
+    proven_by_someone_else("proven", true);
+    proven_by_someone_else("verified", false);
+    proven_by_someone_else("proven", false);
+}
+
+static void c1_file_disappears(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    world_run(w, number, "vanilla", 200);
+    SLK_CLEANUP(slk_freep) char *c1 = slk_path_join(w->client.scratch, "c1");
+    assert_int_equal(slk_remove_tree(c1, NULL), SLK_OK);
+    run_to_the_end(w, number, 200);
+    assert_int_equal(w->work[OP_C1], 1); /* the provider had kept it */
+    assert_int_equal(world_messages(w, number, true), 1);
+}
+
+static void slot_is_gone(void **state)
+{
+    world *w = *state;
+    char text[32];
+    uint64_t number = world_order(w);
+    w->steal_slots = true;
+    for (unsigned i = 0; i < 5; i++)
+        world_turn(w);
+    assert_string_equal(world_state(&w->client, number, text), "new");
+    w->steal_slots = false;
+    run_to_the_end(w, number, 200);
+}
+
+static void order_unauthorized(void **state)
+{
+    (void)state;
+    fail_once(OP_ORDER, SLK_E_AUTH);
+}
+
+static void providers_of_the_client(void **state)
+{
+    world *w = *state;
+    slk_seal *c = w->client.seal;
+    int64_t id, again;
+    uint64_t number;
+    assert_int_equal(slk_client_provider_add(&id, c, WORLD_SP, "https://x", "short", "", NULL),
+                     SLK_E_INVAL);
+    assert_int_equal(slk_client_provider_add(&id, c, WORLD_SP, "", w->token, "", NULL),
+                     SLK_E_INVAL);
+    assert_int_equal(
+        slk_client_provider_add(&again, c, WORLD_SP, "https://provider", w->token, "q", NULL),
+        SLK_OK);
+    assert_int_equal(again, w->provider_id);
+    assert_int_equal(slk_client_provider_enable(c, w->provider_id, false, NULL), SLK_OK);
+    assert_int_equal(slk_client_provider_enable(c, 99, false, NULL), SLK_E_NOTFOUND);
+    assert_int_equal(slk_client_order(&number, c, WORLD_SP, WORLD_PROOF, 0, NULL), SLK_E_NOTFOUND);
+    assert_int_equal(slk_client_provider_enable(c, w->provider_id, true, NULL), SLK_OK);
+    assert_int_equal(slk_client_order(&number, c, WORLD_SP, 8, 0, NULL), SLK_E_UNSUPPORTED);
+    assert_int_equal(slk_client_order(&number, c, WORLD_SP, WORLD_PROOF, -1, NULL), SLK_E_INVAL);
+    number = world_order(w);
+    world_run(w, number, "sealed", 50);
+    assert_int_equal(slk_client_provider_remove(c, w->provider_id, NULL), SLK_E_CONFLICT);
+    run_to_the_end(w, number, 200);
+    assert_int_equal(slk_client_provider_remove(c, w->provider_id, NULL), SLK_OK);
+    assert_int_equal(slk_client_provider_remove(c, w->provider_id, NULL), SLK_E_NOTFOUND);
+    world_check(w);
+    char *sealed, *cache;
+    assert_int_equal(slk_client_paths(&sealed, &cache, c, WORLD_SP, number, NULL), SLK_OK);
+    assert_true(slk_file_exists(sealed) && slk_file_exists(cache));
+    slk_free(sealed);
+    slk_free(cache);
+}
+
+static void expiration_is_legal(void **state)
+{
+    world *w = *state;
+    uint64_t a = world_order(w), b;
+    assert_int_equal(slk_client_order(&b, w->client.seal, WORLD_SP, WORLD_PROOF, 1, NULL), SLK_OK);
+    run_to_the_end(w, a, 300);
+    run_to_the_end(w, b, 300);
+    for (unsigned i = 0; i < 64; i++) {
+        const world_message *m = &w->messages[i];
+        if (m->used && !m->commit)
+            assert_int_equal(m->expiration - m->ticket_epoch,
+                             m->number == a ? 3680640 : 3780 + 86410 + 518400);
+    }
+}
+
 /* ---- the real engine: threads ---- */
 
 static void with_threads(void **state)
@@ -576,6 +797,20 @@ int main(void)
         cmocka_unit_test_setup_teardown(reorg_moves_the_seed, make, unmake),
         cmocka_unit_test_setup_teardown(reorg_drops_the_precommit, make, unmake),
         cmocka_unit_test_setup_teardown(number_burnt_by_another, make, unmake),
+        cmocka_unit_test_setup_teardown(batch_return_is_read, make, unmake),
+        cmocka_unit_test_setup_teardown(proof_refused_for_ever, make, unmake),
+        cmocka_unit_test_setup_teardown(messages_are_replaced, make, unmake),
+        cmocka_unit_test_setup_teardown(commit_lost_in_the_pool, make, unmake),
+        cmocka_unit_test_setup_teardown(commit_too_late, make, unmake),
+        cmocka_unit_test_setup_teardown(pending_until_the_ticket_is_over, make, unmake),
+        cmocka_unit_test_setup_teardown(ticket_runs_out_before_the_message, make, unmake),
+        cmocka_unit_test(precommits_are_lost),
+        cmocka_unit_test(sectors_found_on_chain),
+        cmocka_unit_test_setup_teardown(c1_file_disappears, make, unmake),
+        cmocka_unit_test_setup_teardown(slot_is_gone, make, unmake),
+        cmocka_unit_test(order_unauthorized),
+        cmocka_unit_test_setup_teardown(providers_of_the_client, make, unmake),
+        cmocka_unit_test_setup_teardown(expiration_is_legal, make, unmake),
         cmocka_unit_test_setup_teardown(with_threads, make, unmake),
         cmocka_unit_test_setup_teardown(views, make, unmake),
     };

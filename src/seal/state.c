@@ -408,7 +408,7 @@ static const slk_sql broken[] = {
      " after_cleanup <> CASE WHEN state = 'cleaned' THEN 1 ELSE 0 END"},
     {"client: an ordered sector has no provider",
      "SELECT sp_id, sector_number FROM rseal_client_pipeline WHERE state <> 'new'"
-     " AND (provider_id IS NULL OR after_delegate = 0)"},
+     " AND ((provider_id IS NULL AND after_cleanup = 0) OR after_delegate = 0)"},
     {"client: a sector without its details",
      "SELECT sp_id, sector_number FROM rseal_client_pipeline c WHERE NOT EXISTS (SELECT 1 FROM"
      " sectors_sdr_pipeline s WHERE s.sp_id = c.sp_id AND s.sector_number = c.sector_number)"},

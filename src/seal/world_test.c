@@ -422,11 +422,17 @@ static slk_err stub_search(void *ctx, slk_seal_landing *ret, const char *cid, sl
         const world_message *m = &w->messages[i];
         if (!m->used || strcmp(m->cid, cid) != 0)
             continue;
-        *ret = (slk_seal_landing){.kind = m->landed ? SLK_SEAL_LANDED
-                                          : m->lost ? SLK_SEAL_UNKNOWN
-                                                    : SLK_SEAL_PENDING,
+        *ret = (slk_seal_landing){.kind = m->replaced ? SLK_SEAL_REPLACED
+                                          : m->landed ? SLK_SEAL_LANDED
+                                          : m->lost   ? SLK_SEAL_UNKNOWN
+                                                      : SLK_SEAL_PENDING,
                                   .exit_code = m->exit_code,
                                   .height = m->landed_epoch};
+        if (m->landed && m->batch_exit != 0) { /* [0, [[0, code]]] */
+            const uint8_t batch[] = {0x82, 0x00, 0x81, 0x82, 0x00, (uint8_t)m->batch_exit};
+            memcpy(ret->return_value, batch, sizeof batch);
+            ret->return_bytes = sizeof batch;
+        }
         return SLK_OK;
     }
     *ret = (slk_seal_landing){.kind = SLK_SEAL_UNKNOWN};
@@ -446,7 +452,11 @@ static void land_commit(world *w, world_message *m, world_chain_sector *s)
         m->exit_code = 18;
     else if (memcmp(want, m->proof, 192) != 0)
         m->exit_code = 16;
-    if (m->exit_code != 0)
+    if (w->always_refuse)
+        m->exit_code = 16;
+    m->batch_exit = w->next_batch_exit;
+    w->next_batch_exit = 0;
+    if (m->exit_code != 0 || m->batch_exit != 0)
         return;
     s->precommitted = false;
     s->proven = true;
@@ -470,7 +480,7 @@ static void land_messages(world *w)
 {
     for (unsigned i = 0; i < 64; i++) {
         world_message *m = &w->messages[i];
-        if (!m->used || m->landed || m->lost)
+        if (!m->used || m->landed || m->lost || m->replaced)
             continue;
         m->landed = true;
         m->landed_epoch = w->head;
@@ -509,7 +519,9 @@ static slk_err peer_available(void *ctx, bool *ret, char slot[33], const slk_sea
     slk_partner p;
     SLK_TRY(fault(w, OP_AVAILABLE, error));
     SLK_TRY(partner_of(&p, w, to, error));
-    return slk_provider_available(ret, slot, w->provider.seal, p.id, error);
+    SLK_TRY(slk_provider_available(ret, slot, w->provider.seal, p.id, error));
+    static const slk_sql steal = {"test.steal", "DELETE FROM rseal_provider_slots"};
+    return w->steal_slots ? slk_db_run(w->provider.db, &steal, error) : SLK_OK;
 }
 
 static slk_err peer_order(void *ctx, bool *ret, char *reason, const slk_seal_remote *to,

@@ -58,6 +58,8 @@ typedef struct world_message {
     int64_t ticket_epoch;
     int64_t expiration;
     uint8_t proof[192];
+    bool replaced; /* another message took its nonce */
+    int64_t batch_exit; /* exit code 0, but the batch says this of the sector */
     bool lost; /* the node forgot it before it landed */
     bool landed;
     int64_t landed_epoch;
@@ -111,6 +113,9 @@ struct world {
     bool callback; /* the provider knows the client's address */
     bool auto_land; /* messages land one epoch after they were sent */
     int64_t next_exit_code; /* of the next message to land */
+    int64_t next_batch_exit;
+    bool always_refuse; /* every commit lands with exit code 16 */
+    bool steal_slots; /* slots are gone when the order comes */
     world_lie lie;
     bool disk_full; /* the test lets writes fail: nodes may say so */
     bool cut_fetch; /* leaves a part of the file and fails for good */
