@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/command.h"
 
+#include "base/bytes.h"
 #include "base/mem.h"
 
 #include <jansson.h>
@@ -76,7 +77,8 @@ static int print_help(const slk_command *command)
 int slk_command_fail(const slk_command *command, const slk_options *options, slk_err code,
                      const slk_error *error)
 {
-    const char *text = slk_error_text(error, code);
+    SLK_CLEANUP(slk_freep) char *clean = slk_text_printable(slk_error_text(error, code));
+    const char *text = clean ? clean : slk_err_name(code);
     (void)fprintf(stderr, "selkie %s: %s\n", command->name, text);
     if (!options->json)
         return SLK_EXIT_FAILED;

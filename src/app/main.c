@@ -38,6 +38,7 @@ int main(int argc, char **argv)
 {
     /* A peer or pipe that went away is an error code where it happens, not the end of us. */
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* likewise a file over the limit of `ulimit -f` */
     if (argc < 2)
         return print_overview(stderr, SLK_EXIT_USAGE);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
@@ -45,7 +46,8 @@ int main(int argc, char **argv)
     size_t words = 0;
     const slk_command *command = slk_command_find(&words, tables, argc - 1, argv + 1);
     if (!command) {
-        (void)fprintf(stderr, "selkie: no command `%s`; `selkie help` lists them\n", argv[1]);
+        (void)fprintf(stderr, "selkie: no command `%.40s%s%.40s`; `selkie help` lists them\n",
+                      argv[1], argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
         return SLK_EXIT_USAGE;
     }
     const int skip = 1 + (int)words;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* selkie params: the Groth16 parameter files of this machine. */
-#include "app/tool.h"
-
 #include "app/params_source.h"
+#include "app/proof_args.h"
 #include "base/mem.h"
 #include "proofs/params/params.h"
 
@@ -39,8 +38,7 @@ static slk_err find_shape(slk_tool *tool, const slk_sector_shape **ret_shape)
     const uint64_t bytes = slk_options_u64(tool->options, "sector-size");
     const slk_sector_shape *shape = slk_sector_shape_of(bytes);
     if (!shape)
-        return slk_fail(&tool->error, SLK_E_INVAL, "there is no sector size of %llu bytes",
-                        (unsigned long long)bytes);
+        return slk_tool_misuse(tool, slk_proof_args_no_size(tool));
     *ret_shape = shape;
     return SLK_OK;
 }

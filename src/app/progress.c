@@ -135,6 +135,10 @@ slk_progress_summary slk_progress_stop(slk_progress *p)
     (void)pthread_cond_signal(&p->stop_asked);
     (void)pthread_mutex_unlock(&p->lock);
     (void)pthread_join(p->thread, NULL);
+    /* A signal that came when all was done would end us before the answer is printed. */
+    const struct timespec at_once = {0};
+    while (sigtimedwait(&p->signals, NULL, &at_once) > 0) {
+    }
     (void)pthread_sigmask(SIG_SETMASK, &p->signals_before, NULL);
     if (p->line_open) {
         (void)fputs("\r\033[K", stderr);

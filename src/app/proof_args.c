@@ -44,6 +44,15 @@ static slk_err parse_feature(slk_porep_feature *ret_feature, const char *text, s
     return SLK_OK;
 }
 
+slk_err slk_proof_args_no_size(slk_tool *tool)
+{
+    return slk_fail(
+        &tool->error, SLK_E_INVAL,
+        "--sector-size: there is no sector size of %llu bytes (2KiB, 4KiB, 16KiB, 32KiB, "
+        "8MiB, 16MiB, 512MiB, 1GiB, 32GiB, 64GiB)",
+        (unsigned long long)slk_options_u64(tool->options, "sector-size"));
+}
+
 static slk_err custom_proof(slk_seal_proof *ret_proof, slk_tool *tool)
 {
     const slk_options *o = tool->options;
@@ -56,8 +65,7 @@ static slk_err custom_proof(slk_seal_proof *ret_proof, slk_tool *tool)
     const uint64_t bytes = slk_options_u64(o, "sector-size");
     const slk_sector_shape *shape = slk_sector_shape_of(bytes);
     if (!shape)
-        return slk_fail(&tool->error, SLK_E_INVAL, "there is no sector size of %llu bytes",
-                        (unsigned long long)bytes);
+        return slk_proof_args_no_size(tool);
     slk_api_version api = SLK_API_1_0;
     slk_porep_feature feature = SLK_FEATURE_NONE;
     SLK_TRY(parse_api(&api, api_text, &tool->error));
@@ -66,7 +74,7 @@ static slk_err custom_proof(slk_seal_proof *ret_proof, slk_tool *tool)
     return SLK_OK;
 }
 
-slk_err slk_proof_args_seal_proof(slk_seal_proof *ret_proof, slk_tool *tool)
+static slk_err seal_proof(slk_seal_proof *ret_proof, slk_tool *tool)
 {
     const slk_options *o = tool->options;
     if (!slk_options_has(o, "seal-proof"))
@@ -79,12 +87,18 @@ slk_err slk_proof_args_seal_proof(slk_seal_proof *ret_proof, slk_tool *tool)
     return slk_seal_proof_registered(ret_proof, slk_options_i64(o, "seal-proof"), &tool->error);
 }
 
+slk_err slk_proof_args_seal_proof(slk_seal_proof *ret_proof, slk_tool *tool)
+{
+    return slk_tool_misuse(tool, seal_proof(ret_proof, tool));
+}
+
 slk_err slk_proof_args_sector(slk_sector_identity *ret_sector, slk_tool *tool, bool with_ticket)
 {
     slk_sector_identity sector = {.miner_id = slk_options_u64(tool->options, "miner"),
                                   .number = slk_options_u64(tool->options, "sector")};
     if (sector.number > SLK_SECTOR_NUMBER_MAX)
-        return slk_fail(&tool->error, SLK_E_INVAL, "sector numbers end at 2^63-1");
+        return slk_tool_misuse(
+            tool, slk_fail(&tool->error, SLK_E_INVAL, "--sector: sector numbers end at 2^63-1"));
     SLK_TRY(slk_proof_args_seal_proof(&sector.proof, tool));
     if (with_ticket)
         (void)slk_options_hex(tool->options, "ticket", sector.ticket); /* required by the table */

@@ -67,6 +67,8 @@
 
 /* --seal-proof, or the four options in its place. */
 SLK_MUST_CHECK slk_err slk_proof_args_seal_proof(slk_seal_proof *ret_proof, slk_tool *tool);
+/* The error for a --sector-size that does not exist. */
+SLK_MUST_CHECK slk_err slk_proof_args_no_size(slk_tool *tool);
 /* --miner, --sector, and --ticket when the table has it (else zeros). */
 SLK_MUST_CHECK slk_err slk_proof_args_sector(slk_sector_identity *ret_sector, slk_tool *tool,
                                              bool with_ticket);

@@ -113,9 +113,23 @@ static slk_err verify(slk_tool *tool, bool *ret_valid)
                                     proof.data, proof.len, &tool->error);
     slk_tool_bool(tool, "development", key->development);
     slk_params_key_free(key);
-    if (code == SLK_OK)
-        slk_tool_bool(tool, "valid", *ret_valid);
-    return code;
+    if (code != SLK_OK)
+        return code;
+    slk_tool_bool(tool, "valid", *ret_valid);
+    if (*ret_valid)
+        return SLK_OK;
+    const size_t want = slk_seal_proof_bytes(&sector.proof);
+    SLK_CLEANUP(slk_freep)
+    char *reason = proof.len == want
+                       ? slk_strf("the proof does not prove this sector: the proof is damaged, or "
+                                  "miner, sector, ticket, seed, commitments or parameters are not "
+                                  "those it was made with")
+                       : slk_strf("%s has %zu bytes, a proof of this kind has %zu",
+                                  slk_options_text(o, "proof"), proof.len, want);
+    if (!reason)
+        return slk_fail(&tool->error, SLK_E_NOMEM, "out of memory");
+    slk_tool_text(tool, "reason", reason);
+    return SLK_OK;
 }
 
 int slk_run_proof_verify(const slk_command *command, const slk_options *options)

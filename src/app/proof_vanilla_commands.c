@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/outfile.h"
 
 #include <stdio.h>
@@ -31,7 +32,6 @@ static slk_err pc1(slk_tool *tool)
     SLK_CLEANUP(slk_freep) slk_piece *pieces = NULL;
     SLK_TRY(slk_proof_args_pieces(&pieces, &request.n_pieces, tool));
     request.pieces = pieces;
-    SLK_TRY(slk_folder_make(request.cache, 0755, &tool->error));
     slk_pc1_result result;
     SLK_TRY(slk_pc1(&result, &request, &tool->error));
     slk_tool_comm_d(tool, "comm_d", result.comm_d);
@@ -129,11 +129,15 @@ static slk_err unseal(slk_tool *tool)
     SLK_TRY(slk_proof_args_sector(&request.sector, tool, true));
     (void)slk_options_hex(o, "comm-d", request.comm_d); /* required by the table */
     const uint64_t all = request.sector.proof.shape->bytes / 128 * 127;
-    if (request.offset > all)
-        return slk_fail(&tool->error, SLK_E_INVAL, "--offset is past the %llu bytes of the sector",
-                        (unsigned long long)all);
-    request.length =
-        slk_options_has(o, "length") ? slk_options_u64(o, "length") : all - request.offset;
+    if (slk_options_has(o, "length"))
+        request.length = slk_options_u64(o, "length");
+    else
+        request.length = all - slk_min_u64(request.offset, all);
+    if (request.offset > all || request.length > all - request.offset)
+        return slk_tool_misuse(tool, slk_fail(&tool->error, SLK_E_INVAL,
+                                              "--offset and --length go beyond the %llu bytes of "
+                                              "data of the sector",
+                                              (unsigned long long)all));
     SLK_TRY(slk_folder_make(request.work, 0755, &tool->error));
     SLK_TRY(slk_unseal(&request, &tool->error));
     slk_tool_text(tool, "out", request.out);
@@ -178,7 +182,7 @@ static slk_err commd(slk_tool *tool)
     slk_seal_proof proof = {.shape =
                                 slk_sector_shape_of(slk_options_u64(tool->options, "sector-size"))};
     if (!proof.shape)
-        return slk_fail(&tool->error, SLK_E_INVAL, "there is no such sector size");
+        return slk_tool_misuse(tool, slk_proof_args_no_size(tool));
     SLK_CLEANUP(slk_freep) slk_piece *pieces = NULL;
     size_t n;
     SLK_TRY(slk_proof_args_pieces(&pieces, &n, tool));

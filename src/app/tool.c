@@ -16,8 +16,15 @@ slk_err slk_tool_init(slk_tool *tool, const slk_command *command, const slk_opti
     if (!tool->answer)
         return slk_fail(&tool->error, SLK_E_NOMEM, "out of memory");
     SLK_TRY(slk_crypto_new(&tool->crypto, getenv("SELKIE_CPU"), &tool->error));
-    SLK_TRY(slk_pool_new(&tool->pool, 0, &tool->error));
-    return slk_progress_start(&tool->progress, &tool->job, false, &tool->error);
+    /* First of all threads: the others inherit that SIGINT and SIGTERM are not for them. */
+    SLK_TRY(slk_progress_start(&tool->progress, &tool->job, false, &tool->error));
+    return slk_pool_new(&tool->pool, 0, &tool->error);
+}
+
+slk_err slk_tool_misuse(slk_tool *tool, slk_err code)
+{
+    tool->misused = tool->misused || code == SLK_E_INVAL || code == SLK_E_LIMIT;
+    return code;
 }
 
 void slk_tool_json(slk_tool *tool, const char *key, json_t *value)
@@ -28,7 +35,8 @@ void slk_tool_json(slk_tool *tool, const char *key, json_t *value)
 
 void slk_tool_text(slk_tool *tool, const char *key, const char *value)
 {
-    slk_tool_json(tool, key, json_string(value));
+    SLK_CLEANUP(slk_freep) char *clean = slk_text_printable(value);
+    slk_tool_json(tool, key, clean ? json_string(clean) : NULL);
 }
 
 void slk_tool_hex(slk_tool *tool, const char *key, const uint8_t *bytes, size_t n)
@@ -85,6 +93,8 @@ int slk_tool_done(slk_tool *tool, slk_err code, int status_ok)
         }
     } else {
         status = slk_command_fail(tool->command, tool->options, code, &tool->error);
+        if (tool->misused)
+            status = SLK_EXIT_USAGE;
     }
     json_decref(tool->answer);
     slk_pool_free(tool->pool);

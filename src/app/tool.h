@@ -26,6 +26,7 @@ typedef struct slk_tool {
     slk_job job;
     slk_progress *progress;
     slk_error error; /* of the failure that ends the command; also of failures recovered from */
+    bool misused; /* a value on the command line cannot be: exit status 2 */
     bool answer_lost; /* a line of the answer could not be allocated */
     json_t *answer; /* object being filled; values keep their order of insertion */
 } slk_tool;
@@ -33,6 +34,8 @@ typedef struct slk_tool {
 /* Kernels by $SELKIE_CPU, a pool of all processors, a running progress display. */
 SLK_MUST_CHECK slk_err slk_tool_init(slk_tool *tool, const slk_command *command,
                                      const slk_options *options);
+/* Passes code on; SLK_E_INVAL and SLK_E_LIMIT count as a mistake on the command line. */
+SLK_MUST_CHECK slk_err slk_tool_misuse(slk_tool *tool, slk_err code);
 /* Adds one line to the answer. A failure to allocate is reported by slk_tool_done. */
 void slk_tool_text(slk_tool *tool, const char *key, const char *value);
 void slk_tool_hex(slk_tool *tool, const char *key, const uint8_t *bytes, size_t n);

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/outfile.h"
 #include "base/pool.h"
 
 #include <setjmp.h>
@@ -178,6 +179,61 @@ static void writers_of_one_file_take_turns(void **state)
     assert_int_equal(slk_remove_tree(folder, NULL), SLK_OK);
 }
 
+/* Two writers of one path: the second is refused, the first is not disturbed. */
+static void output_files_have_one_writer(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/selkie-out-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    char *path = slk_path_join(folder, "out");
+    char *temp = slk_path_join(folder, "out.tmp");
+    slk_outfile first, second = SLK_OUTFILE_NONE;
+    slk_error error = {0};
+    assert_int_equal(slk_outfile_open(&first, path, NULL, 5, &error), SLK_OK);
+    assert_int_equal(slk_file_write_at(first.fd, "first", 5, 0, first.temp, NULL), SLK_OK);
+    assert_int_equal(slk_outfile_open(&second, path, NULL, 5, &error), SLK_E_BUSY);
+    assert_non_null(strstr(error.message, path));
+    slk_outfile_done(&second);
+    assert_true(slk_file_exists(temp));
+    assert_int_equal(slk_outfile_commit(&first, NULL), SLK_OK);
+    slk_outfile_done(&first);
+    assert_int_equal(slk_outfile_open(&second, path, NULL, 0, NULL), SLK_OK);
+    slk_outfile_done(&second); /* given up: the whole file stays */
+    assert_false(slk_file_exists(temp));
+    uint64_t bytes = 0;
+    assert_int_equal(slk_file_size(&bytes, path, NULL), SLK_OK);
+    assert_int_equal(bytes, 5);
+    int fd = -1;
+    assert_int_equal(slk_file_create_unnamed(&fd, folder, NULL), SLK_OK);
+    assert_int_equal(slk_file_write_at(fd, "x", 1, 0, folder, NULL), SLK_OK);
+    slk_closep(&fd);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0); /* nothing else is in it */
+    slk_free(path);
+    slk_free(temp);
+}
+
+static void texts_become_printable(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"plain", "plain"},
+        {"a\nb\x1b[0m\x7f", "a?b?[0m?"},
+        {"\xc3\xa9\xe2\x98\x83", "\xc3\xa9\xe2\x98\x83"},
+        {"\xff\xc3", "??"},
+        {"\xc0\x80x", "??x"},
+        {"\xed\xa0\x80", "???"},
+        {"\xf0\x9f\xa6\xad", "\xf0\x9f\xa6\xad"},
+        {"\xc2\x9b", "??"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        char *clean = slk_text_printable(pairs[i][0]);
+        assert_string_equal(clean, pairs[i][1]);
+        slk_free(clean);
+    }
+}
+
 static void times_are_printed(void **state)
 {
     (void)state;
@@ -196,6 +252,8 @@ int main(void)
         cmocka_unit_test(pool_covers_each_index_once),
         cmocka_unit_test(files_appear_whole),
         cmocka_unit_test(writers_of_one_file_take_turns),
+        cmocka_unit_test(output_files_have_one_writer),
+        cmocka_unit_test(texts_become_printable),
         cmocka_unit_test(times_are_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "base/bytes.h"
 
+#include "base/mem.h"
+
 bool slk_bytes_equal_ct(const uint8_t *a, const uint8_t *b, size_t n)
 {
     uint8_t difference = 0;
@@ -52,4 +54,36 @@ bool slk_hex_decode(uint8_t *out, size_t n, const char *text)
         out[i] = (uint8_t)(high * 16 + low);
     }
     return text[2 * n] == 0;
+}
+
+/* Length of the UTF-8 character at p that may be printed; 0 when there is none. */
+static size_t printable_length(const uint8_t *p)
+{
+    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+    if (p[0] < 0x80)
+        return p[0] >= 0x20 && p[0] != 0x7f ? 1 : 0;
+    const size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (p[0] < 0xc0 || p[0] >= 0xf8)
+        return 0;
+    uint32_t code = p[0] & (0xffu >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80) /* also at the final NUL */
+            return 0;
+        code = code << 6 | (p[i] & 0x3fu);
+    }
+    const bool surrogate = code >= 0xd800 && code < 0xe000;
+    const bool control = code < 0xa0;
+    return code >= least[n] && code <= 0x10ffff && !surrogate && !control ? n : 0;
+}
+
+char *slk_text_printable(const char *text)
+{
+    char *clean = slk_strdup(text);
+    for (char *p = clean; p && *p;) {
+        const size_t n = printable_length((const uint8_t *)p);
+        if (n == 0)
+            *p = '?';
+        p += n ? n : 1;
+    }
+    return clean;
 }

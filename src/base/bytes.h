@@ -4,6 +4,7 @@
 #define SLK_BASE_BYTES_H
 
 #include "base/assume.h"
+#include "base/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -61,5 +62,9 @@ void slk_hex_encode(char *out, const uint8_t *in, size_t n);
 /* Exactly n bytes from exactly 2n hex digits of either case and nothing after.
  * False (out unspecified) on anything else. */
 bool slk_hex_decode(uint8_t *out, size_t n, const char *text);
+
+/* A copy of text for terminals and JSON: control characters and what is not UTF-8 become '?'. Heap;
+ * NULL when out of memory. */
+char *slk_text_printable(const char *text) SLK_MUST_CHECK;
 
 #endif

@@ -51,6 +51,8 @@ static slk_err code_of_errno(int os_errno)
     case EINVAL:
     case ENAMETOOLONG:
         return SLK_E_INVAL;
+    case EFBIG:
+        return SLK_E_LIMIT;
     default:
         return SLK_E_IO;
     }
@@ -86,6 +88,10 @@ slk_err slk_fail_errno(slk_error *error, int os_errno, const char *format, ...)
     const char *why = strerror_r(os_errno, reason, sizeof reason);
     error->code = code;
     error->os_errno = os_errno;
+    /* A long path may lose its end, the reason not. */
+    const size_t room = sizeof error->message - sizeof reason;
+    if (strlen(text) >= room)
+        memcpy(text + room - 4, "...", 4);
     size_t used = strlen(text);
     memcpy(error->message, text, used + 1);
     (void)snprintf(error->message + used, sizeof error->message - used, ": %s", why);

@@ -53,7 +53,7 @@ slk_err slk_fail(slk_error *error, slk_err code, const char *format, ...) SLK_PR
 
 /* As slk_fail, with ": <strerror>" appended and the code chosen from os_errno:
  * ENOENT NOTFOUND, EEXIST EXISTS, ENOSPC/EDQUOT NOSPACE, ENOMEM NOMEM,
- * EINVAL/ENAMETOOLONG INVAL, else IO. */
+ * EINVAL/ENAMETOOLONG INVAL, EFBIG LIMIT, else IO. */
 slk_err slk_fail_errno(slk_error *error, int os_errno, const char *format, ...) SLK_PRINTF(3, 4);
 
 /* Puts "<text>: " before the message of *error, keeping its code; returns that code.

@@ -2,6 +2,7 @@
 #include "base/file.h"
 
 #include "base/mem.h"
+#include "base/rng.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,8 @@ static slk_err open_with(int *ret_fd, const char *path, int flags, unsigned mode
 
 slk_err slk_file_open_read(int *ret_fd, const char *path, slk_error *error)
 {
-    return open_with(ret_fd, path, O_RDONLY, 0, "open", error);
+    /* Without O_NONBLOCK a pipe under the name would wait for its writer for ever. */
+    return open_with(ret_fd, path, O_RDONLY | O_NONBLOCK, 0, "open", error);
 }
 
 slk_err slk_file_open_rw(int *ret_fd, const char *path, slk_error *error)
@@ -45,14 +47,22 @@ slk_err slk_file_create(int *ret_fd, const char *path, unsigned mode, slk_error 
 
 slk_err slk_file_create_unnamed(int *ret_fd, const char *folder, slk_error *error)
 {
-    SLK_CLEANUP(slk_freep) char *path = slk_strf("%s/selkie-XXXXXX", folder);
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        *ret_fd = fd;
+        return SLK_OK;
+    }
+    if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+        return slk_fail_errno(error, errno, "cannot create a file in %s", folder);
+    /* The file system has no nameless files: give one a name for a moment. */
+    uint64_t nonce;
+    slk_rng_fill((uint8_t *)&nonce, sizeof nonce);
+    SLK_CLEANUP(slk_freep)
+    char *path = slk_strf("%s/.selkie-%016llx.tmp", folder, (unsigned long long)nonce);
     if (!path)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    int fd = mkostemp(path, O_CLOEXEC);
-    if (fd < 0)
-        return slk_fail_errno(error, errno, "cannot create a file in %s", folder);
+    SLK_TRY(open_with(ret_fd, path, O_RDWR | O_CREAT | O_EXCL, 0600, "create", error));
     (void)unlink(path);
-    *ret_fd = fd;
     return SLK_OK;
 }
 
@@ -120,7 +130,7 @@ bool slk_file_exists(const char *path)
 slk_err slk_file_read_all(slk_buf *buf, const char *path, slk_error *error)
 {
     SLK_CLEANUP(slk_closep) int fd = -1;
-    SLK_TRY(slk_file_open_read(&fd, path, error));
+    SLK_TRY(open_with(&fd, path, O_RDONLY, 0, "open", error)); /* a pipe may be meant here */
     uint8_t chunk[16384];
     for (;;) {
         ssize_t got = read(fd, chunk, sizeof chunk);

@@ -14,13 +14,15 @@
 #include <stdint.h>
 
 /* Opens for reading / for reading and writing an existing file / a fresh or truncated file with
- * the mode. The caller closes *ret_fd. */
+ * the mode. The caller closes *ret_fd. Reading never waits for the writer of a pipe: with none there
+ * it is empty. */
 SLK_MUST_CHECK slk_err slk_file_open_read(int *ret_fd, const char *path, slk_error *error);
 SLK_MUST_CHECK slk_err slk_file_open_rw(int *ret_fd, const char *path, slk_error *error);
 SLK_MUST_CHECK slk_err slk_file_create(int *ret_fd, const char *path, unsigned mode,
                                        slk_error *error);
 
-/* A file in the folder that has no name and vanishes with its last descriptor and mapping. */
+/* An empty file of the folder without a name, for reading and writing: it vanishes with its last
+ * descriptor and mapping. */
 SLK_MUST_CHECK slk_err slk_file_create_unnamed(int *ret_fd, const char *folder, slk_error *error);
 
 /* Exactly n bytes at offset, or an error: a short file is SLK_E_CORRUPT. path only names it. */

@@ -19,8 +19,12 @@ static slk_err open_locked(int *ret_fd, const char *temp, slk_error *error)
         struct stat opened, named;
         if (fd < 0)
             return slk_fail_errno(error, errno, "cannot create %s", temp);
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-            return slk_fail(error, SLK_E_BUSY, "another process is writing %s", temp);
+        /* Other errors: a file system without locks, where the caller alone sees to it. */
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+            return slk_fail(error, SLK_E_BUSY,
+                            "another process is writing %s; wait for it to end, or give another "
+                            "path",
+                            temp);
         if (fstat(fd, &opened) != 0)
             return slk_fail_errno(error, errno, "cannot look at %s", temp);
         if (stat(temp, &named) != 0 || named.st_ino != opened.st_ino ||

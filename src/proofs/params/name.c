@@ -77,11 +77,6 @@ slk_err slk_params_folder(char **ret_folder, const char *env_value, const char *
         folder = slk_path_join(data_folder, "proof-parameters");
     if (folder == NULL)
         return slk_fail(error, SLK_E_NOMEM, "no memory for a path");
-    slk_err err = slk_folder_make(folder, 0755, error);
-    if (err != SLK_OK) {
-        slk_free(folder);
-        return err;
-    }
     *ret_folder = folder;
     return SLK_OK;
 }

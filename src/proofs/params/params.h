@@ -38,7 +38,8 @@ void slk_params_name(char out[SLK_PARAMS_NAME_MAX], const slk_crypto *crypto,
 
 /* Where parameters live: env_value (of FIL_PROOFS_PARAMETER_CACHE) when not NULL or empty, else
  * /var/tmp/filecoin-proof-parameters when it exists or can be made and is writable, else
- * <data_folder>/proof-parameters. Heap string, the caller frees; the folder exists afterwards. */
+ * <data_folder>/proof-parameters. Heap string, the caller frees. Makes no folder but that of the
+ * system: looking at a wrong path leaves nothing there. */
 SLK_MUST_CHECK slk_err slk_params_folder(char **ret_folder, const char *env_value,
                                          const char *data_folder, slk_error *error);
 

@@ -11,7 +11,10 @@
 #include "crypto/sha256/sha256.h"
 #include "proofs/tree/tree.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 
 slk_err slk_cache_write(const char *cache, const char *name, const void *bytes, size_t n,
                         slk_error *error)
@@ -205,6 +208,25 @@ slk_err slk_file_digest(uint8_t out32[32], const slk_crypto *crypto, const char 
         slk_sha256_update(&hash, chunk, n);
     }
     slk_sha256_final(&hash, out32);
+    return SLK_OK;
+}
+
+slk_err slk_cache_lock(int *ret_fd, const char *cache, bool exclusive, slk_error *error)
+{
+    SLK_CLEANUP(slk_closep) int fd = open(cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return slk_fail_errno(error, errno, "cannot open cache folder %s", cache);
+    if (flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK)
+            return slk_fail(error, SLK_E_BUSY,
+                            "another process is working in cache folder %s; wait for it to end, "
+                            "then run this again",
+                            cache);
+        *ret_fd = -1;
+        return SLK_OK;
+    }
+    *ret_fd = fd;
+    fd = -1;
     return SLK_OK;
 }
 

@@ -47,6 +47,12 @@ SLK_MUST_CHECK slk_err slk_file_digest(uint8_t out32[32], const slk_crypto *cryp
                                        const char *path, uint64_t bytes, slk_job *job,
                                        slk_error *error);
 
+/* Keeps the steps of one cache folder apart, between threads and processes: an exclusive lock to
+ * write, a shared one to read. SLK_E_BUSY when another step has it. Unlocked by closing *ret_fd (-1
+ * where the file system has no locks: the caller's duty there). */
+SLK_MUST_CHECK slk_err slk_cache_lock(int *ret_fd, const char *cache, bool exclusive,
+                                      slk_error *error);
+
 /* Path of layer l (from 1) in a cache folder; heap, NULL when out of memory. */
 char *slk_layer_path(const char *cache, unsigned layer) SLK_MUST_CHECK;
 

@@ -148,7 +148,9 @@ static slk_err fill_and_verify(slk_c1 *c1, const slk_commit1_request *request, s
 
 slk_err slk_commit1(slk_c1 *ret_c1, const slk_commit1_request *request, slk_error *error)
 {
+    SLK_CLEANUP(slk_closep) int lock = -1;
     SLK_TRY(check_request(request, error));
+    SLK_TRY(slk_cache_lock(&lock, request->cache, false, error));
     slk_c1 c1 = {0};
     SLK_TRY(slk_c1_init(&c1, &request->sector.proof, error));
     slk_err code = fill_and_verify(&c1, request, error);

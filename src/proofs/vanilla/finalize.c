@@ -42,6 +42,8 @@ static slk_err check_kept(const slk_sector_shape *shape, const char *cache, slk_
 
 slk_err slk_finalize_cache(const slk_sector_shape *shape, const char *cache, slk_error *error)
 {
+    SLK_CLEANUP(slk_closep) int lock = -1;
+    SLK_TRY(slk_cache_lock(&lock, cache, true, error));
     SLK_TRY(check_kept(shape, cache, error));
     for (unsigned layer = 1; layer <= shape->layers; layer++)
         SLK_TRY(remove_path(slk_layer_path(cache, layer), error));

@@ -243,12 +243,20 @@ static slk_err make_layers(slk_pc1_state *state, const slk_pc1_request *request,
     return SLK_OK;
 }
 
-slk_err slk_pc1(slk_pc1_result *ret_result, const slk_pc1_request *request, slk_error *error)
+/* Before anything is written: what could not be replaced at the end. */
+static slk_err check_sealed(const char *sealed, slk_error *error)
 {
-    if (request->sector.number > SLK_SECTOR_NUMBER_MAX)
-        return slk_fail(error, SLK_E_INVAL, "sector number %llu is over 2^63 - 1",
-                        (unsigned long long)request->sector.number);
-    SLK_TRY(slk_folder_make(request->cache, 0755, error));
+    uint64_t bytes;
+    slk_err code = slk_file_size(&bytes, sealed, error);
+    return code == SLK_E_NOTFOUND ? SLK_OK : code;
+}
+
+static slk_err pc1_locked(slk_pc1_result *ret_result, const slk_pc1_request *request,
+                          slk_error *error)
+{
+    SLK_CLEANUP(slk_closep) int lock = -1;
+    SLK_TRY(check_sealed(request->sealed, error));
+    SLK_TRY(slk_cache_lock(&lock, request->cache, true, error));
     slk_pc1_state state = {0};
     bool found = false;
     SLK_TRY(start_state(&state, &found, request, error));
@@ -260,4 +268,17 @@ slk_err slk_pc1(slk_pc1_result *ret_result, const slk_pc1_request *request, slk_
     memcpy(ret_result->replica_id, state.replica_id, 32);
     ret_result->layers_kept = kept;
     return SLK_OK;
+}
+
+slk_err slk_pc1(slk_pc1_result *ret_result, const slk_pc1_request *request, slk_error *error)
+{
+    if (request->sector.number > SLK_SECTOR_NUMBER_MAX)
+        return slk_fail(error, SLK_E_INVAL, "sector number %llu is over 2^63 - 1",
+                        (unsigned long long)request->sector.number);
+    const bool fresh = !slk_file_exists(request->cache);
+    SLK_TRY(slk_folder_make(request->cache, 0755, error));
+    slk_err code = pc1_locked(ret_result, request, error);
+    if (code != SLK_OK && fresh)
+        (void)rmdir(request->cache); /* only if nothing came to lie in it */
+    return code;
 }

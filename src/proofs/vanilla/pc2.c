@@ -239,8 +239,10 @@ static slk_err make_synthetic(const slk_pc2_request *request, const uint8_t *rep
 static slk_err pc2_with(struct inputs *in, slk_pc2_result *result, slk_error *error)
 {
     const slk_pc2_request *request = in->request;
+    SLK_CLEANUP(slk_closep) int lock = -1;
     slk_pc1_state state;
     bool found = false;
+    SLK_TRY(slk_cache_lock(&lock, request->cache, true, error));
     SLK_TRY(slk_pc1_state_load(&state, &found, request->env.crypto, request->cache, error));
     SLK_TRY(inputs_open(in, error));
     if (found)

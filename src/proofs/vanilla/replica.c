@@ -83,7 +83,9 @@ slk_err slk_check_replica(const slk_check_replica_request *request, slk_error *e
 {
     const slk_sector_shape *shape = request->proof.shape;
     const slk_tree_geometry geometry = slk_tree_r_geometry(shape);
+    SLK_CLEANUP(slk_closep) int lock = -1;
     SLK_CLEANUP(slk_closep) int fd = -1;
+    SLK_TRY(slk_cache_lock(&lock, request->cache, false, error));
     SLK_TRY(slk_tree_open_sized(&fd, request->sealed, shape->bytes, error));
     SLK_CLEANUP(slk_freep)
     uint8_t *memory = slk_alloc((size_t)slk_tree_file_bytes(&geometry), 1);

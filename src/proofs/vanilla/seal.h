@@ -6,7 +6,8 @@
  * is written under a temporary name, fsynced and renamed, so that a step killed at any moment is
  * simply called again. All steps: `error` names file and node; SLK_E_CANCELED when the job was
  * canceled; SLK_E_NOSPACE before disk blocks run out; SLK_E_CORRUPT for files of a wrong size or with
- * values that are not field elements. One step at a time per sector. source: reference/proofs 3-7. */
+ * values that are not field elements; SLK_E_BUSY when another process or thread works in the cache
+ * (the steps lock it). source: reference/proofs 3-7. */
 #ifndef SLK_PROOFS_VANILLA_SEAL_H
 #define SLK_PROOFS_VANILLA_SEAL_H
 
