@@ -20,9 +20,18 @@ static const char *method_of(uint8_t byte)
     return byte == 'G' ? "GET" : byte == 'H' ? "HEAD" : "POST";
 }
 
+static size_t segments(const char *path)
+{
+    size_t n = 0;
+    for (; *path && *path != '?'; path++)
+        n += *path == '/';
+    return n;
+}
+
 static void check_params(const slk_http_exchange *exchange)
 {
     uint64_t number = 7;
+    slk_assert(segments(exchange->target) == segments(exchange->route->path));
     slk_error error = {0};
     for (size_t i = 0; i < exchange->n_params; i++)
         slk_assert(exchange->params[i].value[0]);

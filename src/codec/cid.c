@@ -14,8 +14,8 @@ bool slk_cid_equal(const slk_cid *a, const slk_cid *b)
 void slk_cid_make(slk_cid *ret_cid, uint64_t codec, uint64_t hash, const uint8_t *digest,
                   size_t digest_bytes)
 {
-    uint8_t bytes[4 * SLK_VARINT_MAX_BYTES + 64];
-    slk_assert(digest_bytes <= 64);
+    uint8_t bytes[4 * SLK_VARINT_MAX_BYTES + SLK_CID_DIGEST_MAX_BYTES];
+    slk_assert(digest_bytes <= SLK_CID_DIGEST_MAX_BYTES);
     size_t n = 0;
     bytes[n++] = 1;
     n += slk_varint_put(bytes + n, codec);
@@ -49,7 +49,7 @@ static bool split(slk_cid_parts *ret, const uint8_t *in, size_t n)
     at += used;
     ret->digest = in + at;
     ret->digest_bytes = n - at;
-    return length == n - at;
+    return length == n - at && length <= SLK_CID_DIGEST_MAX_BYTES;
 }
 
 slk_err slk_cid_from_bytes(slk_cid *ret_cid, const uint8_t *in, size_t n, slk_error *error)

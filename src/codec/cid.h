@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define SLK_CID_MAX_BYTES 80u /* digests up to 64 bytes with long codes */
+#define SLK_CID_DIGEST_MAX_BYTES 64u
 #define SLK_CID_TEXT_CHARS 130u /* 'b' + base32 of 80 bytes + NUL */
 
 /* source: multiformats/multicodec table.csv */
@@ -46,11 +47,12 @@ static inline bool slk_cid_defined(const slk_cid *cid)
 }
 bool slk_cid_equal(const slk_cid *a, const slk_cid *b);
 
-/* From parts; digest_bytes <= 64, asserted. */
+/* From parts; digest_bytes <= SLK_CID_DIGEST_MAX_BYTES, asserted. */
 void slk_cid_make(slk_cid *ret_cid, uint64_t codec, uint64_t hash, const uint8_t *digest,
                   size_t digest_bytes);
 
-/* Exactly the n bytes: version 1, shortest varints, digest length as said. SLK_E_INVAL otherwise. */
+/* Exactly the n bytes: version 1, shortest varints, digest of the length it says and at most
+ * SLK_CID_DIGEST_MAX_BYTES. SLK_E_INVAL otherwise. */
 SLK_MUST_CHECK slk_err slk_cid_from_bytes(slk_cid *ret_cid, const uint8_t *in, size_t n,
                                           slk_error *error);
 
