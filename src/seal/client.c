@@ -57,6 +57,13 @@ static const slk_sql store_completion = {
     "client.completion",
     "UPDATE sectors_sdr_pipeline SET ticket_epoch = $3, ticket_value = $4, tree_d_cid = $5,"
     " tree_r_cid = $6 WHERE sp_id = $1 AND sector_number = $2"};
+static const slk_sql count_sent = {"client.sent",
+                                   "SELECT count(*) FROM sectors_sdr_pipeline WHERE sp_id = $1"
+                                   " AND sector_number = $2 AND (precommit_uuid IS NOT NULL"
+                                   " OR after_precommit_msg = 1)"};
+static const slk_sql abandon_asked = {
+    "client.abandon_asked", "SELECT abandon_requested FROM rseal_client_pipeline WHERE sp_id = $1"
+                            " AND sector_number = $2"};
 static const slk_sql ask_abandon = {"client.abandon",
                                     "UPDATE rseal_client_pipeline SET abandon_requested = 1"
                                     " WHERE sp_id = $1 AND sector_number = $2"};
@@ -257,27 +264,60 @@ slk_err slk_client_retry(slk_seal *seal, uint64_t sp_id, uint64_t number, slk_er
     return SLK_OK;
 }
 
+struct abandon {
+    slk_change change;
+    bool repeated;
+};
+
+/* Puts the brake on a sector that has not failed. Its pre-commit uuid is the line: it is stored,
+ * under the same guard, before anything is sent. */
+static slk_err stop_for_good(slk_db *db, struct abandon *a, slk_error *error)
+{
+    int64_t sent = 0;
+    SLK_TRY(slk_sql_number(&sent, db, &count_sent,
+                           SLK_ARGS(slk_arg_u(a->change.sp_id), slk_arg_u(a->change.number)),
+                           error));
+    if (sent > 0)
+        return slk_fail(error, SLK_E_CONFLICT,
+                        "a pre-commit may be on its way: the sector cannot be given up now");
+    SLK_TRY(slk_task_drop(db, SLK_PIPELINE_CLIENT, a->change.sp_id, a->change.number, NULL, error));
+    a->change.event = SLK_EV_FAILED;
+    a->change.failed_reason = "abandoned";
+    a->change.detail = "Given up by the operator. Order anew.";
+    return slk_state_apply(db, &a->change, error);
+}
+
 static slk_err abandon_body(slk_db *db, void *context, slk_error *error)
 {
-    const slk_change *c = context;
-    SLK_TRY(slk_sql_run(db, &ask_abandon, SLK_ARGS(slk_arg_u(c->sp_id), slk_arg_u(c->number)), NULL,
-                        error));
-    return slk_state_note(db, c, "abandoned", error);
+    struct abandon *a = context;
+    slk_state state;
+    bool failed;
+    int64_t asked = 0;
+    uint64_t sp_id = a->change.sp_id, number = a->change.number;
+    SLK_TRY(slk_state_read(&state, &failed, db, SLK_PIPELINE_CLIENT, sp_id, number, error));
+    SLK_TRY(slk_sql_number(&asked, db, &abandon_asked,
+                           SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number)), error));
+    a->repeated = asked != 0;
+    if (a->repeated)
+        return SLK_OK;
+    if (!failed)
+        SLK_TRY(stop_for_good(db, a, error));
+    SLK_TRY(
+        slk_sql_run(db, &ask_abandon, SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number)), NULL, error));
+    return slk_state_note(db, &a->change, "abandoned", error);
 }
 
 slk_err slk_client_abandon(slk_seal *seal, uint64_t sp_id, uint64_t number, slk_error *error)
 {
     if (!in_range(sp_id, number))
         return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
-    slk_client_row row;
-    SLK_TRY(slk_client_row_read(&row, seal, sp_id, number, error));
-    if (!row.failed)
-        return slk_fail(error, SLK_E_CONFLICT, "the sector has not failed");
-    if (row.abandon_requested)
+    struct abandon a = {
+        slk_seal_change(seal, SLK_PIPELINE_CLIENT, sp_id, number, SLK_EV_FAILED, "operator", ""),
+        false};
+    SLK_TRY(slk_db_tx(slk_seal_db(seal), abandon_body, &a, error));
+    if (a.repeated)
         return SLK_OK;
-    slk_change change =
-        slk_seal_change(seal, SLK_PIPELINE_CLIENT, sp_id, number, SLK_EVENT_COUNT, "operator", "");
-    SLK_TRY(slk_db_tx(slk_seal_db(seal), abandon_body, &change, error));
+    (void)slk_seal_cancel_running(seal, SLK_PIPELINE_CLIENT, sp_id, number);
     slk_seal_wake(seal);
     return SLK_OK;
 }

@@ -31,8 +31,9 @@ SLK_MUST_CHECK slk_err slk_client_order(uint64_t *ret_number, slk_seal *seal, ui
 /* Lets go of a failed sector's brake. SLK_E_CONFLICT when it has not failed. */
 SLK_MUST_CHECK slk_err slk_client_retry(slk_seal *seal, uint64_t sp_id, uint64_t number,
                                         slk_error *error);
-/* Gives a failed sector up: the provider is told to clean up, our files of it are removed unless
- * the chain has a pre-commit or the sector. SLK_E_CONFLICT when it has not failed. */
+/* Gives a sector up that has failed, or for which nothing was sent to the chain yet: the provider is
+ * told to clean up, our files of it are removed unless the chain has a pre-commit or the sector.
+ * Idempotent. SLK_E_CONFLICT when money may be on chain and the sector has not failed. */
 SLK_MUST_CHECK slk_err slk_client_abandon(slk_seal *seal, uint64_t sp_id, uint64_t number,
                                           slk_error *error);
 

@@ -23,9 +23,12 @@
 #define SENDS_MAX 10
 #define SIGNED_MESSAGE_MAX (256u * 1024u)
 
+/* Only while the sector is wanted: an operator who gives it up meanwhile comes first or not at all. */
 static const slk_sql set_precommit_uuid = {
-    "precommit.uuid", "UPDATE sectors_sdr_pipeline SET precommit_uuid = $3 WHERE sp_id = $1"
-                      " AND sector_number = $2 AND precommit_uuid IS NULL"};
+    "precommit.uuid",
+    "UPDATE sectors_sdr_pipeline SET precommit_uuid = $3 WHERE sp_id = $1 AND sector_number = $2"
+    " AND precommit_uuid IS NULL AND EXISTS (SELECT 1 FROM rseal_client_pipeline c"
+    " WHERE c.sp_id = $1 AND c.sector_number = $2 AND c.state = 'verified' AND c.failed = 0)"};
 static const slk_sql set_commit_uuid = {
     "commit.uuid", "UPDATE sectors_sdr_pipeline SET commit_uuid = $3 WHERE sp_id = $1"
                    " AND sector_number = $2 AND commit_uuid IS NULL"};

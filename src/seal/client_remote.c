@@ -31,6 +31,7 @@ static const slk_sql set_provider = {
 
 struct side {
     slk_task *task;
+    bool has_files; /* side_done lets others at them again */
     slk_seal *seal;
     slk_client_row row;
     slk_seal_token token;
@@ -43,6 +44,8 @@ struct side {
 
 static void side_done(struct side *s)
 {
+    if (s->has_files)
+        slk_seal_files_leave(s->seal, SLK_PIPELINE_CLIENT, s->task->sp_id, s->task->number);
     slk_seal_token_done(&s->token);
     slk_seal_places_done(&s->store);
     slk_seal_places_done(&s->scratch);
@@ -71,6 +74,15 @@ static slk_err side_begin(struct side *s, slk_task *task, slk_error *error)
     SLK_TRY(side_read(s, error));
     if (s->row.has_completion)
         return slk_seal_parse_cids(&s->comm, &s->row.completion, error);
+    return SLK_OK;
+}
+
+/* For the steps that write or read the sector's files, against a release that removes them. */
+static slk_err side_take_files(struct side *s, slk_error *error)
+{
+    SLK_TRY(slk_seal_files_enter(s->seal, SLK_PIPELINE_CLIENT, s->task->sp_id, s->task->number,
+                                 &s->task->job, error));
+    s->has_files = true;
     return SLK_OK;
 }
 
@@ -291,6 +303,7 @@ slk_err slk_step_client_fetch(slk_task *task, slk_error *error)
 {
     SLK_CLEANUP(side_done) struct side s = {0};
     SLK_TRY(side_begin(&s, task, error));
+    SLK_TRY(side_take_files(&s, error));
     SLK_TRY(check_claims(&s, error));
     const slk_seal_ops *ops = slk_seal_get_ops(s.seal);
     uint64_t bytes = 0;
@@ -307,6 +320,7 @@ slk_err slk_step_client_verify(slk_task *task, slk_error *error)
 {
     SLK_CLEANUP(side_done) struct side s = {0};
     SLK_TRY(side_begin(&s, task, error));
+    SLK_TRY(side_take_files(&s, error));
     SLK_TRY(check_claims(&s, error));
     const slk_seal_prover *prover = &slk_seal_get_ops(s.seal)->prover;
     bool valid = false;
@@ -407,6 +421,9 @@ slk_err slk_step_client_release(slk_task *task, slk_error *error)
 {
     SLK_CLEANUP(side_done) struct side s = {0};
     SLK_TRY(side_begin(&s, task, error));
+    s.has_files = slk_seal_files_try(s.seal, SLK_PIPELINE_CLIENT, task->sp_id, task->number);
+    if (!s.has_files) /* a fetch that was told to stop has not stopped yet */
+        return slk_task_wait(task, 200, "the files are in use");
     if (s.row.has_provider)
         SLK_TRY(tell_release(&s, error));
     if (s.row.abandon_requested)

@@ -324,7 +324,7 @@ static void abandoned(void **state)
     world *w = *state;
     char text[32];
     uint64_t number = world_order(w);
-    assert_int_equal(slk_client_abandon(w->client.seal, WORLD_SP, number, NULL), SLK_E_CONFLICT);
+    assert_int_equal(slk_client_abandon(w->client.seal, WORLD_SP, 77, NULL), SLK_E_NOTFOUND);
     w->lie = LIE_REPLICA;
     world_run(w, number, "proving", 100);
     assert_true(world_failed(&w->client, number, text));
@@ -337,6 +337,43 @@ static void abandoned(void **state)
     expect_file(w->client.storage, "sealed/s-t01000-0", false);
     assert_int_equal(slk_client_retry(w->client.seal, WORLD_SP, number, NULL), SLK_E_CONFLICT);
     world_check(w);
+}
+
+static void abandoned_at(const char *at, bool possible)
+{
+    world *w = world_new();
+    char text[32];
+    uint64_t number = world_order(w);
+    world_run(w, number, at, 200);
+    slk_err code = slk_client_abandon(w->client.seal, WORLD_SP, number, NULL);
+    assert_int_equal(code, possible ? SLK_OK : SLK_E_CONFLICT);
+    if (!possible) {
+        run_to_the_end(w, number, 300);
+    } else {
+        for (unsigned i = 0; i < 30; i++)
+            world_turn(w);
+        assert_true(world_failed(&w->client, number, text));
+        assert_string_equal(text, "abandoned");
+        assert_true(released(w, number));
+        (void)world_state(&w->provider, number, text);
+        assert_true(text[0] == '\0' || strcmp(text, "cleaned") == 0);
+        assert_int_equal(world_messages(w, number, false), 0);
+        expect_file(w->client.storage, "sealed/s-t01000-0", false);
+    }
+    world_check(w);
+    world_free(w);
+}
+
+static void abandoned_anywhere(void **state)
+{
+    (void)state;
+    abandoned_at("new", true);
+    abandoned_at("ordered", true);
+    abandoned_at("sealed", true);
+    abandoned_at("fetched", true);
+    abandoned_at("verified", true);
+    abandoned_at("precommit_sent", false);
+    abandoned_at("proven", false);
 }
 
 static void abandoned_half_fetched(void **state)
@@ -786,6 +823,7 @@ int main(void)
         cmocka_unit_test(lying_provider),
         cmocka_unit_test_setup_teardown(after_a_wrong_replica, make, unmake),
         cmocka_unit_test_setup_teardown(abandoned, make, unmake),
+        cmocka_unit_test(abandoned_anywhere),
         cmocka_unit_test_setup_teardown(abandoned_half_fetched, make, unmake),
         cmocka_unit_test_setup_teardown(ticket_too_old, make, unmake),
         cmocka_unit_test_setup_teardown(chain_down_waits, make, unmake),

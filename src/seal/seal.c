@@ -216,7 +216,15 @@ static slk_err open_database(slk_seal *seal, slk_error *error)
         seal->db, &note_node,
         SLK_ARGS(slk_arg_t(o->node_name), slk_arg_t(roles), slk_arg_i(slk_seal_now(seal))), NULL,
         error));
-    return slk_task_release_own(seal, error);
+    SLK_TRY(slk_task_release_own(seal, error));
+    uint64_t broken = 0;
+    char what[SLK_SEAL_REASON_CHARS] = "";
+    SLK_TRY(slk_state_check(&broken, what, seal->db, error));
+    if (broken > 0)
+        slk_log(SLK_LOG_ERROR, "state.broken",
+                "rows=%lu first=\"%s\" next=\"goes on with the rest\"", (unsigned long)broken,
+                what);
+    return SLK_OK;
 }
 
 slk_err slk_seal_new(slk_seal **ret_seal, slk_db *db, const slk_seal_ops *ops,

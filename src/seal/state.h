@@ -54,6 +54,7 @@
  *                                   what it said or sent is refuted: it gets no new orders
  *   ticket-expired number-taken too-many-messages precommit-exit-N precommit-lost
  *   commit-expired commit-exit-N    what the chain says
+ *   abandoned                       given up by the operator before anything was sent
  * and failed_reason_msg is the sentence with the operator's next step.
  *
  * Invariants checked by slk_state_check: after_* flags agree with the state; what a state promises
