@@ -68,6 +68,13 @@ static const slk_sql ask_abandon = {"client.abandon",
                                     "UPDATE rseal_client_pipeline SET abandon_requested = 1"
                                     " WHERE sp_id = $1 AND sector_number = $2"};
 
+static const slk_sql read_reason = {"client.reason",
+                                    "SELECT failed_reason FROM rseal_client_pipeline"
+                                    " WHERE sp_id = $1 AND sector_number = $2"};
+static const slk_sql reset_tries = {
+    "client.reset_tries", "UPDATE sectors_sdr_pipeline SET precommit_tries = 0, commit_tries = 0"
+                          " WHERE sp_id = $1 AND sector_number = $2"};
+
 static bool in_range(uint64_t sp_id, uint64_t number)
 {
     return sp_id <= INT64_MAX && number <= INT64_MAX;
@@ -235,15 +242,43 @@ struct retry {
     bool refetch;
 };
 
+/* What a retry does beside letting go of the brake: a message that the chain has refused would be
+ * found again and refused again, so another takes its place, with a new proof where that was the
+ * cause. SLK_EVENT_COUNT: nothing. */
+static slk_event again_event(slk_state state, const char *reason)
+{
+    if (state == SLK_CS_FETCHED)
+        return SLK_EV_REFETCH;
+    if (state == SLK_CS_PRECOMMIT_SENT && strncmp(reason, "precommit-exit-", 15) == 0)
+        return SLK_EV_PRECOMMIT_AGAIN;
+    if (state == SLK_CS_COMMIT_SENT && strcmp(reason, "commit-exit-16") == 0)
+        return SLK_EV_RESEED;
+    if (state == SLK_CS_COMMIT_SENT && strncmp(reason, "commit-exit-", 12) == 0)
+        return SLK_EV_COMMIT_AGAIN;
+    return SLK_EVENT_COUNT;
+}
+
 static slk_err retry_body(slk_db *db, void *context, slk_error *error)
 {
     struct retry *r = context;
-    r->change.event = SLK_EV_RETRY;
-    SLK_TRY(slk_state_apply(db, &r->change, error));
-    if (!r->refetch)
-        return SLK_OK;
-    r->change.event = SLK_EV_REFETCH;
-    return slk_state_apply(db, &r->change, error);
+    slk_change *c = &r->change;
+    slk_state state;
+    bool failed;
+    char reason[32];
+    {
+        SLK_CLEANUP(slk_query_done) slk_query q = {0};
+        SLK_TRY(slk_sql_row(&q, db, &read_reason,
+                            SLK_ARGS(slk_arg_u(c->sp_id), slk_arg_u(c->number)), "sector", error));
+        slk_sql_copy_text(reason, sizeof reason, &q, 0);
+    }
+    SLK_TRY(slk_state_read(&state, &failed, db, c->pipeline, c->sp_id, c->number, error));
+    c->event = SLK_EV_RETRY;
+    SLK_TRY(slk_state_apply(db, c, error));
+    c->event = again_event(state, reason);
+    if (c->event != SLK_EVENT_COUNT && (c->event != SLK_EV_REFETCH || r->refetch))
+        SLK_TRY(slk_state_apply(db, c, error));
+    return slk_sql_run(db, &reset_tries, SLK_ARGS(slk_arg_u(c->sp_id), slk_arg_u(c->number)), NULL,
+                       error);
 }
 
 slk_err slk_client_retry(slk_seal *seal, uint64_t sp_id, uint64_t number, slk_error *error)

@@ -28,7 +28,8 @@ SLK_MUST_CHECK slk_err slk_client_provider_remove(slk_seal *seal, int64_t id, sl
 SLK_MUST_CHECK slk_err slk_client_order(uint64_t *ret_number, slk_seal *seal, uint64_t sp_id,
                                         int64_t seal_proof, int64_t duration_epochs,
                                         slk_error *error);
-/* Lets go of a failed sector's brake. SLK_E_CONFLICT when it has not failed. */
+/* Lets go of a failed sector's brake; a message that the chain refused is followed by another, and
+ * messages are counted anew. SLK_E_CONFLICT when it has not failed. */
 SLK_MUST_CHECK slk_err slk_client_retry(slk_seal *seal, uint64_t sp_id, uint64_t number,
                                         slk_error *error);
 /* Gives a sector up that has failed, or for which nothing was sent to the chain yet: the provider is

@@ -162,12 +162,17 @@ static slk_err ticket_expired(struct view *v, slk_error *error)
                     (long)v->row.completion.ticket_epoch, (long)v->head);
 }
 
+static int64_t precommit_epoch(const struct view *v)
+{
+    return is_ours(v) ? v->precommit.precommit_epoch : v->row.precommit_epoch;
+}
+
 static slk_err commit_expired(struct view *v, slk_error *error)
 {
     slk_task_give_up(v->task, "commit-expired");
     return slk_fail(error, SLK_E_INVAL,
                     "the pre-commit is of epoch %ld, the head is %ld: the deposit is lost",
-                    (long)v->precommit.precommit_epoch, (long)v->head);
+                    (long)precommit_epoch(v), (long)v->head);
 }
 
 /* Keeps a uuid for the message about to be sent; the stored one when there is one. */
@@ -189,6 +194,25 @@ static slk_err keep_uuid(char uuid[40], struct view *v, const slk_sql *sql, slk_
 }
 
 /* ---- pre-commit ---- */
+
+/* A deposit is only put on a ticket that no reorg can change: the proof is checked against the
+ * chain's own. One that is younger than the lookback was not drawn as agreed, and is waited for. */
+static slk_err ticket_is_final(bool *ret_final, struct view *v, slk_error *error)
+{
+    int64_t epoch = v->row.completion.ticket_epoch;
+    uint8_t ticket[32];
+    *ret_final = v->head >= epoch + v->net.ticket_lookback_epochs;
+    if (!*ret_final)
+        return slk_task_wait(v->task, look_again_ms(v),
+                             "the ticket of epoch %ld is not final yet, the head is %ld",
+                             (long)epoch, (long)v->head);
+    SLK_TRY(v->chain->ticket(v->chain->ctx, ticket, v->task->sp_id, epoch, error));
+    if (memcmp(ticket, v->row.completion.ticket, 32) == 0)
+        return SLK_OK;
+    slk_task_give_up(v->task, "wrong-ticket");
+    return slk_fail(error, SLK_E_INVAL, "the ticket of epoch %ld is not (or no more) the chain's",
+                    (long)epoch);
+}
 
 /* Legal for every legal pre-commit epoch. source: reference/chain 1.2 */
 static int64_t expiration_of(const struct view *v)
@@ -237,7 +261,10 @@ slk_err slk_step_client_precommit(slk_task *task, slk_error *error)
     if (age > v.net.ticket_max_age_epochs - slack)
         return ticket_expired(&v, error);
     SLK_TRY(check_sends(&v, v.row.precommit_tries, "pre-commit", error));
-    return send_precommit(&v, error);
+    bool final = true;
+    if (!v.row.precommit_uuid[0])
+        SLK_TRY(ticket_is_final(&final, &v, error));
+    return final ? send_precommit(&v, error) : SLK_OK;
 }
 
 static slk_err save_message(slk_task *task, slk_db *db, const slk_sql *sql, bool expiration,
@@ -343,6 +370,30 @@ slk_err slk_step_client_precommit_wait(slk_task *task, slk_error *error)
 
 /* ---- seed ---- */
 
+/* A reorg dropped the record while the number is free and the ticket young: the message itself is
+ * back in the pool, most likely. Only one that can never land is followed by another. */
+static slk_err precommit_dropped(struct view *v, slk_error *error)
+{
+    slk_seal_landing landing = {.kind = SLK_SEAL_REPLACED};
+    if (v->row.precommit_cid[0])
+        SLK_TRY(v->chain->search(v->chain->ctx, &landing, v->row.precommit_cid, error));
+    switch (landing.kind) {
+    case SLK_SEAL_UNKNOWN:
+        return push_stored(v, false, error);
+    case SLK_SEAL_PENDING:
+        return slk_task_wait(v->task, look_again_ms(v),
+                             "a reorg dropped the pre-commit: waiting for it to land again");
+    case SLK_SEAL_LANDED:
+        if (landing.exit_code == 0) /* two nodes disagree, or the head is just moving */
+            return slk_fail(error, SLK_E_NOTFOUND,
+                            "the pre-commit landed and the chain has no record of it");
+        break;
+    case SLK_SEAL_REPLACED:
+        break;
+    }
+    return send_again(v, SLK_EV_PRECOMMIT_AGAIN, "a reorg dropped the pre-commit");
+}
+
 /* The record we saw is gone: cleaned up, or reorganised away. */
 static slk_err precommit_missing(struct view *v, slk_error *error)
 {
@@ -353,9 +404,9 @@ static slk_err precommit_missing(struct view *v, slk_error *error)
     SLK_CLEANUP(slk_bitfield_done) slk_bitfield taken = {0};
     SLK_TRY(v->chain->allocated(v->chain->ctx, &taken, v->task->sp_id, error));
     bool fresh = v->head - v->row.completion.ticket_epoch <= v->net.ticket_max_age_epochs;
-    if (!slk_bitfield_has(&taken, v->task->number) && fresh && v->row.state == SLK_CS_PRECOMMITTED)
-        return send_again(v, SLK_EV_PRECOMMIT_AGAIN, "a reorg dropped the pre-commit");
     slk_task_reason(v->task, "precommit-lost");
+    if (!slk_bitfield_has(&taken, v->task->number) && fresh && v->row.state == SLK_CS_PRECOMMITTED)
+        return precommit_dropped(v, error);
     return slk_fail(error, SLK_E_NOTFOUND, "the pre-commit is no longer on chain");
 }
 
@@ -563,9 +614,14 @@ slk_err slk_step_client_commit_wait(slk_task *task, slk_error *error)
             return sector_on_chain(&v, error);
         return send_again(&v, SLK_EV_COMMIT_AGAIN, "another message took its nonce");
     case SLK_SEAL_UNKNOWN:
-        return push_stored(&v, true, error);
     case SLK_SEAL_PENDING:
         break;
     }
+    /* Past this the actor refuses it: a message that never left the pool must not be waited for. */
+    if (!v.sector.found && v.row.has_precommit_epoch &&
+        v.head > precommit_epoch(&v) + v.net.max_prove_commit_epochs + 10)
+        return commit_expired(&v, error);
+    if (landing.kind == SLK_SEAL_UNKNOWN)
+        return push_stored(&v, true, error);
     return slk_task_wait(task, look_again_ms(&v), "waiting for the commit to land");
 }
