@@ -79,7 +79,8 @@ int slk_command_fail(const slk_command *command, const slk_options *options, slk
 {
     SLK_CLEANUP(slk_freep) char *clean = slk_text_printable(slk_error_text(error, code));
     const char *text = clean ? clean : slk_err_name(code);
-    (void)fprintf(stderr, "selkie %s: %s\n", command->name, text);
+    const char *advice = code == SLK_E_NOSPACE ? "; free some and run the same command again" : "";
+    (void)fprintf(stderr, "selkie %s: %s%s\n", command->name, text, advice);
     if (!options->json)
         return SLK_EXIT_FAILED;
     json_t *root = json_pack("{s:{s:s,s:s}}", "error", "code", slk_err_name(code), "message", text);

@@ -6,7 +6,6 @@
 #include "proofs/params/params.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define ROW_FOLDER                                                                               \
     {                                                                                            \
@@ -23,14 +22,7 @@
 
 static slk_err open_folder(slk_tool *tool, char **ret_folder)
 {
-    const char *home = getenv("SELKIE_PATH");
-    const char *user = getenv("HOME");
-    SLK_CLEANUP(slk_freep)
-    char *data = home && *home ? slk_strdup(home) : slk_strf("%s/.selkie", user ? user : ".");
-    if (!data)
-        return slk_fail(&tool->error, SLK_E_NOMEM, "out of memory");
-    return slk_params_folder(ret_folder, slk_options_text(tool->options, "folder"), data,
-                             &tool->error);
+    return slk_proof_args_params_folder(ret_folder, tool, "folder");
 }
 
 static slk_err find_shape(slk_tool *tool, const slk_sector_shape **ret_shape)

@@ -151,17 +151,24 @@ slk_err slk_proof_args_pieces(slk_piece **ret_pieces, size_t *ret_n, slk_tool *t
     return SLK_OK;
 }
 
+slk_err slk_proof_args_params_folder(char **ret_folder, slk_tool *tool, const char *option)
+{
+    const char *home = getenv("SELKIE_PATH");
+    const char *user = getenv("HOME");
+    SLK_CLEANUP(slk_freep)
+    char *data = home && *home ? slk_strdup(home) : slk_strf("%s/.selkie", user ? user : ".");
+    if (!data)
+        return slk_fail(&tool->error, SLK_E_NOMEM, "out of memory");
+    return slk_params_folder(ret_folder, slk_options_text(tool->options, option), data,
+                             &tool->error);
+}
+
 slk_err slk_proof_args_params(char **ret_folder, bool *ret_development, slk_tool *tool)
 {
     const char *told = getenv("SELKIE_DEVELOPMENT");
     *ret_development =
         slk_options_flag(tool->options, "development") || (told && strcmp(told, "1") == 0);
-    const char *home = getenv("HOME");
-    SLK_CLEANUP(slk_freep) char *data = slk_strf("%s/.selkie", home ? home : ".");
-    if (!data)
-        return slk_fail(&tool->error, SLK_E_NOMEM, "out of memory");
-    return slk_params_folder(ret_folder, slk_options_text(tool->options, "params"), data,
-                             &tool->error);
+    return slk_proof_args_params_folder(ret_folder, tool, "params");
 }
 
 slk_seal_env slk_proof_env(slk_tool *tool)

@@ -8,26 +8,27 @@
 #include "proofs/vanilla/seal.h"
 
 /* Rows of option tables. */
-#define SLK_ROWS_SEAL_PROOF                                                       \
-    {.name = "seal-proof",                                                        \
-     .type = SLK_OPTION_I64,                                                      \
-     .value = "N",                                                                \
-     .help = "registered seal proof, 0..19 (5: 2KiB V1_1, 8: 32GiB V1_1)"},       \
-        {.name = "sector-size",                                                   \
-         .type = SLK_OPTION_SIZE,                                                 \
-         .value = "SIZE",                                                         \
-         .help = "instead of --seal-proof, for sizes without a number: 16KiB …"}, \
-        {.name = "porep-id",                                                      \
-         .type = SLK_OPTION_HEX,                                                  \
-         .hex_bytes = 32,                                                         \
-         .help = "with --sector-size: 32 bytes"},                                 \
-        {.name = "api-version",                                                   \
-         .type = SLK_OPTION_TEXT,                                                 \
-         .value = "V",                                                            \
-         .help = "with --sector-size: 1.0, 1.1 or 1.2"},                          \
-    {                                                                             \
-        .name = "feature", .type = SLK_OPTION_TEXT, .value = "NAME",              \
-        .help = "with --sector-size: synthetic or non-interactive"                \
+#define SLK_ROWS_SEAL_PROOF                                                                  \
+    {.name = "seal-proof",                                                                   \
+     .type = SLK_OPTION_I64,                                                                 \
+     .value = "N",                                                                           \
+     .help = "registered seal proof, 0..19 (5: 2KiB V1_1, 8: 32GiB V1_1); this or the next " \
+             "three"},                                                                       \
+        {.name = "sector-size",                                                              \
+         .type = SLK_OPTION_SIZE,                                                            \
+         .value = "SIZE",                                                                    \
+         .help = "instead of --seal-proof, for sizes without a number: 16KiB …"},            \
+        {.name = "porep-id",                                                                 \
+         .type = SLK_OPTION_HEX,                                                             \
+         .hex_bytes = 32,                                                                    \
+         .help = "with --sector-size: 32 bytes"},                                            \
+        {.name = "api-version",                                                              \
+         .type = SLK_OPTION_TEXT,                                                            \
+         .value = "V",                                                                       \
+         .help = "with --sector-size: 1.0, 1.1 or 1.2"},                                     \
+    {                                                                                        \
+        .name = "feature", .type = SLK_OPTION_TEXT, .value = "NAME",                         \
+        .help = "with --sector-size: synthetic or non-interactive"                           \
     }
 #define SLK_ROWS_SECTOR                                                           \
     {.name = "miner",                                                             \
@@ -53,16 +54,17 @@
         .help =                                                                                      \
             "JSON: [{\"size\":padded bytes,\"cid\"|\"commitment\":…}]; default: the data as it is" \
     }
-#define SLK_ROWS_PARAMS                                                                      \
-    {.name = "params",                                                                       \
-     .type = SLK_OPTION_TEXT,                                                                \
-     .value = "DIR",                                                                         \
-     .env = "FIL_PROOFS_PARAMETER_CACHE",                                                    \
-     .help = "parameter folder"},                                                            \
-    {                                                                                        \
-        .name = "development", .type = SLK_OPTION_FLAG,                                      \
-        .help = "this is a development network: accept parameters whose secrets are public " \
-                "(also SELKIE_DEVELOPMENT=1)"                                                \
+#define SLK_ROWS_PARAMS                                                                       \
+    {.name = "params",                                                                        \
+     .type = SLK_OPTION_TEXT,                                                                 \
+     .value = "DIR",                                                                          \
+     .env = "FIL_PROOFS_PARAMETER_CACHE",                                                     \
+     .help = "parameter folder (default: /var/tmp/filecoin-proof-parameters, else under the " \
+             "data folder)"},                                                                 \
+    {                                                                                         \
+        .name = "development", .type = SLK_OPTION_FLAG,                                       \
+        .help = "this is a development network: accept parameters whose secrets are public "  \
+                "(also SELKIE_DEVELOPMENT=1)"                                                 \
     }
 
 /* --seal-proof, or the four options in its place. */
@@ -74,6 +76,9 @@ SLK_MUST_CHECK slk_err slk_proof_args_sector(slk_sector_identity *ret_sector, sl
                                              bool with_ticket);
 /* The file of --pieces; *ret_pieces is heap (slk_free) or NULL without the option. */
 SLK_MUST_CHECK slk_err slk_proof_args_pieces(slk_piece **ret_pieces, size_t *ret_n, slk_tool *tool);
+/* The folder named by the option, else the usual one; heap. */
+SLK_MUST_CHECK slk_err slk_proof_args_params_folder(char **ret_folder, slk_tool *tool,
+                                                    const char *option);
 /* Parameter folder (heap) and whether development parameters are accepted. */
 SLK_MUST_CHECK slk_err slk_proof_args_params(char **ret_folder, bool *ret_development,
                                              slk_tool *tool);

@@ -89,7 +89,8 @@ static const slk_option commd_options[] = {
 
 const slk_command slk_commands_proof[] = {
     {.name = "proof pc1",
-     .help = "Labels a sector: TreeD and layers (precommit phase 1).",
+     .help = "Labels a sector: TreeD and layers (precommit phase 1); run again, it keeps finished "
+             "layers.",
      .example = "selkie proof pc1 --seal-proof 5 --miner f01000 --sector 1 --ticket $TICKET "
                 "--sealed sealed --cache cache",
      .options = pc1_options,

@@ -199,9 +199,23 @@ static slk_err check_challenges(const slk_crypto *crypto, const slk_porep_statem
     return SLK_OK;
 }
 
+/* Likewise: do its labels, columns and paths hold? Else the proof would fail only at its end. */
+static slk_err check_openings(const slk_crypto *crypto, slk_pool *pool, const slk_c1 *c1,
+                              const slk_sector_identity *sector, slk_error *error)
+{
+    const slk_c1_expected expected = {.sector = sector};
+    slk_error reason = {0};
+    bool valid = false;
+    SLK_TRY(slk_c1_verify(&valid, &reason, c1, &expected, crypto, pool, error));
+    if (!valid)
+        return slk_fail(error, SLK_E_CORRUPT, "the C1 does not prove its sector, make it again: %s",
+                        reason.message);
+    return SLK_OK;
+}
+
 static slk_err check_c1(slk_porep_statement *ret_statement, const slk_crypto *crypto,
-                        const slk_params_key *key, const slk_c1 *c1, uint64_t miner_id,
-                        uint64_t sector_number, slk_error *error)
+                        slk_pool *pool, const slk_params_key *key, const slk_c1 *c1,
+                        uint64_t miner_id, uint64_t sector_number, slk_error *error)
 {
     uint8_t replica_id[32];
     slk_sector_identity sector = {
@@ -222,6 +236,7 @@ static slk_err check_c1(slk_porep_statement *ret_statement, const slk_crypto *cr
         return slk_fail(error, SLK_E_INVAL,
                         "the C1 is not of this miner and sector number: its replica id differs");
     SLK_TRY(check_challenges(crypto, &statement, c1, error));
+    SLK_TRY(check_openings(crypto, pool, c1, &sector, error));
     *ret_statement = statement;
     return SLK_OK;
 }
@@ -286,7 +301,7 @@ slk_err slk_porep_prove(uint8_t *ret_proof, const slk_crypto *crypto, slk_pool *
     slk_porep_statement statement;
     const slk_params_key *key = slk_params_key_of(params);
     size_t bytes = slk_seal_proof_bytes(&c1->proof);
-    SLK_TRY(check_c1(&statement, crypto, key, c1, miner_id, sector_number, error));
+    SLK_TRY(check_c1(&statement, crypto, pool, key, c1, miner_id, sector_number, error));
     if (blinding != NULL && !key->development)
         return slk_fail(error, SLK_E_INVAL,
                         "a fixed blinding is only for tests with development parameters");

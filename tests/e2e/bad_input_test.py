@@ -17,7 +17,7 @@ from support import *
 SEED = int(os.environ.get("SELKIE_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
 RANDOM = random.Random(SEED)
 MODULUS = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001
-CODES = {"invalid", "out-of-memory", "io", "corrupt", "not-found", "exists", "conflict", "busy", "canceled", "limit",
+CODES = {"invalid", "out-of-memory", "io", "corrupt", "not-found", "exists", "conflict", "busy", "canceled", "limit", "protocol",
          "unsupported", "no-space"}
 DONE, FAILED, USAGE, NO = 0, 1, 2, 3
 MEMORY_MAX = 400 << 20

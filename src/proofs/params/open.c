@@ -47,9 +47,13 @@ static slk_err read_key_file(slk_params_key *key, const slk_crypto *crypto, cons
                              const char *path, slk_error *error)
 {
     size_t used, max = SLK_GROTH16_KEY_BYTES(slk_params_ic_count(shape));
+    uint64_t size;
     SLK_CLEANUP(slk_buf_done) slk_buf bytes;
     slk_buf_init(&bytes, max);
-    slk_err err = slk_file_read_all(&bytes, path, error);
+    slk_err err =
+        slk_file_size(&size, path, error); /* also: not a pipe, which could be waited for */
+    if (err == SLK_OK)
+        err = slk_file_read_all(&bytes, path, error);
     if (err == SLK_E_LIMIT)
         return slk_fail(error, SLK_E_CORRUPT, "%s is longer than its %zu bytes", path, max);
     if (err == SLK_OK)
@@ -76,12 +80,13 @@ static slk_err key_from_folder(slk_params_key *key, const slk_crypto *crypto, co
         return read_key_file(key, crypto, folder, shape, allow_development, vk, error);
     if (!slk_file_exists(params))
         return slk_fail(error, SLK_E_NOTFOUND,
-                        "there is no verifying key for %s sectors in %s: make or fetch the "
-                        "parameters first",
-                        shape->name, folder);
+                        "there is no verifying key for %s sectors in %s; `selkie params fetch "
+                        "--sector-size %s` brings the parameters there",
+                        shape->name, folder, shape->name);
     SLK_TRY(slk_file_map_read(&map, params, error));
-    return read_key(key, &used, crypto, folder, shape, allow_development, map.data, map.bytes,
-                    error);
+    slk_err err =
+        read_key(key, &used, crypto, folder, shape, allow_development, map.data, map.bytes, error);
+    return err == SLK_E_CORRUPT ? slk_fail_context(error, err, "%s", params) : err;
 }
 
 slk_err slk_params_key_open(slk_params_key **ret_key, const slk_crypto *crypto, const char *folder,
@@ -155,8 +160,9 @@ static slk_err open_params(slk_params *params, const slk_crypto *crypto, const c
     SLK_TRY(slk_params_path(&path, crypto, folder, shape, SLK_PARAMS_FILE_PARAMS, error));
     if (!slk_file_exists(path))
         return slk_fail(error, SLK_E_NOTFOUND,
-                        "there are no parameters for %s sectors in %s: make or fetch them first",
-                        shape->name, folder);
+                        "there are no parameters for %s sectors in %s; `selkie params fetch "
+                        "--sector-size %s` brings them there",
+                        shape->name, folder, shape->name);
     SLK_TRY(slk_file_map_read(&params->map, path, error));
     slk_err err = read_key(&params->key, &offset, crypto, folder, shape, allow_development,
                            params->map.data, params->map.bytes, error);
