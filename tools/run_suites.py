@@ -39,7 +39,7 @@ def step(command, name, timeout=1800, **environment):
     log = BUILD / "logs" / f"{name}.log"
     status = run(command, log, timeout, **environment)
     if status:
-        print(f"  FAILED {name} (exit {status}): {' '.join(command)}")
+        print(f"  FAILED {name} (exit {status}): {' '.join(command[:4])}{' …' if len(command) > 4 else ''}")
         show_tail(log)
     return (0, 1) if status else (1, 0)
 
@@ -58,7 +58,7 @@ def build():
 
 
 def lints():
-    sources = [str(p) for p in sorted([*ROOT.glob("src/**/*.[ch]"), *ROOT.glob("tests/**/*.[ch]"), *ROOT.glob("fuzz/*.c"), *ROOT.glob("bench/*.c")])]
+    sources = [str(p.relative_to(ROOT)) for p in sorted([*ROOT.glob("src/**/*.[ch]"), *ROOT.glob("tests/**/*.[ch]"), *ROOT.glob("fuzz/*.c"), *ROOT.glob("bench/*.c")])]
     lint = lambda name, *args: step(["python3", f"tools/lint_{name}.py", *args], f"lint-{name}", 600)
     return add(
         step(["clang-format-14", "--dry-run", "-Werror", *sources], "lint-format"),

@@ -12,7 +12,8 @@
 #include <string.h>
 
 /* source: reference/chain 1.4 */
-#define PARAMS_BASE64 "gYGHBQfYKlgpAAGC4gOB6AIgEREREREREREREREREREREREREREREREREREREREREQEYZIAaAAquYPY="
+#define PARAMS_BASE64 \
+    "gYGHBQfYKlgpAAGC4gOB6AIgEREREREREREREREREREREREREREREREREREREREREQEYZIAaAAquYPY="
 #define MESSAGE_CID "bafy2bzacedhapc5ww4ui47olfy5uvdxvurw5tnuaxd43vosbmf6vmgvxuijjc"
 #define FROM \
     "t3eirceirceirceirceirceirceirceirceirceirceirceirceirceirceirceirceirceirceircfgxdf4ea"

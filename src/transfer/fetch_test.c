@@ -656,7 +656,7 @@ static void a_full_disk_is_reported(void **state)
     slk_error e;
     slk_err code = slk_fetch_file(&f->from, f->dest, FILE_BYTES, NULL, &e);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-    assert_int_equal(code, SLK_E_IO); /* EFBIG here; ENOSPC is SLK_E_NOSPACE by the same way */
+    assert_int_equal(code, SLK_E_LIMIT); /* EFBIG here; ENOSPC is SLK_E_NOSPACE by the same way */
     assert_false(beside(f, ".tmp"));
     expect(f, HONEST, SLK_OK, NULL);
 }
