@@ -86,13 +86,13 @@ def leftovers(folder):
     return [str(p) for p in folder.rglob("*") if ".tmp" in p.name or p.name.startswith("selkie-")]
 
 
-def judge(answer, status, code, words, what):
+def judge(answer, status, code, words, what, memory_max=MEMORY_MAX):
     """The rules of a refusal that do not look at files."""
     tail = f"\n  out {answer.out[:600]!r}\n  err {answer.err[-600:]!r}"
     expect(answer.status >= 0, f"{what}: ended by signal {-answer.status}{tail}")
     expect(answer.status == status, f"{what}: exit {answer.status}, want {status}{tail}")
     expect("Sanitizer" not in answer.err and "broken invariant" not in answer.err, f"{what}: {tail}")
-    expect(answer.peak < MEMORY_MAX, f"{what}: took {answer.peak >> 20} MiB")
+    expect(answer.peak < memory_max, f"{what}: took {answer.peak >> 20} MiB")
     expect(isinstance(answer.json, dict), f"{what}: no JSON object{tail}")
     if status == NO:
         return check_text(answer.json.get("reason", answer.json.get("detail", "")), words, what, tail)
