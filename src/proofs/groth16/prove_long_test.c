@@ -225,7 +225,7 @@ static void test_damaged_parameters(void **state)
     flipped = byte ^ 8;
     assert_int_equal(slk_file_write_at(fd, &flipped, 1, at, to, NULL), SLK_OK);
     assert_int_equal(slk_params_open(&params, f->crypto, folder, f->shape, false, NULL),
-                     SLK_E_INVAL); /* no sidecar, but known by its key */
+                     SLK_E_INVAL); /* no sidecar, but not the published key */
     assert_int_equal(slk_params_open(&params, f->crypto, folder, f->shape, true, NULL), SLK_OK);
     slk_c1 c1;
     json_t *record;

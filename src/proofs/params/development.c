@@ -66,15 +66,3 @@ slk_err slk_params_sidecar_read(slk_params_sidecar *ret_sidecar, const slk_crypt
     *ret_sidecar = sidecar;
     return SLK_OK;
 }
-
-bool slk_params_key_is_shared_development(const slk_crypto *crypto, const slk_groth16_key *key)
-{
-    slk_params_secrets secrets;
-    slk_g1_affine point;
-    slk_g1 product;
-    slk_params_secrets_of(&secrets, crypto, SLK_PARAMS_DEVELOPMENT_LABEL);
-    slk_g1_generator(&point);
-    slk_g1_mul(&product, &point, &secrets.alpha);
-    slk_g1_to_affine(&point, &product);
-    return memcmp(&point, &key->alpha_g1, sizeof(point)) == 0;
-}

@@ -68,10 +68,6 @@ SLK_MUST_CHECK slk_err slk_params_sidecar_read(slk_params_sidecar *ret_sidecar,
                                                const slk_crypto *crypto, const char *folder,
                                                const slk_sector_shape *shape, slk_error *error);
 
-/* Is this a verifying key of the development parameters everybody shares, of whatever size? Seen by
- * its alpha, so that a lost sidecar does not hide them. */
-bool slk_params_key_is_shared_development(const slk_crypto *crypto, const slk_groth16_key *key);
-
 /* --- known numbers -------------------------------------------------------------------------- */
 
 /* Numbers of points, and the digests of the published files (NULL where none are published). */
@@ -87,6 +83,10 @@ typedef struct slk_params_known {
 const slk_params_known *slk_params_known_of(const slk_sector_shape *shape);
 uint32_t slk_params_ic_count(const slk_sector_shape *shape); /* inputs with ONE */
 uint64_t slk_params_expected_bytes(const slk_sector_shape *shape); /* of the .params file */
+
+/* Are these bytes the published verifying key of this size? Every other key counts as one of
+ * development parameters, so that neither a lost sidecar nor other secrets hide what they are. */
+bool slk_params_key_is_published(const slk_sector_shape *shape, const uint8_t *bytes, size_t n);
 
 /* --- digests of files ----------------------------------------------------------------------- */
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What is known about the files of every sector size. */
+#include "base/bytes.h"
+#include "crypto/blake2b/blake2b.h"
 #include "proofs/params/internal.h"
+
+#include <string.h>
 
 /* Digests: first 16 bytes of BLAKE2b-512 of the files of the real trusted setup.
  * source: reference/proofs 8.9 (counts), 9.2 (digests) */
@@ -43,4 +47,19 @@ uint64_t slk_params_expected_bytes(const slk_sector_shape *shape)
     uint64_t g1 = (UINT64_C(1) << known->log2_domain) - 1 + known->l + known->a + known->b;
     return SLK_GROTH16_KEY_BYTES(slk_params_ic_count(shape)) + 20 + SLK_G1_BYTES * g1 +
            SLK_G2_BYTES * known->b;
+}
+
+bool slk_params_key_is_published(const slk_sector_shape *shape, const uint8_t *bytes, size_t n)
+{
+    const slk_params_known *known = slk_params_known_of(shape);
+    slk_blake2b hash;
+    uint8_t digest[64];
+    char hex[33];
+    if (known == NULL || known->key_blake2b == NULL)
+        return false;
+    slk_blake2b_init(&hash, sizeof(digest), NULL, 0);
+    slk_blake2b_update(&hash, bytes, n);
+    slk_blake2b_final(&hash, digest);
+    slk_hex_encode(hex, digest, 16);
+    return strcmp(hex, known->key_blake2b) == 0;
 }

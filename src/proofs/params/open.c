@@ -25,7 +25,7 @@ static slk_err read_key(slk_params_key *key, size_t *ret_used, const slk_crypto 
     SLK_TRY(slk_params_sidecar_read(&sidecar, crypto, folder, shape, error));
     SLK_TRY(slk_groth16_key_read(&key->key, ret_used, bytes, n, ic, error));
     key->shape = shape;
-    key->development = sidecar.present || slk_params_key_is_shared_development(crypto, &key->key);
+    key->development = sidecar.present || !slk_params_key_is_published(shape, bytes, *ret_used);
     slk_err err = SLK_OK;
     if (key->key.n_ic != ic)
         err = slk_fail(error, SLK_E_CORRUPT,
@@ -33,9 +33,9 @@ static slk_err read_key(slk_params_key *key, size_t *ret_used, const slk_crypto 
                        key->key.n_ic, ic);
     else if (key->development && !allow_development)
         err = slk_fail(error, SLK_E_INVAL,
-                       "the %s parameters in %s are DEVELOPMENT parameters, under which everybody "
-                       "can forge proofs: fetch the published ones, or say that this is a "
-                       "development network",
+                       "the %s parameters in %s are not the published ones but DEVELOPMENT "
+                       "parameters, under which whoever knows their secrets can forge proofs: "
+                       "fetch the published ones, or say that this is a development network",
                        shape->name, folder);
     if (err != SLK_OK)
         slk_groth16_key_done(&key->key);

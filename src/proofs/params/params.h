@@ -46,13 +46,14 @@ SLK_MUST_CHECK slk_err slk_params_folder(char **ret_folder, const char *env_valu
 /* A verifying key, prepared for use. Immutable, shared freely between threads. */
 typedef struct slk_params_key {
     const slk_sector_shape *shape;
-    bool development; /* its secrets are public knowledge */
+    bool development; /* not the published key of its size, or a sidecar file says so */
     slk_groth16_key key;
 } slk_params_key;
 
 /* Reads NAME.vk in folder, or when that is absent the head of NAME.params. Every point is checked
  * (curve, subgroup, not infinity), the number of inputs is the circuit's. SLK_E_NOTFOUND absent;
- * SLK_E_CORRUPT damaged; SLK_E_INVAL development parameters while !allow_development. */
+ * SLK_E_CORRUPT damaged; SLK_E_INVAL development parameters (any but the published
+ * ones) while !allow_development. */
 SLK_MUST_CHECK slk_err slk_params_key_open(slk_params_key **ret_key, const slk_crypto *crypto,
                                            const char *folder, const slk_sector_shape *shape,
                                            bool allow_development, slk_error *error);

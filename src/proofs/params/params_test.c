@@ -167,6 +167,31 @@ static void test_key_refused_without_permission(void **state)
     remove_file(f, f->shape, SLK_PARAMS_FILE_VK);
 }
 
+/* Development parameters made from other secrets, their sidecar lost: nothing but the digest of the
+ * published key tells them apart. */
+static void test_unpublished_key_needs_permission(void **state)
+{
+    const fixture *f = *state;
+    slk_params_key *key = NULL;
+    slk_g1_affine other;
+    size_t n;
+    uint8_t *bytes = slk_test_vectors_bytes("params-2k.vk", &n);
+    slk_g1_generator(&other);
+    slk_g1_write(bytes, &other); /* alpha = 1 */
+    put(f, f->shape, SLK_PARAMS_FILE_VK, bytes, n);
+    assert_int_equal(slk_params_key_open(&key, f->crypto, f->folder, f->shape, false, NULL),
+                     SLK_E_INVAL);
+    assert_int_equal(slk_params_key_open(&key, f->crypto, f->folder, f->shape, true, NULL), SLK_OK);
+    assert_true(key->development);
+    slk_params_key_free(key);
+    remove_file(f, f->shape, SLK_PARAMS_FILE_VK);
+    put(f, f->shape, SLK_PARAMS_FILE_PARAMS, bytes, n); /* the same, from the head of the points */
+    assert_int_equal(slk_params_key_open(&key, f->crypto, f->folder, f->shape, false, NULL),
+                     SLK_E_INVAL);
+    remove_file(f, f->shape, SLK_PARAMS_FILE_PARAMS);
+    free(bytes);
+}
+
 static void test_params_that_are_none(void **state)
 {
     const fixture *f = *state;
@@ -329,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_known_numbers),
         cmocka_unit_test(test_key_refused_without_permission),
+        cmocka_unit_test(test_unpublished_key_needs_permission),
         cmocka_unit_test(test_params_that_are_none),
         cmocka_unit_test(test_sidecar),
         cmocka_unit_test(test_folder),
