@@ -22,6 +22,7 @@ struct slk_chain_ops {
     slk_chain *chain;
     slk_bigint precommit_max_fee;
     slk_bigint commit_max_fee;
+    bool development;
     pthread_mutex_t push_lock; /* one push at a time: the node assigns nonces in order */
     pthread_mutex_t network_lock;
     bool has_network;
@@ -36,6 +37,7 @@ slk_err slk_chain_ops_new(slk_chain_ops **ret_ops, const slk_chain_ops_options *
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the chain client");
     slk_assert(pthread_mutex_init(&ops->push_lock, NULL) == 0);
     slk_assert(pthread_mutex_init(&ops->network_lock, NULL) == 0);
+    ops->development = options->development;
     slk_err code = SLK_OK;
     if (slk_bigint_parse(&ops->precommit_max_fee, options->precommit_max_fee) != SLK_OK ||
         slk_bigint_parse(&ops->commit_max_fee, options->commit_max_fee) != SLK_OK)
@@ -70,10 +72,14 @@ slk_err slk_chain_ops_network(slk_chain_ops *ops, slk_network *ret_network, slk_
     slk_err code = SLK_OK;
     if (!ops->has_network)
         code = slk_chain_network(ops->chain, &ops->network, error);
-    if (code == SLK_OK) {
-        ops->has_network = true;
+    /* Asked here, not at the start alone: the chain may only be reached later. */
+    if (code == SLK_OK && ops->development && !ops->network.development)
+        code = slk_fail(error, SLK_E_BUSY,
+                        "the configuration says Development = true, but the chain is %s; remove it",
+                        ops->network.name);
+    if (ops->network.name[0])
         *ret_network = ops->network;
-    }
+    ops->has_network = ops->has_network || code == SLK_OK;
     slk_assert(pthread_mutex_unlock(&ops->network_lock) == 0);
     return code;
 }

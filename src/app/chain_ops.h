@@ -14,6 +14,7 @@ typedef struct slk_chain_ops_options {
     const char *api_info; /* "TOKEN:ADDRESS[,…]" */
     const char *precommit_max_fee; /* attoFIL, decimal */
     const char *commit_max_fee;
+    bool development; /* proofs of this node may be forgeable: no other network is spoken to */
 } slk_chain_ops_options;
 
 SLK_MUST_CHECK slk_err slk_chain_ops_new(slk_chain_ops **ret_ops,
@@ -23,7 +24,8 @@ void slk_chain_ops_free(slk_chain_ops *ops); /* NULL allowed; no call in progres
 /* The functions; they borrow ops. Safe from many threads: pushes wait for each other. */
 void slk_chain_ops_fill(slk_seal_chain *ret_chain, slk_chain_ops *ops);
 
-/* The network as first asked, then from memory. */
+/* The network as first asked, then from memory. SLK_E_BUSY with *ret_network filled: the chain is not
+ * one for a node with development on, which may hold proofs that anybody could forge. */
 SLK_MUST_CHECK slk_err slk_chain_ops_network(slk_chain_ops *ops, slk_network *ret_network,
                                              slk_error *error);
 

@@ -79,6 +79,7 @@ static slk_err open_chain(slk_node *node, slk_error *error)
         .api_info = slk_buf_str(&info),
         .precommit_max_fee = config->precommit_max_fee,
         .commit_max_fee = config->commit_max_fee,
+        .development = config->development,
     };
     const slk_err code = slk_chain_ops_new(&node->chain, &options, error);
     slk_bytes_wipe(info.data, info.len);

@@ -139,11 +139,13 @@ static slk_err start_server(struct service *service, slk_error *error)
 /* A node told that it is on a development network accepts forgeable proofs: never on a real one. */
 static slk_err check_network(slk_node *node, slk_error *error)
 {
-    slk_network network;
+    slk_network network = {0};
     if (!node->chain)
         return SLK_OK;
     slk_error why = {0};
     const slk_err code = slk_chain_ops_network(node->chain, &network, &why);
+    if (code != SLK_OK && network.name[0])
+        return slk_fail(error, SLK_E_INVAL, "%s", slk_error_text(&why, code));
     if (code != SLK_OK) {
         slk_log(SLK_LOG_WARN, "chain.unreachable", "why=\"%s\" then=\"sectors wait for it\"",
                 slk_error_text(&why, code));
@@ -151,10 +153,6 @@ static slk_err check_network(slk_node *node, slk_error *error)
     }
     slk_log(SLK_LOG_INFO, "chain.found", "network=%s version=%" PRId64 " node=\"%s\"", network.name,
             network.version, network.node_version);
-    if (node->repo.config.development && !network.development)
-        return slk_fail(error, SLK_E_INVAL,
-                        "the configuration says Development = true, but the chain is %s; remove it",
-                        network.name);
     if (node->client && !network.can_sign)
         slk_log(SLK_LOG_WARN, "chain.token",
                 "why=\"the chain token cannot sign\" then=\"no message can be sent\"");
