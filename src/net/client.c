@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "net/http_text.h"
+#include "net/token.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -479,6 +480,7 @@ slk_err slk_http_expect_success(const slk_http_response *response, const char *w
         return SLK_OK;
     char reason[200];
     slk_printable(reason, sizeof reason, slk_buf_str(&response->body), response->body.len);
+    slk_net_token_hide(reason);
     return slk_fail(error, code_of_status(response->status), "%s: the peer answered %d%s%s", what,
                     response->status, reason[0] ? ": " : "", reason);
 }

@@ -32,3 +32,14 @@ bool slk_net_token_matches(const char *token, const char *hash64)
     slk_net_token_hash(hash, token);
     return slk_bytes_equal_ct((const uint8_t *)hash, (const uint8_t *)hash64, SLK_TOKEN_CHARS);
 }
+
+void slk_net_token_hide(char *text)
+{
+    while (*text) {
+        size_t n = strspn(text, "0123456789abcdefABCDEF");
+        bool token = n >= SLK_TOKEN_CHARS || (n >= SLK_TOKEN_CHARS / 2 && text[n] == 0);
+        if (token)
+            memset(text, '*', n);
+        text += n ? n : 1;
+    }
+}

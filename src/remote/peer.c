@@ -8,6 +8,7 @@
 #include "fil/commcid.h"
 #include "fil/sector.h"
 #include "net/client.h"
+#include "net/token.h"
 #include "remote/connect.h"
 #include "remote/wire.h"
 #include "transfer/cache_tar.h"
@@ -176,10 +177,11 @@ static void copy(char *out, size_t size, const char *text)
     (void)snprintf(out, size, "%s", text);
 }
 
-/* Reasons come from outside and end in logs and on terminals: printable ASCII only. */
+/* Reasons come from outside and end in logs and on terminals: printable ASCII only, no token. */
 static void copy_printable(char *out, size_t size, const char *text)
 {
     copy(out, size, text);
+    slk_net_token_hide(out);
     for (; *out; out++)
         if ((unsigned char)*out < 0x20 || (unsigned char)*out >= 0x7f)
             *out = '?';

@@ -105,6 +105,28 @@ static slk_err ask_available(void)
     return code;
 }
 
+/* A peer may send our token back in what we log. */
+static void an_echoed_token_is_hidden(void **state)
+{
+    (void)state;
+    slk_error error = {0};
+    bool accepted = true;
+    char reason[SLK_SEAL_REASON_CHARS] = "";
+    slk_seal_status status;
+    script_is(500, "who is " TOKEN "?");
+    assert_int_equal(peer.finalize(peer.ctx, &to, &sector, &error), SLK_E_UNREACHABLE);
+    assert_null(strstr(error.message, TOKEN));
+    assert_non_null(strstr(error.message, "who is ***"));
+    script_is(200, "{\"accepted\":false,\"reject_reason\":\"not you, " TOKEN "\"}");
+    assert_int_equal(peer.order(peer.ctx, &accepted, reason, &to, "", &sector, &error), SLK_OK);
+    assert_null(strstr(reason, TOKEN));
+    assert_non_null(strstr(reason, "not you, ***"));
+    script_is(200, "{\"state\":\"failed\",\"fail_reason\":\"" TOKEN " is bad\"}");
+    assert_int_equal(peer.status(peer.ctx, &status, &to, &sector, &error), SLK_OK);
+    assert_null(strstr(status.fail_reason, TOKEN));
+    assert_non_null(strstr(status.fail_reason, "** is bad"));
+}
+
 static void statuses_mean_what_ops_says(void **state)
 {
     (void)state;
@@ -262,6 +284,7 @@ static void c1_is_never_empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_echoed_token_is_hidden),
         cmocka_unit_test(statuses_mean_what_ops_says),
         cmocka_unit_test(malformed_answers_are_protocol_errors),
         cmocka_unit_test(a_completion_is_whole_or_none),
