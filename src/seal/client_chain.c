@@ -448,6 +448,21 @@ slk_err slk_step_client_seed_save(slk_task *task, slk_db *db, slk_error *error)
 
 /* ---- SNARK ---- */
 
+slk_err slk_client_check_deadline(slk_task *task, const slk_client_row *row, slk_err code,
+                                  slk_error *error)
+{
+    const slk_seal_chain *chain = &slk_seal_get_ops(task->seal)->chain;
+    slk_seal_network net;
+    int64_t head = 0;
+    if (code == SLK_OK || code == SLK_E_CANCELED || !row->has_precommit_epoch ||
+        chain->network(chain->ctx, &net, NULL) != SLK_OK ||
+        chain->head(chain->ctx, &head, NULL) != SLK_OK ||
+        head <= row->precommit_epoch + net.max_prove_commit_epochs)
+        return code;
+    slk_task_give_up(task, "commit-expired");
+    return slk_fail_context(error, code, "past the commit deadline, the deposit is lost");
+}
+
 struct proof_output {
     uint8_t bytes[SLK_SEAL_PROOF_MAX_BYTES];
     size_t n;
@@ -489,7 +504,9 @@ slk_err slk_step_client_c2(slk_task *task, slk_error *error)
         slk_task_note(task, "the C1 file is gone: it is asked for again");
         return SLK_OK;
     }
-    SLK_TRY(prove(out, task, &row, path, error));
+    slk_err code = prove(out, task, &row, path, error);
+    if (code != SLK_OK)
+        return slk_client_check_deadline(task, &row, code, error);
     task->event = SLK_EV_PROVEN;
     return SLK_OK;
 }

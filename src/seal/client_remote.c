@@ -353,21 +353,6 @@ static slk_err fetch_c1(struct side *s, const char *temp, slk_error *error)
     return liar(s, "c1-invalid", why[0] ? why : "the provider's C1 does not verify", error);
 }
 
-/* A provider that does not answer is waited for, but not longer than the chain waits for us. */
-static slk_err check_deadline(struct side *s, slk_err code, slk_error *error)
-{
-    const slk_seal_chain *chain = &slk_seal_get_ops(s->seal)->chain;
-    slk_seal_network net;
-    int64_t head = 0;
-    if (code == SLK_E_CANCELED || !s->row.has_precommit_epoch ||
-        chain->network(chain->ctx, &net, NULL) != SLK_OK ||
-        chain->head(chain->ctx, &head, NULL) != SLK_OK ||
-        head <= s->row.precommit_epoch + net.max_prove_commit_epochs)
-        return code;
-    slk_task_give_up(s->task, "commit-expired");
-    return slk_fail_context(error, code, "no C1 before the commit deadline, the deposit is lost");
-}
-
 slk_err slk_step_client_c1(slk_task *task, slk_error *error)
 {
     SLK_CLEANUP(side_done) struct side s = {0};
@@ -386,7 +371,7 @@ slk_err slk_step_client_c1(slk_task *task, slk_error *error)
     if (code != SLK_OK && !slk_seal_is_dead(s.seal))
         (void)unlink(temp);
     if (code != SLK_OK)
-        return check_deadline(&s, code, error);
+        return slk_client_check_deadline(task, &s.row, code, error);
     SLK_CLEANUP(slk_closep) int fd = -1;
     SLK_TRY(slk_file_open_rw(&fd, temp, error));
     SLK_TRY(slk_file_sync(fd, temp, error));

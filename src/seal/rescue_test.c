@@ -133,6 +133,20 @@ static void no_c1_before_the_deadline(void **state)
     expect_failed(w, number, "commit-expired");
 }
 
+/* Parameters that never come are waited for, as long as a proof would be of use. */
+static void no_proof_before_the_deadline(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    world_run(w, number, "vanilla", 200);
+    world_fail(w, OP_C2, 0, 1000000, SLK_E_BUSY);
+    world_run(w, number, "proven", 100);
+    expect_state(w, number, "vanilla");
+    w->head += 90000;
+    world_run(w, number, "proving", 200);
+    expect_failed(w, number, "commit-expired");
+}
+
 /* A reorg takes the pre-commit off the chain and puts the message back into the pool. */
 static void reorg_returns_the_message(void **state)
 {
@@ -243,6 +257,7 @@ int main(void)
         RESCUE(retry_counts_messages_anew),
         RESCUE(commit_pending_for_ever),
         RESCUE(no_c1_before_the_deadline),
+        RESCUE(no_proof_before_the_deadline),
         RESCUE(reorg_returns_the_message),
         RESCUE(reorg_and_the_pool_forgets),
         RESCUE(ticket_is_not_final),

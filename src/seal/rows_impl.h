@@ -143,6 +143,11 @@ slk_err slk_step_client_commit_save(slk_task *task, slk_db *db, slk_error *error
 slk_err slk_step_client_commit_wait(slk_task *task, slk_error *error);
 slk_err slk_step_client_release(slk_task *task, slk_error *error);
 
+/* A step between seed and commit failed with code: a provider or parameters are waited for, but not
+ * longer than the chain waits for us. Returns code; past the deadline the sector fails. */
+slk_err slk_client_check_deadline(slk_task *task, const slk_client_row *row, slk_err code,
+                                  slk_error *error);
+
 /* Stops counting on a provider that lied: no new orders go to it. */
 SLK_MUST_CHECK slk_err slk_client_distrust(slk_seal *seal, int64_t provider_id, const char *why,
                                            slk_error *error);
