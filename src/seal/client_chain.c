@@ -487,6 +487,23 @@ static slk_err prove(struct proof_output *out, slk_task *task, const slk_client_
     return SLK_OK;
 }
 
+/* After a failed proof: has the C1 file, which was good when it came, gone bad on our disk? Every
+ * retry would find it again. */
+static bool c1_went_bad(slk_task *task, const slk_client_row *row, const char *c1_path,
+                        slk_err code)
+{
+    const slk_seal_prover *prover = &slk_seal_get_ops(task->seal)->prover;
+    slk_seal_commitments comm;
+    bool valid = true;
+    char why[SLK_SEAL_REASON_CHARS] = "";
+    slk_error ignored = {0};
+    return slk_seal_verdict_of(code) == SLK_SEAL_RETRY &&
+           slk_seal_parse_cids(&comm, &row->completion, NULL) == SLK_OK &&
+           prover->verify_c1(prover->ctx, &valid, why, &row->sector, &comm, row->completion.ticket,
+                             row->seed, c1_path, &task->job, &ignored) == SLK_OK &&
+           !valid;
+}
+
 slk_err slk_step_client_c2(slk_task *task, slk_error *error)
 {
     slk_client_row row;
@@ -505,6 +522,12 @@ slk_err slk_step_client_c2(slk_task *task, slk_error *error)
         return SLK_OK;
     }
     slk_err code = prove(out, task, &row, path, error);
+    if (code != SLK_OK && c1_went_bad(task, &row, path, code)) {
+        SLK_TRY(slk_remove_tree(path, error));
+        task->event = SLK_EV_RESEED;
+        slk_task_note(task, "the C1 file was damaged: it is asked for again");
+        return SLK_OK;
+    }
     if (code != SLK_OK)
         return slk_client_check_deadline(task, &row, code, error);
     task->event = SLK_EV_PROVEN;

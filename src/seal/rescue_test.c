@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Ways out: what an operator's retry and abandon do, what is not waited for without end, and what a
  * deposit is not put on. */
+#include "base/file.h"
 #include "db/db.h"
 #include "seal/sql_impl.h"
 #include "seal/world_test.h"
@@ -8,9 +9,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <string.h>
 
 #include <cmocka.h>
+
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
 
 static int make(void **state)
 {
@@ -147,6 +151,25 @@ static void no_proof_before_the_deadline(void **state)
     expect_failed(w, number, "commit-expired");
 }
 
+/* A C1 file that rots on our disk is fetched anew instead of being proven wrongly for ever. */
+static void c1_file_is_damaged(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    world_run(w, number, "vanilla", 200);
+    char pattern[192];
+    (void)snprintf(pattern, sizeof pattern, "%s/c1/*/*.json", w->client.scratch);
+    glob_t found;
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    assert_int_equal(found.gl_pathc, 1);
+    static const char junk[33] = "thirty-two bytes that are not C1";
+    assert_int_equal(slk_file_write_atomic(found.gl_pathv[0], junk, 32, 0644, NULL), SLK_OK);
+    globfree(&found);
+    world_run(w, number, "proving", 400);
+    expect_state(w, number, "proving");
+    assert_int_equal(world_messages(w, number, true), 1);
+}
+
 /* A reorg takes the pre-commit off the chain and puts the message back into the pool. */
 static void reorg_returns_the_message(void **state)
 {
@@ -258,6 +281,7 @@ int main(void)
         RESCUE(commit_pending_for_ever),
         RESCUE(no_c1_before_the_deadline),
         RESCUE(no_proof_before_the_deadline),
+        RESCUE(c1_file_is_damaged),
         RESCUE(reorg_returns_the_message),
         RESCUE(reorg_and_the_pool_forgets),
         RESCUE(ticket_is_not_final),
