@@ -452,6 +452,17 @@ static void test_verify_every_node(void **state)
     assert_int_equal(slk_c1_verify(&valid, &error, &c1, &expected, env->crypto, env->pool, NULL),
                      SLK_OK);
     assert_true(valid);
+    /* The same replica id, but another kind of proof than the sector's. */
+    slk_sector_identity others[3] = {c.sector, c.sector, c.sector};
+    others[0].proof.shape = slk_sector_shape_parse("32GiB");
+    others[1].proof.feature = SLK_FEATURE_NON_INTERACTIVE;
+    others[2].proof.api = c.sector.proof.api == SLK_API_1_2 ? SLK_API_1_1 : SLK_API_1_2;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const slk_c1_expected other = {.sector = &others[i]};
+        assert_int_equal(slk_c1_verify(&valid, &error, &c1, &other, env->crypto, NULL, NULL),
+                         SLK_OK);
+        assert_false(valid);
+    }
     slk_c1_done(&c1);
     slk_seal_case_close(&c);
 }

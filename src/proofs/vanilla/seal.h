@@ -127,8 +127,8 @@ SLK_MUST_CHECK slk_err slk_commit1(slk_c1 *ret_c1, const slk_commit1_request *re
  *
  * Checks all of the official verifier (reference/proofs 7.2) and more: challenges follow from seed
  * and replica id, parents are the graph's, labels, columns, encoding, and the hash chains of all
- * paths including those to CommD and comm_r_last. sector, comm_r, comm_d, seed: what the caller
- * knows; NULL skips that comparison. *ret_valid false: reason (may be NULL) says why.
+ * paths including those to CommD and comm_r_last. sector (with its kind of proof), comm_r, comm_d,
+ * seed: what the caller knows; NULL skips that comparison. *ret_valid false: reason (may be NULL) says why.
  * Cost: per challenge 15 columns and 17 paths, hashed eight at a time where the processor can: 0.5 ms at
  * 32 GiB. */
 typedef struct slk_c1_expected {

@@ -151,6 +151,23 @@ static void verify_range(void *context, uint64_t begin, uint64_t end, unsigned w
     }
 }
 
+/* Challenges and graph follow from the kind of proof that the C1 claims, so it must be the sector's. */
+static const char *sector_problem(const slk_c1 *c1, const slk_sector_identity *sector,
+                                  const slk_crypto *crypto)
+{
+    uint8_t replica_id[32];
+    if (c1->proof.shape != sector->proof.shape || c1->proof.api != sector->proof.api ||
+        c1->proof.feature != sector->proof.feature ||
+        memcmp(c1->proof.porep_id, sector->proof.porep_id, 32) != 0)
+        return "it is of another seal proof than the sector's";
+    if (memcmp(sector->ticket, c1->ticket, 32) != 0)
+        return "the ticket is another one";
+    slk_replica_id(replica_id, crypto, sector, c1->comm_d);
+    if (memcmp(replica_id, c1->replica_id, 32) != 0)
+        return "the replica id is another sector's";
+    return NULL;
+}
+
 static const char *header_problem(const slk_c1 *c1, const slk_c1_expected *expected,
                                   const slk_crypto *crypto)
 {
@@ -167,14 +184,7 @@ static const char *header_problem(const slk_c1 *c1, const slk_c1_expected *expec
         return "CommD is another sector's";
     if (expected->seed && memcmp(expected->seed, c1->seed, 32) != 0)
         return "the seed is another one";
-    if (!expected->sector)
-        return NULL;
-    if (memcmp(expected->sector->ticket, c1->ticket, 32) != 0)
-        return "the ticket is another one";
-    slk_replica_id(hash, crypto, expected->sector, c1->comm_d);
-    if (memcmp(hash, c1->replica_id, 32) != 0)
-        return "the replica id is another sector's";
-    return NULL;
+    return expected->sector ? sector_problem(c1, expected->sector, crypto) : NULL;
 }
 
 slk_err slk_c1_verify(bool *ret_valid, slk_error *reason, const slk_c1 *c1,
