@@ -65,6 +65,21 @@ static bool host_kind(const char *part)
     return false;
 }
 
+/* What follows the port: how to speak there. */
+static slk_err read_protocols(bool *ret_tls, char *const *parts, size_t n, slk_error *error)
+{
+    bool tls = false;
+    for (size_t i = 0; i < n; i++) {
+        const char *part = parts[i];
+        if (strcmp(part, "https") == 0 || strcmp(part, "wss") == 0 || strcmp(part, "tls") == 0)
+            tls = true;
+        else if (strcmp(part, "http") != 0 && strcmp(part, "ws") != 0)
+            return slk_fail(error, SLK_E_INVAL, "node address has an unknown part \"%.20s\"", part);
+    }
+    *ret_tls = tls;
+    return SLK_OK;
+}
+
 static slk_err from_multiaddr(char **ret_url, const char *text, slk_error *error)
 {
     SLK_CLEANUP(slk_freep) char *copy = slk_strdup(text);
@@ -79,19 +94,33 @@ static slk_err from_multiaddr(char **ret_url, const char *text, slk_error *error
     if (!host_ok(parts[1], strlen(parts[1]), v6) || !port_ok(parts[3]))
         return slk_fail(error, SLK_E_INVAL, "node address has a bad host or port");
     bool tls = false;
-    for (size_t i = 4; i < n; i++) {
-        const char *part = parts[i];
-        if (strcmp(part, "https") == 0 || strcmp(part, "wss") == 0 || strcmp(part, "tls") == 0)
-            tls = true;
-        else if (strcmp(part, "http") != 0 && strcmp(part, "ws") != 0)
-            return slk_fail(error, SLK_E_INVAL, "node address has an unknown part \"%.20s\"", part);
-    }
+    SLK_TRY(read_protocols(&tls, parts + 4, n - 4, error));
     *ret_url = slk_strf("%s://%s%s%s:%s", tls ? "https" : "http", v6 ? "[" : "", parts[1],
                         v6 ? "]" : "", parts[3]);
     return *ret_url != NULL ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
 }
 
-/* scheme://host[:port][/] with nothing else (no user, query or fragment). */
+/* host[:port][/] or host[:port]/rpc/v1. */
+static slk_err from_host(char **ret_url, const char *http, const char *host, slk_error *error)
+{
+    bool v6 = *host == '[';
+    size_t n = v6 ? strcspn(host, "]") : strcspn(host, ":/");
+    bool ok = v6 ? host[n] == ']' && host_ok(host + 1, n - 1, true) : host_ok(host, n, false);
+    const char *rest = host + n + (v6 && ok);
+    size_t port_chars = strcspn(rest, "/");
+    SLK_CLEANUP(slk_freep) char *port = slk_strf("%.*s", (int)port_chars, rest);
+    if (port == NULL)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a node address");
+    rest += port_chars;
+    ok = ok && (port[0] == 0 || (port[0] == ':' && port_ok(port + 1)));
+    if (!ok || (rest[0] != 0 && strcmp(rest, "/") != 0 && strcmp(rest, "/rpc/v1") != 0))
+        return slk_fail(error, SLK_E_INVAL,
+                        "node address must be scheme://host:port without anything after it");
+    *ret_url = slk_strf("%s://%.*s%s", http, (int)(n + (v6 ? 1 : 0)), host, port);
+    return *ret_url != NULL ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
+}
+
+/* scheme://, then that, with nothing else (no user, query or fragment). */
 static slk_err from_url(char **ret_url, const char *text, slk_error *error)
 {
     static const struct {
@@ -100,24 +129,8 @@ static slk_err from_url(char **ret_url, const char *text, slk_error *error)
         {"http://", "http"}, {"https://", "https"}, {"ws://", "http"}, {"wss://", "https"}};
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         size_t skip = strlen(schemes[i].scheme);
-        if (strncmp(text, schemes[i].scheme, skip) != 0)
-            continue;
-        const char *host = text + skip;
-        bool v6 = *host == '[';
-        size_t n = v6 ? strcspn(host, "]") : strcspn(host, ":/");
-        bool ok = v6 ? host[n] == ']' && host_ok(host + 1, n - 1, true) : host_ok(host, n, false);
-        const char *rest = host + n + (v6 && ok);
-        size_t port_chars = strcspn(rest, "/");
-        SLK_CLEANUP(slk_freep) char *port = slk_strf("%.*s", (int)port_chars, rest);
-        if (port == NULL)
-            return slk_fail(error, SLK_E_NOMEM, "out of memory for a node address");
-        rest += port_chars;
-        ok = ok && (port[0] == 0 || (port[0] == ':' && port_ok(port + 1)));
-        if (!ok || (rest[0] != 0 && strcmp(rest, "/") != 0 && strcmp(rest, "/rpc/v1") != 0))
-            return slk_fail(error, SLK_E_INVAL,
-                            "node address must be scheme://host:port without anything after it");
-        *ret_url = slk_strf("%s://%.*s%s", schemes[i].http, (int)(n + (v6 ? 1 : 0)), host, port);
-        return *ret_url != NULL ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
+        if (strncmp(text, schemes[i].scheme, skip) == 0)
+            return from_host(ret_url, schemes[i].http, text + skip, error);
     }
     return slk_fail(error, SLK_E_INVAL, "node address must start with http, https, ws or wss");
 }

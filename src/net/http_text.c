@@ -44,6 +44,20 @@ bool slk_content_range_parse(slk_content_range *ret_range, const char *value)
     return true;
 }
 
+/* "-N": the last N bytes. */
+static slk_range_kind parse_tail(uint64_t *ret_first, uint64_t *ret_last, const char *p,
+                                 uint64_t total)
+{
+    uint64_t tail;
+    if (!take_number(&tail, &p) || *p)
+        return SLK_RANGE_WHOLE;
+    if (tail == 0 || total == 0)
+        return SLK_RANGE_UNSATISFIABLE;
+    *ret_first = tail < total ? total - tail : 0;
+    *ret_last = total - 1;
+    return SLK_RANGE_PART;
+}
+
 slk_range_kind slk_range_parse(uint64_t *ret_first, uint64_t *ret_last, const char *header,
                                uint64_t total)
 {
@@ -51,17 +65,8 @@ slk_range_kind slk_range_parse(uint64_t *ret_first, uint64_t *ret_last, const ch
         return SLK_RANGE_WHOLE;
     const char *p = header + 6;
     uint64_t first = 0, last = UINT64_MAX;
-    if (*p == '-') {
-        uint64_t tail;
-        p++;
-        if (!take_number(&tail, &p) || *p)
-            return SLK_RANGE_WHOLE;
-        if (tail == 0 || total == 0)
-            return SLK_RANGE_UNSATISFIABLE;
-        *ret_first = tail < total ? total - tail : 0;
-        *ret_last = total - 1;
-        return SLK_RANGE_PART;
-    }
+    if (*p == '-')
+        return parse_tail(ret_first, ret_last, p + 1, total);
     if (!take_number(&first, &p) || *p++ != '-')
         return SLK_RANGE_WHOLE;
     if (*p && !take_number(&last, &p))

@@ -48,6 +48,12 @@ static enum MHD_Result count_field(void *context, enum MHD_ValueKind kind, const
     return MHD_YES;
 }
 
+static bool length_is_number(const char *length)
+{
+    size_t digits = strspn(length, "0123456789");
+    return digits > 0 && digits <= 18 && !length[digits];
+}
+
 static const char *framing_fault(const census *c, bool is_11)
 {
     if (c->lengths > 1)
@@ -58,8 +64,7 @@ static const char *framing_fault(const census *c, bool is_11)
         return "both Content-Length and Transfer-Encoding";
     if (c->encodings && (!is_11 || strcasecmp(c->encoding, "chunked") != 0))
         return "a Transfer-Encoding other than chunked";
-    size_t digits = c->lengths ? strspn(c->length, "0123456789") : 1;
-    if (c->lengths && (digits == 0 || digits > 18 || c->length[digits]))
+    if (c->lengths && !length_is_number(c->length))
         return "Content-Length is no number";
     if (c->hosts > 1)
         return "more than one Host";
