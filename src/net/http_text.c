@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "net/http_text.h"
 
+#include "base/bytes.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -92,17 +94,6 @@ void slk_printable(char *out, size_t out_n, const char *in, size_t in_n)
     out[n] = 0;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 bool slk_percent_decode(char *out, const char *in, size_t n)
 {
     size_t to = 0;
@@ -113,11 +104,13 @@ bool slk_percent_decode(char *out, const char *in, size_t n)
             out[to++] = in[i];
             continue;
         }
-        int high = i + 2 < n ? hex_value(in[i + 1]) : -1;
-        int low = i + 2 < n ? hex_value(in[i + 2]) : -1;
-        if (high < 0 || low < 0 || (high == 0 && low == 0))
+        char digits[3] = {0};
+        uint8_t byte = 0;
+        if (i + 2 < n)
+            memcpy(digits, in + i + 1, 2);
+        if (!slk_hex_decode(&byte, 1, digits) || byte == 0)
             return false;
-        out[to++] = (char)(high * 16 + low);
+        out[to++] = (char)byte;
         i += 2;
     }
     out[to] = 0;
