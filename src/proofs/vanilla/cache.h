@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define SLK_SYNTHETIC_FILE "syn-porep-vanilla-proofs.dat"
+#define SLK_SYNTHETIC_HEADER_BYTES 96u /* comm_d, comm_c, comm_r_last; records follow */
 #define SLK_PC1_STATE_FILE ".selkie-pc1"
 
 /* Exactly 64 bytes of two field elements, else SLK_E_CORRUPT. */

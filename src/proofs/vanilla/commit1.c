@@ -8,8 +8,6 @@
 #include "proofs/vanilla/challenges.h"
 #include "proofs/vanilla/prover.h"
 
-#define SYNTHETIC_HEADER 96u
-
 static slk_err check_request(const slk_commit1_request *request, slk_error *error)
 {
     if (request->sector.number > SLK_SECTOR_NUMBER_MAX)
@@ -87,7 +85,7 @@ static slk_err fill_from_trees(slk_c1 *c1, const slk_commit1_request *request, s
 
 static slk_err check_synthetic_header(int fd, const char *path, const slk_c1 *c1, slk_error *error)
 {
-    uint8_t header[SYNTHETIC_HEADER];
+    uint8_t header[SLK_SYNTHETIC_HEADER_BYTES];
     SLK_TRY(slk_file_read_at(fd, header, sizeof header, 0, path, error));
     if (memcmp(header, c1->comm_d, 32) != 0 || memcmp(header + 32, c1->comm_c, 32) != 0 ||
         memcmp(header + 64, c1->comm_r_last, 32) != 0)
@@ -102,12 +100,14 @@ static slk_err fill_from_synthetic(slk_c1 *c1, const char *path, size_t n,
     slk_synthetic_set set;
     slk_synthetic_set_init(&set, c1->proof.shape, c1->replica_id, c1->comm_r);
     const size_t bytes = c1->layout.record_bytes;
-    SLK_TRY(slk_tree_open_sized(&fd, path, SYNTHETIC_HEADER + (uint64_t)set.count * bytes, error));
+    SLK_TRY(slk_tree_open_sized(&fd, path, SLK_SYNTHETIC_HEADER_BYTES + (uint64_t)set.count * bytes,
+                                error));
     SLK_TRY(check_synthetic_header(fd, path, c1, error));
     for (size_t i = 0; i < n; i++) {
         const uint64_t index = slk_synthetic_pick(&set, c1->replica_id, c1->seed, (uint32_t)i);
         uint8_t *record = c1->records + i * bytes;
-        SLK_TRY(slk_file_read_at(fd, record, bytes, SYNTHETIC_HEADER + index * bytes, path, error));
+        SLK_TRY(slk_file_read_at(fd, record, bytes, SLK_SYNTHETIC_HEADER_BYTES + index * bytes,
+                                 path, error));
         if (slk_record_challenge(record) != challenges[i])
             return slk_fail(error, SLK_E_CORRUPT, "%s: record %llu is of another node", path,
                             (unsigned long long)index);

@@ -8,8 +8,6 @@
 #include "proofs/vanilla/challenges.h"
 #include "proofs/vanilla/prover.h"
 
-#define HEADER_BYTES 96u
-
 struct writing {
     const slk_prover *prover;
     slk_record_context context;
@@ -32,8 +30,9 @@ static slk_err write_record(const struct writing *w, uint32_t index, uint8_t *re
         return slk_fail(error, SLK_E_CORRUPT, "synthetic proof %u of node %llu: %s", index,
                         (unsigned long long)challenge, problem);
     slk_job_advance(w->job, 1);
-    return slk_file_write_at(w->file->fd, record, bytes, HEADER_BYTES + (uint64_t)index * bytes,
-                             w->file->temp, error);
+    return slk_file_write_at(w->file->fd, record, bytes,
+                             SLK_SYNTHETIC_HEADER_BYTES + (uint64_t)index * bytes, w->file->temp,
+                             error);
 }
 
 static void write_range(void *context, uint64_t begin, uint64_t end, unsigned worker)
@@ -48,14 +47,14 @@ static void write_range(void *context, uint64_t begin, uint64_t end, unsigned wo
 }
 
 static slk_err write_all(struct writing *w, const slk_seal_env *env, const char *path,
-                         const uint8_t header[HEADER_BYTES], slk_error *error)
+                         const uint8_t header[SLK_SYNTHETIC_HEADER_BYTES], slk_error *error)
 {
     SLK_CLEANUP(slk_outfile_done) slk_outfile file = SLK_OUTFILE_NONE;
     const size_t bytes = w->prover->layout.record_bytes;
-    SLK_TRY(
-        slk_outfile_open(&file, path, NULL, HEADER_BYTES + (uint64_t)w->set.count * bytes, error));
+    SLK_TRY(slk_outfile_open(&file, path, NULL,
+                             SLK_SYNTHETIC_HEADER_BYTES + (uint64_t)w->set.count * bytes, error));
     w->file = &file;
-    SLK_TRY(slk_file_write_at(file.fd, header, HEADER_BYTES, 0, file.temp, error));
+    SLK_TRY(slk_file_write_at(file.fd, header, SLK_SYNTHETIC_HEADER_BYTES, 0, file.temp, error));
     slk_job_stage(env->job, "synthetic", w->set.count);
     slk_pool_for(env->pool, w->set.count, 8, write_range, w);
     SLK_TRY(slk_fault_result(&w->fault, error));
@@ -73,7 +72,7 @@ slk_err slk_synthetic_write(const slk_seal_env *env, const slk_seal_proof *proof
     SLK_CLEANUP(slk_freep) char *path = slk_path_join(cache, SLK_SYNTHETIC_FILE);
     if (!scratch || !path)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    uint8_t header[HEADER_BYTES];
+    uint8_t header[SLK_SYNTHETIC_HEADER_BYTES];
     memcpy(header, result->comm_d, 32);
     memcpy(header + 32, result->comm_c, 32);
     memcpy(header + 64, result->comm_r_last, 32);
