@@ -46,8 +46,9 @@ static slk_err try_provider(char *ret_name, int64_t *ret_allowance, slk_node *no
     return SLK_OK;
 }
 
-static void show_provider(const slk_options *options, const slk_connect *connect, const char *name,
-                          int64_t allowance, int64_t id)
+static void show_provider(const slk_node *node, const slk_options *options,
+                          const slk_connect *connect, const char *name, int64_t allowance,
+                          int64_t id)
 {
     const bool dry = slk_options_flag(options, "dry-run");
     if (options->json) {
@@ -65,8 +66,9 @@ static void show_provider(const slk_options *options, const slk_connect *connect
         (void)printf("dry run: nothing was changed\n");
     else
         (void)printf("provider %" PRId64 " added for miner f0%" PRIu64 "; next:\n"
-                     "  selkie order --miner f0%" PRIu64 " --count 1 --seal-proof 8\n",
-                     id, slk_options_u64(options, "miner"), slk_options_u64(options, "miner"));
+                     "  selkie order --miner f0%" PRIu64 " --count 1 --seal-proof %d --repo %s\n",
+                     id, slk_options_u64(options, "miner"), slk_options_u64(options, "miner"),
+                     node->repo.config.development ? 5 : 8, node->repo.folder);
 }
 
 static slk_err provider_add(slk_node *node, const slk_options *options, slk_error *error)
@@ -83,7 +85,7 @@ static slk_err provider_add(slk_node *node, const slk_options *options, slk_erro
             slk_client_provider_add(&id, node->seal, slk_options_u64(options, "miner"), connect.url,
                                     connect.token, label ? label : connect.url, error);
     if (code == SLK_OK)
-        show_provider(options, &connect, name, allowance, id);
+        show_provider(node, options, &connect, name, allowance, id);
     slk_bytes_wipe(&connect, sizeof connect);
     return code;
 }
@@ -125,10 +127,28 @@ static slk_err read_id(int64_t *ret_id, const slk_options *options, slk_error *e
     return SLK_OK;
 }
 
+/* Whether `selkie provider list` has it. */
+static slk_err check_id(const slk_node *node, int64_t id, slk_error *error)
+{
+    SLK_CLEANUP(slk_buf_done) slk_buf text;
+    slk_buf_init(&text, SLK_VIEW_MAX_BYTES);
+    SLK_TRY(slk_view_providers(&text, node->seal, error));
+    SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
+    SLK_TRY(slk_service_json(&list, &text, error));
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (slk_service_number(json_array_get(list, i), "id") == id)
+            return SLK_OK;
+    return slk_fail(error, SLK_E_NOTFOUND,
+                    "there is no provider %" PRId64 "; `selkie provider list` shows them", id);
+}
+
 static slk_err provider_remove(slk_node *node, const slk_options *options, slk_error *error)
 {
     int64_t id;
     SLK_TRY(read_id(&id, options, error));
+    SLK_TRY(check_id(node, id, error));
+    if (slk_service_dry(options, "the provider would be removed unless it has sectors of ours"))
+        return SLK_OK;
     SLK_TRY(slk_client_provider_remove(node->seal, id, error));
     slk_service_say(options, "removed");
     return SLK_OK;
@@ -138,6 +158,9 @@ static slk_err provider_enable(slk_node *node, const slk_options *options, slk_e
 {
     int64_t id;
     SLK_TRY(read_id(&id, options, error));
+    SLK_TRY(check_id(node, id, error));
+    if (slk_service_dry(options, "new orders could go there again"))
+        return SLK_OK;
     SLK_TRY(slk_client_provider_enable(node->seal, id, true, error));
     slk_service_say(options, "enabled");
     return SLK_OK;
@@ -147,6 +170,9 @@ static slk_err provider_disable(slk_node *node, const slk_options *options, slk_
 {
     int64_t id;
     SLK_TRY(read_id(&id, options, error));
+    SLK_TRY(check_id(node, id, error));
+    if (slk_service_dry(options, "no new orders would go there"))
+        return SLK_OK;
     SLK_TRY(slk_client_provider_enable(node->seal, id, false, error));
     slk_service_say(options, "disabled: no new orders go there");
     return SLK_OK;
@@ -246,18 +272,14 @@ static int run_order(const slk_command *command, const slk_options *options)
     {                                                                                    \
         .name = "miner", .type = SLK_OPTION_MINER, .required = true, .help = "our miner" \
     }
-#define OPTION_DRY_RUN                                                 \
-    {                                                                  \
-        .name = "dry-run", .type = SLK_OPTION_FLAG,                    \
-        .help = "ask everybody who would be asked, but change nothing" \
-    }
 
 static const slk_option plain_options[] = {SLK_OPTION_REPO, {.name = NULL}};
+static const slk_option change_options[] = {SLK_OPTION_REPO, SLK_OPTION_DRY_RUN, {.name = NULL}};
 static const slk_option add_options[] = {
     SLK_OPTION_REPO,
     OPTION_MINER,
     {.name = "name", .type = SLK_OPTION_TEXT, .help = "what we call the provider"},
-    OPTION_DRY_RUN,
+    SLK_OPTION_DRY_RUN,
     {.name = NULL},
 };
 static const slk_option order_options[] = {
@@ -272,7 +294,7 @@ static const slk_option order_options[] = {
      .type = SLK_OPTION_I64,
      .fallback = "0",
      .help = "life of the sectors in epochs; 0 is the longest"},
-    OPTION_DRY_RUN,
+    SLK_OPTION_DRY_RUN,
     {.name = NULL},
 };
 
@@ -295,21 +317,21 @@ const slk_command slk_commands_client[] = {
      .args_min = 1,
      .args_max = 1,
      .help = "Order from this provider again.",
-     .options = plain_options,
+     .options = change_options,
      .run = run_enable},
     {.name = "provider disable",
      .args = "ID",
      .args_min = 1,
      .args_max = 1,
      .help = "Send this provider no new orders.",
-     .options = plain_options,
+     .options = change_options,
      .run = run_disable},
     {.name = "provider remove",
      .args = "ID",
      .args_min = 1,
      .args_max = 1,
      .help = "Remove a provider that has no sectors of ours.",
-     .options = plain_options,
+     .options = change_options,
      .run = run_remove},
     {.name = "order",
      .help = "Have sectors sealed and bring them onto the chain.",

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/command.h"
 
+#include "app/typo.h"
 #include "base/bytes.h"
 #include "base/mem.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,11 +47,38 @@ const slk_command *slk_command_find(size_t *ret_words, const slk_command *const 
     return best;
 }
 
-slk_err slk_command_overview(slk_buf *out, const slk_command *const *tables)
+const char *slk_command_nearest(const slk_command *const *tables, int argc, char *const *argv)
+{
+    const char *best = NULL;
+    unsigned best_distance = UINT_MAX;
+    char typed[64];
+    for (; *tables; tables++) {
+        for (const slk_command *row = *tables; row->name; row++) {
+            const bool two = strchr(row->name, ' ') && argc > 1 && argv[1][0] != '-';
+            (void)snprintf(typed, sizeof typed, "%s%s%s", argv[0], two ? " " : "",
+                           two ? argv[1] : "");
+            const unsigned distance = slk_typo_distance(typed, row->name);
+            if (distance < best_distance && slk_typo_near(typed, row->name)) {
+                best = row->name;
+                best_distance = distance;
+            }
+        }
+    }
+    return best;
+}
+
+static bool in_group(const char *name, const char *group)
+{
+    const size_t n = group ? strlen(group) : 0;
+    return !group || (strncmp(name, group, n) == 0 && name[n] == ' ');
+}
+
+slk_err slk_command_overview(slk_buf *out, const slk_command *const *tables, const char *group)
 {
     for (; *tables; tables++)
         for (const slk_command *row = *tables; row->name; row++)
-            SLK_TRY(slk_buf_printf(out, "  %-20s %s\n", row->name, row->help));
+            if (in_group(row->name, group))
+                SLK_TRY(slk_buf_printf(out, "  %-20s %s\n", row->name, row->help));
     return SLK_OK;
 }
 

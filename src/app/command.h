@@ -36,6 +36,10 @@ struct slk_command {
 const slk_command *slk_command_find(size_t *ret_words, const slk_command *const *tables, int argc,
                                     char *const *argv);
 
+/* The name of the row argv was probably meant to be, by its first one or two words; NULL when none
+ * is near. */
+const char *slk_command_nearest(const slk_command *const *tables, int argc, char *const *argv);
+
 /* Parses the rest of the line by the row and runs it, or prints help or the mistake.
  * argv[0] is the first word after the command's name. Returns the exit status. */
 int slk_command_run(const slk_command *command, int argc, char *const *argv);
@@ -45,8 +49,10 @@ int slk_command_run(const slk_command *command, int argc, char *const *argv);
 int slk_command_fail(const slk_command *command, const slk_options *options, slk_err code,
                      const slk_error *error);
 
-/* One line per command of the tables, in order, into out. */
-SLK_MUST_CHECK slk_err slk_command_overview(slk_buf *out, const slk_command *const *tables);
+/* One line per command of the tables, in order, into out. group NULL: of all; else of those whose
+ * first word it is. */
+SLK_MUST_CHECK slk_err slk_command_overview(slk_buf *out, const slk_command *const *tables,
+                                            const char *group);
 /* Usage, help, options and example of one command. */
 SLK_MUST_CHECK slk_err slk_command_help(slk_buf *out, const slk_command *command);
 

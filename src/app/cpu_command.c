@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* selkie cpu: what this processor has and which kernel does each job. */
+/* selkie cpu: what this processor has and which kernel does each job; selkie version. */
 #include "app/tool.h"
 
 #include "base/cpu.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+/* made by meson: SLK_REVISION, "" when the source is no git checkout */
+#include <slk_revision.h>
 
 static slk_err fill(slk_tool *tool)
 {
@@ -35,7 +39,51 @@ static int run_cpu(const slk_command *command, const slk_options *options)
     return slk_tool_done(&tool, code, SLK_EXIT_DONE);
 }
 
+/* "sha256=shani poseidon=…", one pair per primitive. */
+static void print_version(const slk_crypto *crypto)
+{
+    const char *primitive, *kernel;
+    (void)printf("selkie %s%s%s%s\nkernels", SLK_VERSION, *SLK_REVISION ? " (" : "", SLK_REVISION,
+                 *SLK_REVISION ? ")" : "");
+    for (size_t i = 0; slk_crypto_choice(crypto, i, &primitive, &kernel); i++)
+        (void)printf(" %s=%s", primitive, kernel);
+    (void)printf("\n");
+}
+
+static int print_version_json(const slk_crypto *crypto)
+{
+    json_t *kernels = json_object();
+    const char *primitive, *kernel;
+    for (size_t i = 0; slk_crypto_choice(crypto, i, &primitive, &kernel); i++)
+        (void)json_object_set_new(kernels, primitive, json_string(kernel));
+    json_t *answer = json_pack("{s:s,s:s,s:o}", "version", SLK_VERSION, "revision", SLK_REVISION,
+                               "kernels", kernels);
+    const int failed = json_dumpf(answer, stdout, JSON_COMPACT);
+    (void)printf("\n");
+    json_decref(answer);
+    return failed ? SLK_EXIT_FAILED : SLK_EXIT_DONE;
+}
+
+static int run_version(const slk_command *command, const slk_options *options)
+{
+    slk_error error = {0};
+    slk_crypto *crypto = NULL;
+    int status = SLK_EXIT_DONE;
+    const slk_err code = slk_crypto_new(&crypto, getenv("SELKIE_CPU"), &error);
+    if (code != SLK_OK)
+        return slk_command_fail(command, options, code, &error);
+    if (options->json)
+        status = print_version_json(crypto);
+    else
+        print_version(crypto);
+    slk_crypto_free(crypto);
+    return status;
+}
+
 const slk_command slk_commands_cpu[] = {
+    {.name = "version",
+     .help = "Shows version, source revision and the kernels in use.",
+     .run = run_version},
     {.name = "cpu",
      .help = "Shows the processor's features and the kernel chosen for each primitive.",
      .example = "SELKIE_CPU=ref selkie cpu",

@@ -79,11 +79,12 @@ static slk_err start_children(slk_demo *demo, slk_error *error)
         if (code == SLK_OK)
             code = wait_until_up(demo, i, client, error);
         if (code == SLK_OK)
-            slk_demo_say(demo, "%-9s runs as process %d, %s://127.0.0.1:%u, log %s\n",
-                         demo->children[i].name, (int)demo->children[i].pid,
-                         i == SLK_DEMO_DEVNET ? "http" : "https", (unsigned)demo->ports[i],
-                         demo->logs[i]);
+            slk_demo_say(demo, "%-9s process %-7d %s://127.0.0.1:%u\n", demo->children[i].name,
+                         (int)demo->children[i].pid, i == SLK_DEMO_DEVNET ? "http" : "https",
+                         (unsigned)demo->ports[i]);
     }
+    if (code == SLK_OK)
+        slk_demo_say(demo, "folders and logs in %s\n", demo->folder);
     slk_http_client_free(client);
     return code;
 }
@@ -113,10 +114,8 @@ static slk_err introduce(slk_demo *demo, slk_error *error)
     const slk_err code = slk_client_provider_add(&id, demo->client->seal, SLK_DEMO_MINER,
                                                  provider_url, token, "demo provider", error);
     slk_bytes_wipe(token, sizeof token);
-    slk_demo_say(demo,
-                 "the provider knows the client as partner \"%s\", the client the provider "
-                 "for miner f0%u\n",
-                 PARTNER, SLK_DEMO_MINER);
+    slk_demo_say(demo, "client of miner f0%u is the provider's partner \"%s\"\n", SLK_DEMO_MINER,
+                 PARTNER);
     return code;
 }
 

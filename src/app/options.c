@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/options.h"
 
+#include "app/typo.h"
 #include "base/bytes.h"
 #include "base/num.h"
 
@@ -158,6 +159,18 @@ static bool find_row(size_t *ret_index, const slk_option *table, const char *nam
 }
 
 /* One `--…` word; *at moves past a value that is a word of its own. */
+static slk_err unknown_option(const slk_option *table, const char *source, slk_error *error)
+{
+    const char *name = source + strlen("option --");
+    for (; table && table->name; table++)
+        if (slk_typo_near(name, table->name))
+            return slk_fail(error, SLK_E_INVAL, "unknown %s; did you mean --%s?", source,
+                            table->name);
+    if (slk_typo_near(name, "help"))
+        return slk_fail(error, SLK_E_INVAL, "unknown %s; did you mean --help?", source);
+    return slk_fail(error, SLK_E_INVAL, "unknown %s; --help lists the options", source);
+}
+
 static slk_err take_option(slk_options *options, int *at, int argc, char *const *argv,
                            slk_error *error)
 {
@@ -172,7 +185,7 @@ static slk_err take_option(slk_options *options, int *at, int argc, char *const 
     }
     size_t row;
     if (!find_row(&row, options->table, name, name_len))
-        return slk_fail(error, SLK_E_INVAL, "unknown %s; --help lists the options", source);
+        return unknown_option(options->table, source, error);
     if (options->text[row])
         return slk_fail(error, SLK_E_INVAL, "%s is given twice", source);
     if (options->table[row].type == SLK_OPTION_FLAG) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/command.h"
+#include "app/typo.h"
 #include "app/options.h"
 
 #include "base/mem.h"
@@ -70,7 +71,7 @@ static void mistakes_are_named(void **state)
         {"--repo=", "option --repo wants a text that is not empty"},
         {"--repo x --repo y", "option --repo is given twice"},
         {"--repo x --nope 1", "unknown option --nope; --help lists the options"},
-        {"--repo x --rep 1", "unknown option --rep; --help lists the options"},
+        {"--repo x --rep 1", "unknown option --rep; did you mean --repo?"},
         {"--repo x --json=1", "unknown option --json; --help lists the options"},
         {"--repo x -r", "unknown option -r; options start with --"},
         {"--repo x --dry-run=1", "option --dry-run takes no value"},
@@ -135,6 +136,29 @@ static void commands_are_found_by_their_longest_name(void **state)
     assert_int_equal(slk_command_run(&group[1], 2, two + 2), 7);
 }
 
+static void typing_mistakes_are_recognized(void **state)
+{
+    (void)state;
+    assert_int_equal(slk_typo_distance("order", "odrer"), 1);
+    assert_int_equal(slk_typo_distance("", "abc"), 3);
+    assert_int_equal(slk_typo_distance("kitten", "sitting"), 3);
+    assert_int_equal(slk_typo_distance("ca", "abc"), 3);
+    static const slk_command group[] = {
+        {.name = "order", .help = "A."}, {.name = "partner add", .help = "B."}, {.name = NULL}};
+    static const slk_command *const tables[] = {group, NULL};
+    char *order[] = {"odrer", "--repo", "x"};
+    char *partner[] = {"partnr", "add", "me"};
+    char *far[] = {"zzz"};
+    assert_string_equal(slk_command_nearest(tables, 3, order), "order");
+    assert_string_equal(slk_command_nearest(tables, 3, partner), "partner add");
+    assert_null(slk_command_nearest(tables, 1, far));
+    char huge[200];
+    memset(huge, 'a', sizeof huge - 1);
+    huge[sizeof huge - 1] = 0;
+    char *too_long[] = {huge};
+    assert_null(slk_command_nearest(tables, 1, too_long));
+}
+
 static void help_shows_every_row(void **state)
 {
     (void)state;
@@ -159,6 +183,7 @@ int main(void)
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(environment_comes_before_fallback),
         cmocka_unit_test(commands_are_found_by_their_longest_name),
+        cmocka_unit_test(typing_mistakes_are_recognized),
         cmocka_unit_test(help_shows_every_row),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -117,6 +117,8 @@ static slk_err partner_add(slk_node *node, const slk_options *options, slk_error
         .options = options, .node = node, .name = options->args[0], .token = token};
     SLK_CLEANUP(slk_freep) char *own_url = NULL;
     SLK_TRY(slk_repo_url(&own_url, &node->repo, error)); /* before anything is made */
+    if (slk_service_dry(options, "the partner would be added and a token shown"))
+        return SLK_OK;
     SLK_TRY(slk_partner_add(&shown.id, token, node->seal, shown.name, url ? url : "",
                             (int64_t)slk_options_u64(options, "allowance"), proofs, n_proofs,
                             error));
@@ -133,6 +135,8 @@ static slk_err partner_rotate(slk_node *node, const slk_options *options, slk_er
     SLK_CLEANUP(slk_freep) char *own_url = NULL;
     SLK_TRY(slk_repo_url(&own_url, &node->repo, error));
     SLK_TRY(slk_partner_find(&shown.id, node->seal, shown.name, error));
+    if (slk_service_dry(options, "the partner would get a new token"))
+        return SLK_OK;
     SLK_TRY(slk_partner_rotate(token, node->seal, shown.id,
                                (int64_t)slk_options_u64(options, "overlap"), error));
     const slk_err code = show_token(&shown, error);
@@ -174,8 +178,11 @@ static slk_err partner_set(slk_node *node, const slk_options *options, slk_error
     const char *url = slk_options_text(options, "url");
     if (!url && !slk_options_has(options, "allowance"))
         return slk_fail(error, SLK_E_INVAL, "say what to change: --url or --allowance");
-    if (url) {
+    if (url)
         SLK_TRY(slk_connect_check_url(url, error));
+    if (slk_service_dry(options, "the partner would be changed"))
+        return SLK_OK;
+    if (url) {
         SLK_TRY(slk_partner_set_url(node->seal, id, url, error));
     }
     if (slk_options_has(options, "allowance")) {
@@ -190,6 +197,8 @@ static slk_err partner_remove(slk_node *node, const slk_options *options, slk_er
 {
     int64_t id;
     SLK_TRY(slk_partner_find(&id, node->seal, options->args[0], error));
+    if (slk_service_dry(options, "the partner would be removed unless it has sectors here"))
+        return SLK_OK;
     SLK_TRY(slk_partner_remove(node->seal, id, error));
     slk_service_say(options, "removed; the token is no longer accepted");
     return SLK_OK;
@@ -239,13 +248,16 @@ static const slk_option add_options[] = {
      .value = "N,N",
      .help = "seal proofs the partner may order; all offered ones when left out"},
     OPTION_CONNECT_OUT,
+    SLK_OPTION_DRY_RUN,
     {.name = NULL},
 };
 static const slk_option plain_options[] = {SLK_OPTION_REPO, {.name = NULL}};
+static const slk_option remove_options[] = {SLK_OPTION_REPO, SLK_OPTION_DRY_RUN, {.name = NULL}};
 static const slk_option set_options[] = {
     SLK_OPTION_REPO,
     {.name = "url", .type = SLK_OPTION_TEXT, .value = "URL", .help = "the partner's node"},
     {.name = "allowance", .type = SLK_OPTION_U64, .help = "sectors it may order from now on"},
+    SLK_OPTION_DRY_RUN,
     {.name = NULL},
 };
 static const slk_option rotate_options[] = {
@@ -255,6 +267,7 @@ static const slk_option rotate_options[] = {
      .fallback = "1h",
      .help = "how long the old token stays valid"},
     OPTION_CONNECT_OUT,
+    SLK_OPTION_DRY_RUN,
     {.name = NULL},
 };
 
@@ -292,7 +305,7 @@ const slk_command slk_commands_provider[] = {
      .args_min = 1,
      .args_max = 1,
      .help = "Remove a partner that has no sectors here.",
-     .options = plain_options,
+     .options = remove_options,
      .run = run_remove},
     {.name = NULL},
 };

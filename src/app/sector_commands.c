@@ -51,14 +51,33 @@ static slk_err sectors_list(slk_node *node, const slk_options *options, slk_erro
 
 /* ---- which sector ---- */
 
+/* "7", or "f01000/7" as it is printed; *ret_sp_id is set by the latter only. */
+static slk_err read_sector(uint64_t *ret_sp_id, bool *ret_has_sp_id, uint64_t *ret_number,
+                           const char *text, slk_error *error)
+{
+    const char *slash = strchr(text, '/');
+    char miner[32];
+    *ret_has_sp_id = slash != NULL;
+    if (slash) {
+        (void)snprintf(miner, sizeof miner, "%.*s", (int)(slash - text), text);
+        if (slash - text >= (ptrdiff_t)sizeof miner || slk_parse_miner(ret_sp_id, miner) != SLK_OK)
+            return slk_fail(error, SLK_E_INVAL, "want a sector: 7 or f01000/7");
+    }
+    if (slk_parse_u64(ret_number, slash ? slash + 1 : text) != SLK_OK || *ret_number > INT64_MAX)
+        return slk_fail(error, SLK_E_INVAL, "want a sector: 7 or f01000/7");
+    return SLK_OK;
+}
+
 /* --miner, or the only miner that has a sector of that number here. */
 static slk_err find_sector(uint64_t *ret_sp_id, uint64_t *ret_number, slk_node *node,
                            const slk_options *options, slk_error *error)
 {
     uint64_t number;
-    if (slk_parse_u64(&number, options->args[0]) != SLK_OK || number > INT64_MAX)
-        return slk_fail(error, SLK_E_INVAL, "want a sector number");
+    bool has_miner = false;
+    SLK_TRY(read_sector(ret_sp_id, &has_miner, &number, options->args[0], error));
     *ret_number = number;
+    if (has_miner)
+        return SLK_OK;
     if (slk_options_has(options, "miner")) {
         *ret_sp_id = slk_options_u64(options, "miner");
         return SLK_OK;
@@ -88,8 +107,16 @@ static slk_err find_sector(uint64_t *ret_sp_id, uint64_t *ret_number, slk_node *
 
 static void print_value(const char *key, const json_t *value)
 {
-    if (json_is_string(value))
+    const size_t n = strlen(key);
+    char at[32];
+    if (json_is_string(value) && *json_string_value(value))
         (void)printf("  %-24s %s\n", key, json_string_value(value));
+    else if (json_is_integer(value) && n > 3 && strcmp(key + n - 3, "_ms") == 0) {
+        slk_clock_format(at, sizeof at, (int64_t)json_integer_value(value));
+        (void)printf("  %-24.*s %s\n", (int)n - 3, key, at);
+    } else if (json_is_integer(value) && n > 6 && strcmp(key + n - 6, "_bytes") == 0)
+        (void)printf("  %-24.*s %.1f GiB\n", (int)n - 6, key,
+                     (double)json_integer_value(value) / (1 << 30));
     else if (json_is_integer(value))
         (void)printf("  %-24s %" PRId64 "\n", key, (int64_t)json_integer_value(value));
     else if (json_is_boolean(value))
@@ -154,10 +181,33 @@ static slk_err sectors_status(slk_node *node, const slk_options *options, slk_er
 
 /* ---- retry, abandon ---- */
 
+/* --dry-run: says whether the sector has failed, which both commands want. */
+static slk_err sector_dry(const slk_node *node, const slk_options *options, uint64_t sp_id,
+                          uint64_t number, slk_error *error)
+{
+    SLK_CLEANUP(slk_buf_done) slk_buf text;
+    slk_buf_init(&text, SLK_VIEW_MAX_BYTES);
+    SLK_TRY(slk_view_sector(&text, node->seal, sp_id, number, error));
+    SLK_CLEANUP(slk_json_decrefp) json_t *sector = NULL;
+    SLK_TRY(slk_service_json(&sector, &text, error));
+    const json_t *row = json_array_get(json_object_get(sector, "roles"), 0);
+    if (options->json)
+        (void)printf("{\"dry_run\":true,\"state\":\"%s\",\"failed\":%s}\n",
+                     slk_service_text(row, "state"),
+                     slk_service_bool(row, "failed") ? "true" : "false");
+    else
+        (void)printf("sector f0%" PRIu64 "/%" PRIu64 " is %s%s; dry run: nothing was changed\n",
+                     sp_id, number, slk_service_text(row, "state"),
+                     slk_service_bool(row, "failed") ? ", FAILED" : ", not failed");
+    return SLK_OK;
+}
+
 static slk_err sectors_retry(slk_node *node, const slk_options *options, slk_error *error)
 {
     uint64_t sp_id, number;
     SLK_TRY(find_sector(&sp_id, &number, node, options, error));
+    if (slk_options_flag(options, "dry-run"))
+        return sector_dry(node, options, sp_id, number, error);
     slk_err code = slk_client_retry(node->seal, sp_id, number, error);
     if (code == SLK_E_NOTFOUND)
         code = slk_provider_retry(node->seal, sp_id, number, error);
@@ -170,6 +220,8 @@ static slk_err sectors_abandon(slk_node *node, const slk_options *options, slk_e
 {
     uint64_t sp_id, number;
     SLK_TRY(find_sector(&sp_id, &number, node, options, error));
+    if (slk_options_flag(options, "dry-run"))
+        return sector_dry(node, options, sp_id, number, error);
     if (!node->chain)
         return slk_fail(error, SLK_E_INVAL,
                         "no chain is configured to ask whether it has the sector");
@@ -311,7 +363,8 @@ static const slk_option list_options[] = {
     {.name = "limit", .type = SLK_OPTION_U64, .fallback = "1000", .help = "at most so many"},
     {.name = NULL},
 };
-static const slk_option sector_options[] = {SLK_OPTION_REPO, OPTION_MINER, {.name = NULL}};
+static const slk_option sector_options[] = {
+    SLK_OPTION_REPO, OPTION_MINER, SLK_OPTION_DRY_RUN, {.name = NULL}};
 static const slk_option status_options[] = {
     SLK_OPTION_REPO,
     OPTION_MINER,
@@ -337,7 +390,7 @@ const slk_command slk_commands_sectors[] = {
      .options = list_options,
      .run = run_list},
     {.name = "sectors status",
-     .args = "NUMBER",
+     .args = "SECTOR",
      .args_min = 1,
      .args_max = 1,
      .help = "Show everything known about one sector.",
@@ -345,14 +398,14 @@ const slk_command slk_commands_sectors[] = {
      .options = status_options,
      .run = run_status},
     {.name = "sectors retry",
-     .args = "NUMBER",
+     .args = "SECTOR",
      .args_min = 1,
      .args_max = 1,
      .help = "Try a failed sector's step again.",
      .options = sector_options,
      .run = run_retry},
     {.name = "sectors abandon",
-     .args = "NUMBER",
+     .args = "SECTOR",
      .args_min = 1,
      .args_max = 1,
      .help = "Give up a sector that failed or has nothing on chain yet; it is cleaned up.",

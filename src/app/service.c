@@ -34,6 +34,17 @@ void slk_service_say(const slk_options *options, const char *text)
     (void)printf("%s\n", options->json ? "{\"done\":true}" : text);
 }
 
+bool slk_service_dry(const slk_options *options, const char *text)
+{
+    if (!slk_options_flag(options, "dry-run"))
+        return false;
+    if (options->json)
+        (void)printf("{\"dry_run\":true}\n");
+    else
+        (void)printf("dry run: %s; nothing was changed\n", text);
+    return true;
+}
+
 slk_err slk_service_secret(char **ret_text, const char *argument, slk_error *error)
 {
     char line[SECRET_MAX_BYTES];

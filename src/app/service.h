@@ -24,6 +24,13 @@ extern const slk_command slk_commands_demo[]; /* demo */
         .value = "DIR", .help = "the node's folder"                                      \
     }
 
+/* The row every command that changes something has. */
+#define SLK_OPTION_DRY_RUN                                                             \
+    {                                                                                  \
+        .name = "dry-run", .type = SLK_OPTION_FLAG,                                    \
+        .help = "check what can be checked and say what would be done, change nothing" \
+    }
+
 #define SLK_VIEW_MAX_BYTES ((size_t)64 << 20)
 
 /* Opens the repository of --repo beside a running node. */
@@ -37,6 +44,10 @@ int slk_service_run(const slk_command *command, const slk_options *options,
 
 /* The answer of a command that has nothing to tell: text, or {"done":true}. */
 void slk_service_say(const slk_options *options, const char *text);
+
+/* With --dry-run: says "dry run: <text>; nothing was changed" or {"dry_run":true} and returns
+ * true. */
+bool slk_service_dry(const slk_options *options, const char *text);
 
 /* An argument that may be a secret: the text itself, or with "-" the first line of standard input.
  * Heap; the caller wipes and frees. */

@@ -78,7 +78,17 @@ static void format_seconds(char *out, size_t size, int64_t s)
         (void)snprintf(out, size, "%" PRId64 " h %" PRId64 " min", s / 3600, s % 3600 / 60);
 }
 
-/* " 42%, 1234/s, 3 min left" as far as it is known. */
+static void format_rate(char *out, size_t size, double rate)
+{
+    if (rate >= 1e6)
+        (void)snprintf(out, size, "%.1fM", rate / 1e6);
+    else if (rate >= 1e4)
+        (void)snprintf(out, size, "%.0fk", rate / 1e3);
+    else
+        (void)snprintf(out, size, rate < 10 ? "%.1f" : "%.0f", rate);
+}
+
+/* " 42%, 3 min left, 1234/s" as far as it is known. */
 static void format_progress(char *out, size_t size, struct row *row, const json_t *task)
 {
     const char *stage = slk_service_text(task, "stage");
@@ -101,7 +111,9 @@ static void format_progress(char *out, size_t size, struct row *row, const json_
     const double rate = (double)moved * 1000 / (double)ms;
     char left[40];
     format_seconds(left, sizeof left, (int64_t)((double)(total - done) / rate));
-    (void)snprintf(out + n, size - (size_t)n, ", %.0f/s, %s left", rate, left);
+    char speed[24];
+    format_rate(speed, sizeof speed, rate);
+    (void)snprintf(out + n, size - (size_t)n, ", %s left, %s/s", left, speed);
 }
 
 /* What a sector is at, as words; share goes into `key` in tenths so that plain output stays short.
@@ -129,9 +141,11 @@ static void format_line(char *line, char *shown, size_t shown_size, struct row *
     const bool running = slk_service_bool(task, "running");
     format_progress(progress, sizeof progress, row, task);
     const char *trouble = running ? "" : slk_service_text(task, "last_error");
+    const char *step = slk_service_text(task, "step");
+    const char *dot = strchr(step, '.'); /* the role before it is in the key already */
     (void)snprintf(line, LINE_CHARS, "%-22s %-15s %s%s%s%s (%s)%s%s", row->key, state,
-                   slk_service_text(task, "step"), *row->stage ? ", " : "", row->stage, progress,
-                   since, *trouble ? " - " : "", trouble);
+                   dot ? dot + 1 : step, *row->stage ? ", " : "", row->stage, progress, since,
+                   *trouble ? " - " : "", trouble);
     const int64_t total = slk_service_number(task, "total");
     (void)snprintf(shown, shown_size, "%.20s %.30s %" PRId64 " %d", state, row->stage,
                    total > 0 ? slk_service_number(task, "done") / (total / 10 + 1) : 0,
@@ -225,7 +239,8 @@ slk_err slk_watch_look(slk_watch *watch, slk_watch_counts *ret_counts, slk_seal 
     }
     if (watch->terminal) {
         char line[80];
-        (void)snprintf(line, sizeof line, "%zu of %zu done (proving or cleaned up)", done, sectors);
+        (void)snprintf(line, sizeof line, "%zu of %zu finished, %zu under way%s", done, sectors,
+                       sectors - done, n_seals > 1 ? " (each side counted)" : "");
         print_on_screen(watch, line);
     }
     (void)fflush(stdout);

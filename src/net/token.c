@@ -26,18 +26,18 @@ void slk_net_token_hash(char out65[65], const char *token)
 
 bool slk_net_token_matches(const char *token, const char *hash64)
 {
-    if (!token || strlen(hash64) != SLK_TOKEN_CHARS)
+    if (!token || strlen(hash64) != SLK_NET_TOKEN_CHARS)
         return false;
     char hash[65];
     slk_net_token_hash(hash, token);
-    return slk_bytes_equal_ct((const uint8_t *)hash, (const uint8_t *)hash64, SLK_TOKEN_CHARS);
+    return slk_bytes_equal_ct((const uint8_t *)hash, (const uint8_t *)hash64, SLK_NET_TOKEN_CHARS);
 }
 
 void slk_net_token_hide(char *text)
 {
     while (*text) {
         size_t n = strspn(text, "0123456789abcdefABCDEF");
-        bool token = n >= SLK_TOKEN_CHARS || (n >= SLK_TOKEN_CHARS / 2 && text[n] == 0);
+        bool token = n >= SLK_NET_TOKEN_CHARS || (n >= SLK_NET_TOKEN_CHARS / 2 && text[n] == 0);
         if (token)
             memset(text, '*', n);
         text += n ? n : 1;

@@ -6,14 +6,14 @@
 
 #include <stdbool.h>
 
-#define SLK_TOKEN_CHARS 64u
+#define SLK_NET_TOKEN_CHARS 64u
 
 void slk_net_token_new(char out65[65]);
 /* Hash of any text (also of a malformed token: it then matches nothing). */
 void slk_net_token_hash(char out65[65], const char *token);
 /* Whether token's hash is hash64; takes the same time wherever they differ. NULL token: false. */
 bool slk_net_token_matches(const char *token, const char *hash64);
-/* Overwrites every run of SLK_TOKEN_CHARS or more hex digits with '*': text of a peer, which may echo
+/* Overwrites every run of SLK_NET_TOKEN_CHARS or more hex digits with '*': text of a peer, which may echo
  * the token it was sent, ends in logs and in the database. A run cut by the text's end counts from
  * half the length on. */
 void slk_net_token_hide(char *text);

@@ -154,7 +154,7 @@ static slk_err order_from(bool *ret_accepted, struct side *s, const char *slot, 
         slk_task_note(s->task, "accepted by %s", s->row.provider_url);
         return SLK_OK;
     }
-    slk_log(SLK_LOG_WARN, "order.refused", "sp=f0%lu sector=%lu why=\"%s\"",
+    slk_log(SLK_LOG_WARN, "order.refused", "sector=f0%lu/%lu why=\"%s\"",
             (unsigned long)s->task->sp_id, (unsigned long)s->task->number, reason);
     return unchoose(s, reason, error);
 }

@@ -109,7 +109,7 @@ slk_err slk_step_provider_ticket(slk_task *task, slk_error *error)
     slk_error own = {0};
     slk_err code = ticket_from_client(t, task, &row, error);
     if (code != SLK_OK && code != SLK_E_CANCELED && ticket_from_chain(t, task, &own) == SLK_OK) {
-        slk_log(SLK_LOG_WARN, "ticket.own", "sp=f0%lu sector=%lu why=\"%s\"",
+        slk_log(SLK_LOG_WARN, "ticket.own", "sector=f0%lu/%lu why=\"%s\"",
                 (unsigned long)task->sp_id, (unsigned long)task->number,
                 slk_error_text(error, code));
         code = SLK_OK;

@@ -345,11 +345,11 @@ static void complete_done(slk_task *task, const slk_step *step)
     slk_error error = {0};
     slk_err code = slk_db_tx(seal->db, done_body, &f, &error);
     if (code == SLK_OK) {
-        slk_log(SLK_LOG_INFO, "task.done", "step=%s sp=f0%lu sector=%lu note=\"%s\"", step->name,
+        slk_log(SLK_LOG_INFO, "task.done", "step=%s sector=f0%lu/%lu note=\"%s\"", step->name,
                 (unsigned long)task->sp_id, (unsigned long)task->number, task->note);
         return;
     }
-    slk_log(SLK_LOG_WARN, "task.not_taken", "step=%s sp=f0%lu sector=%lu why=\"%s\"", step->name,
+    slk_log(SLK_LOG_WARN, "task.not_taken", "step=%s sector=f0%lu/%lu why=\"%s\"", step->name,
             (unsigned long)task->sp_id, (unsigned long)task->number, slk_error_text(&error, code));
     if (code != SLK_E_CONFLICT) {
         put_back(task, backoff(seal, step, 0), slk_error_text(&error, code), 1, 0);
@@ -375,7 +375,7 @@ static void complete_failed(slk_task *task, const slk_step *step, slk_err code,
     f.change.failed_reason = reason;
     slk_error error = {0};
     slk_err done = slk_db_tx(seal->db, failed_body, &f, &error);
-    slk_log(SLK_LOG_ERROR, "sector.failed", "step=%s sp=f0%lu sector=%lu reason=%s why=\"%s\"",
+    slk_log(SLK_LOG_ERROR, "sector.failed", "step=%s sector=f0%lu/%lu reason=%s why=\"%s\"",
             step->name, (unsigned long)task->sp_id, (unsigned long)task->number, reason, detail);
     if (done == SLK_E_CONFLICT)
         drop_stale(&f);
@@ -404,8 +404,8 @@ static void complete_error(slk_task *task, const slk_step *step, slk_err code,
         SLK_OK)
         waits = 0;
     int64_t delay = backoff(seal, step, counted ? task->attempts : waits);
-    slk_log(SLK_LOG_WARN, "task.again", "step=%s sp=f0%lu sector=%lu in_ms=%ld why=\"%s\"",
-            step->name, (unsigned long)task->sp_id, (unsigned long)task->number, (long)delay,
+    slk_log(SLK_LOG_WARN, "task.again", "step=%s sector=f0%lu/%lu in_ms=%ld why=\"%s\"", step->name,
+            (unsigned long)task->sp_id, (unsigned long)task->number, (long)delay,
             slk_error_text(cause, code));
     put_back(task, delay, slk_error_text(cause, code), counted ? 0 : 1, counted ? 1 : 0);
 }
