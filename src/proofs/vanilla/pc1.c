@@ -121,13 +121,15 @@ static slk_err start_state(slk_pc1_state *state, bool *ret_found, const slk_pc1_
     return SLK_OK;
 }
 
+/* Also what a killed writer left under the temporary name. */
 static slk_err remove_file(char *owned_path, slk_error *error)
 {
-    if (!owned_path)
+    SLK_CLEANUP(slk_freep) char *path = owned_path;
+    SLK_CLEANUP(slk_freep) char *temp = path ? slk_strf("%s.tmp", path) : NULL;
+    if (!temp)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    slk_err code = slk_remove_tree(owned_path, error);
-    slk_free(owned_path);
-    return code;
+    SLK_TRY(slk_remove_tree(path, error));
+    return slk_remove_tree(temp, error);
 }
 
 /* Results of a precommit 2 do not fit files made anew: p_aux, which says it is complete, goes first. */
