@@ -26,6 +26,9 @@ static slk_err pick_role(slk_node *node, const slk_node_options *options, slk_er
         node->provider = true;
     else if (strcmp(role, "client") == 0)
         node->client = true;
+    else if (*role)
+        return slk_fail(error, SLK_E_INVAL, "no role `%.40s`: --role provider, client or both",
+                        role);
     else
         return slk_fail(error, SLK_E_INVAL,
                         "say what this node does: --role provider, client or both");
