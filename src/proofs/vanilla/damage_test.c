@@ -452,6 +452,13 @@ static void test_verify_every_node(void **state)
     assert_int_equal(slk_c1_verify(&valid, &error, &c1, &expected, env->crypto, env->pool, NULL),
                      SLK_OK);
     assert_true(valid);
+    /* Everything holds but the graph: labels made over other parents are no replica. */
+    const slk_c1_expected nothing = {0};
+    c1.proof.porep_id[0] ^= 1;
+    assert_int_equal(slk_c1_verify(&valid, &error, &c1, &nothing, env->crypto, NULL, NULL), SLK_OK);
+    assert_false(valid);
+    assert_non_null(strstr(error.message, "parents"));
+    c1.proof.porep_id[0] ^= 1;
     /* The same replica id, but another kind of proof than the sector's. */
     slk_sector_identity others[3] = {c.sector, c.sector, c.sector};
     others[0].proof.shape = slk_sector_shape_parse("32GiB");
