@@ -123,9 +123,9 @@ static slk_err print_sector(const slk_demo *demo, uint64_t number, slk_error *er
     char name[48];
     (void)snprintf(name, sizeof name, "f0%u/%" PRIu64, SLK_DEMO_MINER, number);
     (void)printf("\nsector %s is %s\n"
-                 "  CommD         %s\n  CommR         %s\n"
-                 "  pre-commit    %s\n  prove-commit  %s\n"
-                 "  sealed file   %s\n  cache         %s\n",
+                 "  CommD        %s\n  CommR        %s\n"
+                 "  pre-commit   %s\n  prove-commit %s\n"
+                 "  sealed file  %s\n  cache        %s\n",
                  name, slk_service_text(row, "state"), slk_service_text(row, "comm_d"),
                  slk_service_text(row, "comm_r"), slk_service_text(row, "precommit_cid"),
                  slk_service_text(row, "commit_cid"), sealed, cache);
