@@ -97,7 +97,14 @@ static slk_err open_peer(slk_node *node, slk_error *error)
         .allow_plain_http = config->allow_plain_http,
         .connections = (unsigned)config->connections,
     };
-    return slk_remote_peer_new(&node->peer, &options, error);
+    const slk_err code = slk_remote_peer_new(&node->peer, &options, error);
+    if (code != SLK_OK && options.ca_file && !slk_file_exists(options.ca_file))
+        return slk_fail(
+            error, code,
+            "TrustedCertificates names %s, which is not there; a node makes its tls.crt "
+            "at its first start, ours is made: start the other side, then this one again",
+            options.ca_file);
+    return code;
 }
 
 static slk_err open_db(slk_node *node, slk_error *error)
@@ -174,6 +181,9 @@ static slk_err open_into(slk_node *node, const slk_node_options *options, slk_er
     SLK_TRY(
         slk_repo_open(&node->repo, options->folder, options->config_file, !options->tool, error));
     SLK_TRY(pick_role(node, options, error));
+    /* Before anything that may fail for want of the other side's certificate: it waits for ours. */
+    if (!options->tool)
+        SLK_TRY(slk_repo_certificate(&node->repo, error));
     SLK_TRY(open_crypto(node, error));
     SLK_TRY(open_prover(node, options->tool, error));
     SLK_TRY(open_chain(node, error));

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "net/certificate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -196,4 +197,32 @@ slk_err slk_repo_note_url(const slk_repo *repo, uint16_t port, slk_error *error)
     if (!url || !path)
         return no_memory(error);
     return slk_file_write_atomic(path, url, strlen(url), 0644, error);
+}
+
+/* ---- TLS ---- */
+
+/* The host of a URL, without brackets, port and path. */
+static void host_of(char *out, size_t size, const char *url)
+{
+    const char *start = strstr(url, "://");
+    start = start ? start + 3 : url;
+    size_t n = 0;
+    if (*start == '[') {
+        start++;
+        n = strcspn(start, "]");
+    } else {
+        n = strcspn(start, ":/");
+    }
+    (void)snprintf(out, size, "%.*s", (int)n, start);
+}
+
+slk_err slk_repo_certificate(const slk_repo *repo, slk_error *error)
+{
+    const slk_config *config = &repo->config;
+    if (config->delegate_tls || *config->certificate_file)
+        return SLK_OK;
+    char host[256] = "";
+    host_of(host, sizeof host, *config->external_url ? config->external_url : config->listen);
+    const char *const names[] = {host};
+    return slk_net_make_certificate(repo->folder, names, *host ? 1 : 0, error);
 }

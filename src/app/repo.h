@@ -42,6 +42,9 @@ char *slk_repo_path(const slk_repo *repo, const char *name, const char *configur
 /* The base URL peers reach this node at: ExternalURL, else what the node last served under, else
  * from ListenAddress. Heap, without a slash at the end. SLK_E_INVAL when it cannot be known. */
 SLK_MUST_CHECK slk_err slk_repo_url(char **ret_url, const slk_repo *repo, slk_error *error);
+/* Makes the self-signed pair tls.crt and tls.key for the host peers reach us at, unless there is one,
+ * or the configuration names another or leaves TLS to a proxy. */
+SLK_MUST_CHECK slk_err slk_repo_certificate(const slk_repo *repo, slk_error *error);
 /* Notes where the node serves: file "url". */
 SLK_MUST_CHECK slk_err slk_repo_note_url(const slk_repo *repo, uint16_t port, slk_error *error);
 

@@ -52,21 +52,6 @@ static slk_err get_readyz(void *context, slk_http_exchange *exchange, slk_error 
 
 /* ---- TLS ---- */
 
-/* The host of a URL, without brackets, port and path. */
-static void host_of(char *out, size_t size, const char *url)
-{
-    const char *start = strstr(url, "://");
-    start = start ? start + 3 : url;
-    size_t n = 0;
-    if (*start == '[') {
-        start++;
-        n = strcspn(start, "]");
-    } else {
-        n = strcspn(start, ":/");
-    }
-    (void)snprintf(out, size, "%.*s", (int)n, start);
-}
-
 static slk_err pick_certificate(struct service *service, slk_error *error)
 {
     const slk_repo *repo = &service->node->repo;
@@ -77,12 +62,7 @@ static slk_err pick_certificate(struct service *service, slk_error *error)
     service->key_file = slk_repo_path(repo, SLK_CERTIFICATE_KEY_FILE, config->key_file);
     if (!service->certificate_file || !service->key_file)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the node");
-    if (*config->certificate_file)
-        return SLK_OK;
-    char host[256] = "";
-    host_of(host, sizeof host, *config->external_url ? config->external_url : config->listen);
-    const char *const names[] = {host};
-    return slk_net_make_certificate(repo->folder, names, *host ? 1 : 0, error);
+    return SLK_OK;
 }
 
 /* ---- starting ---- */
