@@ -17,6 +17,7 @@ struct fake {
     const char *network; /* NULL: an error every time */
     slk_http_server *server;
     char api_info[64];
+    slk_http_route route; /* the server borrows it */
 };
 
 static const char *result_of(const struct fake *fake, const char *body, char out[256])
@@ -56,10 +57,10 @@ static slk_err answer(void *context, slk_http_exchange *exchange, slk_error *err
 
 static void start(struct fake *fake)
 {
-    const slk_http_route route = {
-        .method = "POST", .path = "/rpc/v1", .handler = answer, .context = fake};
+    fake->route =
+        (slk_http_route){.method = "POST", .path = "/rpc/v1", .handler = answer, .context = fake};
     const slk_http_server_options options = {
-        .listen = "127.0.0.1:0", .routes = &route, .n_routes = 1};
+        .listen = "127.0.0.1:0", .routes = &fake->route, .n_routes = 1};
     assert_int_equal(slk_http_server_new(&fake->server, &options, NULL), SLK_OK);
     (void)snprintf(fake->api_info, sizeof fake->api_info, "token:http://127.0.0.1:%u",
                    (unsigned)slk_http_server_port(fake->server));

@@ -72,11 +72,12 @@ static int print_overview(const char *group)
 static int unknown(int argc, char *const *argv)
 {
     const char *nearest = slk_command_nearest(tables, argc, argv);
+    (void)fprintf(stderr, "selkie: no command `%.40s%s%.40s`; ", argv[0], argc > 1 ? " " : "",
+                  argc > 1 ? argv[1] : "");
     if (nearest)
-        (void)fprintf(stderr, "selkie: no command `%s`; did you mean `selkie %s`?\n", argv[0],
-                      nearest);
+        (void)fprintf(stderr, "did you mean `selkie %s`?\n", nearest);
     else
-        (void)fprintf(stderr, "selkie: no command `%s`; `selkie help` lists them\n", argv[0]);
+        (void)fprintf(stderr, "`selkie help` lists them\n");
     return SLK_EXIT_USAGE;
 }
 
@@ -103,6 +104,7 @@ int main(int argc, char **argv)
 {
     /* A peer or pipe that went away is an error code where it happens, not the end of us. */
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* likewise a file over the limit of `ulimit -f` */
     if (argc < 2)
         return print_common();
     if (is_help(argv[1]))

@@ -3,8 +3,7 @@
 
 Every refusal is held to the same rules (see `refused`): the exit status, one JSON error object whose
 sentence names the culprit, no file changed or left over, no crash, bounded memory and time.
-SELKIE_TEST_SEED repeats the random moments and bits of a run. SELKIE_TEST_PARAMS: folder with the
-2 KiB development parameters; else they are made once in build/test-params."""
+SELKIE_TEST_SEED repeats the random moments and bits of a run."""
 import contextlib
 import ctypes
 import random
