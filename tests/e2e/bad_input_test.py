@@ -636,17 +636,23 @@ def interrupt(arguments, moment, number):
 
 
 def asked_to_stop():
-    """SIGINT and SIGTERM: an orderly end with nothing left over, at any moment."""
+    """SIGINT and SIGTERM: an orderly end with nothing left over, at any moment of a step."""
     with Folder() as folder:
         s = large(folder)
         for name, files in (("pc1", "cache_after_pc1"), ("pc2", "cache_after_pc2")):
             arguments = getattr(s, name)()
+            for p in (s.cache, s.sealed):
+                if p.exists():
+                    subprocess.run(["cp", "-a", str(p), str(folder / f"keep-{p.name}")], check=True)
+            began = time.monotonic()
+            selkie(*arguments)
+            whole = time.monotonic() - began
             canceled = 0
-            for _ in range(8):
-                answer = interrupt(arguments, RANDOM.uniform(0.01, 1.0), RANDOM.choice([signal.SIGINT, signal.SIGTERM]))
-                if answer.status in (-signal.SIGINT, -signal.SIGTERM):
-                    expect(not leftovers(folder), f"{name}: left over {leftovers(folder)}")  # before it listened
-                elif answer.status != DONE:
+            for part in range(8):
+                restore(s, folder)
+                moment = whole * (part + RANDOM.random()) / 8
+                answer = interrupt(arguments, moment, RANDOM.choice([signal.SIGINT, signal.SIGTERM]))
+                if answer.status not in (-signal.SIGINT, -signal.SIGTERM, DONE):  # it had not begun to listen, or was done
                     judge(answer, FAILED, "canceled", [], f"{name} interrupted")
                     canceled += 1
                 expect(not leftovers(folder), f"{name}: left over {leftovers(folder)}")
