@@ -243,31 +243,6 @@ static slk_err order(slk_node *node, const slk_options *options, slk_error *erro
 
 /* ---- the table ---- */
 
-static int run_add(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, provider_add);
-}
-static int run_list(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, provider_list);
-}
-static int run_remove(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, provider_remove);
-}
-static int run_enable(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, provider_enable);
-}
-static int run_disable(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, provider_disable);
-}
-static int run_order(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, order);
-}
-
 #define OPTION_MINER                                                                     \
     {                                                                                    \
         .name = "miner", .type = SLK_OPTION_MINER, .required = true, .help = "our miner" \
@@ -307,36 +282,42 @@ const slk_command slk_commands_client[] = {
              "input).",
      .example = "selkie provider add - --miner f01000 < connect.txt",
      .options = add_options,
-     .run = run_add},
+     .run = slk_service_run,
+     .action = provider_add},
     {.name = "provider list",
      .help = "Show the providers and how many sectors each has.",
      .options = plain_options,
-     .run = run_list},
+     .run = slk_service_run,
+     .action = provider_list},
     {.name = "provider enable",
      .args = "ID",
      .args_min = 1,
      .args_max = 1,
      .help = "Order from this provider again.",
      .options = change_options,
-     .run = run_enable},
+     .run = slk_service_run,
+     .action = provider_enable},
     {.name = "provider disable",
      .args = "ID",
      .args_min = 1,
      .args_max = 1,
      .help = "Send this provider no new orders.",
      .options = change_options,
-     .run = run_disable},
+     .run = slk_service_run,
+     .action = provider_disable},
     {.name = "provider remove",
      .args = "ID",
      .args_min = 1,
      .args_max = 1,
      .help = "Remove a provider that has no sectors of ours.",
      .options = change_options,
-     .run = run_remove},
+     .run = slk_service_run,
+     .action = provider_remove},
     {.name = "order",
      .help = "Have sectors sealed and bring them onto the chain.",
      .example = "selkie order --miner f01000 --count 4 --seal-proof 8",
      .options = order_options,
-     .run = run_order},
+     .run = slk_service_run,
+     .action = order},
     {.name = NULL},
 };

@@ -20,6 +20,11 @@
 #define SLK_EXIT_USAGE 2
 #define SLK_EXIT_NO 3
 
+/* What a command does on an opened repository (service.h). */
+struct slk_node;
+typedef slk_err slk_service_action(struct slk_node *node, const slk_options *options,
+                                   slk_error *error);
+
 typedef struct slk_command slk_command;
 struct slk_command {
     const char *name; /* one or two words: "run", "proof pc1"; NULL ends a table */
@@ -29,6 +34,7 @@ struct slk_command {
     const char *example; /* a whole line that works; NULL none */
     const slk_option *options; /* NULL none */
     int (*run)(const slk_command *command, const slk_options *options); /* the exit status */
+    slk_service_action *action; /* for slk_service_run alone */
 };
 
 /* The row argv (argv[0] is the first word after the program) names, and in *ret_words how many

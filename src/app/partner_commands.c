@@ -206,27 +206,6 @@ static slk_err partner_remove(slk_node *node, const slk_options *options, slk_er
 
 /* ---- the table ---- */
 
-static int run_add(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, partner_add);
-}
-static int run_list(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, partner_list);
-}
-static int run_set(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, partner_set);
-}
-static int run_remove(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, partner_remove);
-}
-static int run_rotate(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, partner_rotate);
-}
-
 #define OPTION_CONNECT_OUT                                                             \
     {                                                                                  \
         .name = "connect-out", .type = SLK_OPTION_TEXT, .value = "FILE",               \
@@ -279,11 +258,13 @@ const slk_command slk_commands_provider[] = {
      .help = "Let somebody order sectors here; prints the token once.",
      .example = "selkie partner add lighthouse --url https://client.example:12310",
      .options = add_options,
-     .run = run_add},
+     .run = slk_service_run,
+     .action = partner_add},
     {.name = "partner list",
      .help = "Show the partners, what they have left and what is being sealed for them.",
      .options = plain_options,
-     .run = run_list},
+     .run = slk_service_run,
+     .action = partner_list},
     {.name = "partner set",
      .args = "NAME",
      .args_min = 1,
@@ -291,7 +272,8 @@ const slk_command slk_commands_provider[] = {
      .help = "Change a partner's URL or allowance.",
      .example = "selkie partner set lighthouse --allowance 500",
      .options = set_options,
-     .run = run_set},
+     .run = slk_service_run,
+     .action = partner_set},
     {.name = "partner rotate",
      .args = "NAME",
      .args_min = 1,
@@ -299,13 +281,15 @@ const slk_command slk_commands_provider[] = {
      .help = "Give a partner a new token; the old one stays valid for a while.",
      .example = "selkie partner rotate lighthouse --overlap 24h",
      .options = rotate_options,
-     .run = run_rotate},
+     .run = slk_service_run,
+     .action = partner_rotate},
     {.name = "partner remove",
      .args = "NAME",
      .args_min = 1,
      .args_max = 1,
      .help = "Remove a partner that has no sectors here.",
      .options = remove_options,
-     .run = run_remove},
+     .run = slk_service_run,
+     .action = partner_remove},
     {.name = NULL},
 };

@@ -326,31 +326,6 @@ static slk_err info(slk_node *node, const slk_options *options, slk_error *error
 
 /* ---- the table ---- */
 
-static int run_list(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, sectors_list);
-}
-static int run_status(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, sectors_status);
-}
-static int run_retry(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, sectors_retry);
-}
-static int run_abandon(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, sectors_abandon);
-}
-static int run_watch(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, watch);
-}
-static int run_info(const slk_command *command, const slk_options *options)
-{
-    return slk_service_run(command, options, info);
-}
-
 #define OPTION_MINER                                                   \
     {                                                                  \
         .name = "miner", .type = SLK_OPTION_MINER,                     \
@@ -388,7 +363,8 @@ const slk_command slk_commands_sectors[] = {
     {.name = "sectors list",
      .help = "Show the sectors of this repository, newest first.",
      .options = list_options,
-     .run = run_list},
+     .run = slk_service_run,
+     .action = sectors_list},
     {.name = "sectors status",
      .args = "SECTOR",
      .args_min = 1,
@@ -396,28 +372,33 @@ const slk_command slk_commands_sectors[] = {
      .help = "Show everything known about one sector.",
      .example = "selkie sectors status 7 --log",
      .options = status_options,
-     .run = run_status},
+     .run = slk_service_run,
+     .action = sectors_status},
     {.name = "sectors retry",
      .args = "SECTOR",
      .args_min = 1,
      .args_max = 1,
      .help = "Try a failed sector's step again.",
      .options = sector_options,
-     .run = run_retry},
+     .run = slk_service_run,
+     .action = sectors_retry},
     {.name = "sectors abandon",
      .args = "SECTOR",
      .args_min = 1,
      .args_max = 1,
      .help = "Give up a sector that failed or has nothing on chain yet; it is cleaned up.",
      .options = sector_options,
-     .run = run_abandon},
+     .run = slk_service_run,
+     .action = sectors_abandon},
     {.name = "watch",
      .help = "Follow the sectors as they are sealed and proven.",
      .options = watch_options,
-     .run = run_watch},
+     .run = slk_service_run,
+     .action = watch},
     {.name = "info",
      .help = "Show this node: address, chain, space, sectors.",
      .options = plain_options,
-     .run = run_info},
+     .run = slk_service_run,
+     .action = info},
     {.name = NULL},
 };

@@ -18,14 +18,13 @@ slk_err slk_service_open(slk_node **ret_node, const slk_options *options, slk_er
     return slk_node_open(ret_node, &node, error);
 }
 
-int slk_service_run(const slk_command *command, const slk_options *options,
-                    slk_service_action *action)
+int slk_service_run(const slk_command *command, const slk_options *options)
 {
     slk_error error = {0};
     SLK_CLEANUP(slk_node_closep) slk_node *node = NULL;
     slk_err code = slk_service_open(&node, options, &error);
     if (code == SLK_OK)
-        code = action(node, options, &error);
+        code = command->action(node, options, &error);
     return code == SLK_OK ? SLK_EXIT_DONE : slk_command_fail(command, options, code, &error);
 }
 

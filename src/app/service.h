@@ -37,10 +37,9 @@ extern const slk_command slk_commands_demo[]; /* demo */
 SLK_MUST_CHECK slk_err slk_service_open(slk_node **ret_node, const slk_options *options,
                                         slk_error *error);
 
-/* Opens the repository, runs action on it, reports its failure. Returns the exit status. */
-typedef slk_err slk_service_action(slk_node *node, const slk_options *options, slk_error *error);
-int slk_service_run(const slk_command *command, const slk_options *options,
-                    slk_service_action *action);
+/* The run function of commands on a repository: opens it, runs the row's action on it, reports its
+ * failure. Returns the exit status. */
+int slk_service_run(const slk_command *command, const slk_options *options);
 
 /* The answer of a command that has nothing to tell: text, or {"done":true}. */
 void slk_service_say(const slk_options *options, const char *text);
