@@ -23,8 +23,10 @@ void slk_sha256_final(slk_sha256 *hash, uint8_t out32[32]); /* hash is used up *
 /* Digest of n bytes in one call; out may overlap in. */
 void slk_sha256_of(const slk_crypto *crypto, uint8_t out32[32], const void *in, size_t n);
 
-/* The initial state, and n_blocks compressions of 64 bytes each into state. */
+/* The initial state and the round constants of the standard. source: FIPS 180-4, 5.3.3 and 4.2.2 */
 extern const uint32_t slk_sha256_iv[8];
+extern const uint32_t slk_sha256_k[64];
+/* n_blocks compressions of 64 bytes each into state. */
 void slk_sha256_compress(const slk_crypto *crypto, uint32_t state[8], const uint8_t *blocks64,
                          size_t n_blocks);
 void slk_sha256_state_bytes(uint8_t out32[32], const uint32_t state[8]); /* big-endian words */

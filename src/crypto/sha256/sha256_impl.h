@@ -3,6 +3,8 @@
 #ifndef SLK_CRYPTO_SHA256_IMPL_H
 #define SLK_CRYPTO_SHA256_IMPL_H
 
+#include "crypto/sha256/sha256.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,9 +18,6 @@ typedef struct slk_sha256_impl {
     void (*pairs)(uint8_t *out, const uint8_t *in, size_t n_pairs, const uint32_t pad_wk[64]);
     size_t pairs_step;
 } slk_sha256_impl;
-
-/* source: FIPS 180-4, 4.2.2 */
-extern const uint32_t slk_sha256_k[64];
 
 /* The block that ends a 64-byte message is always the same, so its 64 words with the round
  * constants added are computed once. */
