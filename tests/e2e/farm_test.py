@@ -58,15 +58,7 @@ def chain_agrees(farm):
 
 
 def rpc(farm, method, parameters):
-    import urllib.request
-    token = (farm.repo("devnet") / "token").read_text().strip()
-    request = urllib.request.Request(f"http://127.0.0.1:{farm.ports['devnet']}/rpc/v1", method="POST",
-                                     data=json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode(),
-                                     headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        body = json.load(answer)
-    expect("error" not in body, f"{method}: {body}")
-    return body.get("result")
+    return json_rpc(farm.ports["devnet"], (farm.repo("devnet") / "token").read_text().strip(), method, parameters)
 
 
 def timelines(farm):

@@ -17,6 +17,16 @@ def complaint(row):
     return (row["task"] or {}).get("last_error") or ""
 
 
+def order_through(farm, liar):
+    """Orders one sector with the liar standing where the client believes its provider to be."""
+    honest = json.loads(base64.b64decode((farm.repo("client") / "connect").read_text()))
+    for row in farm.on("client", "provider", "list"):
+        farm.on("client", "provider", "remove", row["id"])
+    connect = base64.b64encode(json.dumps({"url": liar.url, "token": honest["token"]}).encode()).decode()
+    farm.on("client", "provider", "add", "-", "--miner", "f01000", stdin=connect)
+    farm.order()
+
+
 def lied_to(change, sealed=True, words=()):
     """Orders one sector through a liar; returns the row once it failed or complains in one of the words.
     Nothing may have reached the chain."""
@@ -24,12 +34,7 @@ def lied_to(change, sealed=True, words=()):
         farm.prepare()
         tls = farm.repo("provider")
         with Liar(tls / "tls.crt", tls / "tls.key", farm.url("provider"), change) as liar:
-            honest = json.loads(base64.b64decode((farm.repo("client") / "connect").read_text()))
-            for row in farm.on("client", "provider", "list"):
-                farm.on("client", "provider", "remove", row["id"])
-            connect = base64.b64encode(json.dumps({"url": liar.url, "token": honest["token"]}).encode()).decode()
-            farm.on("client", "provider", "add", "-", "--miner", "f01000", stdin=connect)
-            farm.order()
+            order_through(farm, liar)
             farm.wait(lambda: farm.sectors()[0]["failed"] or any(w in complaint(farm.sectors()[0]) for w in words), 200, "the lie to be found")
             row = farm.sectors()[0]
             expect(complaint(row), f"a reason: {row}")
@@ -101,12 +106,7 @@ def wrong_comm_r():
         farm.on("provider", "partner", "set", "selkie-test", "--url", "https://127.0.0.1:9")
         tls = farm.repo("provider")
         with Liar(tls / "tls.crt", tls / "tls.key", farm.url("provider"), change) as liar:
-            honest = json.loads(base64.b64decode((farm.repo("client") / "connect").read_text()))
-            for row in farm.on("client", "provider", "list"):
-                farm.on("client", "provider", "remove", row["id"])
-            connect = base64.b64encode(json.dumps({"url": liar.url, "token": honest["token"]}).encode()).decode()
-            farm.on("client", "provider", "add", "-", "--miner", "f01000", stdin=connect)
-            farm.order()
+            order_through(farm, liar)
             farm.wait(lambda: farm.sectors()[0]["failed"], 200, "the lie to be found")
             row = farm.sectors()[0]
             equal(row["precommit_cid"], None, "pre-commit message")

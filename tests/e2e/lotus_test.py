@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The same job on a real Lotus chain: its node takes our messages, its actors verify our proof.
 Runs where ../shared/lotus-devnet is."""
-import os
-import urllib.request
 
 import farm
 from support import *
@@ -28,13 +26,7 @@ class Lotus:
     def call(self, method, parameters):
         token, address = self.info.split(":", 1)
         port = address.split("/")[4]
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/rpc/v1", method="POST",
-                                         data=json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode(),
-                                         headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            body = json.load(answer)
-        expect("error" not in body, f"{method}: {body}")
-        return body.get("result")
+        return json_rpc(port, token, method, parameters)
 
 
 def one_sector():

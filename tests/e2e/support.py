@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import traceback
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 VECTORS = ROOT / "tests" / "vectors"
@@ -68,6 +69,17 @@ def selkie(*arguments, status=0, timeout=600, environment=None, stdin=None):
         return json.loads(done.stdout)
     except json.JSONDecodeError:
         raise Failed(f"{' '.join(command)}: no JSON document: {done.stdout[:400]!r}") from None
+
+
+def json_rpc(port, token, method, parameters):
+    """One call of a Lotus node on this machine; its result."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/rpc/v1", method="POST",
+                                     data=json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode(),
+                                     headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        body = json.load(answer)
+    expect("error" not in body, f"{method}: {body}")
+    return body.get("result")
 
 
 class Folder:
