@@ -9,6 +9,7 @@
 #include "proofs/label/label.h"
 #include "proofs/tree/tree.h"
 #include "proofs/vanilla/cache.h"
+#include "proofs/vanilla/pc1_impl.h"
 
 #include <unistd.h>
 
@@ -197,23 +198,40 @@ static slk_err check_layers(slk_pc1_state *state, const slk_pc1_request *request
     return SLK_OK;
 }
 
-static slk_err make_layer(slk_pc1_state *state, const slk_pc1_request *request,
-                          const slk_parents *parents, unsigned layer, slk_error *error)
+slk_err slk_pc1_layer_open(slk_outfile *ret_file, const slk_pc1_request *request, unsigned layer,
+                           slk_error *error)
 {
-    const slk_sector_shape *shape = request->sector.proof.shape;
-    const slk_seal_env *env = &request->env;
     SLK_CLEANUP(slk_freep) char *path = slk_layer_path(request->cache, layer);
-    SLK_CLEANUP(slk_freep) char *below = slk_layer_path(request->cache, layer - 1);
-    if (!path || !below)
+    if (!path)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     /* The official temporary name has two dots. source: reference/proofs 4 */
     SLK_CLEANUP(slk_freep) char *temp = slk_strf("%.*s.tmp", (int)(strlen(path) - 3), path);
     if (!temp)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    return slk_outfile_open(ret_file, path, temp, request->sector.proof.shape->bytes, error);
+}
+
+slk_err slk_pc1_layer_commit(slk_pc1_work *work, const slk_pc1_request *request, unsigned layer,
+                             slk_outfile *file, const uint8_t digest[32], slk_error *error)
+{
+    SLK_TRY(slk_outfile_commit(file, error));
+    memcpy(work->state.layer_digest[layer - 1], digest, 32);
+    work->state.layers_done |= 1u << (layer - 1);
+    return slk_pc1_state_save(&work->state, request->env.crypto, request->cache, error);
+}
+
+static slk_err make_layer(slk_pc1_work *work, const slk_pc1_request *request,
+                          const slk_parents *parents, unsigned layer, slk_error *error)
+{
+    const slk_sector_shape *shape = request->sector.proof.shape;
+    const slk_seal_env *env = &request->env;
+    SLK_CLEANUP(slk_freep) char *below = slk_layer_path(request->cache, layer - 1);
+    if (!below)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
     SLK_CLEANUP(slk_outfile_done) slk_outfile file = SLK_OUTFILE_NONE;
     SLK_CLEANUP(slk_file_map_done) slk_file_map out = {0};
     SLK_CLEANUP(slk_file_map_done) slk_file_map previous = {0};
-    SLK_TRY(slk_outfile_open(&file, path, temp, shape->bytes, error));
+    SLK_TRY(slk_pc1_layer_open(&file, request, layer, error));
     SLK_TRY(slk_file_map_rw(&out, file.fd, shape->bytes, file.temp, error));
     if (layer > 1)
         SLK_TRY(slk_file_map_read(&previous, below, error));
@@ -221,17 +239,16 @@ static slk_err make_layer(slk_pc1_state *state, const slk_pc1_request *request,
         return slk_fail(error, SLK_E_CORRUPT, "%s has changed its size", below);
     slk_job_stage(env->job, slk_layer_stage(layer), shape->nodes);
     SLK_TRY(slk_label_layer(out.data, previous.data, env->crypto, parents, shape->nodes,
-                            state->replica_id, layer, env->job, error));
-    slk_sha256_of(env->crypto, state->layer_digest[layer - 1], out.data, out.bytes);
-    SLK_TRY(slk_outfile_commit(&file, error));
-    state->layers_done |= 1u << (layer - 1);
-    return slk_pc1_state_save(state, env->crypto, request->cache, error);
+                            work->state.replica_id, layer, env->job, error));
+    uint8_t digest[32];
+    slk_sha256_of(env->crypto, digest, out.data, out.bytes);
+    return slk_pc1_layer_commit(work, request, layer, &file, digest, error);
 }
 
-static slk_err make_layers(slk_pc1_state *state, const slk_pc1_request *request, slk_error *error)
+static slk_err make_layers(slk_pc1_work *work, const slk_pc1_request *request, slk_error *error)
 {
     const slk_sector_shape *shape = request->sector.proof.shape;
-    if (state->layers_done == (1u << shape->layers) - 1)
+    if (work->state.layers_done == (1u << shape->layers) - 1)
         return SLK_OK;
     slk_graph graph;
     slk_graph_init(&graph, request->env.crypto, &request->sector.proof);
@@ -239,8 +256,8 @@ static slk_err make_layers(slk_pc1_state *state, const slk_pc1_request *request,
     SLK_TRY(slk_parents_open(&parents, request->env.crypto, &graph, request->env.parent_cache,
                              request->cache, request->env.pool, request->env.job, error));
     for (unsigned layer = 1; layer <= shape->layers; layer++) {
-        if (!(state->layers_done & 1u << (layer - 1)))
-            SLK_TRY(make_layer(state, request, &parents, layer, error));
+        if (!(work->state.layers_done & 1u << (layer - 1)))
+            SLK_TRY(make_layer(work, request, &parents, layer, error));
     }
     return SLK_OK;
 }
@@ -253,34 +270,47 @@ static slk_err check_sealed(const char *sealed, slk_error *error)
     return code == SLK_E_NOTFOUND ? SLK_OK : code;
 }
 
-static slk_err pc1_locked(slk_pc1_result *ret_result, const slk_pc1_request *request,
-                          slk_error *error)
+static slk_err begin_locked(slk_pc1_work *work, const slk_pc1_request *request, slk_error *error)
 {
-    SLK_CLEANUP(slk_closep) int lock = -1;
-    SLK_TRY(check_sealed(request->sealed, error));
-    SLK_TRY(slk_cache_lock(&lock, request->cache, true, error));
-    slk_pc1_state state = {0};
     bool found = false;
-    SLK_TRY(start_state(&state, &found, request, error));
-    SLK_TRY(make_data(&state, found, request, error));
-    SLK_TRY(check_layers(&state, request, error));
-    const unsigned kept = (unsigned)__builtin_popcount(state.layers_done);
-    SLK_TRY(make_layers(&state, request, error));
-    memcpy(ret_result->comm_d, state.comm_d, 32);
-    memcpy(ret_result->replica_id, state.replica_id, 32);
-    ret_result->layers_kept = kept;
-    return SLK_OK;
+    SLK_TRY(start_state(&work->state, &found, request, error));
+    SLK_TRY(make_data(&work->state, found, request, error));
+    return check_layers(&work->state, request, error);
 }
 
-slk_err slk_pc1(slk_pc1_result *ret_result, const slk_pc1_request *request, slk_error *error)
+slk_err slk_pc1_begin(slk_pc1_work *work, const slk_pc1_request *request, slk_error *error)
 {
     if (request->sector.number > SLK_SECTOR_NUMBER_MAX)
         return slk_fail(error, SLK_E_INVAL, "sector number %llu is over 2^63 - 1",
                         (unsigned long long)request->sector.number);
-    const bool fresh = !slk_file_exists(request->cache);
+    work->fresh = !slk_file_exists(request->cache);
     SLK_TRY(slk_folder_make(request->cache, 0755, error));
-    slk_err code = pc1_locked(ret_result, request, error);
-    if (code != SLK_OK && fresh)
+    SLK_TRY(check_sealed(request->sealed, error));
+    SLK_TRY(slk_cache_lock(&work->lock, request->cache, true, error));
+    return begin_locked(work, request, error);
+}
+
+void slk_pc1_end(slk_pc1_work *work, const slk_pc1_request *request)
+{
+    slk_closep(&work->lock);
+    work->lock = -1;
+    if (work->fresh)
         (void)rmdir(request->cache); /* only if nothing came to lie in it */
-    return code;
+    work->fresh = false;
+}
+
+slk_err slk_pc1(slk_pc1_result *ret_result, const slk_pc1_request *request, slk_error *error)
+{
+    slk_pc1_work work = SLK_PC1_WORK_NONE;
+    slk_err code = slk_pc1_begin(&work, request, error);
+    const unsigned kept = (unsigned)__builtin_popcount(work.state.layers_done);
+    if (code == SLK_OK)
+        code = make_layers(&work, request, error);
+    slk_pc1_end(&work, request);
+    if (code != SLK_OK)
+        return code;
+    memcpy(ret_result->comm_d, work.state.comm_d, 32);
+    memcpy(ret_result->replica_id, work.state.replica_id, 32);
+    ret_result->layers_kept = kept;
+    return SLK_OK;
 }
