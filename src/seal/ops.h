@@ -81,7 +81,7 @@ typedef struct slk_seal_prover {
     slk_err (*pc1)(void *ctx, const slk_seal_sector *sector, const uint8_t ticket[32],
                    const slk_seal_paths *paths, slk_job *job, slk_error *error);
     /* Trees and replica (PC2). Same rule for leftovers; SLK_E_CORRUPT when the layers are not what
-     * pc1 leaves: the caller starts again with pc1. Stages "tree-c", "tree-r". */
+     * pc1 leaves: the caller starts again with pc1. Stage "trees". */
     slk_err (*pc2)(void *ctx, slk_seal_commitments *ret, const slk_seal_sector *sector,
                    const slk_seal_paths *paths, slk_job *job, slk_error *error);
     /* Writes the official C1 JSON for that seed to out_path (created or truncated; not fsynced). */

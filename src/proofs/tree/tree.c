@@ -64,46 +64,103 @@ void slk_tree_hash_row(const slk_crypto *crypto, unsigned log2_arity, uint8_t *i
         slk_poseidon_batch(crypto, 1u << log2_arity, inout, inout, n);
 }
 
+/* ---- Chunk by chunk. */
+
+slk_err slk_tree_builder_init(slk_tree_builder *ret_builder, const slk_crypto *crypto,
+                              const slk_tree_geometry *geometry, const slk_tree_sink *sink,
+                              slk_error *error)
+{
+    const unsigned rows = 15 / geometry->log2_arity;
+    slk_tree_builder b = {
+        .crypto = crypto,
+        .geometry = *geometry,
+        .sink = *sink,
+        .chunk_rows = rows < geometry->depth ? rows : geometry->depth,
+    };
+    b.tops = slk_alloc((size_t)slk_tree_builder_chunks(&b), 32);
+    if (!b.tops)
+        return slk_fail(error, SLK_E_NOMEM, "no memory for the upper rows of a tree");
+    *ret_builder = b;
+    return SLK_OK;
+}
+
+void slk_tree_builder_done(slk_tree_builder *builder)
+{
+    slk_free(builder->tops);
+    builder->tops = NULL;
+}
+
+uint64_t slk_tree_builder_chunks(const slk_tree_builder *builder)
+{
+    return slk_tree_row_nodes(&builder->geometry, builder->chunk_rows);
+}
+
+size_t slk_tree_builder_chunk_nodes(const slk_tree_builder *builder)
+{
+    return (size_t)1 << builder->geometry.log2_arity * builder->chunk_rows;
+}
+
+static slk_err put_nodes(const slk_tree_geometry *geometry, const slk_tree_sink *sink, unsigned row,
+                         uint64_t first, const uint8_t *nodes, uint64_t n, slk_error *error)
+{
+    if (row < geometry->first_row)
+        return SLK_OK;
+    uint64_t offset = slk_tree_row_offset(geometry, row) + first * 32;
+    if (sink->fd < 0) {
+        memcpy(sink->memory + offset, nodes, (size_t)n * 32);
+        return SLK_OK;
+    }
+    return slk_file_write_at(sink->fd, nodes, (size_t)n * 32, offset, sink->path, error);
+}
+
+slk_err slk_tree_builder_put(slk_tree_builder *builder, uint64_t chunk, uint8_t *nodes,
+                             slk_error *error)
+{
+    const unsigned shift = builder->geometry.log2_arity;
+    uint64_t n = slk_tree_builder_chunk_nodes(builder);
+    for (unsigned row = 0; row < builder->chunk_rows; row++) {
+        SLK_TRY(put_nodes(&builder->geometry, &builder->sink, row, chunk * n, nodes, n, error));
+        n >>= shift;
+        slk_tree_hash_row(builder->crypto, shift, nodes, (size_t)n);
+    }
+    memcpy(builder->tops + chunk * 32, nodes, 32);
+    return SLK_OK;
+}
+
+/* Few nodes, one thread: a 32768th of the tree. */
+slk_err slk_tree_builder_finish(uint8_t root32[32], slk_tree_builder *builder, slk_error *error)
+{
+    const slk_tree_geometry *geometry = &builder->geometry;
+    for (unsigned row = builder->chunk_rows;; row++) {
+        uint64_t n = slk_tree_row_nodes(geometry, row);
+        SLK_TRY(put_nodes(geometry, &builder->sink, row, 0, builder->tops, n, error));
+        if (n == 1)
+            break;
+        slk_tree_hash_row(builder->crypto, geometry->log2_arity, builder->tops,
+                          (size_t)(n >> geometry->log2_arity));
+    }
+    memcpy(root32, builder->tops, 32);
+    return SLK_OK;
+}
+
+/* ---- In one call. */
+
 struct build {
-    const slk_crypto *crypto;
-    const slk_tree_geometry *geometry;
+    slk_tree_builder *builder;
     slk_tree_leaves *leaves;
     void *context;
-    const slk_tree_sink *sink;
     slk_job *job;
-    unsigned chunk_rows; /* rows above the leaves within one chunk */
-    slk_region scratch; /* CHUNK_BYTES per worker */
-    uint8_t *tops; /* root of every chunk: one whole row of the tree */
+    slk_region scratch; /* a chunk of leaves per worker */
     slk_fault fault;
 };
 
-static slk_err put_nodes(const struct build *b, unsigned row, uint64_t first, const uint8_t *nodes,
-                         uint64_t n, slk_error *error)
-{
-    if (row < b->geometry->first_row)
-        return SLK_OK;
-    uint64_t offset = slk_tree_row_offset(b->geometry, row) + first * 32;
-    if (b->sink->fd < 0) {
-        memcpy(b->sink->memory + offset, nodes, (size_t)n * 32);
-        return SLK_OK;
-    }
-    return slk_file_write_at(b->sink->fd, nodes, (size_t)n * 32, offset, b->sink->path, error);
-}
-
 static slk_err build_chunk(struct build *b, uint64_t chunk, unsigned worker, slk_error *error)
 {
-    const unsigned shift = b->geometry->log2_arity;
-    const uint64_t leaves = UINT64_C(1) << shift * b->chunk_rows;
+    const size_t leaves = slk_tree_builder_chunk_nodes(b->builder);
     uint8_t *nodes = b->scratch.data + worker * CHUNK_BYTES;
     SLK_TRY(slk_job_check(b->job, error));
-    SLK_TRY(b->leaves(b->context, nodes, chunk * leaves, (size_t)leaves, worker, error));
-    uint64_t n = leaves;
-    for (unsigned row = 0; row < b->chunk_rows; row++) {
-        SLK_TRY(put_nodes(b, row, chunk * n, nodes, n, error));
-        n >>= shift;
-        slk_tree_hash_row(b->crypto, shift, nodes, (size_t)n);
-    }
-    memcpy(b->tops + chunk * 32, nodes, 32);
+    SLK_TRY(b->leaves(b->context, nodes, chunk * leaves, leaves, worker, error));
+    SLK_TRY(slk_tree_builder_put(b->builder, chunk, nodes, error));
     slk_job_advance(b->job, leaves);
     return SLK_OK;
 }
@@ -118,53 +175,20 @@ static void build_chunks(void *context, uint64_t begin, uint64_t end, unsigned w
     }
 }
 
-/* The rows above the chunks: few nodes, one thread. */
-static slk_err build_top(const struct build *b, uint8_t root32[32], slk_error *error)
-{
-    for (unsigned row = b->chunk_rows;; row++) {
-        uint64_t n = slk_tree_row_nodes(b->geometry, row);
-        SLK_TRY(put_nodes(b, row, 0, b->tops, n, error));
-        if (n == 1)
-            break;
-        slk_tree_hash_row(b->crypto, b->geometry->log2_arity, b->tops,
-                          (size_t)(n >> b->geometry->log2_arity));
-    }
-    memcpy(root32, b->tops, 32);
-    return SLK_OK;
-}
-
-static slk_err build_with_memory(struct build *b, uint8_t root32[32], uint64_t chunks,
-                                 slk_pool *pool, slk_error *error)
-{
-    SLK_TRY(slk_region_init(&b->scratch, slk_pool_threads(pool) * CHUNK_BYTES, "tree rows", error));
-    b->tops = slk_alloc((size_t)chunks, 32);
-    if (!b->tops)
-        return slk_fail(error, SLK_E_NOMEM, "no memory for the upper rows of a tree");
-    slk_pool_for(pool, chunks, 1, build_chunks, b);
-    SLK_TRY(slk_fault_result(&b->fault, error));
-    return build_top(b, root32, error);
-}
-
 slk_err slk_tree_build(uint8_t root32[32], const slk_crypto *crypto,
                        const slk_tree_geometry *geometry, slk_tree_leaves *leaves, void *context,
                        const slk_tree_sink *sink, slk_pool *pool, slk_job *job, slk_error *error)
 {
-    unsigned rows = 15 / geometry->log2_arity;
+    SLK_CLEANUP(slk_tree_builder_done) slk_tree_builder builder = {0};
+    SLK_CLEANUP(slk_region_done) slk_region scratch = {0};
+    SLK_TRY(slk_tree_builder_init(&builder, crypto, geometry, sink, error));
+    SLK_TRY(slk_region_init(&scratch, slk_pool_threads(pool) * CHUNK_BYTES, "tree rows", error));
     struct build b = {
-        .crypto = crypto,
-        .geometry = geometry,
-        .leaves = leaves,
-        .context = context,
-        .sink = sink,
-        .job = job,
-        .chunk_rows = rows < geometry->depth ? rows : geometry->depth,
-    };
+        .builder = &builder, .leaves = leaves, .context = context, .job = job, .scratch = scratch};
     slk_fault_init(&b.fault);
-    uint64_t chunks = slk_tree_row_nodes(geometry, b.chunk_rows);
-    slk_err code = build_with_memory(&b, root32, chunks, pool, error);
-    slk_free(b.tops);
-    slk_region_done(&b.scratch);
-    return code;
+    slk_pool_for(pool, slk_tree_builder_chunks(&builder), 1, build_chunks, &b);
+    SLK_TRY(slk_fault_result(&b.fault, error));
+    return slk_tree_builder_finish(root32, &builder, error);
 }
 
 slk_err slk_tree_d_build_zero(uint8_t root32[32], const slk_crypto *crypto,
@@ -174,7 +198,6 @@ slk_err slk_tree_d_build_zero(uint8_t root32[32], const slk_crypto *crypto,
     SLK_CLEANUP(slk_freep) uint8_t *run = slk_calloc(SLK_TREE_CHUNK_NODES, 32);
     if (!run)
         return slk_fail(error, SLK_E_NOMEM, "no memory for a zero tree");
-    const struct build b = {.geometry = geometry, .sink = sink};
     uint8_t node[64] = {0};
     for (unsigned row = 0; row <= geometry->depth; row++) {
         uint64_t n = slk_tree_row_nodes(geometry, row);
@@ -183,7 +206,7 @@ slk_err slk_tree_d_build_zero(uint8_t root32[32], const slk_crypto *crypto,
             memcpy(run + i * 32, node, 32);
         for (uint64_t first = 0; first < n; first += length) {
             SLK_TRY(slk_job_check(job, error));
-            SLK_TRY(put_nodes(&b, row, first, run, length, error));
+            SLK_TRY(put_nodes(geometry, sink, row, first, run, length, error));
             slk_job_advance(job, row ? 0 : length);
         }
         memcpy(root32, node, 32);

@@ -33,12 +33,6 @@ uint64_t slk_tree_row_offset(const slk_tree_geometry *geometry, unsigned row);
 uint64_t slk_tree_file_bytes(const slk_tree_geometry *geometry);
 uint64_t slk_tree_total_nodes(const slk_tree_geometry *geometry); /* with the rows left out */
 
-/* Produces leaves [first, first + n) as n nodes, each < r for Poseidon trees. Called from the pool's
- * threads for disjoint ranges of at most SLK_TREE_CHUNK_NODES. */
-#define SLK_TREE_CHUNK_NODES 32768u
-typedef slk_err slk_tree_leaves(void *context, uint8_t *out, uint64_t first, size_t n,
-                                unsigned worker, slk_error *error);
-
 /* Where rows go: into fd (path names it in errors), or memory of slk_tree_file_bytes. */
 typedef struct slk_tree_sink {
     int fd; /* -1: memory */
@@ -46,8 +40,45 @@ typedef struct slk_tree_sink {
     uint8_t *memory;
 } slk_tree_sink;
 
-/* Builds the tree and writes its file's rows; root into root32. Advances the job by leaves. Memory: 1
- * MiB per thread and 32 bytes per 32768 leaves. */
+/* ---- A tree out of chunks of leaves, given in any order and by any thread.
+ *
+ * A chunk is SLK_TREE_CHUNK_NODES leaves, or the whole tree where that is smaller. Every chunk must be
+ * put once, then finish makes the rows above. Memory: 32 bytes per chunk. */
+#define SLK_TREE_CHUNK_NODES 32768u
+
+typedef struct slk_tree_builder {
+    const slk_crypto *crypto;
+    slk_tree_geometry geometry;
+    slk_tree_sink sink; /* its path is borrowed */
+    unsigned chunk_rows; /* rows above the leaves within one chunk */
+    uint8_t *tops; /* root of every chunk: one whole row of the tree */
+} slk_tree_builder;
+
+SLK_MUST_CHECK slk_err slk_tree_builder_init(slk_tree_builder *ret_builder,
+                                             const slk_crypto *crypto,
+                                             const slk_tree_geometry *geometry,
+                                             const slk_tree_sink *sink, slk_error *error);
+void slk_tree_builder_done(slk_tree_builder *builder); /* idempotent, zeroed allowed */
+uint64_t slk_tree_builder_chunks(const slk_tree_builder *builder);
+size_t slk_tree_builder_chunk_nodes(const slk_tree_builder *builder);
+
+/* Writes the rows of one chunk, bottom-up. nodes: its leaves, each < r for Poseidon trees; used up. Any
+ * number of threads, for different chunks. */
+SLK_MUST_CHECK slk_err slk_tree_builder_put(slk_tree_builder *builder, uint64_t chunk,
+                                            uint8_t *nodes, slk_error *error);
+
+/* The rows above the chunks; the root into root32. Leaves the builder to slk_tree_builder_done. */
+SLK_MUST_CHECK slk_err slk_tree_builder_finish(uint8_t root32[32], slk_tree_builder *builder,
+                                               slk_error *error);
+
+/* ---- The same in one call.
+ *
+ * leaves produces leaves [first, first + n) as n nodes; called from the pool's threads for disjoint
+ * ranges of at most SLK_TREE_CHUNK_NODES. Root into root32. Advances the job by leaves. Memory: 1 MiB
+ * per thread and 32 bytes per 32768 leaves. */
+typedef slk_err slk_tree_leaves(void *context, uint8_t *out, uint64_t first, size_t n,
+                                unsigned worker, slk_error *error);
+
 SLK_MUST_CHECK slk_err slk_tree_build(uint8_t root32[32], const slk_crypto *crypto,
                                       const slk_tree_geometry *geometry, slk_tree_leaves *leaves,
                                       void *context, const slk_tree_sink *sink, slk_pool *pool,

@@ -120,7 +120,7 @@ enum {
     AT_CHECK = AT_LAYERS + 32 * (int)SLK_MAX_LAYERS,
     STATE_BYTES = AT_CHECK + 32
 };
-static const uint8_t state_magic[16] = "selkie pc1 v1\n";
+static const uint8_t state_magic[16] = "selkie pc1 v2\n";
 
 slk_err slk_pc1_state_save(const slk_pc1_state *state, const slk_crypto *crypto, const char *cache,
                            slk_error *error)

@@ -30,7 +30,7 @@ typedef struct slk_pc1_state {
     slk_sector_identity sector;
     uint8_t comm_d[32];
     uint8_t replica_id[32];
-    uint8_t tree_d_digest[32]; /* SHA-256 of the file */
+    uint8_t tree_d_digest[32]; /* as proofs/vanilla/digest.h has it */
     uint32_t layers_done; /* bit l - 1: layer l is finished and has this digest */
     uint8_t layer_digest[SLK_MAX_LAYERS][32];
 } slk_pc1_state;

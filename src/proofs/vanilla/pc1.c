@@ -5,10 +5,10 @@
 #include "base/num.h"
 #include "base/outfile.h"
 #include "crypto/fr/fr.h"
-#include "crypto/sha256/sha256.h"
 #include "proofs/label/label.h"
 #include "proofs/tree/tree.h"
 #include "proofs/vanilla/cache.h"
+#include "proofs/vanilla/digest.h"
 #include "proofs/vanilla/pc1_impl.h"
 
 #include <unistd.h>
@@ -169,8 +169,8 @@ static slk_err make_data(slk_pc1_state *state, bool found, const slk_pc1_request
     SLK_TRY(slk_outfile_commit(&sealed, error));
     memcpy(state->comm_d, comm_d, 32);
     slk_replica_id(state->replica_id, request->env.crypto, &request->sector, comm_d);
-    SLK_TRY(slk_file_digest(state->tree_d_digest, request->env.crypto, path, bytes,
-                            request->env.job, error));
+    SLK_TRY(slk_digest_file(state->tree_d_digest, request->env.crypto, path, bytes,
+                            request->env.pool, request->env.job, error));
     return slk_pc1_state_save(state, request->env.crypto, request->cache, error);
 }
 
@@ -188,8 +188,8 @@ static slk_err check_layers(slk_pc1_state *state, const slk_pc1_request *request
         if (!path)
             return slk_fail(error, SLK_E_NOMEM, "out of memory");
         uint8_t digest[32];
-        slk_err code = slk_file_digest(digest, request->env.crypto, path, shape->bytes,
-                                       request->env.job, error);
+        slk_err code = slk_digest_file(digest, request->env.crypto, path, shape->bytes,
+                                       request->env.pool, request->env.job, error);
         if (code == SLK_E_CANCELED || code == SLK_E_NOMEM)
             return code;
         if (code != SLK_OK || memcmp(digest, state->layer_digest[layer - 1], 32) != 0)
@@ -241,7 +241,7 @@ static slk_err make_layer(slk_pc1_work *work, const slk_pc1_request *request,
     SLK_TRY(slk_label_layer(out.data, previous.data, env->crypto, parents, shape->nodes,
                             work->state.replica_id, layer, env->job, error));
     uint8_t digest[32];
-    slk_sha256_of(env->crypto, digest, out.data, out.bytes);
+    SLK_TRY(slk_digest_memory(digest, env->crypto, out.data, out.bytes, env->pool, error));
     return slk_pc1_layer_commit(work, request, layer, &file, digest, error);
 }
 

@@ -26,7 +26,7 @@ void slk_pc1_end(slk_pc1_work *work, const slk_pc1_request *request);
 /* Opens the file of a layer under its official temporary name, its disk blocks reserved. */
 SLK_MUST_CHECK slk_err slk_pc1_layer_open(slk_outfile *ret_file, const slk_pc1_request *request,
                                           unsigned layer, slk_error *error);
-/* The file is complete: makes it durable and notes its digest in the state. */
+/* The file is complete: makes it durable and notes its digest (see digest.h) in the state. */
 SLK_MUST_CHECK slk_err slk_pc1_layer_commit(slk_pc1_work *work, const slk_pc1_request *request,
                                             unsigned layer, slk_outfile *file,
                                             const uint8_t digest[32], slk_error *error);

@@ -51,7 +51,7 @@ bool slk_comm_r(uint8_t out32[32], const slk_crypto *crypto, const uint8_t comm_
  * unsealed: Fr32-padded data of exactly the sector's size (with pieces it may be shorter: zeros
  * follow), or NULL for all zeros. pieces: what CommD must follow from; n_pieces 0 takes the data as
  * it is. sealed: becomes the data as it will be encoded by precommit 2. Writes
- * sc-02-data-tree-d.dat, sc-02-data-layer-<l>.dat and `.selkie-pc1`, which holds the SHA-256 of each
+ * sc-02-data-tree-d.dat, sc-02-data-layer-<l>.dat and `.selkie-pc1`, which holds a digest of each
  * finished file: called again after a kill, finished layers whose digest is right are kept.
  *
  * SLK_E_CONFLICT: the cache belongs to another sector, ticket or data, or to a finished sector (nothing
@@ -83,12 +83,13 @@ SLK_MUST_CHECK slk_err slk_pc1(slk_pc1_result *ret_result, const slk_pc1_request
 /* ---- Precommit 2: TreeC, encoding, TreeR, t_aux, p_aux (written last), and for synthetic proofs
  * their file.
  *
- * Reads the data out of TreeD, so it can be repeated. With `.selkie-pc1` in the cache every layer and
- * TreeD are first checked against their digests. replica_id (only used for synthetic proofs) may be
- * NULL when `.selkie-pc1` is there. The cache path is recorded in t_aux as given.
- * Peak anonymous memory: 1 MiB + 32 KiB * (layers + 1) per thread and 2 MiB. Disk: sealed is written
- * beside the old one, so one more sector for its duration. Job stages "check", "tree-c", "tree-r",
- * "synthetic". */
+ * One pass over layers and data makes both trees and the replica. Reads the data out of TreeD, so it can
+ * be repeated. With `.selkie-pc1` in the cache every layer and TreeD are checked against their digests on
+ * the way; nothing gets its final name before they were right. replica_id (only used for synthetic
+ * proofs) may be NULL when `.selkie-pc1` is there. The cache path is recorded in t_aux as given.
+ * Peak anonymous memory: 2 MiB + 32 KiB * (layers + 1) per thread, 32 bytes per MiB of layers and TreeD
+ * and 64 per MiB of sector (14 MiB at 32 GiB). Disk: sealed is written beside the old one, so one more
+ * sector for its duration. Job stages "check" (rows of TreeD), "trees" in nodes, "synthetic". */
 typedef struct slk_pc2_request {
     slk_seal_env env;
     slk_seal_proof proof;

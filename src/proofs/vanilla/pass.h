@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* One pass over the labels and the data of a sector: every byte is read once, and on its way it is
+ * digested, its column is hashed into TreeC, the replica is encoded, written and hashed into TreeR. */
+#ifndef SLK_PROOFS_VANILLA_PASS_H
+#define SLK_PROOFS_VANILLA_PASS_H
+
+#include "base/outfile.h"
+#include "proofs/tree/base_trees.h"
+#include "proofs/vanilla/digest.h"
+
+#include <stdint.h>
+
+#define SLK_PASS_INPUTS (SLK_MAX_LAYERS + 1u)
+
+/* Layer l is input l - 1, the data (TreeD) input shape->layers. What is NULL is not made. */
+typedef struct slk_pass {
+    const slk_crypto *crypto;
+    const slk_sector_shape *shape;
+    int fd[SLK_PASS_INPUTS]; /* owned */
+    char *path[SLK_PASS_INPUTS]; /* owned */
+    slk_digests digests[SLK_PASS_INPUTS]; /* owned; with .of NULL the input is not digested */
+    slk_base_trees *tree_c, *tree_r;
+    slk_outfile *sealed; /* where the replica goes, together with tree_r */
+} slk_pass;
+
+/* Opens layers and TreeD of the cache folder and checks their sizes. pass is given to slk_pass_done
+ * whatever the result. */
+SLK_MUST_CHECK slk_err slk_pass_open(slk_pass *ret_pass, const slk_crypto *crypto,
+                                     const slk_sector_shape *shape, const char *cache,
+                                     slk_error *error);
+void slk_pass_done(slk_pass *pass); /* idempotent, zeroed allowed */
+
+/* Digest all inputs; those bytes of TreeD the pass does not read (its rows above the leaves) are read
+ * here. Memory: 32 bytes per MiB of input, 1 MiB per thread. Job stage "check" in MiB. */
+SLK_MUST_CHECK slk_err slk_pass_digest(slk_pass *pass, slk_pool *pool, slk_job *job,
+                                       slk_error *error);
+
+/* The pass itself. SLK_E_CORRUPT: a node that is no field element. Advances the job by nodes. The
+ * digests are complete afterwards, and until they are compared nothing made here may be trusted.
+ * Memory: 2 MiB + 32 KiB * (layers + 1) per thread. */
+SLK_MUST_CHECK slk_err slk_pass_run(slk_pass *pass, slk_pool *pool, slk_job *job, slk_error *error);
+
+#endif
