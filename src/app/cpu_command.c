@@ -10,6 +10,24 @@
 /* made by meson: SLK_REVISION, "" when the source is no git checkout */
 #include <slk_revision.h>
 
+/* Per primitive the eligible kernels with nanoseconds per unit, as measured now. */
+static slk_err fill_speeds(slk_tool *tool)
+{
+    json_t *all = json_object();
+    slk_kernel_report r;
+    for (size_t p = 0; slk_crypto_report(tool->crypto, p, 0, &r); p++) {
+        json_t *speeds = json_object();
+        (void)json_object_set_new(speeds, "unit", json_string(r.unit));
+        for (size_t k = 0; slk_crypto_report(tool->crypto, p, k, &r); k++)
+            if (r.eligible)
+                (void)json_object_set_new(speeds, r.kernel, json_real(r.ns_each));
+        (void)json_object_set_new(all, r.primitive, speeds);
+        SLK_TRY(slk_job_check(&tool->job, &tool->error));
+    }
+    slk_tool_json(tool, "ns_each", all);
+    return SLK_OK;
+}
+
 static slk_err fill(slk_tool *tool)
 {
     const uint64_t found = slk_cpu_features(NULL);
@@ -19,15 +37,15 @@ static slk_err fill(slk_tool *tool)
         if (found >> i & 1)
             (void)json_array_append_new(features, json_string(name));
     slk_tool_json(tool, "features", features);
-    const char *level = getenv("SELKIE_CPU");
-    slk_tool_text(tool, "level", level && *level ? level : "native");
+    const char *choice = getenv("SELKIE_CPU");
+    slk_tool_text(tool, "choice", choice && *choice ? choice : "by speed");
     slk_tool_number(tool, "threads", slk_pool_threads(tool->pool));
     json_t *kernels = json_object();
     const char *primitive, *kernel;
     for (size_t i = 0; slk_crypto_choice(tool->crypto, i, &primitive, &kernel); i++)
         (void)json_object_set_new(kernels, primitive, json_string(kernel));
     slk_tool_json(tool, "kernels", kernels);
-    return SLK_OK;
+    return fill_speeds(tool);
 }
 
 static int run_cpu(const slk_command *command, const slk_options *options)
@@ -86,7 +104,7 @@ const slk_command slk_commands_cpu[] = {
      .run = run_version},
     {.name = "cpu",
      .help = "Shows the processor's features and the kernel chosen for each primitive.",
-     .example = "SELKIE_CPU=ref selkie cpu",
+     .example = "SELKIE_CPU=avx2,sha256=plain selkie cpu",
      .run = run_cpu},
     {0},
 };

@@ -42,6 +42,7 @@ static const struct level {
     uint64_t allowed;
 } levels[] = {
     {"native", UINT64_MAX},
+    {"plain", 0},
     {"ref", 0},
     {"sse", SLK_CPU_SSSE3 | SLK_CPU_SSE41 | SLK_CPU_SHA},
     {"avx2",

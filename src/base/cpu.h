@@ -22,7 +22,7 @@
 #define SLK_CPU_SSSE3 (UINT64_C(1) << 11)
 
 /* Features of this machine, less what the level masks out.
- * level: NULL or "native" all; "ref" none; "sse" up to SHA-NI; "avx2" all but AVX-512.
+ * level: NULL or "native" all; "plain" none; "sse" up to SHA-NI; "avx2" all but AVX-512.
  * Unknown level: no feature (the caller validates with slk_cpu_level_known). */
 uint64_t slk_cpu_features(const char *level);
 int slk_cpu_level_known(const char *level);

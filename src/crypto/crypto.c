@@ -1,149 +1,172 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "crypto/crypto.h"
 
-#include "base/bytes.h"
+#include "base/clock.h"
 #include "base/cpu.h"
 #include "base/mem.h"
-#include "crypto/blake2b/blake2b.h"
-#include "crypto/crypto_impl.h"
-#include "crypto/poseidon/poseidon.h"
-#include "crypto/sha256/sha256.h"
+#include "crypto/kernels_impl.h"
 
-/* Best first; the last needs nothing. */
-static const slk_sha256_impl *const sha256_kernels[] = {&slk_sha256_shani, &slk_sha256_ref};
-static const slk_sha256_impl *const sha256_pairs_kernels[] = {&slk_sha256_avx512, &slk_sha256_shani,
-                                                              &slk_sha256_ref};
-static const slk_blake2b_impl *const blake2b_kernels[] = {&slk_blake2b_avx512, &slk_blake2b_avx2,
-                                                          &slk_blake2b_ref};
-static const slk_poseidon_impl *const poseidon_kernels[] = {&slk_poseidon_ifma, &slk_poseidon_mulx,
-                                                            &slk_poseidon_portable};
-static const unsigned arities[SLK_POSEIDON_ARITIES] = {2, 4, 8, 11};
+#include <string.h>
 
-/* Two-block message of the standard, one compression call each way, and a row of pairs against the
- * twin. source: FIPS 180-2, B.2 */
-static bool sha256_works(const slk_crypto *crypto)
+enum { CHOICE_MAX = 256, NAME_MAX = 32, TRIALS = 4 };
+
+/* What a choice says: a level, and a kernel's name per primitive ("" where none is named). */
+typedef struct wish {
+    bool has_level;
+    char level[NAME_MAX];
+    char kernel[SLK_PRIMITIVES][NAME_MAX];
+} wish;
+
+static bool copy_name(char out[NAME_MAX], const char *text, size_t n)
 {
-    static const char message[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
-    uint8_t want[32], got[32];
-    slk_assert(slk_hex_decode(want, 32,
-                              "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"));
-    slk_sha256_of(crypto, got, message, sizeof message - 1);
-    if (memcmp(got, want, 32) != 0)
+    if (n == 0 || n >= NAME_MAX)
         return false;
-    enum { PAIRS = 35 }; /* whole groups of every kernel, and a rest */
-    uint8_t in[64 * PAIRS], out[32 * PAIRS], twin[32 * PAIRS];
-    for (size_t i = 0; i < sizeof in; i++)
-        in[i] = (uint8_t)(i * 167 + (i >> 8));
-    slk_sha254_pairs(crypto, out, in, PAIRS);
-    slk_sha256_ref.pairs(twin, in, PAIRS, crypto->sha256_pad_wk);
-    uint32_t a[8], b[8];
-    memcpy(a, slk_sha256_iv, sizeof a);
-    memcpy(b, slk_sha256_iv, sizeof b);
-    slk_sha256_compress(crypto, a, in, PAIRS);
-    slk_sha256_ref.compress(b, in, PAIRS);
-    return memcmp(out, twin, sizeof out) == 0 && memcmp(a, b, sizeof a) == 0;
-}
-
-static const slk_sha256_impl *sha256_first(const slk_sha256_impl *const *kernels, uint64_t features)
-{
-    while (((*kernels)->needs & ~features) != 0)
-        kernels++;
-    return *kernels;
-}
-
-static slk_err sha256_choose(slk_crypto *crypto, uint64_t features, slk_error *error)
-{
-    crypto->sha256 = sha256_first(sha256_kernels, features);
-    crypto->sha256_pairs = sha256_first(sha256_pairs_kernels, features);
-    slk_sha256_pad_wk(crypto->sha256_pad_wk);
-    if (!sha256_works(crypto))
-        return slk_fail(error, SLK_E_INTERNAL,
-                        "the sha256 kernel \"%s\" or \"%s\" gives wrong answers on this processor",
-                        crypto->sha256->name, crypto->sha256_pairs->name);
-    return SLK_OK;
-}
-
-/* Against the twin, which blake2b_test.c holds to the standard. */
-static slk_err blake2b_choose(slk_crypto *crypto, uint64_t features, slk_error *error)
-{
-    size_t i = 0;
-    while ((blake2b_kernels[i]->needs & ~features) != 0)
-        i++;
-    crypto->blake2b = blake2b_kernels[i];
-    enum { WORDS = 19 }; /* whole groups of every kernel, and a rest */
-    uint64_t in[WORDS], got[WORDS], want[WORDS];
-    for (size_t k = 0; k < WORDS; k++)
-        in[k] = UINT64_C(0x9e3779b97f4a7c15) * (k + 1);
-    slk_blake2b_words(crypto, got, in, in[7], WORDS);
-    slk_blake2b_ref.words(want, in, in[7], WORDS);
-    if (memcmp(got, want, sizeof got) != 0)
-        return slk_fail(error, SLK_E_INTERNAL,
-                        "the blake2b kernel \"%s\" gives wrong answers on this processor",
-                        crypto->blake2b->name);
-    return SLK_OK;
-}
-
-/* H_a(0, …, 0) as nodes. source: reference/proofs 2.5; arity 4: vectors/poseidon */
-static const char *const hash_of_zeros[SLK_POSEIDON_ARITIES] = {
-    "d413460e7f14e58b413d1defe188d36fb761afe5c6a733db6c6f1931130bfe48",
-    "bc11972b952e47641b62832393589af9eed366b878b8130f5f7e1ed875c4ce65",
-    "3a9bffca31b48234d189b30de60b7c33f529c08b0836a004f98938b614e6793f",
-    "94fe4fc1d1b7c885c9538810707ed5691b68a11db65e2118cf928634ea2d1f44"};
-
-/* The published hash, and a row of others against the plain form; both entrances of the kernel. */
-static bool poseidon_works(const slk_crypto *crypto, size_t which)
-{
-    enum { HASHES = 9 }; /* a whole group of every kernel, and a rest */
-    const slk_poseidon_params *p = &crypto->poseidon_tables[which].params;
-    uint8_t in[HASHES * 11 * 32] = {0}, got[HASHES * 32], want[32];
-    for (size_t i = 32 * p->arity; i < sizeof in; i++)
-        in[i] = (uint8_t)(i % 32 == 31 ? i % 0x73 : i * 151 + (i >> 7)); /* below r */
-    slk_poseidon_batch(crypto, p->arity, got, in, HASHES);
-    slk_assert(slk_hex_decode(want, 32, hash_of_zeros[which]));
-    if (memcmp(got, want, 32) != 0)
-        return false;
-    for (size_t i = 0; i < HASHES; i++) {
-        slk_fr x[11], plain, fast;
-        for (size_t k = 0; k < p->arity; k++)
-            slk_assert(slk_fr_from_node(&x[k], in + 32 * (i * p->arity + k)));
-        slk_poseidon_plain(p, &plain, x);
-        slk_poseidon_hash(crypto, p->arity, &fast, x);
-        slk_fr_to_node(want, &plain);
-        if (!slk_fr_equal(&plain, &fast) || memcmp(got + 32 * i, want, 32) != 0)
-            return false;
-    }
+    memcpy(out, text, n);
+    out[n] = '\0';
     return true;
 }
 
-static slk_err poseidon_choose(slk_crypto *crypto, uint64_t features, slk_error *error)
+static slk_err read_kernel(wish *w, const char *text, size_t n, size_t equals, slk_error *error)
 {
-    size_t i = 0;
-    while ((poseidon_kernels[i]->needs & ~features) != 0)
-        i++;
-    crypto->poseidon = poseidon_kernels[i];
-    for (size_t k = 0; k < SLK_POSEIDON_ARITIES; k++)
-        SLK_TRY(slk_poseidon_table_init(&crypto->poseidon_tables[k], arities[k], error));
-    for (size_t k = 0; k < SLK_POSEIDON_ARITIES; k++)
-        if (!poseidon_works(crypto, k))
-            return slk_fail(error, SLK_E_INTERNAL,
-                            "the poseidon kernel \"%s\" gives wrong answers for arity %u",
-                            crypto->poseidon->name, arities[k]);
+    for (size_t p = 0; p < SLK_PRIMITIVES; p++) {
+        const char *name = slk_primitives[p].name;
+        if (strlen(name) != equals || memcmp(name, text, equals) != 0)
+            continue;
+        if (w->kernel[p][0] != '\0')
+            return slk_fail(error, SLK_E_INVAL, "the kernel of %s is named twice", name);
+        if (!copy_name(w->kernel[p], text + equals + 1, n - equals - 1))
+            return slk_fail(error, SLK_E_INVAL, "no kernel of %s has that name", name);
+        return SLK_OK;
+    }
+    return slk_fail(error, SLK_E_INVAL, "no primitive is called \"%.*s\"; `selkie cpu` lists them",
+                    (int)(equals < NAME_MAX ? equals : NAME_MAX), text);
+}
+
+static slk_err read_part(wish *w, const char *text, size_t n, slk_error *error)
+{
+    const char *equals = memchr(text, '=', n);
+    if (equals)
+        return read_kernel(w, text, n, (size_t)(equals - text), error);
+    if (w->has_level)
+        return slk_fail(error, SLK_E_INVAL, "two processor levels in one choice");
+    w->has_level = true;
+    if (!copy_name(w->level, text, n) || !slk_cpu_level_known(w->level))
+        return slk_fail(error, SLK_E_INVAL,
+                        "unknown processor level \"%.*s\": use plain, sse, avx2 or native",
+                        (int)(n < NAME_MAX ? n : NAME_MAX), text);
     return SLK_OK;
 }
 
-slk_err slk_crypto_new(slk_crypto **ret_crypto, const char *level, slk_error *error)
+static slk_err read_choice(wish *ret_wish, const char *choice, slk_error *error)
 {
-    if (level && *level && !slk_cpu_level_known(level))
-        return slk_fail(error, SLK_E_INVAL, "unknown processor level \"%.32s\"", level);
-    uint64_t features = slk_cpu_features(level);
+    *ret_wish = (wish){.has_level = false};
+    if (!choice || !*choice)
+        return SLK_OK;
+    if (strnlen(choice, CHOICE_MAX + 1) > CHOICE_MAX)
+        return slk_fail(error, SLK_E_INVAL, "the choice of kernels is longer than %d bytes",
+                        (int)CHOICE_MAX);
+    for (const char *part = choice;; part++) {
+        size_t n = strcspn(part, ",");
+        SLK_TRY(read_part(ret_wish, part, n, error));
+        part += n;
+        if (*part == '\0')
+            return SLK_OK;
+    }
+}
+
+/* Shortest of some trials of the kernel in use, in nanoseconds. */
+static uint64_t time_kernel(const slk_crypto *crypto, const slk_primitive *primitive)
+{
+    uint64_t best = UINT64_MAX;
+    for (int i = 0; i < TRIALS; i++) {
+        uint64_t start = slk_clock_monotonic_ns();
+        primitive->work(crypto);
+        uint64_t ns = slk_clock_monotonic_ns() - start;
+        best = ns < best ? ns : best;
+    }
+    return best > 0 ? best : 1;
+}
+
+static slk_err check(const slk_crypto *crypto, const slk_primitive *primitive, const char *kernel,
+                     slk_error *error)
+{
+    if (primitive->works(crypto))
+        return SLK_OK;
+    return slk_fail(error, SLK_E_INTERNAL,
+                    "the %s kernel \"%s\" gives wrong answers on this processor", primitive->name,
+                    kernel);
+}
+
+/* The named kernel, or an error that says why not. */
+static slk_err use_named(slk_crypto *crypto, size_t p, const char *wanted, slk_error *error)
+{
+    const slk_primitive *primitive = &slk_primitives[p];
+    const char *name;
+    uint64_t needs;
+    for (size_t k = 0; primitive->use(crypto, k, &name, &needs); k++) {
+        if (strcmp(name, wanted) != 0)
+            continue;
+        if ((needs & ~crypto->features) != 0)
+            return slk_fail(error, SLK_E_INVAL,
+                            "the %s kernel \"%s\" needs what this processor or the level lacks",
+                            primitive->name, wanted);
+        crypto->chosen[p] = (uint8_t)k;
+        return check(crypto, primitive, name, error);
+    }
+    return slk_fail(error, SLK_E_INVAL, "no kernel of %s is called \"%s\"", primitive->name,
+                    wanted);
+}
+
+/* The first eligible kernel, or the fastest. */
+static slk_err use_best(slk_crypto *crypto, size_t p, bool by_speed, slk_error *error)
+{
+    const slk_primitive *primitive = &slk_primitives[p];
+    const char *name;
+    uint64_t needs, best_ns = UINT64_MAX;
+    size_t best = SIZE_MAX;
+    for (size_t k = 0; primitive->use(crypto, k, &name, &needs); k++) {
+        if ((needs & ~crypto->features) != 0)
+            continue;
+        uint64_t ns = by_speed ? time_kernel(crypto, primitive) : 1;
+        if (best == SIZE_MAX || ns + ns / 20 < best_ns) {
+            best = k;
+            best_ns = ns;
+        }
+        if (!by_speed)
+            break;
+    }
+    slk_assert(primitive->use(crypto, best, &name, &needs));
+    crypto->chosen[p] = (uint8_t)best;
+    return check(crypto, primitive, name, error);
+}
+
+static slk_err choose(slk_crypto *crypto, const wish *w, slk_error *error)
+{
+    const char *name;
+    uint64_t needs;
+    for (size_t k = 0; k < SLK_POSEIDON_ARITIES; k++)
+        SLK_TRY(
+            slk_poseidon_table_init(&crypto->poseidon_tables[k], slk_poseidon_arities[k], error));
+    slk_sha256_pad_wk(crypto->sha256_pad_wk);
+    /* A test of one kernel may call another primitive, so none is ever without one. */
+    for (size_t p = 0; p < SLK_PRIMITIVES; p++)
+        for (size_t k = 0; slk_primitives[p].use(crypto, k, &name, &needs) && needs != 0; k++)
+            continue;
+    for (size_t p = 0; p < SLK_PRIMITIVES; p++)
+        SLK_TRY(w->kernel[p][0] != '\0' ? use_named(crypto, p, w->kernel[p], error)
+                                        : use_best(crypto, p, !w->has_level, error));
+    return SLK_OK;
+}
+
+slk_err slk_crypto_new(slk_crypto **ret_crypto, const char *choice, slk_error *error)
+{
+    wish w;
+    SLK_TRY(read_choice(&w, choice, error));
     slk_crypto *crypto = slk_calloc(1, sizeof *crypto);
     if (!crypto)
         return slk_fail(error, SLK_E_NOMEM, "no memory for the tables of the hash functions");
-    slk_err err = sha256_choose(crypto, features, error);
-    if (err == SLK_OK)
-        err = blake2b_choose(crypto, features, error);
-    if (err == SLK_OK)
-        err = poseidon_choose(crypto, features, error);
+    crypto->features = slk_cpu_features(w.level);
+    slk_err err = choose(crypto, &w, error);
     if (err != SLK_OK) {
         slk_crypto_free(crypto);
         return err;
@@ -164,17 +187,32 @@ void slk_crypto_free(slk_crypto *crypto)
 bool slk_crypto_choice(const slk_crypto *crypto, size_t index, const char **ret_primitive,
                        const char **ret_kernel)
 {
-    const struct {
-        const char *primitive, *kernel;
-    } all[] = {
-        {"sha256", crypto->sha256->name},
-        {"sha256_pairs", crypto->sha256_pairs->name},
-        {"blake2b_words", crypto->blake2b->name},
-        {"poseidon", crypto->poseidon->name},
-    };
-    if (index >= sizeof all / sizeof *all)
+    uint64_t needs;
+    if (index >= SLK_PRIMITIVES)
         return false;
-    *ret_primitive = all[index].primitive;
-    *ret_kernel = all[index].kernel;
+    slk_crypto copy = *crypto;
+    *ret_primitive = slk_primitives[index].name;
+    return slk_primitives[index].use(&copy, crypto->chosen[index], ret_kernel, &needs);
+}
+
+bool slk_crypto_report(const slk_crypto *crypto, size_t primitive, size_t kernel,
+                       slk_kernel_report *ret_report)
+{
+    if (primitive >= SLK_PRIMITIVES)
+        return false;
+    const slk_primitive *row = &slk_primitives[primitive];
+    slk_crypto copy = *crypto; /* the tables are only borrowed */
+    const char *name;
+    uint64_t needs;
+    if (!row->use(&copy, kernel, &name, &needs))
+        return false;
+    *ret_report = (slk_kernel_report){.primitive = row->name,
+                                      .kernel = name,
+                                      .unit = row->unit,
+                                      .chosen = crypto->chosen[primitive] == kernel,
+                                      .eligible = (needs & ~crypto->features) == 0};
+    ret_report->eligible = ret_report->eligible && row->works(&copy);
+    if (ret_report->eligible)
+        ret_report->ns_each = (double)time_kernel(&copy, row) / (double)row->units;
     return true;
 }

@@ -8,9 +8,14 @@
 #include "crypto/poseidon/poseidon_impl.h"
 #include "crypto/sha256/sha256_impl.h"
 
-enum { SLK_POSEIDON_ARITIES = 4 }; /* 2, 4, 8, 11 */
+enum {
+    SLK_POSEIDON_ARITIES = 4, /* 2, 4, 8, 11 */
+    SLK_PRIMITIVES = 4, /* rows of kernels.c */
+};
 
 struct slk_crypto {
+    uint64_t features; /* allowed to the kernels, SLK_CPU_ bits */
+    uint8_t chosen[SLK_PRIMITIVES]; /* index of the kernel in use */
     const slk_sha256_impl *sha256; /* compress, and pairs of any number */
     const slk_sha256_impl *sha256_pairs; /* pairs in multiples of its step */
     uint32_t sha256_pad_wk[64];

@@ -130,7 +130,7 @@ static void words_ref(uint64_t *out, const uint64_t *in, uint64_t key, size_t n)
     }
 }
 
-const slk_blake2b_impl slk_blake2b_ref = {.name = "ref", .words = words_ref, .step = 1};
+const slk_blake2b_impl slk_blake2b_ref = {.name = "plain", .words = words_ref, .step = 1};
 
 void slk_blake2b_words(const slk_crypto *crypto, uint64_t *out, const uint64_t *in, uint64_t key,
                        size_t n)

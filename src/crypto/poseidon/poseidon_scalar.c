@@ -119,5 +119,5 @@ const slk_poseidon_impl slk_poseidon_mulx = {
     .name = "mulx", .needs = SLK_CPU_BMI2 | SLK_CPU_ADX, .hash = hash, .many = many};
 #else
 const slk_poseidon_impl slk_poseidon_portable = {
-    .name = "portable", .needs = 0, .hash = hash, .many = many};
+    .name = "plain", .needs = 0, .hash = hash, .many = many};
 #endif

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-static const char *const levels[] = {"ref", "sse", "avx2", "native"};
+static const char *const levels[] = {"plain", "sse", "avx2", "native"};
 #define LEVELS (sizeof levels / sizeof *levels)
 
 static slk_crypto *make(const char *level)

@@ -108,4 +108,4 @@ static void pairs(uint8_t *out, const uint8_t *in, size_t n_pairs, const uint32_
 }
 
 const slk_sha256_impl slk_sha256_ref = {
-    .name = "ref", .needs = 0, .compress = compress, .pairs = pairs, .pairs_step = 1};
+    .name = "plain", .needs = 0, .compress = compress, .pairs = pairs, .pairs_step = 1};

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "crypto/kernels_impl.h"
+
+#include "base/bytes.h"
+#include "crypto/blake2b/blake2b.h"
+#include "crypto/poseidon/poseidon.h"
+#include "crypto/sha256/sha256.h"
+
+const unsigned slk_poseidon_arities[SLK_POSEIDON_ARITIES] = {2, 4, 8, 11};
+
+static void fill(uint8_t *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (uint8_t)(i * 167 + (i >> 8));
+}
+
+static bool use_sha256(slk_crypto *crypto, size_t index, const char **ret_name, uint64_t *ret_needs)
+{
+    static const slk_sha256_impl *const kernels[] = {&slk_sha256_shani, &slk_sha256_ref};
+    if (index >= sizeof kernels / sizeof *kernels)
+        return false;
+    crypto->sha256 = kernels[index];
+    *ret_name = kernels[index]->name;
+    *ret_needs = kernels[index]->needs;
+    return true;
+}
+
+/* Two-block message of the standard, and one compression call each way. source: FIPS 180-2, B.2 */
+static bool sha256_works(const slk_crypto *crypto)
+{
+    static const char message[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+    uint8_t want[32], got[32];
+    slk_assert(slk_hex_decode(want, 32,
+                              "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"));
+    slk_sha256_of(crypto, got, message, sizeof message - 1);
+    if (memcmp(got, want, 32) != 0)
+        return false;
+    enum { BLOCKS = 5 };
+    uint8_t in[64 * BLOCKS];
+    uint32_t a[8], b[8];
+    fill(in, sizeof in);
+    memcpy(a, slk_sha256_iv, sizeof a);
+    memcpy(b, slk_sha256_iv, sizeof b);
+    slk_sha256_compress(crypto, a, in, BLOCKS);
+    slk_sha256_ref.compress(b, in, BLOCKS);
+    return memcmp(a, b, sizeof a) == 0;
+}
+
+static void sha256_work(const slk_crypto *crypto)
+{
+    uint8_t in[64 * 100];
+    uint32_t state[8];
+    fill(in, sizeof in);
+    memcpy(state, slk_sha256_iv, sizeof state);
+    slk_sha256_compress(crypto, state, in, sizeof in / 64);
+}
+
+static bool use_sha256_pairs(slk_crypto *crypto, size_t index, const char **ret_name,
+                             uint64_t *ret_needs)
+{
+    static const slk_sha256_impl *const kernels[] = {&slk_sha256_avx512, &slk_sha256_shani,
+                                                     &slk_sha256_ref};
+    if (index >= sizeof kernels / sizeof *kernels)
+        return false;
+    crypto->sha256_pairs = kernels[index];
+    *ret_name = kernels[index]->name;
+    *ret_needs = kernels[index]->needs;
+    return true;
+}
+
+/* A row of pairs against the twin. */
+static bool sha256_pairs_works(const slk_crypto *crypto)
+{
+    enum { PAIRS = 35 }; /* whole groups of every kernel, and a rest */
+    uint8_t in[64 * PAIRS], out[32 * PAIRS], twin[32 * PAIRS];
+    fill(in, sizeof in);
+    slk_sha254_pairs(crypto, out, in, PAIRS);
+    slk_sha256_ref.pairs(twin, in, PAIRS, crypto->sha256_pad_wk);
+    return memcmp(out, twin, sizeof out) == 0;
+}
+
+static void sha256_pairs_work(const slk_crypto *crypto)
+{
+    uint8_t in[64 * 64];
+    fill(in, sizeof in);
+    slk_sha254_pairs(crypto, in, in, 64);
+}
+
+static bool use_blake2b(slk_crypto *crypto, size_t index, const char **ret_name,
+                        uint64_t *ret_needs)
+{
+    static const slk_blake2b_impl *const kernels[] = {&slk_blake2b_avx512, &slk_blake2b_avx2,
+                                                      &slk_blake2b_ref};
+    if (index >= sizeof kernels / sizeof *kernels)
+        return false;
+    crypto->blake2b = kernels[index];
+    *ret_name = kernels[index]->name;
+    *ret_needs = kernels[index]->needs;
+    return true;
+}
+
+/* Against the twin, which blake2b_test.c holds to the standard. */
+static bool blake2b_works(const slk_crypto *crypto)
+{
+    enum { WORDS = 19 }; /* whole groups of every kernel, and a rest */
+    uint64_t in[WORDS], got[WORDS], want[WORDS];
+    for (size_t k = 0; k < WORDS; k++)
+        in[k] = UINT64_C(0x9e3779b97f4a7c15) * (k + 1);
+    slk_blake2b_words(crypto, got, in, in[7], WORDS);
+    slk_blake2b_ref.words(want, in, in[7], WORDS);
+    return memcmp(got, want, sizeof got) == 0;
+}
+
+static void blake2b_work(const slk_crypto *crypto)
+{
+    uint64_t words[64];
+    for (size_t i = 0; i < 64; i++)
+        words[i] = i;
+    slk_blake2b_words(crypto, words, words, 7, 64);
+}
+
+static bool use_poseidon(slk_crypto *crypto, size_t index, const char **ret_name,
+                         uint64_t *ret_needs)
+{
+    static const slk_poseidon_impl *const kernels[] = {&slk_poseidon_ifma, &slk_poseidon_mulx,
+                                                       &slk_poseidon_portable};
+    if (index >= sizeof kernels / sizeof *kernels)
+        return false;
+    crypto->poseidon = kernels[index];
+    *ret_name = kernels[index]->name;
+    *ret_needs = kernels[index]->needs;
+    return true;
+}
+
+/* H_a(0, …, 0) as nodes. source: reference/proofs 2.5; arity 4: vectors/poseidon */
+static const char *const hash_of_zeros[SLK_POSEIDON_ARITIES] = {
+    "d413460e7f14e58b413d1defe188d36fb761afe5c6a733db6c6f1931130bfe48",
+    "bc11972b952e47641b62832393589af9eed366b878b8130f5f7e1ed875c4ce65",
+    "3a9bffca31b48234d189b30de60b7c33f529c08b0836a004f98938b614e6793f",
+    "94fe4fc1d1b7c885c9538810707ed5691b68a11db65e2118cf928634ea2d1f44"};
+
+/* The published hash, and a row of others against the plain form; both entrances of the kernel. */
+static bool poseidon_arity_works(const slk_crypto *crypto, size_t which)
+{
+    enum { HASHES = 17 }; /* whole groups of every kernel, and a rest */
+    const slk_poseidon_params *p = &crypto->poseidon_tables[which].params;
+    uint8_t in[HASHES * 11 * 32] = {0}, got[HASHES * 32], want[32];
+    for (size_t i = 32 * p->arity; i < sizeof in; i++)
+        in[i] = (uint8_t)(i % 32 == 31 ? i % 0x73 : i * 151 + (i >> 7)); /* below r */
+    slk_poseidon_batch(crypto, p->arity, got, in, HASHES);
+    slk_assert(slk_hex_decode(want, 32, hash_of_zeros[which]));
+    if (memcmp(got, want, 32) != 0)
+        return false;
+    for (size_t i = 0; i < HASHES; i++) {
+        slk_fr x[11], plain, fast;
+        for (size_t k = 0; k < p->arity; k++)
+            slk_assert(slk_fr_from_node(&x[k], in + 32 * (i * p->arity + k)));
+        slk_poseidon_plain(p, &plain, x);
+        slk_poseidon_hash(crypto, p->arity, &fast, x);
+        slk_fr_to_node(want, &plain);
+        if (!slk_fr_equal(&plain, &fast) || memcmp(got + 32 * i, want, 32) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool poseidon_works(const slk_crypto *crypto)
+{
+    for (size_t k = 0; k < SLK_POSEIDON_ARITIES; k++)
+        if (!poseidon_arity_works(crypto, k))
+            return false;
+    return true;
+}
+
+static void poseidon_work(const slk_crypto *crypto)
+{
+    uint8_t in[16 * 8 * 32];
+    memset(in, 7, sizeof in);
+    slk_poseidon_batch(crypto, 8, in, in, 16);
+}
+
+const slk_primitive slk_primitives[SLK_PRIMITIVES] = {
+    {"sha256", "block", use_sha256, sha256_works, sha256_work, 100},
+    {"sha256_pairs", "pair", use_sha256_pairs, sha256_pairs_works, sha256_pairs_work, 64},
+    {"blake2b_words", "word", use_blake2b, blake2b_works, blake2b_work, 64},
+    {"poseidon", "hash of 8", use_poseidon, poseidon_works, poseidon_work, 16},
+};
