@@ -7,10 +7,11 @@
 #include "crypto/crypto.h"
 #include "crypto/poseidon/poseidon_impl.h"
 #include "crypto/sha256/sha256_impl.h"
+#include "crypto/sha256/sha256_label_impl.h"
 
 enum {
     SLK_POSEIDON_ARITIES = 4, /* 2, 4, 8, 11 */
-    SLK_PRIMITIVES = 4, /* rows of kernels.c */
+    SLK_PRIMITIVES = 5, /* rows of kernels.c */
 };
 
 struct slk_crypto {
@@ -19,6 +20,7 @@ struct slk_crypto {
     const slk_sha256_impl *sha256; /* compress, and pairs of any number */
     const slk_sha256_impl *sha256_pairs; /* pairs in multiples of its step */
     uint32_t sha256_pad_wk[64];
+    const slk_label_kernel *label; /* the best for many sectors; see slk_label_choose */
     const slk_blake2b_impl *blake2b;
     const slk_poseidon_impl *poseidon;
     slk_poseidon_table poseidon_tables[SLK_POSEIDON_ARITIES];

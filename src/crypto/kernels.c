@@ -86,6 +86,27 @@ static void sha256_pairs_work(const slk_crypto *crypto)
     slk_sha254_pairs(crypto, in, in, 64);
 }
 
+static bool use_label(slk_crypto *crypto, size_t index, const char **ret_name, uint64_t *ret_needs)
+{
+    if (index >= SLK_LABEL_KERNELS)
+        return false;
+    crypto->label = slk_label_kernels[index];
+    *ret_name = crypto->label->name;
+    *ret_needs = crypto->label->needs;
+    return true;
+}
+
+static bool label_works(const slk_crypto *crypto)
+{
+    return slk_label_works(crypto->label);
+}
+
+/* One node of as many sectors as the widest kernel takes. */
+static void label_work(const slk_crypto *crypto)
+{
+    slk_label_work(crypto->label, SLK_LABEL_MAX_LANES / crypto->label->lanes);
+}
+
 static bool use_blake2b(slk_crypto *crypto, size_t index, const char **ret_name,
                         uint64_t *ret_needs)
 {
@@ -182,6 +203,7 @@ static void poseidon_work(const slk_crypto *crypto)
 const slk_primitive slk_primitives[SLK_PRIMITIVES] = {
     {"sha256", "block", use_sha256, sha256_works, sha256_work, 100},
     {"sha256_pairs", "pair", use_sha256_pairs, sha256_pairs_works, sha256_pairs_work, 64},
+    {"label", "node and sector", use_label, label_works, label_work, SLK_LABEL_MAX_LANES},
     {"blake2b_words", "word", use_blake2b, blake2b_works, blake2b_work, 64},
     {"poseidon", "hash of 8", use_poseidon, poseidon_works, poseidon_work, 16},
 };

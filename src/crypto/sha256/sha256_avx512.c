@@ -4,6 +4,7 @@
 #include "crypto/sha256/sha256_impl.h"
 
 #include "base/cpu.h"
+#include "crypto/sha256/sha256_zmm.h"
 
 #include <immintrin.h>
 
@@ -48,41 +49,6 @@ INLINE void next_word(__m512i w[16], int i)
     w[i & 15] = add(add(w[i & 15], s0), add(w[(i + 9) & 15], s1));
 }
 
-/* Rows become columns. */
-INLINE void transpose(__m512i m[16])
-{
-    __m512i t[16];
-    for (int i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_epi32(m[i], m[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi32(m[i], m[i + 1]);
-    }
-    for (int i = 0; i < 16; i += 4)
-        for (int k = 0; k < 2; k++) {
-            m[i + 2 * k] = _mm512_unpacklo_epi64(t[i + k], t[i + k + 2]);
-            m[i + 2 * k + 1] = _mm512_unpackhi_epi64(t[i + k], t[i + k + 2]);
-        }
-    /* m[4q + c] now holds column c of each quarter of rows 4q..4q+3. */
-    for (int c = 0; c < 4; c++) {
-        t[c] = _mm512_shuffle_i32x4(m[c], m[c + 4], 0x88);
-        t[c + 4] = _mm512_shuffle_i32x4(m[c], m[c + 4], 0xdd);
-        t[c + 8] = _mm512_shuffle_i32x4(m[c + 8], m[c + 12], 0x88);
-        t[c + 12] = _mm512_shuffle_i32x4(m[c + 8], m[c + 12], 0xdd);
-    }
-    for (int c = 0; c < 4; c++) {
-        m[c] = _mm512_shuffle_i32x4(t[c], t[c + 8], 0x88);
-        m[c + 8] = _mm512_shuffle_i32x4(t[c], t[c + 8], 0xdd);
-        m[c + 4] = _mm512_shuffle_i32x4(t[c + 4], t[c + 12], 0x88);
-        m[c + 12] = _mm512_shuffle_i32x4(t[c + 4], t[c + 12], 0xdd);
-    }
-}
-
-INLINE __m512i byte_swap(__m512i words)
-{
-    const __m512i order =
-        _mm512_broadcast_i32x4(_mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203));
-    return _mm512_shuffle_epi8(words, order);
-}
-
 /* source: FIPS 180-4, 5.3.3 */
 INLINE void state_iv(__m512i s[8])
 {
@@ -96,8 +62,8 @@ INLINE void message_block(__m512i s[8], const uint8_t *in)
 {
     __m512i w[16];
     for (int i = 0; i < LANES; i++)
-        w[i] = byte_swap(_mm512_loadu_si512(in + 64 * i));
-    transpose(w);
+        w[i] = slk_zmm_byte_swap(_mm512_loadu_si512(in + 64 * i));
+    slk_zmm_transpose(w);
     for (int turn = 0; turn < 64; turn += 16) {
 #pragma GCC unroll 16
         for (int i = 0; i < 16; i++) {
@@ -127,10 +93,10 @@ static void sixteen(uint8_t *out, const uint8_t *in, const uint32_t pad_wk[64])
     padding_block(s, pad_wk);
     for (int i = 0; i < 8; i++)
         rows[i] = rows[i + 8] = add(s[i], mid[i]);
-    transpose(rows);
+    slk_zmm_transpose(rows);
     const __m256i trim = _mm256_set_epi32(0x3fffffff, -1, -1, -1, -1, -1, -1, -1);
     for (int i = 0; i < LANES; i++) {
-        __m256i digest = _mm512_castsi512_si256(byte_swap(rows[i]));
+        __m256i digest = _mm512_castsi512_si256(slk_zmm_byte_swap(rows[i]));
         _mm256_storeu_si256((__m256i *)(out + 32 * i), _mm256_and_si256(digest, trim));
     }
 }

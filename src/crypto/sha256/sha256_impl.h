@@ -23,6 +23,10 @@ typedef struct slk_sha256_impl {
  * constants added are computed once. */
 void slk_sha256_pad_wk(uint32_t out[64]);
 
+/* The first n_rounds rounds of a block on a..h, without the sum at its end. wk: its words with the
+ * round constants added. */
+void slk_sha256_rounds(uint32_t state[8], const uint32_t *wk, size_t n_rounds);
+
 extern const slk_sha256_impl slk_sha256_ref;
 extern const slk_sha256_impl slk_sha256_shani;
 extern const slk_sha256_impl slk_sha256_avx512;

@@ -43,11 +43,11 @@ static void add_k(uint32_t w[64])
         w[i] += slk_sha256_k[i];
 }
 
-static void rounds(uint32_t state[8], const uint32_t wk[64])
+void slk_sha256_rounds(uint32_t state[8], const uint32_t *wk, size_t n_rounds)
 {
     uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
     uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
-    for (size_t i = 0; i < 64; i++) {
+    for (size_t i = 0; i < n_rounds; i++) {
         uint32_t s1 = ror(e, 6) ^ ror(e, 11) ^ ror(e, 25);
         uint32_t t1 = h + s1 + ((e & f) ^ (~e & g)) + wk[i];
         uint32_t s0 = ror(a, 2) ^ ror(a, 13) ^ ror(a, 22);
@@ -61,14 +61,17 @@ static void rounds(uint32_t state[8], const uint32_t wk[64])
         b = a;
         a = t1 + t2;
     }
-    state[0] += a;
-    state[1] += b;
-    state[2] += c;
-    state[3] += d;
-    state[4] += e;
-    state[5] += f;
-    state[6] += g;
-    state[7] += h;
+    const uint32_t after[8] = {a, b, c, d, e, f, g, h};
+    memcpy(state, after, sizeof after);
+}
+
+static void rounds(uint32_t state[8], const uint32_t wk[64])
+{
+    uint32_t s[8];
+    memcpy(s, state, sizeof s);
+    slk_sha256_rounds(s, wk, 64);
+    for (size_t i = 0; i < 8; i++)
+        state[i] += s[i];
 }
 
 static void compress(uint32_t state[8], const uint8_t *blocks64, size_t n_blocks)

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Labels with the SHA extensions, of one sector or of two side by side.
+ *
+ * One stream is bound by the latency of sha256rnds2 (4 cycles, two rounds), two by its throughput;
+ * the schedules of one stream's repeated blocks are therefore kept only for two, where they take
+ * work off the same execution ports. Records are official nodes.
+ * source: Intel SDM vol. 2, SHA256RNDS2, SHA256MSG1, SHA256MSG2 */
+#include "crypto/sha256/sha256_label_impl.h"
+#include "crypto/sha256/sha256_shani.h"
+
+#include "base/bytes.h"
+#include "base/cpu.h"
+
+#define PARENT_BLOCKS 7
+#define INLINE static inline __attribute__((always_inline))
+
+typedef struct schedule {
+    __m128i wk[16];
+} schedule;
+
+INLINE __m128i words(const slk_label_key *key, int first, int lane)
+{
+    return _mm_set_epi32((int)key->word[first + 3][lane], (int)key->word[first + 2][lane],
+                         (int)key->word[first + 1][lane], (int)key->word[first][lane]);
+}
+
+INLINE void header_words(__m128i w[4], const slk_label_key *key, uint64_t node, int lane)
+{
+    w[0] = words(key, 0, lane);
+    w[1] = words(key, 4, lane);
+    w[2] =
+        _mm_set_epi32(0, (int)(uint32_t)node, (int)(uint32_t)(node >> 32), (int)key->word[8][lane]);
+    w[3] = _mm_setzero_si128();
+}
+
+INLINE slk_shani_state key_mid(const slk_label_key *key, int lane)
+{
+    uint32_t mid[8];
+    for (int i = 0; i < 8; i++)
+        mid[i] = key->mid[i][lane];
+    return slk_shani_state_load(mid);
+}
+
+/* One block in `streams` lanes side by side. keep: NULL, or where the schedules go. */
+INLINE void block_new(slk_shani_state *s, __m128i w[][4], schedule *keep, int streams)
+{
+    slk_shani_state start[2];
+    for (int k = 0; k < streams; k++)
+        start[k] = s[k];
+#pragma GCC unroll 16
+    for (int g = 0; g < 16; g++)
+        for (int k = 0; k < streams; k++) {
+            __m128i wk = slk_shani_schedule(w[k], g);
+            if (keep)
+                _mm_store_si128(&keep[k].wk[g], wk);
+            s[k] = slk_shani_four_rounds(s[k], wk);
+        }
+    for (int k = 0; k < streams; k++)
+        s[k] = slk_shani_state_sum(s[k], start[k]);
+}
+
+INLINE void block_again(slk_shani_state *s, const schedule *kept, int streams)
+{
+    slk_shani_state start[2];
+    for (int k = 0; k < streams; k++)
+        start[k] = s[k];
+#pragma GCC unroll 16
+    for (int g = 0; g < 16; g++)
+        for (int k = 0; k < streams; k++)
+            s[k] = slk_shani_four_rounds(s[k], _mm_load_si128(&kept[k].wk[g]));
+    for (int k = 0; k < streams; k++)
+        s[k] = slk_shani_state_sum(s[k], start[k]);
+}
+
+INLINE void header_block(slk_shani_state *s, const slk_label_key *key, uint64_t node, int streams)
+{
+    __m128i w[2][4];
+    for (int k = 0; k < streams; k++) {
+        header_words(w[k], key, node, k);
+        s[k] = key_mid(key, k);
+    }
+#pragma GCC unroll 16
+    for (int g = 0; g < 16; g++)
+        for (int k = 0; k < streams; k++) {
+            __m128i wk = slk_shani_schedule(w[k], g);
+            if (g >= 2) /* the first eight rounds are in the key */
+                s[k] = slk_shani_four_rounds(s[k], wk);
+        }
+    for (int k = 0; k < streams; k++)
+        s[k] = slk_shani_state_sum(s[k], slk_shani_state_iv());
+}
+
+INLINE void load_block(__m128i w[4], const uint8_t *left, const uint8_t *right)
+{
+    w[0] = slk_shani_byte_swap(slk_shani_load(left));
+    w[1] = slk_shani_byte_swap(slk_shani_load(left + 16));
+    w[2] = slk_shani_byte_swap(slk_shani_load(right));
+    w[3] = slk_shani_byte_swap(slk_shani_load(right + 16));
+}
+
+INLINE void load_last(__m128i w[4], const uint8_t *node)
+{
+    w[0] = slk_shani_byte_swap(slk_shani_load(node));
+    w[1] = slk_shani_byte_swap(slk_shani_load(node + 16));
+    w[2] = _mm_set_epi32(0, 0, 0, (int)0x80000000);
+    w[3] = _mm_set_epi32(SLK_LABEL_MESSAGE_BITS, 0, 0, 0);
+}
+
+INLINE void label(void *out_record, const slk_label_key *key, uint64_t node,
+                  const void *const *parents, unsigned n, int streams)
+{
+    slk_shani_state s[2];
+    __m128i w[2][4];
+    schedule kept[PARENT_BLOCKS][2];
+    const unsigned blocks = n / 2, all = SLK_LABEL_NODES_HASHED / 2;
+    header_block(s, key, node, streams);
+    for (unsigned b = 0; b < blocks; b++) {
+        const uint8_t *left = parents[2 * b], *right = parents[2 * b + 1];
+        for (int k = 0; k < streams; k++)
+            load_block(w[k], left + 32 * k, right + 32 * k);
+        block_new(s, w, kept[b], streams);
+    }
+    for (unsigned b = blocks; b < all; b++)
+        block_again(s, kept[b % blocks], streams);
+    const uint8_t *last = parents[(SLK_LABEL_NODES_HASHED - 1) % n];
+    for (int k = 0; k < streams; k++)
+        load_last(w[k], last + 32 * k);
+    block_new(s, w, NULL, streams);
+    for (int k = 0; k < streams; k++)
+        slk_shani_digest_store((uint8_t *)out_record + 32 * k, s[k]);
+}
+
+static void label_one(void *out_record, const slk_label_key *key, uint64_t node,
+                      const void *const *parents, unsigned n)
+{
+    label(out_record, key, node, parents, n, 1);
+}
+
+static void label_two(void *out_record, const slk_label_key *key, uint64_t node,
+                      const void *const *parents, unsigned n)
+{
+    label(out_record, key, node, parents, n, 2);
+}
+
+#define NEEDS (SLK_CPU_SHA | SLK_CPU_SSSE3 | SLK_CPU_SSE41)
+const slk_label_kernel slk_label_shani1 = {.name = "shani1",
+                                           .needs = NEEDS,
+                                           .lanes = 1,
+                                           .group = 1,
+                                           .layout = SLK_LABEL_NODES,
+                                           .label = label_one};
+const slk_label_kernel slk_label_shani2 = {.name = "shani2",
+                                           .needs = NEEDS,
+                                           .lanes = 2,
+                                           .group = 1,
+                                           .layout = SLK_LABEL_NODES,
+                                           .label = label_two};
