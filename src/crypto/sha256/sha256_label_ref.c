@@ -24,4 +24,4 @@ static void label(void *out_record, const slk_label_key *key, uint64_t node,
 }
 
 const slk_label_kernel slk_label_ref = {
-    .name = "ref", .needs = 0, .lanes = 1, .group = 1, .layout = SLK_LABEL_NODES, .label = label};
+    .name = "plain", .needs = 0, .lanes = 1, .group = 1, .layout = SLK_LABEL_NODES, .label = label};

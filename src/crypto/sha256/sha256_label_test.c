@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-static const char *const levels[] = {"ref", "sse", "avx2", "native"};
+static const char *const levels[] = {"plain", "sse", "avx2", "native"};
 #define LEVELS (sizeof levels / sizeof *levels)
 
 enum { PARENTS = 14, NODES = 19, RECORD = 32 * SLK_LABEL_MAX_LANES };
@@ -91,7 +91,7 @@ static void check_kernel(const slk_crypto *ref, const slk_label_kernel *kernel, 
 static void all_kernels_agree(void **state)
 {
     (void)state;
-    slk_crypto *ref = make("ref");
+    slk_crypto *ref = make("plain");
     for (size_t l = 0; l < LEVELS; l++) {
         slk_crypto *crypto = make(levels[l]);
         for (size_t i = 0; slk_label_kernel_at(crypto, i); i++) {
@@ -143,8 +143,8 @@ static void packing(void **state)
 static void choice(void **state)
 {
     (void)state;
-    slk_crypto *crypto = make("ref");
-    assert_string_equal(slk_label_choose(crypto, 17)->name, "ref");
+    slk_crypto *crypto = make("plain");
+    assert_string_equal(slk_label_choose(crypto, 17)->name, "plain");
     assert_null(slk_label_kernel_at(crypto, 1));
     slk_crypto_free(crypto);
     crypto = make(NULL);
@@ -153,7 +153,7 @@ static void choice(void **state)
     size_t i = 0;
     while (slk_label_kernel_at(crypto, i + 1))
         i++;
-    assert_string_equal(slk_label_kernel_at(crypto, i)->name, "ref");
+    assert_string_equal(slk_label_kernel_at(crypto, i)->name, "plain");
     slk_crypto_free(crypto);
 }
 
