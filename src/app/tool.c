@@ -76,10 +76,25 @@ static void print_lines(const json_t *answer)
     }
 }
 
+/* Where the time went, of commands that have more than one stage. */
+static void add_stages(slk_tool *tool)
+{
+    const char *stage;
+    double seconds;
+    json_t *stages = json_object();
+    for (size_t i = 0; slk_job_stage_seconds(&tool->job, i, &stage, &seconds); i++)
+        (void)json_object_set_new(stages, stage, json_real(seconds));
+    if (json_object_size(stages) > 0)
+        slk_tool_json(tool, "stages", stages);
+    else
+        json_decref(stages);
+}
+
 int slk_tool_done(slk_tool *tool, slk_err code, int status_ok)
 {
     const slk_progress_summary summary = slk_progress_stop(tool->progress);
     int status = status_ok;
+    add_stages(tool);
     slk_tool_json(tool, "seconds", json_real(summary.seconds));
     slk_tool_number(tool, "peak_memory_bytes", summary.peak_anon_bytes);
     if (code == SLK_OK && tool->answer_lost)

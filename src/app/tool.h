@@ -17,6 +17,7 @@
 extern const slk_command slk_commands_proof[];
 extern const slk_command slk_commands_params[];
 extern const slk_command slk_commands_cpu[];
+extern const slk_command slk_commands_bench[];
 
 typedef struct slk_tool {
     const slk_command *command;
@@ -42,7 +43,8 @@ void slk_tool_hex(slk_tool *tool, const char *key, const uint8_t *bytes, size_t 
 void slk_tool_number(slk_tool *tool, const char *key, uint64_t value);
 void slk_tool_bool(slk_tool *tool, const char *key, bool value);
 void slk_tool_json(slk_tool *tool, const char *key, json_t *value); /* steals value */
-/* Stops the display, adds `seconds` and `peak_memory_bytes`, prints the answer (one JSON object, or
+/* Stops the display, adds `stages` (seconds of each stage of the job), `seconds` and
+ * `peak_memory_bytes`, prints the answer (one JSON object, or
  * `key: value` lines) or the failure, frees everything. Returns the exit status: that of code, or
  * status_ok when code is SLK_OK. */
 int slk_tool_done(slk_tool *tool, slk_err code, int status_ok);

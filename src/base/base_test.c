@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/job.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/outfile.h"
@@ -242,9 +243,38 @@ static void times_are_printed(void **state)
     assert_string_equal(text, "2023-11-14T22:13:40.123Z");
 }
 
+/* Which stages were seen, in which order and how often does not matter; how long they took does not
+ * enter the test. */
+static void jobs_remember_their_stages(void **state)
+{
+    (void)state;
+    slk_job job;
+    slk_job_init(&job);
+    const char *name = "none";
+    double seconds = -1;
+    assert_false(slk_job_stage_seconds(&job, 0, &name, &seconds));
+    slk_job_stage(&job, "one", 3);
+    slk_job_stage(&job, "two", 0);
+    slk_job_stage(&job, "one", 1);
+    assert_true(slk_job_stage_seconds(&job, 0, &name, &seconds));
+    assert_string_equal(name, "one");
+    assert_true(seconds >= 0);
+    assert_true(slk_job_stage_seconds(&job, 1, &name, &seconds));
+    assert_string_equal(name, "two");
+    assert_false(slk_job_stage_seconds(&job, 2, &name, &seconds));
+    static const char *const many[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k",
+                                       "l", "m", "n", "o", "p", "q", "r", "s", "t", "u", "v",
+                                       "w", "x", "y", "z", "A", "B", "C", "D", "E", "F", "G"};
+    for (size_t i = 0; i < sizeof many / sizeof *many; i++)
+        slk_job_stage(&job, many[i], 0);
+    assert_true(slk_job_stage_seconds(&job, SLK_JOB_STAGES - 1, &name, &seconds));
+    assert_false(slk_job_stage_seconds(&job, SLK_JOB_STAGES, &name, &seconds));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(jobs_remember_their_stages),
         cmocka_unit_test(numbers_are_parsed_whole),
         cmocka_unit_test(hex_round_trips_and_refuses),
         cmocka_unit_test(buffers_keep_their_maximum),

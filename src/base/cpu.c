@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "base/cpu.h"
 
+#include "base/clock.h"
+
 #include <cpuid.h>
 #include <sched.h>
 #include <string.h>
@@ -85,4 +87,18 @@ unsigned slk_cpu_count(void)
         return 1;
     int n = CPU_COUNT(&set);
     return n > 0 ? (unsigned)n : 1;
+}
+
+double slk_cpu_clock_hz(void)
+{
+    enum { ROUNDS = 8, CHAIN = 100000 }; /* the shortest round has no interruption in it */
+    uint64_t best = UINT64_MAX;
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t x = 3, start = slk_clock_monotonic_ns();
+        for (int i = 0; i < CHAIN; i++)
+            __asm__ volatile("imul %0, %0" : "+r"(x));
+        uint64_t ns = slk_clock_monotonic_ns() - start;
+        best = ns < best ? ns : best;
+    }
+    return best > 0 ? 3e9 * CHAIN / (double)best : 1e9;
 }

@@ -1,18 +1,44 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "base/job.h"
 
+#include "base/clock.h"
+
+#include <string.h>
+
 void slk_job_init(slk_job *job)
 {
     atomic_init(&job->stage, "");
     atomic_init(&job->done, 0);
     atomic_init(&job->total, 0);
     atomic_init(&job->canceled, false);
+    memset(job->time, 0, sizeof job->time);
+    job->stage_start_ns = 0;
+}
+
+/* Credits the time since the stage began to it. */
+static void count_stage(slk_job *job)
+{
+    const uint64_t now = slk_clock_monotonic_ns();
+    const char *stage = atomic_load(&job->stage);
+    const uint64_t spent = now - job->stage_start_ns;
+    job->stage_start_ns = now;
+    if (*stage == '\0')
+        return;
+    for (size_t i = 0; i < SLK_JOB_STAGES; i++) {
+        struct slk_job_time *t = &job->time[i];
+        if (t->stage && strcmp(t->stage, stage) != 0)
+            continue;
+        t->stage = stage;
+        t->ns += spent;
+        return;
+    }
 }
 
 void slk_job_stage(slk_job *job, const char *stage, uint64_t total)
 {
     if (!job)
         return;
+    count_stage(job);
     atomic_store(&job->done, 0);
     atomic_store(&job->total, total);
     atomic_store(&job->stage, stage);
@@ -34,4 +60,15 @@ slk_err slk_job_check(slk_job *job, slk_error *error)
     if (job && atomic_load_explicit(&job->canceled, memory_order_relaxed))
         return slk_fail(error, SLK_E_CANCELED, "canceled during %s", atomic_load(&job->stage));
     return SLK_OK;
+}
+
+bool slk_job_stage_seconds(slk_job *job, size_t index, const char **ret_stage, double *ret_seconds)
+{
+    if (index == 0)
+        slk_job_stage(job, "", 0);
+    if (index >= SLK_JOB_STAGES || !job->time[index].stage)
+        return false;
+    *ret_stage = job->time[index].stage;
+    *ret_seconds = 1e-9 * (double)job->time[index].ns;
+    return true;
 }

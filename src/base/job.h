@@ -9,21 +9,35 @@
 #include "base/err.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+enum { SLK_JOB_STAGES = 32 }; /* stages whose time is kept */
 
 typedef struct slk_job {
     _Atomic(const char *) stage; /* static string: "layer 3", "tree-c" */
     atomic_uint_fast64_t done; /* units of the stage done */
     atomic_uint_fast64_t total; /* units of the stage; 0 unknown */
     atomic_bool canceled;
+    /* Time spent per stage; written by slk_job_stage alone. */
+    struct slk_job_time {
+        const char *stage;
+        uint64_t ns;
+    } time[SLK_JOB_STAGES];
+    uint64_t stage_start_ns;
 } slk_job;
 
 void slk_job_init(slk_job *job);
-/* stage must be a string that outlives the job. */
+/* stage must be a string that outlives the job. Called by one thread at a time. */
 void slk_job_stage(slk_job *job, const char *stage, uint64_t total);
 void slk_job_advance(slk_job *job, uint64_t units);
 void slk_job_cancel(slk_job *job);
 /* SLK_E_CANCELED once canceled, else SLK_OK. Cheap enough for every few thousand units. */
 SLK_MUST_CHECK slk_err slk_job_check(slk_job *job, slk_error *error);
+
+/* After the computation: seconds spent in each stage, in order of first appearance, times of one name
+ * added up. index from 0; false past the last. The last stage counts until the first call. */
+bool slk_job_stage_seconds(slk_job *job, size_t index, const char **ret_stage, double *ret_seconds);
 
 #endif

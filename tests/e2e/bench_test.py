@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""selkie bench and cpu: the form of what they print. Not how fast anything is."""
+from support import *
+
+ROW = {"stage", "work", "unit", "units", "seconds", "per_second", "cycles_each", "threads", "memory_bytes"}
+
+
+def bench_has_rows():
+    with Folder() as work:
+        answer = selkie("bench", "sha256", "c1", "check-replica", "--size", "2KiB", "--folder", work, "--threads", 1)
+        expect(answer["seconds"] >= 0 and "layer 1" in answer["stages"], f"the whole: {answer}")
+        for row in answer["rows"]:
+            expect(ROW <= row.keys(), f"a row: {row}")
+            expect(row["units"] > 0 and row["seconds"] >= 0 and row["threads"] == 1, f"a row: {row}")
+        equal([r["stage"] for r in answer["rows"]], ["sha256", "sha256", "c1", "check-replica"], "only what was asked for")
+        equal(list(work.iterdir()), [], "what stays in the scratch folder")
+
+
+def bench_refuses():
+    with Folder() as work:
+        for wrong in (["nothing"], ["pc1", "--size", "3KiB"], ["sha256", "--threads", "5000"]):
+            selkie("bench", *wrong, "--folder", work, status=2)
+        equal(list(work.iterdir()), [], "what stays")
+
+
+def poseidon_is_the_same_with_every_kernel():
+    digests = {json.dumps([r["digest"] for r in selkie("bench", "poseidon", environment={"SELKIE_CPU": choice})["rows"]])
+               for choice in ("", "plain", "avx2", "native,poseidon=plain")}
+    equal(len(digests), 1, f"digests of the same hashes: {digests}")
+
+
+def cpu_says_what_is_chosen():
+    answer = selkie("cpu", environment={"SELKIE_CPU": "plain"})
+    equal(set(answer["kernels"].values()), {"plain"}, "kernels of SELKIE_CPU=plain")
+    for primitive, kernel in selkie("cpu", environment={"SELKIE_CPU": ""})["kernels"].items():
+        expect(kernel, primitive)
+    speeds = selkie("cpu")["ns_each"]
+    for primitive, row in speeds.items():
+        expect(row["plain"] > 0 and row["unit"], f"{primitive}: {row}")
+    for wrong in ("sse9", "poseidon=none", "plain,poseidon=ifma"):
+        selkie("cpu", status=1, environment={"SELKIE_CPU": wrong})
+
+
+if __name__ == "__main__":
+    run_cases([("bench-rows", bench_has_rows), ("bench-refuses", bench_refuses), ("poseidon-kernels", poseidon_is_the_same_with_every_kernel),
+               ("cpu", cpu_says_what_is_chosen)])
