@@ -19,6 +19,9 @@ static const slk_option pc2_options[] = {
     SLK_ROWS_SEAL_PROOF,
     SLK_ROW_PATH("sealed", "FILE", "the sealed file of pc1"),
     SLK_ROW_PATH("cache", "DIR", "the cache folder of pc1"),
+    {.name = "keep-columns",
+     .type = SLK_OPTION_FLAG,
+     .help = "also keep the labels node by node, as large as all layers, for a faster c1"},
     {0},
 };
 static const slk_option c1_options[] = {

@@ -49,7 +49,8 @@ static slk_err pc2(slk_tool *tool)
 {
     slk_pc2_request request = {.env = slk_proof_env(tool),
                                .sealed = slk_options_text(tool->options, "sealed"),
-                               .cache = slk_options_text(tool->options, "cache")};
+                               .cache = slk_options_text(tool->options, "cache"),
+                               .keep_columns = slk_options_flag(tool->options, "keep-columns")};
     SLK_TRY(slk_proof_args_seal_proof(&request.proof, tool));
     slk_pc2_result result;
     SLK_TRY(slk_pc2(&result, &request, &tool->error));

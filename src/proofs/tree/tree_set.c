@@ -82,16 +82,58 @@ static void copy_siblings(uint8_t *out, const uint8_t *group, unsigned arity, un
            (arity - 1 - digit) * (size_t)32);
 }
 
-/* Hashes the replica segment under one node of the first kept row, taking siblings on the way. */
-static slk_err path_in_segment(const slk_tree_set *set, uint64_t node, unsigned tree,
-                               uint8_t leaf32[32], uint8_t *siblings, slk_error *error)
+/* Leaves of the replica under one node of the first kept row, and where they begin. */
+static uint64_t segment_leaves(const slk_tree_set *set)
 {
-    uint8_t segment[SEGMENT_MAX * 32], kept[32];
-    const unsigned rows = set->geometry.first_row;
-    uint64_t leaves = UINT64_C(1) << 3 * rows, first = node & ~(leaves - 1);
+    const uint64_t leaves = UINT64_C(1) << 3 * set->geometry.first_row;
     slk_assert(leaves <= SEGMENT_MAX);
-    SLK_TRY(slk_file_read_at(set->leaves_fd, segment, (size_t)leaves * 32, first * 32,
-                             set->leaves_path, error));
+    return leaves;
+}
+
+/* Where the node of a row lies in the file of its base tree. */
+static uint64_t offset_of(const slk_tree_set *set, uint64_t node, unsigned row)
+{
+    const uint64_t in_tree = node & (slk_tree_row_nodes(&set->geometry, 0) - 1);
+    return slk_tree_row_offset(&set->geometry, row) + (in_tree >> 3 * row) * 32;
+}
+
+static unsigned tree_of(const slk_tree_set *set, uint64_t node)
+{
+    return (unsigned)(node >> 3 * set->shape->base_depth);
+}
+
+/* Lowest row that siblings are read from. */
+static unsigned first_read(const slk_tree_set *set)
+{
+    return set->leaves_path ? set->geometry.first_row : 0;
+}
+
+slk_err slk_tree_set_note(const slk_tree_set *set, uint64_t node, slk_gather *gather,
+                          slk_error *error)
+{
+    slk_assert(node < set->shape->nodes);
+    const unsigned tree = tree_of(set, node), kept = first_read(set);
+    if (kept) {
+        const uint64_t leaves = segment_leaves(set);
+        SLK_TRY(slk_gather_add(gather, set->leaves_fd, set->leaves_path,
+                               (node & ~(leaves - 1)) * 32, (size_t)leaves * 32, error));
+        SLK_TRY(slk_gather_add(gather, set->fd[tree], set->path[tree], offset_of(set, node, kept),
+                               32, error));
+    }
+    for (unsigned row = kept; row < set->shape->base_depth; row++)
+        SLK_TRY(slk_gather_add(gather, set->fd[tree], set->path[tree],
+                               offset_of(set, node, row) & ~UINT64_C(255), 256, error));
+    return SLK_OK;
+}
+
+/* Hashes the replica segment under one node of the first kept row, taking siblings on the way. */
+static slk_err path_in_segment(const slk_tree_set *set, uint64_t node, uint8_t leaf32[32],
+                               uint8_t *siblings, slk_gathered *from, slk_error *error)
+{
+    uint8_t segment[SEGMENT_MAX * 32];
+    const unsigned rows = set->geometry.first_row, tree = tree_of(set, node);
+    uint64_t leaves = segment_leaves(set), first = node & ~(leaves - 1);
+    memcpy(segment, slk_gathered_take(from, (size_t)leaves * 32), (size_t)leaves * 32);
     for (uint64_t i = 0; i < leaves; i++)
         SLK_TRY(check_node(segment + i * 32, set->leaves_path, first + i, error));
     memcpy(leaf32, segment + (node - first) * 32, 32);
@@ -102,29 +144,25 @@ static slk_err path_in_segment(const slk_tree_set *set, uint64_t node, unsigned 
         leaves >>= 3;
         slk_tree_hash_row(set->crypto, 3, segment, (size_t)leaves);
     }
-    const uint64_t in_tree = node & (slk_tree_row_nodes(&set->geometry, 0) - 1);
-    const uint64_t offset = slk_tree_row_offset(&set->geometry, rows) + (in_tree >> 3 * rows) * 32;
-    SLK_TRY(slk_file_read_at(set->fd[tree], kept, 32, offset, set->path[tree], error));
-    if (memcmp(kept, segment, 32) != 0)
+    if (memcmp(slk_gathered_take(from, 32), segment, 32) != 0)
         return slk_fail(error, SLK_E_CORRUPT,
                         "%s and %s disagree: nodes %llu to %llu do not hash to node %llu of the "
                         "tree",
                         set->leaves_path, set->path[tree], (unsigned long long)first,
-                        (unsigned long long)(first + (UINT64_C(1) << 3 * rows) - 1),
-                        (unsigned long long)(offset / 32));
+                        (unsigned long long)(first + segment_leaves(set) - 1),
+                        (unsigned long long)(offset_of(set, node, rows) / 32));
     return SLK_OK;
 }
 
-static slk_err path_in_file(const slk_tree_set *set, uint64_t in_tree, unsigned tree, unsigned row,
-                            uint8_t *leaf32, uint8_t *siblings, slk_error *error)
+static slk_err path_in_file(const slk_tree_set *set, uint64_t node, unsigned row, uint8_t *leaf32,
+                            uint8_t *siblings, slk_gathered *from, slk_error *error)
 {
-    uint8_t group[8 * 32];
-    const uint64_t at = in_tree >> 3 * row, first = at & ~UINT64_C(7);
-    const uint64_t offset = slk_tree_row_offset(&set->geometry, row) + first * 32;
-    SLK_TRY(slk_file_read_at(set->fd[tree], group, sizeof group, offset, set->path[tree], error));
+    const uint64_t offset = offset_of(set, node, row);
+    const uint8_t *group = slk_gathered_take(from, 256);
+    const unsigned digit = (unsigned)(offset / 32 & 7);
     for (uint64_t i = 0; i < 8; i++)
-        SLK_TRY(check_node(group + i * 32, set->path[tree], offset / 32 + i, error));
-    const unsigned digit = (unsigned)(at & 7);
+        SLK_TRY(check_node(group + i * 32, set->path[tree_of(set, node)], offset / 32 - digit + i,
+                           error));
     if (leaf32)
         memcpy(leaf32, group + digit * (size_t)32, 32);
     copy_siblings(siblings, group, 8, digit);
@@ -132,19 +170,16 @@ static slk_err path_in_file(const slk_tree_set *set, uint64_t in_tree, unsigned 
 }
 
 slk_err slk_tree_set_path(const slk_tree_set *set, uint64_t node, uint8_t leaf32[32],
-                          uint8_t *siblings, slk_error *error)
+                          uint8_t *siblings, slk_gathered *from, slk_error *error)
 {
     const slk_sector_shape *shape = set->shape;
     slk_assert(node < shape->nodes);
-    const unsigned depth = shape->base_depth;
-    const unsigned tree = (unsigned)(node >> 3 * depth);
-    const uint64_t in_tree = node & (slk_tree_row_nodes(&set->geometry, 0) - 1);
-    const unsigned kept = set->leaves_path ? set->geometry.first_row : 0;
+    const unsigned depth = shape->base_depth, tree = tree_of(set, node), kept = first_read(set);
     if (kept)
-        SLK_TRY(path_in_segment(set, node, tree, leaf32, siblings, error));
+        SLK_TRY(path_in_segment(set, node, leaf32, siblings, from, error));
     for (unsigned row = kept; row < depth; row++)
-        SLK_TRY(path_in_file(set, in_tree, tree, row, row ? NULL : leaf32,
-                             siblings + row * (size_t)7 * 32, error));
+        SLK_TRY(path_in_file(set, node, row, row ? NULL : leaf32, siblings + row * (size_t)7 * 32,
+                             from, error));
     uint8_t *out = siblings + depth * (size_t)7 * 32;
     if (shape->sub_arity) {
         const unsigned digit = slk_path_digit(shape, node, depth);
@@ -157,22 +192,29 @@ slk_err slk_tree_set_path(const slk_tree_set *set, uint64_t node, uint8_t leaf32
     return SLK_OK;
 }
 
-slk_err slk_tree_d_path(int fd, const char *path, const slk_sector_shape *shape, uint64_t node,
-                        uint8_t leaf32[32], uint8_t *siblings, slk_error *error)
+slk_err slk_tree_d_note(int fd, const char *path, const slk_sector_shape *shape, uint64_t node,
+                        slk_gather *gather, slk_error *error)
 {
     const slk_tree_geometry geometry = slk_tree_d_geometry(shape);
     uint64_t row_offset = 0;
     for (unsigned row = 0; row < geometry.depth; row++) {
-        uint8_t pair[64];
-        const uint64_t at = node >> row;
-        const uint64_t offset = row_offset + (at & ~UINT64_C(1)) * 32;
-        SLK_TRY(slk_file_read_at(fd, pair, sizeof pair, offset, path, error));
-        if (row == 0)
-            memcpy(leaf32, pair + (at & 1) * 32, 32);
-        memcpy(siblings + row * (size_t)32, pair + (~at & 1) * 32, 32);
+        const uint64_t pair = node >> row & ~UINT64_C(1);
+        SLK_TRY(slk_gather_add(gather, fd, path, row_offset + pair * 32, 64, error));
         row_offset += slk_tree_row_nodes(&geometry, row) * 32;
     }
     return SLK_OK;
+}
+
+void slk_tree_d_path(const slk_sector_shape *shape, uint64_t node, uint8_t leaf32[32],
+                     uint8_t *siblings, slk_gathered *from)
+{
+    for (unsigned row = 0; row < shape->log2_nodes; row++) {
+        const uint8_t *pair = slk_gathered_take(from, 64);
+        const uint64_t side = node >> row & 1;
+        if (row == 0)
+            memcpy(leaf32, pair + side * 32, 32);
+        memcpy(siblings + row * (size_t)32, pair + (1 - side) * 32, 32);
+    }
 }
 
 /* The node among its siblings, as it is hashed. */

@@ -3,6 +3,7 @@
 #ifndef SLK_PROOFS_TREE_SET_H
 #define SLK_PROOFS_TREE_SET_H
 
+#include "base/gather.h"
 #include "proofs/tree/tree.h"
 
 #include <stdint.h>
@@ -31,15 +32,19 @@ void slk_tree_set_done(slk_tree_set *set); /* idempotent; SLK_TREE_SET_NONE allo
 #define SLK_TREE_SET_NONE ((slk_tree_set){.leaves_fd = -1})
 
 /* Leaf of a node and its siblings bottom-up, in index order without the node itself: 7 per base
- * level, sub_arity - 1, top_arity - 1. In a TreeR the rows left out are hashed from the replica and
- * must agree with the first row kept, else SLK_E_CORRUPT (cost: 8^first_row / 7 hashes). */
+ * level, sub_arity - 1, top_arity - 1. First _note tells what must be read, then, after
+ * slk_gather_run, _path takes exactly those reads. In a TreeR the rows left out are hashed from the
+ * replica and must agree with the first row kept, else SLK_E_CORRUPT (cost: 8^first_row / 7 hashes). */
+SLK_MUST_CHECK slk_err slk_tree_set_note(const slk_tree_set *set, uint64_t node, slk_gather *gather,
+                                         slk_error *error);
 SLK_MUST_CHECK slk_err slk_tree_set_path(const slk_tree_set *set, uint64_t node, uint8_t leaf32[32],
-                                         uint8_t *siblings, slk_error *error);
+                                         uint8_t *siblings, slk_gathered *from, slk_error *error);
 
-/* TreeD path out of its open file: leaf and log2(nodes) siblings. */
-SLK_MUST_CHECK slk_err slk_tree_d_path(int fd, const char *path, const slk_sector_shape *shape,
-                                       uint64_t node, uint8_t leaf32[32], uint8_t *siblings,
-                                       slk_error *error);
+/* TreeD path out of its open file: leaf and log2(nodes) siblings, in the same two steps. */
+SLK_MUST_CHECK slk_err slk_tree_d_note(int fd, const char *path, const slk_sector_shape *shape,
+                                       uint64_t node, slk_gather *gather, slk_error *error);
+void slk_tree_d_path(const slk_sector_shape *shape, uint64_t node, uint8_t leaf32[32],
+                     uint8_t *siblings, slk_gathered *from);
 
 /* A path to be followed: node number, leaf, siblings as above. */
 typedef struct slk_tree_walk {

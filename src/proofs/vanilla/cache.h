@@ -10,6 +10,8 @@
 #define SLK_SYNTHETIC_FILE "syn-porep-vanilla-proofs.dat"
 #define SLK_SYNTHETIC_HEADER_BYTES 96u /* comm_d, comm_c, comm_r_last; records follow */
 #define SLK_PC1_STATE_FILE ".selkie-pc1"
+/* Kept columns: the labels of node 0, layer 1 first, then those of node 1, … */
+#define SLK_COLUMNS_FILE ".selkie-columns"
 
 /* Exactly 64 bytes of two field elements, else SLK_E_CORRUPT. */
 SLK_MUST_CHECK slk_err slk_p_aux_read(uint8_t comm_c[32], uint8_t comm_r_last[32],

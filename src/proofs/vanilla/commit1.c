@@ -48,6 +48,8 @@ struct filling {
     const slk_prover *prover;
     const slk_c1 *c1;
     const uint64_t *challenges;
+    slk_gather gather;
+    size_t reads; /* per record */
     slk_job *job;
     slk_fault fault;
 };
@@ -59,13 +61,26 @@ static void fill_range(void *context, uint64_t begin, uint64_t end, unsigned wor
     slk_error error = {0};
     for (uint64_t i = begin; i < end && !slk_fault_any(&f->fault); i++) {
         uint8_t *record = f->c1->records + i * f->c1->layout.record_bytes;
+        slk_gathered from = {.gather = &f->gather, .next = i * f->reads};
         slk_err code = slk_job_check(f->job, &error);
         if (code == SLK_OK)
-            code = slk_prover_record(f->prover, f->challenges[i], record, &error);
+            code = slk_prover_record(f->prover, f->challenges[i], record, &from, &error);
         if (code != SLK_OK)
             slk_fault_set(&f->fault, &error);
         slk_job_advance(f->job, 1);
     }
+}
+
+/* Everything is read at once: the time is that of the storage. */
+static slk_err fill_at_once(struct filling *f, size_t n, slk_pool *pool, slk_error *error)
+{
+    for (size_t i = 0; i < n; i++)
+        SLK_TRY(slk_prover_note(f->prover, f->challenges[i], &f->gather, error));
+    f->reads = f->gather.n / n;
+    SLK_TRY(slk_gather_run(&f->gather, f->job, error));
+    slk_fault_init(&f->fault);
+    slk_pool_for(pool, n, 1, fill_range, f);
+    return slk_fault_result(&f->fault, error);
 }
 
 static slk_err fill_from_trees(slk_c1 *c1, const slk_commit1_request *request, size_t n,
@@ -73,12 +88,13 @@ static slk_err fill_from_trees(slk_c1 *c1, const slk_commit1_request *request, s
 {
     const slk_seal_env *env = &request->env;
     SLK_CLEANUP(slk_prover_done) slk_prover prover = {0};
-    SLK_TRY(
-        slk_prover_open(&prover, env->crypto, &c1->proof, request->sealed, request->cache, error));
+    SLK_TRY(slk_prover_open(&prover, env->crypto, &c1->proof, c1->comm_d, request->sealed,
+                            request->cache, error));
     struct filling f = {.prover = &prover, .c1 = c1, .challenges = challenges, .job = env->job};
-    slk_fault_init(&f.fault);
-    slk_pool_for(env->pool, n, 1, fill_range, &f);
-    return slk_fault_result(&f.fault, error);
+    slk_gather_init(&f.gather);
+    slk_err code = fill_at_once(&f, n, env->pool, error);
+    slk_gather_done(&f.gather);
+    return code;
 }
 
 /* ---- Out of the synthetic file. */
@@ -94,7 +110,7 @@ static slk_err check_synthetic_header(int fd, const char *path, const slk_c1 *c1
 }
 
 static slk_err fill_from_synthetic(slk_c1 *c1, const char *path, size_t n,
-                                   const uint64_t *challenges, slk_error *error)
+                                   const uint64_t *challenges, slk_job *job, slk_error *error)
 {
     SLK_CLEANUP(slk_closep) int fd = -1;
     slk_synthetic_set set;
@@ -103,14 +119,22 @@ static slk_err fill_from_synthetic(slk_c1 *c1, const char *path, size_t n,
     SLK_TRY(slk_tree_open_sized(&fd, path, SLK_SYNTHETIC_HEADER_BYTES + (uint64_t)set.count * bytes,
                                 error));
     SLK_TRY(check_synthetic_header(fd, path, c1, error));
+    SLK_CLEANUP(slk_gather_done) slk_gather gather;
+    slk_gather_init(&gather);
     for (size_t i = 0; i < n; i++) {
         const uint64_t index = slk_synthetic_pick(&set, c1->replica_id, c1->seed, (uint32_t)i);
+        SLK_TRY(slk_gather_add(&gather, fd, path, SLK_SYNTHETIC_HEADER_BYTES + index * bytes, bytes,
+                               error));
+    }
+    SLK_TRY(slk_gather_run(&gather, job, error));
+    slk_gathered from = {.gather = &gather};
+    for (size_t i = 0; i < n; i++) {
         uint8_t *record = c1->records + i * bytes;
-        SLK_TRY(slk_file_read_at(fd, record, bytes, SLK_SYNTHETIC_HEADER_BYTES + index * bytes,
-                                 path, error));
+        memcpy(record, slk_gathered_take(&from, bytes), bytes);
         if (slk_record_challenge(record) != challenges[i])
-            return slk_fail(error, SLK_E_CORRUPT, "%s: record %llu is of another node", path,
-                            (unsigned long long)index);
+            return slk_fail(error, SLK_E_CORRUPT, "%s: record for challenge %zu is of another node",
+                            path, i);
+        slk_job_advance(job, 1);
     }
     return SLK_OK;
 }
@@ -126,7 +150,7 @@ static slk_err fill_records(slk_c1 *c1, const slk_commit1_request *request, slk_
                    c1->comm_r);
     slk_job_stage(request->env.job, "commit-1", n);
     if (c1->proof.feature == SLK_FEATURE_SYNTHETIC && slk_file_exists(synthetic))
-        return fill_from_synthetic(c1, synthetic, n, challenges, error);
+        return fill_from_synthetic(c1, synthetic, n, challenges, request->env.job, error);
     return fill_from_trees(c1, request, n, challenges, error);
 }
 

@@ -504,6 +504,48 @@ static void test_synthetic_file(void **state)
     slk_seal_case_close(&c);
 }
 
+/* Commit 1 from kept columns: the same bytes, also without layers; they go with precommit 1 and with
+ * finalisation. */
+static void kept_columns(const slk_seal_env *env, const char *name)
+{
+    slk_seal_case c;
+    slk_seal_case_open(&c, env, name);
+    slk_seal_case_run_pc1(&c);
+    slk_pc2_request request = slk_seal_case_pc2(&c);
+    request.keep_columns = true;
+    slk_pc2_result result;
+    slk_error error = {0};
+    assert_int_equal(slk_pc2(&result, &request, &error), SLK_OK);
+    assert_memory_equal(result.comm_r, c.comm_r, 32);
+    SLK_CLEANUP(slk_freep) char *columns = in_cache(&c, ".selkie-columns");
+    SLK_CLEANUP(slk_freep) char *layer = in_cache(&c, "sc-02-data-layer-1.dat");
+    slk_buf whole;
+    save(&whole, layer);
+    assert_int_equal(unlink(layer), 0);
+    slk_seal_case_run_commit1(&c);
+    restore(&whole, layer);
+    size_t refusals = 0;
+    damaged_for_commit1(&c, columns, ".selkie-columns", &refusals);
+    assert_true(refusals > 0);
+    assert_int_equal(unlink(columns), 0);
+    slk_seal_case_run_commit1(&c);
+    assert_int_equal(slk_pc2(&result, &request, &error), SLK_OK);
+    assert_true(slk_file_exists(columns));
+    slk_seal_case_run_pc1(&c);
+    assert_false(slk_file_exists(columns));
+    assert_int_equal(slk_pc2(&result, &request, &error), SLK_OK);
+    slk_seal_case_run_finalize(&c);
+    assert_false(has_temp_files("."));
+    slk_seal_case_close(&c);
+}
+
+static void test_kept_columns(void **state)
+{
+    kept_columns(*state, "s-2k-data");
+    kept_columns(*state, "s-4k-data");
+    kept_columns(*state, "s-32k-data");
+}
+
 /* A child that seals for good and all; it never comes back. */
 static _Noreturn void seal_in_child(const slk_seal_case *c)
 {
@@ -563,6 +605,7 @@ int main(void)
         cmocka_unit_test(test_unseal),
         cmocka_unit_test(test_verify_every_node),
         cmocka_unit_test(test_synthetic_file),
+        cmocka_unit_test(test_kept_columns),
         cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -50,6 +50,7 @@ slk_err slk_finalize_cache(const slk_sector_shape *shape, const char *cache, slk
     for (unsigned i = 0; i < shape->base_trees; i++)
         SLK_TRY(remove_path(slk_base_tree_path(cache, "tree-c", shape, i), error));
     SLK_TRY(remove_path(slk_tree_path(cache, "tree-d", -1), error));
+    SLK_TRY(remove_path(slk_path_join(cache, SLK_COLUMNS_FILE), error));
     SLK_TRY(remove_path(slk_path_join(cache, SLK_PC1_STATE_FILE), error));
     SLK_CLEANUP(slk_freep) char *inside = slk_path_join(cache, "p_aux");
     if (!inside)

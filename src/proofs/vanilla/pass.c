@@ -88,12 +88,14 @@ struct run {
 struct desk {
     uint8_t *input[SLK_PASS_INPUTS];
     slk_sha256 hash[SLK_PASS_INPUTS];
-    uint8_t *columns, *replica;
+    uint8_t *columns, *replica; /* leaves of the two trees */
+    uint8_t *turned; /* a step of labels node by node */
 };
 
 static size_t desk_bytes(const slk_pass *pass)
 {
-    return (pass->shape->layers + 1) * STEP_BYTES + 2 * UNIT_BYTES;
+    const unsigned turned = pass->columns ? pass->shape->layers : 0;
+    return (pass->shape->layers + 1 + turned) * STEP_BYTES + 2 * UNIT_BYTES;
 }
 
 static void desk_init(struct desk *desk, const struct run *run, unsigned worker)
@@ -106,6 +108,7 @@ static void desk_init(struct desk *desk, const struct run *run, unsigned worker)
     }
     desk->columns = memory + inputs * STEP_BYTES;
     desk->replica = desk->columns + UNIT_BYTES;
+    desk->turned = desk->replica + UNIT_BYTES;
 }
 
 static slk_err read_step(const slk_pass *pass, struct desk *desk, unsigned i, uint64_t first,
@@ -123,6 +126,17 @@ static slk_err read_step(const slk_pass *pass, struct desk *desk, unsigned i, ui
     return SLK_OK;
 }
 
+static slk_err keep_columns(const slk_pass *pass, const struct desk *desk, uint64_t first, size_t n,
+                            slk_error *error)
+{
+    const size_t layers = pass->shape->layers;
+    for (size_t k = 0; k < n; k++)
+        for (size_t i = 0; i < layers; i++)
+            memcpy(desk->turned + (k * layers + i) * 32, desk->input[i] + 32 * k, 32);
+    return slk_file_write_at(pass->columns->fd, desk->turned, n * layers * 32, first * layers * 32,
+                             pass->columns->temp, error);
+}
+
 /* Nodes [first, first + n) of all inputs; results `at` nodes into the unit. */
 static slk_err do_step(const slk_pass *pass, struct desk *desk, uint64_t first, size_t at, size_t n,
                        slk_error *error)
@@ -133,6 +147,8 @@ static slk_err do_step(const slk_pass *pass, struct desk *desk, uint64_t first, 
     if (pass->tree_c)
         slk_poseidon_columns(pass->crypto, layers, desk->columns + at * 32,
                              (const uint8_t *const *)desk->input, n);
+    if (pass->columns)
+        SLK_TRY(keep_columns(pass, desk, first, n, error));
     for (size_t k = 0; pass->tree_r && k < n; k++) {
         bool added =
             slk_fr_node_add(desk->replica + (at + k) * 32, desk->input[layers - 1] + 32 * k,

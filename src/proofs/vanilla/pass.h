@@ -21,6 +21,7 @@ typedef struct slk_pass {
     slk_digests digests[SLK_PASS_INPUTS]; /* owned; with .of NULL the input is not digested */
     slk_base_trees *tree_c, *tree_r;
     slk_outfile *sealed; /* where the replica goes, together with tree_r */
+    slk_outfile *columns; /* the labels again, node by node, together with tree_c */
 } slk_pass;
 
 /* Opens layers and TreeD of the cache folder and checks their sizes. pass is given to slk_pass_done
@@ -37,7 +38,7 @@ SLK_MUST_CHECK slk_err slk_pass_digest(slk_pass *pass, slk_pool *pool, slk_job *
 
 /* The pass itself. SLK_E_CORRUPT: a node that is no field element. Advances the job by nodes. The
  * digests are complete afterwards, and until they are compared nothing made here may be trusted.
- * Memory: 2 MiB + 32 KiB * (layers + 1) per thread. */
+ * Memory: 2 MiB + 32 KiB * (layers + 1) per thread, and 32 KiB * layers with columns. */
 SLK_MUST_CHECK slk_err slk_pass_run(slk_pass *pass, slk_pool *pool, slk_job *job, slk_error *error);
 
 #endif

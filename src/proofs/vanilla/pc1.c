@@ -139,6 +139,7 @@ static slk_err remove_pc2_files(const slk_sector_shape *shape, const char *cache
     SLK_TRY(remove_file(slk_path_join(cache, "p_aux"), error));
     SLK_TRY(remove_file(slk_path_join(cache, "t_aux"), error));
     SLK_TRY(remove_file(slk_path_join(cache, SLK_SYNTHETIC_FILE), error));
+    SLK_TRY(remove_file(slk_path_join(cache, SLK_COLUMNS_FILE), error));
     for (unsigned i = 0; i < shape->base_trees; i++) {
         SLK_TRY(remove_file(slk_base_tree_path(cache, "tree-c", shape, i), error));
         SLK_TRY(remove_file(slk_base_tree_path(cache, "tree-r-last", shape, i), error));

@@ -12,7 +12,7 @@ struct making {
     const slk_pc2_request *request;
     slk_pass pass;
     slk_base_trees tree_c, tree_r;
-    slk_outfile sealed;
+    slk_outfile sealed, columns;
 };
 
 /* ---- Digests recorded by precommit 1. */
@@ -47,6 +47,19 @@ static slk_err check_digests(const slk_pass *pass, const slk_pc1_state *state, s
 
 /* ---- Trees and replica. */
 
+static slk_err open_columns(struct making *m, slk_error *error)
+{
+    const slk_sector_shape *shape = m->request->proof.shape;
+    if (!m->request->keep_columns)
+        return SLK_OK;
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(m->request->cache, SLK_COLUMNS_FILE);
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    SLK_TRY(slk_outfile_open(&m->columns, path, NULL, shape->layers * shape->bytes, error));
+    m->pass.columns = &m->columns;
+    return SLK_OK;
+}
+
 static slk_err open_files(struct making *m, slk_error *error)
 {
     const slk_pc2_request *request = m->request;
@@ -57,6 +70,7 @@ static slk_err open_files(struct making *m, slk_error *error)
     SLK_TRY(slk_base_trees_open(&m->tree_c, crypto, shape, request->cache, "tree-c", error));
     SLK_TRY(slk_base_trees_open(&m->tree_r, crypto, shape, request->cache, "tree-r-last", error));
     SLK_TRY(slk_outfile_open(&m->sealed, request->sealed, NULL, shape->bytes, error));
+    SLK_TRY(open_columns(m, error));
     m->pass.tree_c = &m->tree_c;
     m->pass.tree_r = &m->tree_r;
     m->pass.sealed = &m->sealed;
@@ -88,6 +102,8 @@ static slk_err make_all(struct making *m, slk_pc2_result *result, const slk_pc1_
     SLK_TRY(read_comm_d(result->comm_d, &m->pass, error));
     bool joined = slk_comm_r(result->comm_r, env->crypto, result->comm_c, result->comm_r_last);
     slk_assert(joined);
+    if (m->pass.columns)
+        SLK_TRY(slk_outfile_commit(&m->columns, error));
     SLK_TRY(slk_base_trees_commit(&m->tree_c, error));
     SLK_TRY(slk_base_trees_commit(&m->tree_r, error));
     SLK_TRY(slk_outfile_commit(&m->sealed, error));
@@ -130,7 +146,7 @@ static slk_err pc2_with(struct making *m, slk_pc2_result *result, slk_error *err
 
 slk_err slk_pc2(slk_pc2_result *ret_result, const slk_pc2_request *request, slk_error *error)
 {
-    struct making m = {.request = request, .sealed = SLK_OUTFILE_NONE};
+    struct making m = {.request = request, .sealed = SLK_OUTFILE_NONE, .columns = SLK_OUTFILE_NONE};
     slk_base_trees_none(&m.tree_c);
     slk_base_trees_none(&m.tree_r);
     slk_pc2_result result;
@@ -138,6 +154,7 @@ slk_err slk_pc2(slk_pc2_result *ret_result, const slk_pc2_request *request, slk_
     slk_base_trees_done(&m.tree_c);
     slk_base_trees_done(&m.tree_r);
     slk_outfile_done(&m.sealed);
+    slk_outfile_done(&m.columns);
     slk_pass_done(&m.pass);
     if (code == SLK_OK)
         *ret_result = result;

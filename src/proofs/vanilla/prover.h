@@ -4,6 +4,7 @@
 #define SLK_PROOFS_VANILLA_PROVER_H
 
 #include "proofs/graph/graph.h"
+#include "proofs/piece/piece.h"
 #include "proofs/tree/tree_set.h"
 #include "proofs/vanilla/record.h"
 #include "proofs/vanilla/seal.h"
@@ -17,20 +18,28 @@ typedef struct slk_prover {
     slk_graph graph;
     int layer_fd[SLK_MAX_LAYERS];
     char *layer_path[SLK_MAX_LAYERS];
-    int tree_d_fd;
+    int columns_fd; /* the kept columns, read instead of the layers; -1 none */
+    char *columns_path;
+    int tree_d_fd; /* -1: all data is zero */
     char *tree_d_path;
+    slk_zero_nodes zero;
     slk_tree_set tree_c, tree_r;
 } slk_prover;
 
-/* Opens and size-checks everything. SLK_E_CORRUPT, SLK_E_NOTFOUND name the file. */
+/* Opens and size-checks everything: TreeD unless comm_d is that of zeros, the kept columns where they
+ * are, else the layers. SLK_E_CORRUPT, SLK_E_NOTFOUND name the file. */
 SLK_MUST_CHECK slk_err slk_prover_open(slk_prover *ret_prover, const slk_crypto *crypto,
-                                       const slk_seal_proof *proof, const char *sealed,
-                                       const char *cache, slk_error *error);
+                                       const slk_seal_proof *proof, const uint8_t comm_d[32],
+                                       const char *sealed, const char *cache, slk_error *error);
 void slk_prover_done(slk_prover *prover); /* idempotent */
 
-/* Fills layout.record_bytes bytes for a challenge in [1, nodes). */
+/* The record of a challenge in [1, nodes): first notes what must be read, then, after slk_gather_run,
+ * fills layout.record_bytes bytes out of exactly those reads. All records of a sector note the same
+ * number of reads. */
+SLK_MUST_CHECK slk_err slk_prover_note(const slk_prover *prover, uint64_t challenge,
+                                       slk_gather *gather, slk_error *error);
 SLK_MUST_CHECK slk_err slk_prover_record(const slk_prover *prover, uint64_t challenge,
-                                         uint8_t *record, slk_error *error);
+                                         uint8_t *record, slk_gathered *from, slk_error *error);
 
 /* What all records of one sector share. */
 typedef struct slk_record_context {
