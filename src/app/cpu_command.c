@@ -40,6 +40,7 @@ static slk_err fill(slk_tool *tool)
     const char *choice = getenv("SELKIE_CPU");
     slk_tool_text(tool, "choice", choice && *choice ? choice : "by speed");
     slk_tool_number(tool, "threads", slk_pool_threads(tool->pool));
+    slk_tool_number(tool, "clock_hz", (uint64_t)slk_cpu_clock_hz());
     json_t *kernels = json_object();
     const char *primitive, *kernel;
     for (size_t i = 0; slk_crypto_choice(tool->crypto, i, &primitive, &kernel); i++)
