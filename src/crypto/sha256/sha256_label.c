@@ -118,6 +118,45 @@ void slk_label_record(const slk_label_kernel *kernel, void *out_record, const sl
         kernel->label(out_record, key, node, parents, n);
 }
 
+static void run_plain(const slk_label_kernel *kernel, const slk_label_chain *chain,
+                      const slk_label_key *key)
+{
+    const void *parents[14];
+    const unsigned n = chain->previous ? 14 : 6;
+    const uint32_t *row = chain->rows;
+    for (uint64_t node = chain->first; node < chain->end; node++, row += 14) {
+        for (size_t i = 0; i < n; i++)
+            parents[i] = (i < 6 ? chain->layer : chain->previous) + 32 * (size_t)row[i];
+        kernel->label(chain->layer + 32 * node, key, node, parents, n);
+    }
+}
+
+void slk_label_run(const slk_label_kernel *kernel, const slk_label_chain *chain,
+                   const slk_label_key *key)
+{
+    slk_assert(kernel->lanes == 1 && chain->ahead >= chain->end);
+    slk_label_chain rest = *chain;
+    if (rest.first == 0 && rest.end > 0) {
+        first_record(kernel, rest.layer, key);
+        rest.first++;
+        rest.rows += 14;
+    }
+    if (rest.first >= rest.end)
+        return;
+    if (kernel->run)
+        kernel->run(&rest, key);
+    else
+        run_plain(kernel, &rest, key);
+}
+
+const slk_label_kernel *slk_label_run_kernel(const slk_crypto *crypto)
+{
+    size_t i = 0;
+    while (slk_label_kernel_at(crypto, i)->lanes > 1)
+        i++;
+    return slk_label_kernel_at(crypto, i);
+}
+
 void slk_label_unpack(const slk_label_kernel *kernel, uint8_t *const *nodes, const void *records,
                       size_t n)
 {

@@ -37,6 +37,16 @@ typedef struct slk_label_key {
     unsigned lanes;
 } slk_label_key;
 
+/* A run of nodes of one sector, each of which needs the one before: SDR for latency. */
+typedef struct slk_label_chain {
+    uint8_t *layer; /* official nodes of this layer; those before `first` are there */
+    const uint8_t *previous; /* the layer below; NULL in layer 1 */
+    const uint32_t *rows; /* parents, 14 to a node, 6 of this layer and 8 of the one below, of
+                             the nodes `first` to `ahead` - 1 */
+    uint64_t first, end; /* nodes to label */
+    uint64_t ahead; /* >= end: labels of parents up to here are fetched into the caches early */
+} slk_label_chain;
+
 typedef struct slk_label_kernel {
     const char *name; /* "shani2", "avx512x16" */
     uint64_t needs; /* SLK_CPU_ bits */
@@ -46,6 +56,8 @@ typedef struct slk_label_kernel {
     /* See slk_label_record; n is 6 or 14 here. */
     void (*label)(void *out_record, const slk_label_key *key, uint64_t node,
                   const void *const *parents, unsigned n);
+    /* See slk_label_run; first > 0 here. NULL but for the fastest kernels of one lane. */
+    void (*run)(const slk_label_chain *chain, const slk_label_key *key);
     /* n nodes of every lane: out[i] + 32 * k is node k of lane i. NULL where a plain loop is used. */
     void (*unpack)(uint8_t *const *out, const void *records, size_t n);
 } slk_label_kernel;
@@ -73,6 +85,14 @@ void slk_label_key_init(slk_label_key *ret_key, const slk_label_kernel *kernel,
  * Cost per record in core cycles of a Zen 5: see docs/performance.md. */
 void slk_label_record(const slk_label_kernel *kernel, void *out_record, const slk_label_key *key,
                       uint64_t node, const void *const *parents, unsigned n);
+
+/* Labels the nodes of a chain. The next header block is hashed beside the chain, which is bound by the
+ * latency of 19 blocks, and parents are asked for well before they are read. All parents of a node
+ * must be below it (of this layer) or below the size of `previous`. */
+void slk_label_run(const slk_label_kernel *kernel, const slk_label_chain *chain,
+                   const slk_label_key *key);
+/* The kernel for slk_label_run: the best of one lane. */
+const slk_label_kernel *slk_label_run_kernel(const slk_crypto *crypto);
 
 /* Between n consecutive records and the official nodes of the lanes: lane i's node k at
  * nodes[i] + 32 * k. nodes: kernel->lanes pointers; NULL skips a lane (unpack) or leaves its part of

@@ -142,13 +142,83 @@ static void label_two(void *out_record, const slk_label_key *key, uint64_t node,
     label(out_record, key, node, parents, n, 2);
 }
 
+/* ---- One sector, node after node. */
+
+/* How many nodes ahead of the chain parents are fetched. */
+#define FETCH_NODES 24u
+
+INLINE void fetch(const slk_label_chain *chain, const uint32_t *row, unsigned n)
+{
+    for (unsigned i = 0; i < 6; i++)
+        _mm_prefetch(chain->layer + 32 * (size_t)row[i], _MM_HINT_T0);
+    for (unsigned i = 6; i < n; i++)
+        _mm_prefetch(chain->previous + 32 * (size_t)row[i], _MM_HINT_T0);
+}
+
+/* The words of block b of the parents. newest: those of the label before this node, which is nearly
+ * always the first parent and is not waited for through memory then. */
+INLINE void gather(__m128i w[4], const slk_label_chain *chain, const uint32_t *row, unsigned b,
+                   uint64_t node, const __m128i newest[2])
+{
+    const uint8_t *from = b < 3 ? chain->layer : chain->previous;
+    load_block(w, from + 32 * (size_t)row[2 * b], from + 32 * (size_t)row[2 * b + 1]);
+    if (b == 0 && row[0] + 1 == node) {
+        w[0] = newest[0];
+        w[1] = newest[1];
+    }
+}
+
+INLINE void run(const slk_label_chain *chain, const slk_label_key *key, unsigned n)
+{
+    const unsigned blocks = n / 2, all = SLK_LABEL_NODES_HASHED / 2;
+    const unsigned last = (SLK_LABEL_NODES_HASHED - 1) % n;
+    const uint32_t *row = chain->rows;
+    schedule kept[PARENT_BLOCKS];
+    const __m128i trim = _mm_set_epi32((int)0xffffff3f, -1, -1, -1);
+    const uint8_t *before = chain->layer + 32 * (chain->first - 1);
+    __m128i w[1][4];
+    __m128i newest[2] = {slk_shani_byte_swap(slk_shani_load(before)),
+                         slk_shani_byte_swap(slk_shani_load(before + 16))};
+    slk_shani_state s, next;
+    header_block(&next, key, chain->first, 1);
+    for (uint64_t node = chain->first; node < chain->end; node++, row += 14) {
+        if (node + FETCH_NODES < chain->ahead)
+            fetch(chain, row + (size_t)FETCH_NODES * 14, n);
+        s = next;
+        for (unsigned b = 0; b < blocks; b++) {
+            gather(w[0], chain, row, b, node, newest);
+            block_new(&s, w, &kept[b], 1);
+        }
+        /* Fills the gaps of the chain, to which it does not belong. */
+        header_block(&next, key, node + 1, 1);
+        for (unsigned b = blocks; b < all; b++)
+            block_again(&s, &kept[b % blocks], 1);
+        load_last(w[0], (n == 6 ? chain->layer : chain->previous) + 32 * (size_t)row[last]);
+        block_new(&s, w, NULL, 1);
+        slk_shani_state_store(newest, s);
+        newest[1] = _mm_and_si128(newest[1], trim);
+        uint8_t *out = chain->layer + 32 * node;
+        _mm_storeu_si128((__m128i *)(void *)out, slk_shani_byte_swap(newest[0]));
+        _mm_storeu_si128((__m128i *)(void *)(out + 16), slk_shani_byte_swap(newest[1]));
+    }
+}
+
+static void run_chain(const slk_label_chain *chain, const slk_label_key *key)
+{
+    if (chain->previous)
+        run(chain, key, 14);
+    else
+        run(chain, key, 6);
+}
+
 #define NEEDS (SLK_CPU_SHA | SLK_CPU_SSSE3 | SLK_CPU_SSE41)
 const slk_label_kernel slk_label_shani1 = {.name = "shani1",
                                            .needs = NEEDS,
                                            .lanes = 1,
                                            .group = 1,
                                            .layout = SLK_LABEL_NODES,
-                                           .label = label_one};
+                                           .label = label_one,
+                                           .run = run_chain};
 const slk_label_kernel slk_label_shani2 = {.name = "shani2",
                                            .needs = NEEDS,
                                            .lanes = 2,

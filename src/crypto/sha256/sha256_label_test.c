@@ -140,6 +140,57 @@ static void packing(void **state)
     slk_crypto_free(crypto);
 }
 
+/* A chain of nodes with parents anywhere below, the newest at place `newest`, against single labels. */
+static void check_run(const slk_crypto *ref, const slk_crypto *crypto, bool upper, size_t newest)
+{
+    enum { CHAIN = 150, CUT = 77 };
+    static uint8_t layer[CHAIN * 32], previous[CHAIN * 32];
+    static uint32_t rows[CHAIN * PARENTS];
+    uint8_t draws[CHAIN * PARENTS], id[32];
+    const uint8_t *const ids[1] = {id};
+    fill(draws, sizeof draws, newest);
+    fill(id, sizeof id, 9);
+    fill(previous, sizeof previous, 10);
+    memset(rows, 0, sizeof rows);
+    for (size_t node = 1; node < CHAIN; node++)
+        for (size_t i = 0; i < PARENTS; i++)
+            rows[node * PARENTS + i] =
+                i == newest ? (uint32_t)node - 1
+                            : draws[node * PARENTS + i] % (uint32_t)(i < 6 ? node : CHAIN);
+    const slk_label_kernel *kernel = slk_label_run_kernel(crypto);
+    slk_label_key key;
+    slk_label_key_init(&key, kernel, ids, 1, upper ? 2 : 1);
+    memset(layer, 0xee, sizeof layer);
+    slk_label_chain chain = {layer, upper ? previous : NULL, rows, 0, CUT, CHAIN};
+    slk_label_run(kernel, &chain, &key);
+    assert_int_equal(layer[32 * CUT], 0xee);
+    chain = (slk_label_chain){layer, chain.previous, rows + CUT * PARENTS, CUT, CHAIN, CHAIN};
+    slk_label_run(kernel, &chain, &key);
+    for (size_t node = 0; node < CHAIN; node++) {
+        uint8_t row[PARENTS * 32], want[32];
+        const unsigned n = node == 0 ? 0 : upper ? 14 : 6;
+        for (size_t i = 0; i < n; i++)
+            memcpy(row + 32 * i, (i < 6 ? layer : previous) + 32 * rows[node * PARENTS + i], 32);
+        plain_label(ref, want, id, upper ? 2 : 1, node, row, n);
+        assert_memory_equal(layer + 32 * node, want, 32);
+    }
+}
+
+static void runs_of_one_sector(void **state)
+{
+    (void)state;
+    slk_crypto *ref = make("plain");
+    for (size_t l = 0; l < LEVELS; l++) {
+        slk_crypto *crypto = make(levels[l]);
+        for (size_t newest = 0; newest <= 5; newest += 5) {
+            check_run(ref, crypto, false, newest);
+            check_run(ref, crypto, true, newest);
+        }
+        slk_crypto_free(crypto);
+    }
+    slk_crypto_free(ref);
+}
+
 static void choice(void **state)
 {
     (void)state;
@@ -162,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kernels_agree),
         cmocka_unit_test(packing),
+        cmocka_unit_test(runs_of_one_sector),
         cmocka_unit_test(choice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
