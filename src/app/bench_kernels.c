@@ -130,7 +130,7 @@ slk_err slk_bench_ntt(slk_bench *bench)
     slk_ntt *ntt = NULL;
     const double n = (double)(1u << LOG2_NTT);
     SLK_TRY(slk_region_init(&region, sizeof(slk_fr) << LOG2_NTT, "a transform", &tool->error));
-    slk_err code = slk_ntt_new(&ntt, LOG2_NTT, tool->pool, &tool->error);
+    slk_err code = slk_ntt_new(&ntt, tool->crypto, LOG2_NTT, tool->pool, &tool->error);
     if (code == SLK_OK) {
         slk_fr *values = (slk_fr *)(void *)region.data;
         double best = 1e9;

@@ -5,13 +5,14 @@
 
 #include "crypto/blake2b/blake2b_impl.h"
 #include "crypto/crypto.h"
+#include "crypto/ntt/ntt_impl.h"
 #include "crypto/poseidon/poseidon_impl.h"
 #include "crypto/sha256/sha256_impl.h"
 #include "crypto/sha256/sha256_label_impl.h"
 
 enum {
     SLK_POSEIDON_ARITIES = 4, /* 2, 4, 8, 11 */
-    SLK_PRIMITIVES = 5, /* rows of kernels.c */
+    SLK_PRIMITIVES = 6, /* rows of kernels.c */
 };
 
 struct slk_crypto {
@@ -23,6 +24,7 @@ struct slk_crypto {
     const slk_label_kernel *label; /* the best for many sectors; see slk_label_choose */
     const slk_blake2b_impl *blake2b;
     const slk_poseidon_impl *poseidon;
+    const slk_ntt_impl *ntt;
     slk_poseidon_table poseidon_tables[SLK_POSEIDON_ARITIES];
 };
 

@@ -31,7 +31,7 @@ static void assert_choice(const char *choice, const char *primitive, const char 
 static void a_level_is_the_same_every_time(void **state)
 {
     (void)state;
-    static const char *const all[] = {"sha256", "sha256_pairs", "blake2b_words", "poseidon"};
+    static const char *const all[] = {"sha256", "sha256_pairs", "blake2b_words", "poseidon", "ntt"};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         assert_choice("plain", all[i], "plain");
     const uint64_t has = slk_cpu_features(NULL);

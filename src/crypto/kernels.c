@@ -200,10 +200,76 @@ static void poseidon_work(const slk_crypto *crypto)
     slk_poseidon_batch(crypto, 8, in, in, 16);
 }
 
+static bool use_ntt(slk_crypto *crypto, size_t index, const char **ret_name, uint64_t *ret_needs)
+{
+    static const slk_ntt_impl *const kernels[] = {&slk_ntt_ifma, &slk_ntt_plain};
+    if (index >= sizeof kernels / sizeof *kernels)
+        return false;
+    crypto->ntt = kernels[index];
+    *ret_name = kernels[index]->name;
+    *ret_needs = kernels[index]->needs;
+    return true;
+}
+
+enum { NTT_LOG2 = 5, NTT_POINTS = 1 << NTT_LOG2, NTT_VALUES = NTT_POINTS * SLK_NTT_LANES };
+
+/* Everything a kernel does, once, in place. Any numbers serve as the roots that are not 1. */
+static void ntt_exercise(const slk_ntt_impl *ntt, slk_fr values[NTT_VALUES])
+{
+    enum { POINT = 320, FACTOR = 40 };
+    _Alignas(64) uint8_t scratch[NTT_POINTS * POINT];
+    uint64_t roots[NTT_POINTS * FACTOR / 8], factors[NTT_POINTS * FACTOR / 8];
+    slk_fr start[SLK_NTT_LANES], root[NTT_POINTS];
+    slk_assert(ntt->point_bytes <= POINT && ntt->factor_bytes <= FACTOR);
+    memcpy(root, values + 40, sizeof root);
+    root[0] = root[1] = root[2] = slk_fr_one;
+    for (size_t i = 0; i < SLK_NTT_LANES; i++)
+        slk_fr_from_u64(&start[i], UINT64_C(1) << ntt->product_log2);
+    const slk_ntt_place columns = {values, NTT_POINTS, SLK_NTT_LANES, 1};
+    const slk_ntt_place rows = {values, NTT_POINTS, 1, NTT_POINTS};
+    ntt->factors(roots, root, NTT_POINTS);
+    ntt->factors(factors, values + 80, NTT_POINTS);
+    ntt->load(scratch, &columns);
+    ntt->split(scratch, NTT_LOG2, roots);
+    ntt->powers(scratch, NTT_POINTS, start, values + 3);
+    ntt->join(scratch, NTT_LOG2, roots);
+    ntt->multiply(scratch, &rows);
+    ntt->scale(scratch, NTT_POINTS, factors);
+    ntt->subtract(scratch, &columns);
+    ntt->store(&rows, scratch);
+}
+
+static void ntt_values(slk_fr values[NTT_VALUES])
+{
+    slk_fr_inv(&values[0], &slk_fr_generator);
+    for (size_t k = 1; k < NTT_VALUES; k++)
+        slk_fr_mul(&values[k], &values[k - 1], &slk_fr_generator);
+}
+
+/* Against the twin, which ntt_test.c holds to polynomials. */
+static bool ntt_works(const slk_crypto *crypto)
+{
+    slk_fr got[NTT_VALUES], want[NTT_VALUES];
+    ntt_values(got);
+    ntt_values(want);
+    ntt_exercise(crypto->ntt, got);
+    ntt_exercise(&slk_ntt_plain, want);
+    return memcmp(got, want, sizeof got) == 0;
+}
+
+static void ntt_work(const slk_crypto *crypto)
+{
+    slk_fr values[NTT_VALUES];
+    ntt_values(values);
+    for (int i = 0; i < 4; i++)
+        ntt_exercise(crypto->ntt, values);
+}
+
 const slk_primitive slk_primitives[SLK_PRIMITIVES] = {
     {"sha256", "block", use_sha256, sha256_works, sha256_work, 100},
     {"sha256_pairs", "pair", use_sha256_pairs, sha256_pairs_works, sha256_pairs_work, 64},
     {"label", "node and sector", use_label, label_works, label_work, SLK_LABEL_MAX_LANES},
     {"blake2b_words", "word", use_blake2b, blake2b_works, blake2b_work, 64},
     {"poseidon", "hash of 8", use_poseidon, poseidon_works, poseidon_work, 16},
+    {"ntt", "element", use_ntt, ntt_works, ntt_work, 4 * NTT_VALUES},
 };

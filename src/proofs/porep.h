@@ -61,8 +61,8 @@ typedef struct slk_porep_blinding {
  * Refuses with SLK_E_INVAL: params of another sector size, a C1 whose replica id is not that of
  * miner, sector number, ticket and comm_d; an all-zero seed (as the reference does);
  * blinding with parameters that are not development parameters.
- * Peak anonymous memory: three vectors of 32 bytes times the domain (2 KiB sector: 3 x 134 MB; 32
- * GiB: 3 x 4.3 GB), the compact witness and at most 200 MB of point buckets; the parameters are
+ * Peak anonymous memory: two vectors of 32 bytes times the domain (2 KiB sector: 2 x 134 MB; 32
+ * GiB: 2 x 4.3 GB), the compact witness and at most 200 MB of point buckets; the parameters are
  * read through the page cache. job reports stages "witness", "fft", "msm h", … "verify";
  * cancelling returns SLK_E_CANCELED at the next look at it: within half a second of points, or one
  * transform (2 KiB: one second). 2 KiB: 13 s on two cores of 2.6 GHz, 361 MB. */

@@ -115,15 +115,16 @@ void slk_circuit_density_done(slk_circuit_density *density); /* idempotent */
 /* --- values ------------------------------------------------------------------------------------ */
 
 /* Values of the linear combinations per constraint, caller's arrays of at least counts.constraints
- * elements each, in constraint order. The rest of the arrays is left alone. 96 bytes per
- * constraint: 258 MB for 2 KiB, 12.5 GB for a 32 GiB partition. */
+ * elements each, in constraint order. The rest of the arrays is left alone. a and b are both given
+ * or both NULL, c may be NULL: 32 bytes per array and constraint, 86 MB each for 2 KiB, 4.2 GB for
+ * a 32 GiB partition. */
 typedef struct slk_r1cs_values {
     slk_fr *a, *b, *c;
 } slk_r1cs_values;
 
 /* Synthesises one partition from its vanilla proofs. The witness is initialised here (free it with
- * slk_witness_done) and complete with its inputs. values may be NULL when only the witness is
- * wanted. Challenges run in parallel on the pool (NULL: this thread), with 350 KiB of scratch per
+ * slk_witness_done) and complete with its inputs. Either may be NULL when only the other is wanted.
+ * Challenges run in parallel on the pool (NULL: this thread), with 350 KiB of scratch per
  * thread beside the witness; 2 KiB takes 0.02 s beside first touching the arrays.
  * SLK_E_INVAL: c1 is of another size or has no such partition. SLK_E_CORRUPT: a node is not a field
  * element, a node number is outside the sector, or the vanilla proof does not satisfy the circuit;

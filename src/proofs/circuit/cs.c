@@ -216,7 +216,7 @@ slk_lc slk_cs_wsum_lc(slk_cs *cs, slk_wsum *sum, slk_lc_term *terms)
 
 uint32_t slk_cs_input(slk_cs *cs, const slk_fr *value)
 {
-    if (cs->mode == SLK_CS_VALUES)
+    if (cs->mode == SLK_CS_VALUES && cs->writer.witness != NULL)
         cs->writer.witness->input[cs->inputs] = *value;
     const uint32_t var = SLK_VAR_INPUT | cs->inputs++;
     slk_cs_allocated(cs, var);
@@ -226,7 +226,10 @@ uint32_t slk_cs_input(slk_cs *cs, const slk_fr *value)
 void slk_cs_put_small_values(slk_cs *cs, int a, int b, int c)
 {
     const slk_fr *zero = &cs->circuit->small[SLK_SMALL_ABS];
-    cs->out.a[cs->constraints] = zero[a];
-    cs->out.b[cs->constraints] = zero[b];
-    cs->out.c[cs->constraints] = zero[c];
+    if (cs->out.a != NULL) {
+        cs->out.a[cs->constraints] = zero[a];
+        cs->out.b[cs->constraints] = zero[b];
+    }
+    if (cs->out.c != NULL)
+        cs->out.c[cs->constraints] = zero[c];
 }

@@ -94,8 +94,8 @@ typedef struct slk_cs {
     const slk_circuit *circuit;
     slk_cs_mode mode;
     const slk_circuit_visitor *visitor; /* VISIT */
-    slk_witness_writer writer; /* VALUES */
-    slk_r1cs_values out; /* VALUES: start of the arrays, or NULL in all */
+    slk_witness_writer writer; /* VALUES; without a witness it only counts */
+    slk_r1cs_values out; /* VALUES: start of the arrays, or NULL */
 
     /* Next index in each space. */
     uint64_t constraints;
@@ -196,14 +196,15 @@ static inline void slk_cs_put(slk_cs *cs, const slk_fr *a, const slk_fr *b, cons
     if (cs->out.a != NULL) {
         cs->out.a[cs->constraints] = *a;
         cs->out.b[cs->constraints] = *b;
-        cs->out.c[cs->constraints] = *c;
     }
+    if (cs->out.c != NULL)
+        cs->out.c[cs->constraints] = *c;
     cs->constraints++;
 }
 void slk_cs_put_small_values(slk_cs *cs, int a, int b, int c);
 static inline void slk_cs_put_small(slk_cs *cs, int a, int b, int c)
 {
-    if (cs->out.a != NULL)
+    if (cs->mode == SLK_CS_VALUES)
         slk_cs_put_small_values(cs, a, b, c);
     cs->constraints++;
 }

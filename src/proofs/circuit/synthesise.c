@@ -18,7 +18,7 @@ typedef struct job {
     const slk_c1 *c1;
     unsigned partition;
     slk_stacked_head head;
-    slk_witness witness;
+    slk_witness *witness; /* NULL: not wanted */
     slk_cs **workers; /* heap, one per thread of the pool */
     unsigned n_workers;
     fault *faults; /* heap, per challenge */
@@ -26,7 +26,6 @@ typedef struct job {
 
 static void job_done(job *j)
 {
-    slk_witness_done(&j->witness);
     for (unsigned i = 0; i < j->n_workers && j->workers != NULL; i++)
         slk_free(j->workers[i]);
     slk_free(j->workers);
@@ -65,7 +64,7 @@ static void run_challenges(void *context, uint64_t begin, uint64_t end, unsigned
         const unsigned q = (unsigned)i;
         const slk_circuit_counts start = slk_circuit_counts_before(j->circuit, q);
         const slk_circuit_counts next = slk_circuit_counts_before(j->circuit, q + 1);
-        place(cs, &j->witness, &start);
+        place(cs, j->witness, &start);
         slk_stacked_challenge_run(cs, &j->head, q, slk_c1_record(j->c1, j->partition, q));
         slk_witness_writer_flush(&cs->writer);
         slk_assert(cs->constraints == next.constraints && cs->writer.next == next.aux &&
@@ -101,9 +100,7 @@ static slk_err check_request(const slk_circuit *circuit, const slk_c1 *c1, unsig
 
 static slk_err prepare(job *j, const slk_r1cs_values *values, slk_pool *pool, slk_error *error)
 {
-    const slk_circuit_counts whole = slk_circuit_counts_whole(j->circuit);
     const unsigned threads = slk_pool_threads(pool);
-    SLK_TRY(slk_witness_init(&j->witness, whole.inputs, whole.aux, whole.fields, error));
     j->faults = slk_calloc(j->circuit->shape->challenges, sizeof *j->faults);
     j->workers = slk_calloc(threads, sizeof(slk_cs *));
     if (j->faults == NULL || j->workers == NULL)
@@ -117,17 +114,17 @@ static slk_err prepare(job *j, const slk_r1cs_values *values, slk_pool *pool, sl
     return SLK_OK;
 }
 
-slk_err slk_circuit_synthesise(slk_witness *ret_witness, const slk_r1cs_values *values,
-                               const slk_circuit *circuit, slk_pool *pool, const slk_c1 *c1,
-                               unsigned partition, slk_error *error)
+static slk_err synthesise(slk_witness *witness, const slk_r1cs_values *values,
+                          const slk_circuit *circuit, slk_pool *pool, const slk_c1 *c1,
+                          unsigned partition, slk_error *error)
 {
-    SLK_TRY(check_request(circuit, c1, partition, error));
-    SLK_CLEANUP(job_done) job j = {.circuit = circuit, .c1 = c1, .partition = partition};
+    SLK_CLEANUP(job_done)
+    job j = {.circuit = circuit, .c1 = c1, .partition = partition, .witness = witness};
     SLK_TRY(prepare(&j, values, pool, error));
 
     slk_cs *cs = j.workers[0];
     const slk_circuit_counts start = {.inputs = 1};
-    place(cs, &j.witness, &start);
+    place(cs, j.witness, &start);
     slk_stacked_head_run(cs, &j.head, c1);
     slk_witness_writer_flush(&cs->writer);
     const fault in_head = fault_of(cs);
@@ -138,8 +135,25 @@ slk_err slk_circuit_synthesise(slk_witness *ret_witness, const slk_r1cs_values *
     for (unsigned q = 0; q < circuit->shape->challenges; q++)
         if (j.faults[q].what != NULL)
             return report(&j, &j.faults[q], (int)q, error);
-    slk_witness_seal(&j.witness);
-    *ret_witness = j.witness;
-    j.witness = (slk_witness){0};
+    return SLK_OK;
+}
+
+slk_err slk_circuit_synthesise(slk_witness *ret_witness, const slk_r1cs_values *values,
+                               const slk_circuit *circuit, slk_pool *pool, const slk_c1 *c1,
+                               unsigned partition, slk_error *error)
+{
+    const slk_circuit_counts whole = slk_circuit_counts_whole(circuit);
+    SLK_TRY(check_request(circuit, c1, partition, error));
+    if (ret_witness == NULL)
+        return synthesise(NULL, values, circuit, pool, c1, partition, error);
+    slk_witness witness;
+    SLK_TRY(slk_witness_init(&witness, whole.inputs, whole.aux, whole.fields, error));
+    slk_err err = synthesise(&witness, values, circuit, pool, c1, partition, error);
+    if (err != SLK_OK) {
+        slk_witness_done(&witness);
+        return err;
+    }
+    slk_witness_seal(&witness);
+    *ret_witness = witness;
     return SLK_OK;
 }

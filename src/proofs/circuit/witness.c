@@ -54,7 +54,7 @@ void slk_witness_get(slk_fr *out, const slk_witness *witness, uint64_t i)
 void slk_witness_writer_init(slk_witness_writer *ret_writer, slk_witness *witness,
                              uint64_t first_wire, uint64_t first_field)
 {
-    slk_assert(first_wire <= witness->wires && first_field <= witness->fields);
+    slk_assert(witness == NULL || (first_wire <= witness->wires && first_field <= witness->fields));
     *ret_writer =
         (slk_witness_writer){.witness = witness, .next = first_wire, .next_field = first_field};
 }
@@ -65,10 +65,12 @@ void slk_witness_writer_flush(slk_witness_writer *writer)
         return;
     const slk_witness *w = writer->witness;
     const size_t word = (size_t)((writer->next - 1) / 64);
-    slk_assert(writer->next <= w->wires && writer->next_field <= w->fields);
-    /* The words at both ends of a part are shared with the neighbouring writers. */
-    __atomic_fetch_or(&w->is_field[word], writer->is_field, __ATOMIC_RELAXED);
-    __atomic_fetch_or(&w->bits[word], writer->bits, __ATOMIC_RELAXED);
+    if (w != NULL) {
+        slk_assert(writer->next <= w->wires && writer->next_field <= w->fields);
+        /* The words at both ends of a part are shared with the neighbouring writers. */
+        __atomic_fetch_or(&w->is_field[word], writer->is_field, __ATOMIC_RELAXED);
+        __atomic_fetch_or(&w->bits[word], writer->bits, __ATOMIC_RELAXED);
+    }
     writer->is_field = 0;
     writer->bits = 0;
 }

@@ -59,7 +59,7 @@ static inline slk_witness_block slk_witness_block_at(const slk_witness *witness,
 /* Appends wires in order to one contiguous part of a witness. Several writers with disjoint parts
  * may work at the same time. The rank directory is made by slk_witness_seal afterwards. */
 typedef struct slk_witness_writer {
-    slk_witness *witness;
+    slk_witness *witness; /* NULL: wires are only counted */
     uint64_t next; /* wire to come */
     uint64_t next_field;
     uint64_t is_field, bits; /* of the word of `next`, not yet stored */
@@ -79,7 +79,9 @@ static inline void slk_witness_append_bit(slk_witness_writer *writer, bool bit)
 
 static inline void slk_witness_append_fr(slk_witness_writer *writer, const slk_fr *value)
 {
-    writer->witness->field[writer->next_field++] = *value;
+    if (writer->witness != NULL)
+        writer->witness->field[writer->next_field] = *value;
+    writer->next_field++;
     writer->is_field |= UINT64_C(1) << (writer->next & 63);
     if ((++writer->next & 63) == 0)
         slk_witness_writer_flush(writer);

@@ -12,16 +12,28 @@
 
 #include <stdint.h>
 
-/* Values of A, B, C per constraint on the whole domain, 2^log2_n elements each. */
+/* What is proved: one partition of a C1 output. Everything is borrowed. */
+typedef struct slk_assignment {
+    const slk_crypto *crypto;
+    const slk_circuit *circuit;
+    const slk_c1 *c1;
+    unsigned partition;
+} slk_assignment;
+
+/* Two vectors on the whole domain, 2^log2_n elements each. */
 typedef struct slk_quotient {
     unsigned log2_n;
-    slk_region a, b, c;
+    slk_region a, b;
 } slk_quotient;
 
-/* Replaces the values in `a` by the coefficients of H = (A*B - C) / (X^n - 1) in natural order and
- * releases b and c. */
-SLK_MUST_CHECK slk_err slk_quotient_run(slk_quotient *quotient, slk_pool *pool, slk_job *job,
-                                        slk_error *error);
+/* Synthesises: the witness, and the values of A and B per constraint. */
+SLK_MUST_CHECK slk_err slk_quotient_init(slk_quotient *ret_quotient, slk_witness *ret_witness,
+                                         const slk_assignment *from, slk_pool *pool,
+                                         slk_error *error);
+/* Replaces `a` by the coefficients of H = (A*B - C) / (X^n - 1) in natural order and releases b.
+ * from is that of slk_quotient_init. SLK_E_CANCELED leaves nothing of use. */
+SLK_MUST_CHECK slk_err slk_quotient_run(slk_quotient *quotient, const slk_assignment *from,
+                                        slk_pool *pool, slk_job *job, slk_error *error);
 void slk_quotient_done(slk_quotient *quotient); /* idempotent */
 
 /* sum of points[j] * value over the inputs and aux wires that a query holds, j counting them.

@@ -28,7 +28,7 @@ static slk_err check_counts(const slk_groth16_prover *prover, slk_error *error)
 slk_err slk_groth16_prover_init(slk_groth16_prover *ret_prover, const slk_crypto *crypto,
                                 const slk_params *params, slk_error *error)
 {
-    slk_groth16_prover prover = {.params = params};
+    slk_groth16_prover prover = {.crypto = crypto, .params = params};
     SLK_TRY(slk_circuit_new(&prover.circuit, crypto, slk_params_key_of(params)->shape, error));
     slk_err err = slk_circuit_density_init(&prover.density, prover.circuit, error);
     if (err == SLK_OK)
@@ -55,26 +55,6 @@ typedef struct proof_sums {
     slk_g2 b2;
 } proof_sums;
 
-/* Witness and values on the domain, with the constraints "input * 0 = 0" appended. */
-static slk_err evaluate(slk_witness *ret_witness, slk_quotient *quotient,
-                        const slk_groth16_prover *prover, slk_pool *pool, const slk_c1 *c1,
-                        unsigned partition, slk_error *error)
-{
-    slk_circuit_counts counts = slk_circuit_counts_whole(prover->circuit);
-    quotient->log2_n = slk_log2(counts.constraints + counts.inputs - 1) + 1;
-    size_t bytes = sizeof(slk_fr) << quotient->log2_n;
-    SLK_TRY(slk_region_init(&quotient->a, bytes, "constraint values A", error));
-    SLK_TRY(slk_region_init(&quotient->b, bytes, "constraint values B", error));
-    SLK_TRY(slk_region_init(&quotient->c, bytes, "constraint values C", error));
-    slk_r1cs_values values = {(slk_fr *)(void *)quotient->a.data,
-                              (slk_fr *)(void *)quotient->b.data,
-                              (slk_fr *)(void *)quotient->c.data};
-    SLK_TRY(
-        slk_circuit_synthesise(ret_witness, &values, prover->circuit, pool, c1, partition, error));
-    memcpy(values.a + counts.constraints, ret_witness->input, counts.inputs * sizeof(slk_fr));
-    return SLK_OK;
-}
-
 static slk_err feed_h(slk_msm *msm, slk_params_points points, const slk_fr *h, slk_job *job,
                       slk_error *error)
 {
@@ -88,13 +68,14 @@ static slk_err feed_h(slk_msm *msm, slk_params_points points, const slk_fr *h, s
 }
 
 static slk_err sum_h(slk_g1 *ret_sum, const slk_groth16_prover *prover, slk_pool *pool,
-                     slk_quotient *quotient, slk_job *job, slk_error *error)
+                     slk_quotient *quotient, const slk_assignment *from, slk_job *job,
+                     slk_error *error)
 {
     slk_params_points points = slk_params_h(prover->params);
     slk_msm *msm = NULL;
     if (points.count != (UINT64_C(1) << quotient->log2_n) - 1)
         return slk_fail(error, SLK_E_CORRUPT, "the parameters are for another domain");
-    SLK_TRY(slk_quotient_run(quotient, pool, job, error));
+    SLK_TRY(slk_quotient_run(quotient, from, pool, job, error));
     slk_job_stage(job, "msm h", points.count);
     SLK_TRY(slk_msm_new(&msm, &slk_group_g1, pool, points.count, error));
     slk_err err = feed_h(msm, points, (const slk_fr *)(const void *)quotient->a.data, job, error);
@@ -191,10 +172,11 @@ static slk_err prove(proof_sums *sums, slk_witness *witness, slk_quotient *quoti
                      const slk_groth16_prover *prover, slk_pool *pool, const slk_c1 *c1,
                      unsigned partition, slk_job *job, slk_error *error)
 {
+    const slk_assignment from = {prover->crypto, prover->circuit, c1, partition};
     slk_job_stage(job, "witness", 0);
-    SLK_TRY(evaluate(witness, quotient, prover, pool, c1, partition, error));
+    SLK_TRY(slk_quotient_init(quotient, witness, &from, pool, error));
     SLK_TRY(slk_job_check(job, error));
-    SLK_TRY(sum_h(&sums->h, prover, pool, quotient, job, error));
+    SLK_TRY(sum_h(&sums->h, prover, pool, quotient, &from, job, error));
     slk_quotient_done(quotient);
     return sum_queries(sums, prover, pool, witness, job, error);
 }

@@ -17,6 +17,7 @@
 /* What is the same for all partitions of all sectors of one size. Immutable once made, shared
  * freely between threads. */
 typedef struct slk_groth16_prover {
+    const slk_crypto *crypto; /* borrowed */
     const slk_params *params; /* borrowed */
     slk_circuit *circuit;
     slk_circuit_density density;
