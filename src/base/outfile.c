@@ -10,6 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Smaller writes are not worth the wait for the disk; the unit is that of any disk in use. */
+#define DIRECT_MIN_BYTES 65536u
+#define DIRECT_UNIT_BYTES 4096u
+
 /* The lock dies with its process. After taking it the name must still be this file's: its writer may
  * have renamed it in between. */
 static slk_err open_locked(int *ret_fd, const char *temp, slk_error *error)
@@ -49,6 +53,7 @@ slk_err slk_outfile_open(slk_outfile *ret_file, const char *path, const char *te
 {
     slk_outfile file = {
         .fd = -1,
+        .direct_fd = -1,
         .path = slk_strdup(path),
         .temp = temp ? slk_strdup(temp) : slk_strf("%s.tmp", path),
     };
@@ -64,12 +69,35 @@ slk_err slk_outfile_open(slk_outfile *ret_file, const char *path, const char *te
     return code;
 }
 
+void slk_outfile_direct(slk_outfile *file)
+{
+    /* By its path: the lock keeps others from renaming it. Failure means the page cache is used. */
+    if (file->direct_fd < 0)
+        file->direct_fd = open(file->temp, O_WRONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
+}
+
+slk_err slk_outfile_write(const slk_outfile *file, const void *in, size_t n, uint64_t offset,
+                          slk_error *error)
+{
+    const uint8_t *from = in;
+    size_t done = 0;
+    if (file->direct_fd >= 0 && n >= DIRECT_MIN_BYTES &&
+        ((uintptr_t)in | n | offset) % DIRECT_UNIT_BYTES == 0) {
+        /* Whatever the device refuses, and the rest of a short transfer, goes the other way. */
+        const ssize_t put = pwrite(file->direct_fd, in, n, (off_t)offset);
+        done = put > 0 ? (size_t)put : 0;
+    }
+    return slk_file_write_at(file->fd, from + done, n - done, offset + done, file->temp, error);
+}
+
 slk_err slk_outfile_commit(slk_outfile *file, slk_error *error)
 {
     SLK_TRY(slk_file_sync(file->fd, file->temp, error));
     SLK_TRY(slk_file_rename_durable(file->temp, file->path, error));
     (void)close(file->fd);
     file->fd = -1;
+    slk_closep(&file->direct_fd);
+    file->direct_fd = -1;
     return SLK_OK;
 }
 
@@ -80,6 +108,7 @@ void slk_outfile_done(slk_outfile *file)
         (void)unlink(file->temp);
         (void)close(file->fd);
     }
+    slk_closep(&file->direct_fd);
     slk_free(file->path);
     slk_free(file->temp);
     *file = SLK_OUTFILE_NONE;

@@ -48,6 +48,33 @@ static void test_commit_and_abandon(void **state)
     assert_int_equal(bytes, 100);
 }
 
+/* With and without the page cache, in whole units and not, the same bytes come to lie in the file. */
+static void test_write(void **state)
+{
+    enum { BYTES = 1 << 20 };
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(*state, "w");
+    SLK_CLEANUP(slk_region_done) slk_region in = {0};
+    SLK_CLEANUP(slk_region_done) slk_region got = {0};
+    assert_int_equal(slk_region_init(&in, BYTES, "test", NULL), SLK_OK);
+    assert_int_equal(slk_region_init(&got, BYTES, "test", NULL), SLK_OK);
+    for (size_t i = 0; i < BYTES; i++)
+        in.data[i] = (uint8_t)(i * 7 + i / 4096);
+    static const size_t parts[] = {0, 65536, 65536 + 4096, 200704, 200705, 266241, 790529, BYTES};
+    for (int direct = 0; direct < 2; direct++) {
+        SLK_CLEANUP(slk_outfile_done) slk_outfile file = SLK_OUTFILE_NONE;
+        assert_int_equal(slk_outfile_open(&file, path, NULL, BYTES, NULL), SLK_OK);
+        if (direct)
+            slk_outfile_direct(&file);
+        for (size_t i = 0; i + 1 < sizeof parts / sizeof *parts; i++)
+            assert_int_equal(slk_outfile_write(&file, in.data + parts[i], parts[i + 1] - parts[i],
+                                               parts[i], NULL),
+                             SLK_OK);
+        assert_int_equal(slk_file_read_at(file.fd, got.data, BYTES, 0, path, NULL), SLK_OK);
+        assert_memory_equal(got.data, in.data, BYTES);
+        assert_int_equal(slk_outfile_commit(&file, NULL), SLK_OK);
+    }
+}
+
 static void test_stale_and_busy(void **state)
 {
     SLK_CLEANUP(slk_freep) char *path = slk_path_join(*state, "y");
@@ -112,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commit_and_abandon),
+        cmocka_unit_test(test_write),
         cmocka_unit_test(test_stale_and_busy),
         cmocka_unit_test(test_unnamed),
         cmocka_unit_test(test_fault),

@@ -20,7 +20,8 @@ static slk_err open_one(slk_base_trees *trees, const slk_tree_geometry *geometry
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     slk_outfile *file = &trees->file[i];
     SLK_TRY(slk_outfile_open(file, path, NULL, slk_tree_file_bytes(geometry), error));
-    const slk_tree_sink sink = {.fd = file->fd, .path = file->temp};
+    slk_outfile_direct(file);
+    const slk_tree_sink sink = {.file = file};
     return slk_tree_builder_init(&trees->builder[i], trees->crypto, geometry, &sink, error);
 }
 

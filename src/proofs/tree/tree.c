@@ -106,11 +106,11 @@ static slk_err put_nodes(const slk_tree_geometry *geometry, const slk_tree_sink 
     if (row < geometry->first_row)
         return SLK_OK;
     uint64_t offset = slk_tree_row_offset(geometry, row) + first * 32;
-    if (sink->fd < 0) {
+    if (!sink->file) {
         memcpy(sink->memory + offset, nodes, (size_t)n * 32);
         return SLK_OK;
     }
-    return slk_file_write_at(sink->fd, nodes, (size_t)n * 32, offset, sink->path, error);
+    return slk_outfile_write(sink->file, nodes, (size_t)n * 32, offset, error);
 }
 
 slk_err slk_tree_builder_put(slk_tree_builder *builder, uint64_t chunk, uint8_t *nodes,

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/job.h"
+#include "base/outfile.h"
 #include "base/pool.h"
 #include "crypto/crypto.h"
 #include "fil/sector.h"
@@ -33,10 +34,9 @@ uint64_t slk_tree_row_offset(const slk_tree_geometry *geometry, unsigned row);
 uint64_t slk_tree_file_bytes(const slk_tree_geometry *geometry);
 uint64_t slk_tree_total_nodes(const slk_tree_geometry *geometry); /* with the rows left out */
 
-/* Where rows go: into fd (path names it in errors), or memory of slk_tree_file_bytes. */
+/* Where rows go: into a file, or memory of slk_tree_file_bytes. */
 typedef struct slk_tree_sink {
-    int fd; /* -1: memory */
-    const char *path;
+    const slk_outfile *file; /* NULL: memory; borrowed */
     uint8_t *memory;
 } slk_tree_sink;
 
@@ -49,7 +49,7 @@ typedef struct slk_tree_sink {
 typedef struct slk_tree_builder {
     const slk_crypto *crypto;
     slk_tree_geometry geometry;
-    slk_tree_sink sink; /* its path is borrowed */
+    slk_tree_sink sink;
     unsigned chunk_rows; /* rows above the leaves within one chunk */
     uint8_t *tops; /* root of every chunk: one whole row of the tree */
 } slk_tree_builder;

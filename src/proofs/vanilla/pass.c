@@ -133,8 +133,8 @@ static slk_err keep_columns(const slk_pass *pass, const struct desk *desk, uint6
     for (size_t k = 0; k < n; k++)
         for (size_t i = 0; i < layers; i++)
             memcpy(desk->turned + (k * layers + i) * 32, desk->input[i] + 32 * k, 32);
-    return slk_file_write_at(pass->columns->fd, desk->turned, n * layers * 32, first * layers * 32,
-                             pass->columns->temp, error);
+    return slk_outfile_write(pass->columns, desk->turned, n * layers * 32, first * layers * 32,
+                             error);
 }
 
 /* Nodes [first, first + n) of all inputs; results `at` nodes into the unit. */
@@ -175,8 +175,7 @@ static slk_err do_unit(const struct run *run, uint64_t unit, unsigned worker, sl
     if (pass->tree_c)
         SLK_TRY(slk_base_trees_put(pass->tree_c, first, desk.columns, n, error));
     if (pass->tree_r) {
-        SLK_TRY(slk_file_write_at(pass->sealed->fd, desk.replica, n * 32, first * 32,
-                                  pass->sealed->temp, error));
+        SLK_TRY(slk_outfile_write(pass->sealed, desk.replica, n * 32, first * 32, error));
         SLK_TRY(slk_base_trees_put(pass->tree_r, first, desk.replica, n, error));
     }
     slk_job_advance(run->job, n);

@@ -61,7 +61,7 @@ static slk_err build_tree_d(uint8_t comm_d[32], const slk_pc1_request *request,
     const slk_sector_shape *shape = request->sector.proof.shape;
     const slk_seal_env *env = &request->env;
     const slk_tree_geometry geometry = slk_tree_d_geometry(shape);
-    const slk_tree_sink sink = {.fd = tree->fd, .path = tree->temp};
+    const slk_tree_sink sink = {.file = tree};
     slk_job_stage(env->job, "tree-d", shape->nodes);
     if (!request->unsealed)
         return slk_tree_d_build_zero(comm_d, env->crypto, &geometry, &sink, env->job, error);

@@ -56,6 +56,7 @@ static slk_err open_columns(struct making *m, slk_error *error)
     if (!path)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     SLK_TRY(slk_outfile_open(&m->columns, path, NULL, shape->layers * shape->bytes, error));
+    slk_outfile_direct(&m->columns);
     m->pass.columns = &m->columns;
     return SLK_OK;
 }
@@ -71,6 +72,7 @@ static slk_err open_files(struct making *m, slk_error *error)
     SLK_TRY(slk_base_trees_open(&m->tree_r, crypto, shape, request->cache, "tree-r-last", error));
     SLK_TRY(slk_outfile_open(&m->sealed, request->sealed, NULL, shape->bytes, error));
     SLK_TRY(open_columns(m, error));
+    slk_outfile_direct(&m->sealed);
     m->pass.tree_c = &m->tree_c;
     m->pass.tree_r = &m->tree_r;
     m->pass.sealed = &m->sealed;

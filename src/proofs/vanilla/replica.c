@@ -52,7 +52,7 @@ static slk_err check_tree(uint8_t root32[32], const slk_check_replica_request *r
 {
     const slk_sector_shape *shape = request->proof.shape;
     const slk_tree_geometry geometry = slk_tree_r_geometry(shape);
-    const slk_tree_sink sink = {.fd = -1, .memory = memory};
+    const slk_tree_sink sink = {.memory = memory};
     reading->tree_first = tree * slk_tree_row_nodes(&geometry, 0);
     SLK_TRY(slk_tree_build(root32, request->env.crypto, &geometry, sealed_leaves, reading, &sink,
                            request->env.pool, request->env.job, error));
