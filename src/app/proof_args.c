@@ -118,6 +118,26 @@ static slk_err read_piece(slk_piece *ret_piece, const json_t *row, slk_error *er
     return slk_comm_d_from_cid(ret_piece->commitment, &cid, error);
 }
 
+slk_err slk_proof_args_read_pieces(slk_piece **ret_pieces, size_t *ret_n, const json_t *array,
+                                   slk_error *error)
+{
+    const size_t n = json_array_size(array);
+    if (!json_is_array(array) || n == 0 || n > PIECES_MAX)
+        return slk_fail(error, SLK_E_INVAL, "not a JSON array of 1 to %u pieces", PIECES_MAX);
+    SLK_CLEANUP(slk_freep) slk_piece *pieces = slk_calloc(n, sizeof *pieces);
+    if (!pieces)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        const slk_err code = read_piece(&pieces[i], json_array_get(array, i), error);
+        if (code != SLK_OK)
+            return slk_fail_context(error, code, "piece %zu", i);
+    }
+    *ret_pieces = pieces;
+    *ret_n = n;
+    pieces = NULL;
+    return SLK_OK;
+}
+
 slk_err slk_proof_args_pieces(slk_piece **ret_pieces, size_t *ret_n, slk_tool *tool)
 {
     *ret_pieces = NULL;
@@ -131,24 +151,9 @@ slk_err slk_proof_args_pieces(slk_piece **ret_pieces, size_t *ret_n, slk_tool *t
     SLK_CLEANUP(slk_json_decrefp) json_t *root = NULL;
     slk_err code =
         slk_json_parse(&root, slk_buf_str(&text), text.len, PIECES_FILE_BYTES_MAX, &tool->error);
-    if (code != SLK_OK)
-        return slk_fail_context(&tool->error, code, "%s", path);
-    const size_t n = json_array_size(root);
-    if (!json_is_array(root) || n == 0 || n > PIECES_MAX)
-        return slk_fail(&tool->error, SLK_E_INVAL, "%s is not a JSON array of 1 to %u pieces", path,
-                        PIECES_MAX);
-    SLK_CLEANUP(slk_freep) slk_piece *pieces = slk_calloc(n, sizeof *pieces);
-    if (!pieces)
-        return slk_fail(&tool->error, SLK_E_NOMEM, "out of memory");
-    for (size_t i = 0; i < n; i++) {
-        code = read_piece(&pieces[i], json_array_get(root, i), &tool->error);
-        if (code != SLK_OK)
-            return slk_fail_context(&tool->error, code, "%s: piece %zu", path, i);
-    }
-    *ret_pieces = pieces;
-    *ret_n = n;
-    pieces = NULL;
-    return SLK_OK;
+    if (code == SLK_OK)
+        code = slk_proof_args_read_pieces(ret_pieces, ret_n, root, &tool->error);
+    return code == SLK_OK ? code : slk_fail_context(&tool->error, code, "%s", path);
 }
 
 slk_err slk_proof_args_params_folder(char **ret_folder, slk_tool *tool, const char *option)

@@ -76,6 +76,9 @@ SLK_MUST_CHECK slk_err slk_proof_args_sector(slk_sector_identity *ret_sector, sl
                                              bool with_ticket);
 /* The file of --pieces; *ret_pieces is heap (slk_free) or NULL without the option. */
 SLK_MUST_CHECK slk_err slk_proof_args_pieces(slk_piece **ret_pieces, size_t *ret_n, slk_tool *tool);
+/* The same array, already read; *ret_pieces is heap. */
+SLK_MUST_CHECK slk_err slk_proof_args_read_pieces(slk_piece **ret_pieces, size_t *ret_n,
+                                                  const json_t *array, slk_error *error);
 /* The folder named by the option, else the usual one; heap. */
 SLK_MUST_CHECK slk_err slk_proof_args_params_folder(char **ret_folder, slk_tool *tool,
                                                     const char *option);
@@ -87,6 +90,10 @@ slk_seal_env slk_proof_env(slk_tool *tool);
 /* Adds "<name>" as hex and "<name>_cid". */
 void slk_tool_comm_d(slk_tool *tool, const char *name, const uint8_t comm_d32[32]);
 void slk_tool_comm_r(slk_tool *tool, const char *name, const uint8_t comm_r32[32]);
+
+/* --batch of pc1. *ret_status, untouched unless SLK_OK is returned: SLK_EXIT_FAILED when a sector failed,
+ * after the answer that says which. */
+SLK_MUST_CHECK slk_err slk_proof_batch(int *ret_status, slk_tool *tool);
 
 /* The commands, each a row of slk_commands_proof. */
 int slk_run_proof_pc1(const slk_command *command, const slk_options *options);

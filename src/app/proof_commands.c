@@ -2,17 +2,54 @@
 /* The table of `selkie proof …`. */
 #include "app/proof_args.h"
 
+/* One sector by options, or many by --batch, so that none is required by the table. */
 static const slk_option pc1_options[] = {
     SLK_ROWS_SEAL_PROOF,
-    SLK_ROWS_SECTOR,
-    SLK_ROW_HEX32("ticket", "seal randomness, 32 bytes"),
+    {.name = "miner",
+     .type = SLK_OPTION_MINER,
+     .value = "ID",
+     .help = "the miner: f01000 or 1000; this and those marked * are required without --batch"},
+    {.name = "sector", .type = SLK_OPTION_U64, .help = "* sector number, 0 to 2^63-1"},
+    {.name = "ticket",
+     .type = SLK_OPTION_HEX,
+     .hex_bytes = 32,
+     .help = "* seal randomness, 32 bytes"},
     {.name = "unsealed",
      .type = SLK_OPTION_TEXT,
      .value = "FILE",
      .help = "Fr32-padded data of the sector; without it the sector is all zero"},
     SLK_ROW_PIECES,
-    SLK_ROW_PATH("sealed", "FILE", "where the sealed file comes to lie"),
-    SLK_ROW_PATH("cache", "DIR", "cache folder: layers, trees, aux files"),
+    {.name = "sealed",
+     .type = SLK_OPTION_TEXT,
+     .value = "FILE",
+     .help = "* where the sealed file comes to lie"},
+    {.name = "cache",
+     .type = SLK_OPTION_TEXT,
+     .value = "DIR",
+     .help = "* cache folder: layers, trees, aux files"},
+    {.name = "batch",
+     .type = SLK_OPTION_TEXT,
+     .value = "FILE",
+     .help = "many sectors labelled together: JSON "
+             "[{\"seal_proof\",\"miner\",\"sector\",\"ticket\",\"unsealed\",\"pieces\",\"sealed\","
+             "\"cache\"}]; exit 1 if any failed"},
+    {.name = "memory",
+     .type = SLK_OPTION_SIZE,
+     .help = "with --batch: memory for labels (default: half of the machine's); with less than two "
+             "layers of all sectors at work they go to files"},
+    {.name = "labels",
+     .type = SLK_OPTION_TEXT,
+     .value = "DIR,...",
+     .help = "with --batch: folders for such files, best one per drive (default: a cache folder)"},
+    {.name = "threads",
+     .type = SLK_OPTION_U64,
+     .help = "with --batch: groups labelled at the same time (default: one per processor)"},
+    {.name = "lanes",
+     .type = SLK_OPTION_U64,
+     .help = "with --batch: sectors of one group at most, 1 to 32 (default: what is fastest here)"},
+    {.name = "dry-run",
+     .type = SLK_OPTION_FLAG,
+     .help = "with --batch: only says memory, disk, groups and kernel"},
     {0},
 };
 static const slk_option pc2_options[] = {
@@ -95,7 +132,7 @@ const slk_command slk_commands_proof[] = {
      .help = "Labels a sector: TreeD and layers (precommit phase 1); run again, it keeps finished "
              "layers.",
      .example = "selkie proof pc1 --seal-proof 5 --miner f01000 --sector 1 --ticket $TICKET "
-                "--sealed sealed --cache cache",
+                "--sealed sealed --cache cache\n  selkie proof pc1 --batch sectors.json --dry-run",
      .options = pc1_options,
      .run = slk_run_proof_pc1},
     {.name = "proof pc2",

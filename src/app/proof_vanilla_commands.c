@@ -40,9 +40,35 @@ static slk_err pc1(slk_tool *tool)
     return SLK_OK;
 }
 
+/* What --batch says in its file, and one sector on the command line. */
+static slk_err check_pc1_options(slk_tool *tool)
+{
+    static const char *const of_sector[] = {"miner", "sector", "ticket", "sealed", "cache"};
+    static const char *const of_batch[] = {"dry-run", "threads", "lanes", "memory", "labels"};
+    const bool batch = slk_options_has(tool->options, "batch");
+    for (size_t i = 0; i < sizeof of_sector / sizeof *of_sector; i++)
+        if (slk_options_has(tool->options, of_sector[i]) == batch)
+            return slk_tool_misuse(
+                tool, slk_fail(&tool->error, SLK_E_INVAL,
+                               batch ? "--%s does not go with --batch" : "option --%s is required",
+                               of_sector[i]));
+    for (size_t i = 0; i < sizeof of_batch / sizeof *of_batch; i++)
+        if (!batch && slk_options_has(tool->options, of_batch[i]))
+            return slk_tool_misuse(tool, slk_fail(&tool->error, SLK_E_INVAL,
+                                                  "--%s goes with --batch alone", of_batch[i]));
+    return SLK_OK;
+}
+
 int slk_run_proof_pc1(const slk_command *command, const slk_options *options)
 {
-    return run_tool(command, options, pc1);
+    slk_tool tool;
+    int status = SLK_EXIT_DONE;
+    slk_err code = slk_tool_init(&tool, command, options);
+    if (code == SLK_OK)
+        code = check_pc1_options(&tool);
+    if (code == SLK_OK)
+        code = slk_options_has(options, "batch") ? slk_proof_batch(&status, &tool) : pc1(&tool);
+    return slk_tool_done(&tool, code, status);
 }
 
 static slk_err pc2(slk_tool *tool)
