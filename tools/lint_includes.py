@@ -23,6 +23,7 @@ MAY_INCLUDE = {
 # Third-party headers stay behind one folder each.
 THIRD_PARTY = {
     "blst.h": {"crypto", "devnet", "proofs"},
+    "hwloc.h": {"base"},
     "liburing.h": {"base"},
     "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal"},
     "sqlite3.h": {"db"},

@@ -98,6 +98,7 @@ static slk_err use_threads(slk_bench *bench)
         slk_pool_free(tool->pool);
         tool->pool = NULL;
         SLK_TRY(slk_pool_new(&tool->pool, (unsigned)n, &tool->error));
+        SLK_TRY(slk_pinning_apply(&tool->pinning, tool->pool, getenv("SELKIE_PIN"), &tool->error));
     }
     bench->threads = slk_pool_threads(tool->pool);
     return SLK_OK;

@@ -41,6 +41,12 @@ static slk_err fill(slk_tool *tool)
     slk_tool_text(tool, "choice", choice && *choice ? choice : "by speed");
     slk_tool_number(tool, "threads", slk_pool_threads(tool->pool));
     slk_tool_number(tool, "clock_hz", (uint64_t)slk_cpu_clock_hz());
+    const slk_pinning *p = &tool->pinning;
+    slk_tool_json(tool, "pinning",
+                  json_pack("{s:i,s:i,s:i,s:i,s:i,s:i,s:s}", "packages", (int)p->packages,
+                            "l3_groups", (int)p->l3_groups, "cores", (int)p->cores, "cpus",
+                            (int)p->cpus, "helpers", (int)p->threads, "bound", (int)p->bound, "why",
+                            p->why));
     json_t *kernels = json_object();
     const char *primitive, *kernel;
     for (size_t i = 0; slk_crypto_choice(tool->crypto, i, &primitive, &kernel); i++)
@@ -104,7 +110,8 @@ const slk_command slk_commands_cpu[] = {
      .help = "Shows version, source revision and the kernels in use.",
      .run = run_version},
     {.name = "cpu",
-     .help = "Shows the processor's features and the kernel chosen for each primitive.",
+     .help =
+         "Shows the processor's features, its kernels and their speed, and how threads are pinned.",
      .example = "SELKIE_CPU=avx2,sha256=plain selkie cpu",
      .run = run_cpu},
     {0},

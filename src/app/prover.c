@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/prover.h"
 
+#include "app/pinning.h"
 #include "app/meter.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "proofs/params/params.h"
@@ -13,6 +15,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* C2 of one sector has at most this many different sizes in a lifetime. */
@@ -32,6 +35,17 @@ struct slk_prover {
     slk_params *params[SIZES_MAX];
 };
 
+static slk_err pin(const slk_prover *prover, slk_error *error)
+{
+    slk_pinning p;
+    SLK_TRY(slk_pinning_apply(&p, prover->pool, getenv("SELKIE_PIN"), error));
+    if (p.threads > 0)
+        slk_log(SLK_LOG_INFO, "threads.pinned",
+                "bound=%u of=%u cores=%u l3_groups=%u packages=%u why=\"%s\"", p.bound, p.threads,
+                p.cores, p.l3_groups, p.packages, p.why);
+    return SLK_OK;
+}
+
 slk_err slk_prover_new(slk_prover **ret_prover, const slk_prover_options *options, slk_error *error)
 {
     slk_prover *prover = slk_calloc(1, sizeof *prover);
@@ -44,6 +58,8 @@ slk_err slk_prover_new(slk_prover **ret_prover, const slk_prover_options *option
     prover->folder = slk_strdup(options->parameters_folder);
     slk_err code = prover->folder ? slk_pool_new(&prover->pool, options->threads, error)
                                   : slk_fail(error, SLK_E_NOMEM, "out of memory for the prover");
+    if (code == SLK_OK)
+        code = pin(prover, error);
     if (code != SLK_OK) {
         slk_prover_free(prover);
         return code;

@@ -18,7 +18,8 @@ slk_err slk_tool_init(slk_tool *tool, const slk_command *command, const slk_opti
     SLK_TRY(slk_crypto_new(&tool->crypto, getenv("SELKIE_CPU"), &tool->error));
     /* First of all threads: the others inherit that SIGINT and SIGTERM are not for them. */
     SLK_TRY(slk_progress_start(&tool->progress, &tool->job, false, &tool->error));
-    return slk_pool_new(&tool->pool, 0, &tool->error);
+    SLK_TRY(slk_pool_new(&tool->pool, 0, &tool->error));
+    return slk_pinning_apply(&tool->pinning, tool->pool, getenv("SELKIE_PIN"), &tool->error);
 }
 
 slk_err slk_tool_misuse(slk_tool *tool, slk_err code)

@@ -5,6 +5,7 @@
 #define SLK_APP_TOOL_H
 
 #include "app/command.h"
+#include "app/pinning.h"
 #include "app/progress.h"
 #include "base/job.h"
 #include "base/pool.h"
@@ -24,6 +25,7 @@ typedef struct slk_tool {
     const slk_options *options;
     slk_crypto *crypto;
     slk_pool *pool;
+    slk_pinning pinning; /* of the pool */
     slk_job job;
     slk_progress *progress;
     slk_error error; /* of the failure that ends the command; also of failures recovered from */
@@ -32,7 +34,7 @@ typedef struct slk_tool {
     json_t *answer; /* object being filled; values keep their order of insertion */
 } slk_tool;
 
-/* Kernels by $SELKIE_CPU, a pool of all processors, a running progress display. */
+/* Kernels by $SELKIE_CPU, a pool of all processors, pinned by $SELKIE_PIN, a running progress display. */
 SLK_MUST_CHECK slk_err slk_tool_init(slk_tool *tool, const slk_command *command,
                                      const slk_options *options);
 /* Passes code on; SLK_E_INVAL and SLK_E_LIMIT count as a mistake on the command line. */

@@ -4,7 +4,6 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 /* A loop is published under `lock` by raising `generation`; each helper thread runs it to the end
@@ -111,6 +110,14 @@ void slk_pool_free(slk_pool *pool)
 unsigned slk_pool_threads(const slk_pool *pool)
 {
     return pool ? pool->helpers + 1 : 1;
+}
+
+bool slk_pool_helper(const slk_pool *pool, unsigned index, pthread_t *ret_thread)
+{
+    if (!pool || index >= pool->helpers)
+        return false;
+    *ret_thread = pool->helper[index].thread;
+    return true;
 }
 
 void slk_pool_for(slk_pool *pool, uint64_t n, uint64_t grain, slk_pool_body *body, void *context)

@@ -8,6 +8,8 @@
 
 #include "base/err.h"
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +19,10 @@ typedef struct slk_pool slk_pool;
 SLK_MUST_CHECK slk_err slk_pool_new(slk_pool **ret_pool, unsigned threads, slk_error *error);
 void slk_pool_free(slk_pool *pool); /* NULL allowed; no loop may be running */
 unsigned slk_pool_threads(const slk_pool *pool); /* 1 for NULL */
+
+/* The thread of helper `index` from 0, so that base/topology can bind it; false past the last. The
+ * pool keeps it. */
+bool slk_pool_helper(const slk_pool *pool, unsigned index, pthread_t *ret_thread);
 
 /* Calls body(context, begin, end, worker) for disjoint ranges that together are [0, n), each of at
  * most `grain` indices (grain >= 1), from the pool's threads; worker < slk_pool_threads names the

@@ -41,6 +41,15 @@ def cpu_says_what_is_chosen():
         selkie("cpu", status=1, environment={"SELKIE_CPU": wrong})
 
 
+def pinning_is_reported():
+    for choice in ("", "auto", "on", "off"):
+        pinning = selkie("cpu", environment={"SELKIE_PIN": choice})["pinning"]
+        expect(0 <= pinning["bound"] <= pinning["helpers"] and pinning["why"], f"{choice}: {pinning}")
+        expect(choice != "off" or pinning["bound"] == 0, f"off: {pinning}")
+        expect(choice != "on" or pinning["bound"] == pinning["helpers"], f"on: {pinning}")
+    selkie("cpu", status=1, environment={"SELKIE_PIN": "perhaps"})
+
+
 if __name__ == "__main__":
     run_cases([("bench-rows", bench_has_rows), ("bench-refuses", bench_refuses), ("poseidon-kernels", poseidon_is_the_same_with_every_kernel),
-               ("cpu", cpu_says_what_is_chosen)])
+               ("cpu", cpu_says_what_is_chosen), ("pinning", pinning_is_reported)])
