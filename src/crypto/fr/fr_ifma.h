@@ -156,6 +156,35 @@ SLK_FR8_INLINE slk_fr8 slk_fr8_mul_loose(const slk_fr8 *a, const slk_fr8 *b)
     return slk_fr8_reduced(&s);
 }
 
+/* a * a / R, carried: products of different limbs once, then doubled. 20 multiply-adds less, for
+ * 8 additions more. */
+SLK_FR8_INLINE slk_fr8 slk_fr8_square(const slk_fr8 *a)
+{
+    slk_fr8_sum s;
+    slk_fr8_sum_clear(&s);
+#pragma GCC unroll 5
+    for (int j = 1; j < SLK_FR8_LIMBS; j++)
+#pragma GCC unroll 4
+        for (int i = 0; i < j; i++) {
+            s.low[i + j] = _mm512_madd52lo_epu64(s.low[i + j], a->l[i], a->l[j]);
+            s.high[i + j] = _mm512_madd52hi_epu64(s.high[i + j], a->l[i], a->l[j]);
+        }
+#pragma GCC unroll 8
+    for (int i = 1; i < 9; i++) {
+        const __m512i once = _mm512_add_epi64(s.low[i], s.high[i - 1]);
+        s.low[i] = _mm512_add_epi64(once, once);
+    }
+#pragma GCC unroll 9
+    for (int i = 0; i < 9; i++)
+        s.high[i] = _mm512_setzero_si512();
+#pragma GCC unroll 5
+    for (int i = 0; i < SLK_FR8_LIMBS; i++) {
+        s.low[2 * i] = _mm512_madd52lo_epu64(s.low[2 * i], a->l[i], a->l[i]);
+        s.high[2 * i] = _mm512_madd52hi_epu64(s.high[2 * i], a->l[i], a->l[i]);
+    }
+    return slk_fr8_carried(slk_fr8_reduced(&s));
+}
+
 SLK_FR8_INLINE slk_fr8 slk_fr8_mul(const slk_fr8 *a, const slk_fr8 *b)
 {
     return slk_fr8_carried(slk_fr8_mul_loose(a, b));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Poseidon on eight hashes at once with 52-bit multiply-add.
+/* Poseidon on twice eight hashes at once with 52-bit multiply-add.
  *
  * Arithmetic as in crypto/fr/fr_ifma.h, in Montgomery form with R = 2^260. Bounds:
  *   - full rounds: state below 7r, after x^5 and key below 7r, after a matrix below 4r;
@@ -19,90 +19,120 @@
 #define LIMBS SLK_POSEIDON_WIDE_LIMBS
 #define LANES 8u
 
-static inline slk_fr8 plus_constant(slk_fr8 a, const uint64_t *limbs)
-{
-    slk_fr8 constant = slk_fr8_broadcast(limbs);
-    return slk_fr8_carried(slk_fr8_add(&a, &constant));
-}
+/* An element of both groups of eight hashes. The chain of one group's S-boxes is longer than the work
+ * in it; the other group's fills the gaps. A third one gains nothing. */
+#define GROUPS 2u
+typedef struct pair {
+    slk_fr8 of[GROUPS];
+} pair;
 
-static inline slk_fr8 power_5(slk_fr8 x)
+/* x^5 + key */
+static void sbox(pair *x, const uint64_t *key, size_t groups)
 {
-    slk_fr8 square = slk_fr8_mul(&x, &x);
-    slk_fr8 fourth = slk_fr8_mul(&square, &square);
-    return slk_fr8_mul(&fourth, &x);
+    pair fourth;
+    const slk_fr8 constant = slk_fr8_broadcast(key);
+    for (size_t g = 0; g < groups; g++)
+        fourth.of[g] = slk_fr8_square(&x->of[g]);
+    for (size_t g = 0; g < groups; g++)
+        fourth.of[g] = slk_fr8_square(&fourth.of[g]);
+    for (size_t g = 0; g < groups; g++) {
+        const slk_fr8 fifth = slk_fr8_mul_loose(&fourth.of[g], &x->of[g]);
+        x->of[g] = slk_fr8_carried(slk_fr8_add(&fifth, &constant));
+    }
 }
 
 /* sum of x[i] * factor[i], i < n; loose */
-static inline slk_fr8 dot(const slk_fr8 *x, const uint64_t *factor, unsigned n)
+static inline slk_fr8 dot(const pair *x, const uint64_t *factor, unsigned n, size_t group)
 {
     slk_fr8_sum s;
     slk_fr8_sum_clear(&s);
     for (unsigned i = 0; i < n; i++) {
         slk_fr8 b = slk_fr8_broadcast(factor + LIMBS * i);
-        slk_fr8_sum_add(&s, &x[i], &b);
+        slk_fr8_sum_add(&s, &x[i].of[group], &b);
     }
     return slk_fr8_reduced(&s);
 }
 
-static void mix(slk_fr8 *x, const uint64_t *columns, unsigned t)
+static void dots(pair *out, const pair *x, const uint64_t *factor, unsigned n, size_t groups)
 {
-    slk_fr8 y[SLK_POSEIDON_MAX_WIDTH];
-    for (unsigned j = 0; j < t; j++)
-        y[j] = slk_fr8_carried(dot(x, columns + (size_t)LIMBS * t * j, t));
-    memcpy(x, y, t * sizeof *x);
+    for (size_t g = 0; g < groups; g++)
+        out->of[g] = slk_fr8_carried(dot(x, factor, n, g));
 }
 
-static const uint64_t *full_sbox(slk_fr8 *x, const uint64_t *key, unsigned t)
+static void mix(pair *x, const uint64_t *columns, unsigned t, size_t groups)
+{
+    pair y[SLK_POSEIDON_MAX_WIDTH];
+    for (unsigned j = 0; j < t; j++)
+        dots(&y[j], x, columns + (size_t)LIMBS * t * j, t, groups);
+    for (unsigned j = 0; j < t; j++)
+        for (size_t g = 0; g < groups; g++)
+            x[j].of[g] = y[j].of[g];
+}
+
+static const uint64_t *full_sbox(pair *x, const uint64_t *key, unsigned t, size_t groups)
 {
     for (unsigned i = 0; i < t; i++, key += LIMBS)
-        x[i] = plus_constant(power_5(x[i]), key);
+        sbox(&x[i], key, groups);
     return key;
 }
 
 /* As in the scalar kernel. */
-static const uint64_t *partial_block(slk_fr8 *x, const uint64_t *factor, const uint64_t *key,
-                                     unsigned t, unsigned b)
+static const uint64_t *partial_block(pair *x, const uint64_t *factor, const uint64_t *key,
+                                     unsigned t, unsigned b, size_t groups)
 {
-    slk_fr8 z[BLOCK];
+    pair z[BLOCK];
     for (unsigned k = 0; k < b; k++) {
-        x[0] = z[k] = plus_constant(power_5(x[0]), key + LIMBS * k);
-        slk_fr8 y = slk_fr8_carried(dot(x, factor, t + k));
+        sbox(&x[0], key + LIMBS * k, groups);
+        z[k] = x[0];
+        pair y;
+        dots(&y, x, factor, t + k, groups);
         factor += LIMBS * (t + k);
         if (k + 1 < b)
             x[t + k] = z[k];
         x[0] = y;
     }
     for (unsigned j = 1; j < t; j++, factor += LIMBS * b) {
-        slk_fr8 y = dot(z, factor, b);
-        x[j] = slk_fr8_carried(slk_fr8_add(&y, &x[j]));
+        for (size_t g = 0; g < groups; g++) {
+            slk_fr8 y = dot(z, factor, b, g);
+            x[j].of[g] = slk_fr8_carried(slk_fr8_add(&y, &x[j].of[g]));
+        }
     }
     return factor;
 }
 
-static slk_fr8 permute(const slk_poseidon_table *table, slk_fr8 *x)
+static void first_keys(pair *x, const uint64_t *key, unsigned t, size_t groups)
 {
+    for (unsigned i = 0; i < t; i++, key += LIMBS) {
+        const slk_fr8 constant = slk_fr8_broadcast(key);
+        for (size_t g = 0; g < groups; g++)
+            x[i].of[g] = slk_fr8_carried(slk_fr8_add(&x[i].of[g], &constant));
+    }
+}
+
+static void permute(const slk_poseidon_table *table, pair *out, pair *x, size_t groups)
+{
+    static const uint64_t no_key[LIMBS] = {0};
     const slk_poseidon_wide *w = &table->wide;
-    const uint64_t *key = w->compressed, *factor = w->blocked;
     unsigned t = table->params.width, left = table->params.partial_rounds;
-    for (unsigned i = 0; i < t; i++, key += LIMBS)
-        x[i] = plus_constant(x[i], key);
+    const uint64_t *key = w->compressed + (size_t)LIMBS * t, *factor = w->blocked;
+    first_keys(x, w->compressed, t, groups);
     for (unsigned k = 0; k < 4; k++) {
-        key = full_sbox(x, key, t);
-        mix(x, k < 3 ? w->mds : w->pre_sparse_columns, t);
+        key = full_sbox(x, key, t, groups);
+        mix(x, k < 3 ? w->mds : w->pre_sparse_columns, t, groups);
     }
     while (left > 0) {
         unsigned b = left < BLOCK ? left : BLOCK;
-        factor = partial_block(x, factor, key, t, b);
+        factor = partial_block(x, factor, key, t, b, groups);
         key += LIMBS * b;
         left -= b;
     }
     for (unsigned k = 0; k < 3; k++) {
-        key = full_sbox(x, key, t);
-        mix(x, w->mds, t);
+        key = full_sbox(x, key, t, groups);
+        mix(x, w->mds, t, groups);
     }
     for (unsigned i = 0; i < t; i++)
-        x[i] = power_5(x[i]);
-    return slk_fr8_carried(dot(x, w->mds + LIMBS * t, t));
+        sbox(&x[i], no_key, groups);
+    dots(out, x, w->mds + LIMBS * t, t, groups);
 }
 
 /* Node `in + lane * stride` in lane `lane`; lanes from n on repeat the last. */
@@ -138,24 +168,35 @@ static const uint64_t two_520[LIMBS] = {0x99103f29c6cf0, 0x57927663d999e, 0xa1c0
                                         0x3c829f7715f1b, 0x9ff646cc027};
 static const uint64_t plain_one[LIMBS] = {1, 0, 0, 0, 0};
 
+/* Hashes [i, i + n) of a batch, n <= LANES * GROUPS. */
+static void some(const slk_poseidon_table *table, uint8_t *out, const slk_poseidon_nodes *nodes,
+                 size_t i, size_t n)
+{
+    pair x[SLK_POSEIDON_MAX_TERMS], y;
+    const size_t groups = (n + LANES - 1) / LANES;
+    size_t here[GROUPS] = {n < LANES ? n : LANES, n < LANES ? 0 : n - LANES};
+    slk_fr8 factor = slk_fr8_broadcast(two_520);
+    for (size_t g = 0; g < groups; g++) {
+        const size_t at = (i + g * LANES) * nodes->stride;
+        x[0].of[g] = slk_fr8_broadcast(table->wide.tag);
+        for (unsigned k = 0; k < table->params.arity; k++) {
+            slk_fr8 node = gather(nodes->in[k] + at, nodes->stride, here[g]);
+            x[k + 1].of[g] = slk_fr8_mul(&node, &factor);
+        }
+    }
+    permute(table, &y, x, groups);
+    factor = slk_fr8_broadcast(plain_one);
+    for (size_t g = 0; g < groups; g++) {
+        const slk_fr8 plain = slk_fr8_mul(&y.of[g], &factor);
+        scatter(out + 32 * (i + g * LANES), here[g], &plain);
+    }
+}
+
 static void many(const slk_poseidon_table *table, uint8_t *out, const slk_poseidon_nodes *nodes,
                  size_t n)
 {
-    slk_fr8 x[SLK_POSEIDON_MAX_TERMS];
-    unsigned arity = table->params.arity;
-    for (size_t i = 0; i < n; i += LANES) {
-        size_t here = n - i < LANES ? n - i : LANES;
-        slk_fr8 factor = slk_fr8_broadcast(two_520);
-        x[0] = slk_fr8_broadcast(table->wide.tag);
-        for (unsigned k = 0; k < arity; k++) {
-            slk_fr8 node = gather(nodes->in[k] + i * nodes->stride, nodes->stride, here);
-            x[k + 1] = slk_fr8_mul(&node, &factor);
-        }
-        slk_fr8 y = permute(table, x);
-        factor = slk_fr8_broadcast(plain_one);
-        y = slk_fr8_mul(&y, &factor);
-        scatter(out + 32 * i, here, &y);
-    }
+    for (size_t i = 0; i < n; i += LANES * GROUPS)
+        some(table, out, nodes, i, n - i < LANES * GROUPS ? n - i : LANES * GROUPS);
 }
 
 /* One alone is no work for eight lanes. */
