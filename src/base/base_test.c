@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/gate.h"
 #include "base/job.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -107,6 +108,58 @@ static void pool_covers_each_index_once(void **state)
     struct counted alone = {0};
     slk_pool_for(NULL, 1000, 7, count_range, &alone);
     assert_int_equal(atomic_load(&alone.sum), 999 * 1000 / 2);
+}
+
+/* The producer of a gate: raises it in steps, then closes it short of what is waited for. */
+struct climb {
+    slk_gate gate;
+    atomic_uint_fast64_t made;
+    uint64_t seen[3];
+    bool reached[3];
+};
+
+static void climb_or_wait(void *context, uint64_t begin, uint64_t end, unsigned worker)
+{
+    (void)end;
+    (void)worker;
+    struct climb *c = context;
+    for (uint64_t i = 1; begin == 0 && i <= 1000; i++) {
+        atomic_store(&c->made, i);
+        assert_true(slk_gate_raise(&c->gate, i));
+    }
+    if (begin == 0) {
+        slk_gate_close(&c->gate);
+        return;
+    }
+    static const uint64_t levels[3] = {500, 1000, 1001};
+    for (size_t k = 0; k < 3; k++) {
+        c->reached[k] = slk_gate_wait(&c->gate, levels[k]);
+        c->seen[k] = atomic_load(&c->made);
+    }
+}
+
+static void gates_hold_until_raised(void **state)
+{
+    (void)state;
+    struct climb c = {.made = 0};
+    slk_gate_init(&c.gate);
+    slk_pool *pool = NULL;
+    assert_int_equal(slk_pool_new(&pool, 2, NULL), SLK_OK);
+    slk_pool_for(pool, 2, 1, climb_or_wait, &c);
+    assert_true(c.reached[0] && c.seen[0] >= 500);
+    assert_true(c.reached[1] && c.seen[1] == 1000);
+    assert_false(c.reached[2]);
+    assert_false(slk_gate_raise(&c.gate, 7)); /* a level never sinks */
+    assert_true(slk_gate_wait(&c.gate, 1000));
+    slk_pool_free(pool);
+    slk_gate_done(&c.gate);
+}
+
+static void memory_is_told(void **state)
+{
+    (void)state;
+    assert_true(slk_mem_available() > 0);
+    assert_true(slk_mem_usage_now().rss_peak_bytes > 0);
 }
 
 static void files_appear_whole(void **state)
@@ -280,6 +333,8 @@ int main(void)
         cmocka_unit_test(buffers_keep_their_maximum),
         cmocka_unit_test(errors_carry_code_and_sentence),
         cmocka_unit_test(pool_covers_each_index_once),
+        cmocka_unit_test(gates_hold_until_raised),
+        cmocka_unit_test(memory_is_told),
         cmocka_unit_test(files_appear_whole),
         cmocka_unit_test(writers_of_one_file_take_turns),
         cmocka_unit_test(output_files_have_one_writer),

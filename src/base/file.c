@@ -103,6 +103,11 @@ slk_err slk_file_write_at(int fd, const void *in, size_t n, uint64_t offset, con
     return SLK_OK;
 }
 
+void slk_file_write_early(int fd, uint64_t offset, uint64_t n)
+{
+    (void)sync_file_range(fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);
+}
+
 slk_err slk_file_sync(int fd, const char *path, slk_error *error)
 {
     if (fsync(fd) != 0)

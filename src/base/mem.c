@@ -86,6 +86,55 @@ void slk_region_done(slk_region *region)
     region->bytes = 0;
 }
 
+/* The number in a file of one, UINT64_MAX when it has none ("max", or no such file). */
+static uint64_t number_in_file(const char *path)
+{
+    unsigned long long number;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return UINT64_MAX;
+    const int found = fscanf(file, "%llu", &number);
+    (void)fclose(file);
+    return found == 1 ? number : UINT64_MAX;
+}
+
+/* source: Linux Documentation/admin-guide/cgroup-v2.rst, memory interface files */
+static uint64_t group_room(void)
+{
+    char group[512], path[640];
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    if (!file)
+        return UINT64_MAX;
+    const int found = fscanf(file, "0::%511s", group);
+    (void)fclose(file);
+    if (found != 1)
+        return UINT64_MAX;
+    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
+    const uint64_t most = number_in_file(path);
+    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.current", group);
+    const uint64_t used = number_in_file(path);
+    if (most == UINT64_MAX || used == UINT64_MAX)
+        return UINT64_MAX;
+    return most > used ? most - used : 0;
+}
+
+uint64_t slk_mem_available(void)
+{
+    uint64_t available = 0;
+    FILE *info = fopen("/proc/meminfo", "re");
+    if (!info)
+        return 0;
+    char line[256];
+    while (fgets(line, sizeof line, info)) {
+        unsigned long long kib;
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+            available = kib * 1024;
+    }
+    (void)fclose(info);
+    const uint64_t room = group_room();
+    return room < available ? room : available;
+}
+
 slk_mem_usage slk_mem_usage_now(void)
 {
     slk_mem_usage usage = {0};

@@ -35,6 +35,10 @@ SLK_MUST_CHECK slk_err slk_region_init(slk_region *ret_region, size_t bytes, con
                                        slk_error *error);
 void slk_region_done(slk_region *region); /* idempotent, zeroed struct allowed */
 
+/* Bytes this process may take without pushing others out: what the kernel calls available, less where
+ * its control group (version 2) is limited. 0 when unknown. */
+uint64_t slk_mem_available(void);
+
 /* Peak and current resident anonymous memory of this process in bytes, from /proc/self/status
  * (VmHWM is total; anonymous peak is not kept by the kernel, so callers sample rss_anon). 0 when
  * unknown. */

@@ -4,13 +4,10 @@
 #include "base/bytes.h"
 #include "base/num.h"
 #include "crypto/sha256/sha256.h"
+#include "crypto/sha256/sha256_label.h"
 
 /* A message is 64 bytes of header and 37 nodes, 1248 bytes; with its padding 20 blocks. */
 #define MESSAGE_BITS ((64u + 32u * SLK_LABEL_PARENTS) * 8u)
-/* Nodes between two looks at the job. */
-#define STEP_NODES 16384u
-/* How far ahead parents are fetched into the processor's caches. */
-#define PREFETCH_NODES 8u
 
 static void put_header(uint8_t header[64], const uint8_t replica_id[32], unsigned layer)
 {
@@ -64,61 +61,24 @@ void slk_label_node(const slk_crypto *crypto, uint8_t out32[32], const uint8_t r
         hash_groups(crypto, out32, header, parents, n);
 }
 
-struct labeling {
-    uint8_t *out;
-    const uint8_t *previous;
-    const slk_crypto *crypto;
-    const slk_parents *parents;
-    uint64_t nodes;
-    uint8_t header[64];
-};
-
-static void prefetch(const struct labeling *l, uint64_t node)
+slk_err slk_label_layer(const slk_label_task *task, slk_job *job, slk_error *error)
 {
-    if (node >= l->nodes)
-        return;
-    const uint32_t *row = slk_parents_row(l->parents, node);
-    for (size_t i = 0; i < SLK_BASE_PARENTS; i++)
-        __builtin_prefetch(l->out + (size_t)row[i] * 32);
-    if (!l->previous)
-        return;
-    for (size_t i = SLK_BASE_PARENTS; i < SLK_PARENTS; i++)
-        __builtin_prefetch(l->previous + (size_t)row[i] * 32);
-}
-
-static void label_range(struct labeling *l, uint64_t begin, uint64_t end)
-{
-    uint8_t group[SLK_PARENTS * 32];
-    const unsigned n = l->previous ? SLK_PARENTS : SLK_BASE_PARENTS;
-    for (uint64_t node = begin; node < end; node++) {
-        prefetch(l, node + PREFETCH_NODES);
-        slk_store_be64(l->header + 36, node);
-        if (node == 0) {
-            hash_node0(l->crypto, l->out, l->header);
-            continue;
-        }
-        const uint32_t *row = slk_parents_row(l->parents, node);
-        for (size_t i = 0; i < SLK_BASE_PARENTS; i++)
-            memcpy(group + 32 * i, l->out + (size_t)row[i] * 32, 32);
-        for (size_t i = SLK_BASE_PARENTS; i < n; i++)
-            memcpy(group + 32 * i, l->previous + (size_t)row[i] * 32, 32);
-        hash_groups(l->crypto, l->out + node * 32, l->header, group, n);
-    }
-}
-
-slk_err slk_label_layer(uint8_t *out, const uint8_t *previous, const slk_crypto *crypto,
-                        const slk_parents *parents, uint64_t nodes, const uint8_t replica_id[32],
-                        unsigned layer, slk_job *job, slk_error *error)
-{
-    slk_assert((layer == 1) == (previous == NULL));
-    struct labeling l = {
-        .out = out, .previous = previous, .crypto = crypto, .parents = parents, .nodes = nodes};
-    put_header(l.header, replica_id, layer);
-    for (uint64_t node = 0; node < nodes; node += STEP_NODES) {
+    slk_assert((task->layer == 1) == (task->previous == NULL));
+    const slk_label_kernel *kernel = slk_label_run_kernel(task->crypto);
+    slk_label_key key;
+    slk_label_key_init(&key, kernel, &task->replica_id, 1, task->layer);
+    for (uint64_t node = 0; node < task->nodes; node += SLK_LABEL_STEP_NODES) {
         SLK_TRY(slk_job_check(job, error));
-        uint64_t end = slk_min_u64(nodes, node + STEP_NODES);
-        label_range(&l, node, end);
-        slk_job_advance(job, end - node);
+        const slk_label_chain chain = {.layer = task->out,
+                                       .previous = task->previous,
+                                       .rows = slk_parents_row(task->parents, node),
+                                       .first = node,
+                                       .end = slk_min_u64(task->nodes, node + SLK_LABEL_STEP_NODES),
+                                       .ahead = task->nodes};
+        slk_label_run(kernel, &chain, &key);
+        slk_job_advance(job, chain.end - node);
+        if (task->done && !slk_gate_raise(task->done, task->done_base + chain.end))
+            return SLK_OK;
     }
     return SLK_OK;
 }

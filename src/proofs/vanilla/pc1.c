@@ -5,7 +5,6 @@
 #include "base/num.h"
 #include "base/outfile.h"
 #include "crypto/fr/fr.h"
-#include "proofs/label/label.h"
 #include "proofs/tree/tree.h"
 #include "proofs/vanilla/cache.h"
 #include "proofs/vanilla/digest.h"
@@ -221,48 +220,6 @@ slk_err slk_pc1_layer_commit(slk_pc1_work *work, const slk_pc1_request *request,
     return slk_pc1_state_save(&work->state, request->env.crypto, request->cache, error);
 }
 
-static slk_err make_layer(slk_pc1_work *work, const slk_pc1_request *request,
-                          const slk_parents *parents, unsigned layer, slk_error *error)
-{
-    const slk_sector_shape *shape = request->sector.proof.shape;
-    const slk_seal_env *env = &request->env;
-    SLK_CLEANUP(slk_freep) char *below = slk_layer_path(request->cache, layer - 1);
-    if (!below)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    SLK_CLEANUP(slk_outfile_done) slk_outfile file = SLK_OUTFILE_NONE;
-    SLK_CLEANUP(slk_file_map_done) slk_file_map out = {0};
-    SLK_CLEANUP(slk_file_map_done) slk_file_map previous = {0};
-    SLK_TRY(slk_pc1_layer_open(&file, request, layer, error));
-    SLK_TRY(slk_file_map_rw(&out, file.fd, shape->bytes, file.temp, error));
-    if (layer > 1)
-        SLK_TRY(slk_file_map_read(&previous, below, error));
-    if (layer > 1 && previous.bytes != shape->bytes)
-        return slk_fail(error, SLK_E_CORRUPT, "%s has changed its size", below);
-    slk_job_stage(env->job, slk_layer_stage(layer), shape->nodes);
-    SLK_TRY(slk_label_layer(out.data, previous.data, env->crypto, parents, shape->nodes,
-                            work->state.replica_id, layer, env->job, error));
-    uint8_t digest[32];
-    SLK_TRY(slk_digest_memory(digest, env->crypto, out.data, out.bytes, env->pool, error));
-    return slk_pc1_layer_commit(work, request, layer, &file, digest, error);
-}
-
-static slk_err make_layers(slk_pc1_work *work, const slk_pc1_request *request, slk_error *error)
-{
-    const slk_sector_shape *shape = request->sector.proof.shape;
-    if (work->state.layers_done == (1u << shape->layers) - 1)
-        return SLK_OK;
-    slk_graph graph;
-    slk_graph_init(&graph, request->env.crypto, &request->sector.proof);
-    SLK_CLEANUP(slk_parents_done) slk_parents parents = {0};
-    SLK_TRY(slk_parents_open(&parents, request->env.crypto, &graph, request->env.parent_cache,
-                             request->cache, request->env.pool, request->env.job, error));
-    for (unsigned layer = 1; layer <= shape->layers; layer++) {
-        if (!(work->state.layers_done & 1u << (layer - 1)))
-            SLK_TRY(make_layer(work, request, &parents, layer, error));
-    }
-    return SLK_OK;
-}
-
 /* Before anything is written: what could not be replaced at the end. */
 static slk_err check_sealed(const char *sealed, slk_error *error)
 {
@@ -306,7 +263,7 @@ slk_err slk_pc1(slk_pc1_result *ret_result, const slk_pc1_request *request, slk_
     slk_err code = slk_pc1_begin(&work, request, error);
     const unsigned kept = (unsigned)__builtin_popcount(work.state.layers_done);
     if (code == SLK_OK)
-        code = make_layers(&work, request, error);
+        code = slk_pc1_layers(&work, request, error);
     slk_pc1_end(&work, request);
     if (code != SLK_OK)
         return code;

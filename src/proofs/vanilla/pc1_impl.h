@@ -31,4 +31,8 @@ SLK_MUST_CHECK slk_err slk_pc1_layer_commit(slk_pc1_work *work, const slk_pc1_re
                                             unsigned layer, slk_outfile *file,
                                             const uint8_t digest[32], slk_error *error);
 
+/* Makes the layers that the state of a begun work lacks. */
+SLK_MUST_CHECK slk_err slk_pc1_layers(slk_pc1_work *work, const slk_pc1_request *request,
+                                      slk_error *error);
+
 #endif

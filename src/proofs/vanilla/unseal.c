@@ -38,8 +38,14 @@ static slk_err label_all(slk_file_map *last, slk_file_map *other, const slk_unse
         *last = *other;
         *other = below;
         slk_job_stage(env->job, slk_layer_stage(layer), shape->nodes);
-        SLK_TRY(slk_label_layer(last->data, layer > 1 ? other->data : NULL, env->crypto, &parents,
-                                shape->nodes, replica_id, layer, env->job, error));
+        const slk_label_task task = {.crypto = env->crypto,
+                                     .parents = &parents,
+                                     .nodes = shape->nodes,
+                                     .replica_id = replica_id,
+                                     .layer = layer,
+                                     .out = last->data,
+                                     .previous = layer > 1 ? other->data : NULL};
+        SLK_TRY(slk_label_layer(&task, env->job, error));
     }
     return SLK_OK;
 }

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The layers of one sector: one thread labels, a second one digests, writes and makes durable what is
+ * labelled, so that neither waits for the other's work. With one thread the two take turns by layer.
+ *
+ * A layer and the one below lie in memory (huge pages when there are any) and are written out from
+ * there; where memory is short they are the mapped files themselves. */
+#include "base/bytes.h"
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/gate.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "proofs/label/label.h"
+#include "proofs/vanilla/digest.h"
+#include "proofs/vanilla/pc1_impl.h"
+
+#include <string.h>
+
+/* Two layers may take this part of the memory that is there. */
+#define MEMORY_SHARE_NUM 3u
+#define MEMORY_SHARE_DEN 4u
+/* Chunks between two requests to begin writing. */
+#define EARLY_CHUNKS 16u
+
+/* Where a layer is while it is made and while the one above is made. */
+struct place {
+    slk_region memory; /* in memory, or */
+    slk_file_map map; /* the mapped file */
+    slk_outfile file; /* open from labelling to commit */
+};
+
+struct layers {
+    slk_pc1_work *work;
+    const slk_pc1_request *request;
+    const slk_parents *parents;
+    slk_digests digests;
+    bool in_memory;
+    unsigned make[SLK_MAX_LAYERS]; /* layers to make, in order */
+    unsigned n;
+    struct place place[2]; /* layer l: l mod 2 */
+    slk_gate opened; /* files of make[] that are open */
+    slk_gate labeled; /* nodes labelled, counted through all of make[] */
+    slk_gate committed; /* layers of make[] that are durable */
+    slk_fault fault;
+};
+
+static struct place *place_of(struct layers *l, unsigned layer)
+{
+    return &l->place[layer % 2];
+}
+
+static uint8_t *data_of(struct layers *l, unsigned layer)
+{
+    struct place *p = place_of(l, layer);
+    return l->in_memory ? p->memory.data : p->map.data;
+}
+
+static void stop(struct layers *l, const slk_error *error)
+{
+    slk_fault_set(&l->fault, error);
+    slk_gate_close(&l->opened);
+    slk_gate_close(&l->labeled);
+    slk_gate_close(&l->committed);
+}
+
+/* ---- The thread that labels. */
+
+/* A layer kept from an earlier run, whose digest has been found right. */
+static slk_err load_layer(struct layers *l, unsigned layer, slk_error *error)
+{
+    const uint64_t bytes = l->request->sector.proof.shape->bytes;
+    struct place *p = place_of(l, layer);
+    SLK_CLEANUP(slk_freep) char *path = slk_layer_path(l->request->cache, layer);
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    if (!l->in_memory) {
+        slk_file_map_done(&p->map);
+        SLK_TRY(slk_file_map_read(&p->map, path, error));
+        if (p->map.bytes != bytes)
+            return slk_fail(error, SLK_E_CORRUPT, "%s has changed its size", path);
+        return SLK_OK;
+    }
+    SLK_CLEANUP(slk_closep) int fd = -1;
+    SLK_TRY(slk_file_open_read(&fd, path, error));
+    for (uint64_t at = 0; at < bytes; at += SLK_DIGEST_CHUNK_BYTES) {
+        SLK_TRY(slk_job_check(l->request->env.job, error));
+        const size_t n = (size_t)slk_min_u64(SLK_DIGEST_CHUNK_BYTES, bytes - at);
+        SLK_TRY(slk_file_read_at(fd, p->memory.data + at, n, at, path, error));
+    }
+    return SLK_OK;
+}
+
+static slk_err open_layer(struct layers *l, unsigned layer, slk_error *error)
+{
+    struct place *p = place_of(l, layer);
+    SLK_TRY(slk_pc1_layer_open(&p->file, l->request, layer, error));
+    if (l->in_memory)
+        return SLK_OK;
+    slk_file_map_done(&p->map);
+    return slk_file_map_rw(&p->map, p->file.fd, l->request->sector.proof.shape->bytes, p->file.temp,
+                           error);
+}
+
+/* make[i]. The layer whose place it takes, two below, must be on disk. */
+static slk_err label_layer(struct layers *l, unsigned i, slk_error *error)
+{
+    const unsigned layer = l->make[i];
+    const slk_sector_shape *shape = l->request->sector.proof.shape;
+    const slk_seal_env *env = &l->request->env;
+    if (i >= 2 && !slk_gate_wait(&l->committed, i - 1))
+        return SLK_OK; /* the other thread has failed and says why */
+    if (layer > 1 && (i == 0 || l->make[i - 1] != layer - 1)) {
+        if (i >= 1 && !slk_gate_wait(&l->committed, i))
+            return SLK_OK;
+        SLK_TRY(load_layer(l, layer - 1, error));
+    }
+    SLK_TRY(open_layer(l, layer, error));
+    (void)slk_gate_raise(&l->opened, i + 1);
+    slk_job_stage(env->job, slk_layer_stage(layer), shape->nodes);
+    const slk_label_task task = {.crypto = env->crypto,
+                                 .parents = l->parents,
+                                 .nodes = shape->nodes,
+                                 .replica_id = l->work->state.replica_id,
+                                 .layer = layer,
+                                 .out = data_of(l, layer),
+                                 .previous = layer > 1 ? data_of(l, layer - 1) : NULL,
+                                 .done = &l->labeled,
+                                 .done_base = i * shape->nodes};
+    return slk_label_layer(&task, env->job, error);
+}
+
+/* ---- The thread that writes. */
+
+static slk_err write_chunk(struct layers *l, unsigned layer, uint64_t chunk, slk_error *error)
+{
+    const struct place *p = place_of(l, layer);
+    const uint64_t at = chunk * SLK_DIGEST_CHUNK_BYTES;
+    const uint8_t *data = data_of(l, layer) + at;
+    const size_t n = slk_digests_chunk_bytes(&l->digests, chunk);
+    slk_digests_take(&l->digests, chunk, data);
+    if (!l->in_memory)
+        return SLK_OK;
+    SLK_TRY(slk_file_write_at(p->file.fd, data, n, at, p->file.temp, error));
+    if ((chunk + 1) % EARLY_CHUNKS == 0)
+        slk_file_write_early(p->file.fd, at + n - EARLY_CHUNKS * SLK_DIGEST_CHUNK_BYTES,
+                             EARLY_CHUNKS * SLK_DIGEST_CHUNK_BYTES);
+    return SLK_OK;
+}
+
+static slk_err write_layer(struct layers *l, unsigned i, slk_error *error)
+{
+    const unsigned layer = l->make[i];
+    const slk_sector_shape *shape = l->request->sector.proof.shape;
+    const uint64_t chunks = slk_digests_chunks(&l->digests);
+    if (!slk_gate_wait(&l->opened, i + 1))
+        return SLK_OK; /* the other thread has failed and says why */
+    for (uint64_t chunk = 0; chunk < chunks; chunk++) {
+        const uint64_t nodes =
+            slk_min_u64(shape->nodes, (chunk + 1) * (SLK_DIGEST_CHUNK_BYTES / 32));
+        if (!slk_gate_wait(&l->labeled, i * shape->nodes + nodes))
+            return SLK_OK;
+        SLK_TRY(write_chunk(l, layer, chunk, error));
+    }
+    uint8_t digest[32];
+    slk_digests_final(&l->digests, digest);
+    SLK_TRY(
+        slk_pc1_layer_commit(l->work, l->request, layer, &place_of(l, layer)->file, digest, error));
+    (void)slk_gate_raise(&l->committed, i + 1);
+    return SLK_OK;
+}
+
+/* ---- Both. */
+
+typedef slk_err part(struct layers *l, unsigned i, slk_error *error);
+
+static void run_part(struct layers *l, part *one, unsigned i)
+{
+    slk_error error = {0};
+    if (!slk_fault_any(&l->fault) && one(l, i, &error) != SLK_OK)
+        stop(l, &error);
+}
+
+/* Index 0 labels, index 1 writes. */
+static void run_thread(void *context, uint64_t begin, uint64_t end, unsigned worker)
+{
+    (void)end;
+    (void)worker;
+    struct layers *l = context;
+    for (unsigned i = 0; i < l->n; i++)
+        run_part(l, begin == 0 ? label_layer : write_layer, i);
+}
+
+static slk_err run_layers(struct layers *l, slk_error *error)
+{
+    if (slk_pool_threads(l->request->env.pool) == 1) {
+        for (unsigned i = 0; i < l->n; i++) {
+            run_part(l, label_layer, i);
+            run_part(l, write_layer, i);
+        }
+        return slk_fault_result(&l->fault, error);
+    }
+    slk_pool *pool = NULL; /* its loop may last for hours: not one that others wait for */
+    SLK_TRY(slk_pool_new(&pool, 2, error));
+    slk_pool_for(pool, 2, 1, run_thread, l);
+    slk_pool_free(pool);
+    return slk_fault_result(&l->fault, error);
+}
+
+static slk_err take_memory(struct layers *l, slk_error *error)
+{
+    const uint64_t bytes = l->request->sector.proof.shape->bytes;
+    l->in_memory = 2 * bytes <= slk_mem_available() / MEMORY_SHARE_DEN * MEMORY_SHARE_NUM;
+    for (size_t i = 0; i < 2 && l->in_memory; i++)
+        l->in_memory = slk_region_init(&l->place[i].memory, bytes, "a layer", NULL) == SLK_OK;
+    return slk_digests_init(&l->digests, l->request->env.crypto, bytes, error);
+}
+
+slk_err slk_pc1_layers(slk_pc1_work *work, const slk_pc1_request *request, slk_error *error)
+{
+    struct layers l = {.work = work, .request = request};
+    for (unsigned layer = 1; layer <= request->sector.proof.shape->layers; layer++) {
+        if (!(work->state.layers_done & 1u << (layer - 1)))
+            l.make[l.n++] = layer;
+    }
+    if (l.n == 0)
+        return SLK_OK;
+    slk_graph graph;
+    slk_graph_init(&graph, request->env.crypto, &request->sector.proof);
+    SLK_CLEANUP(slk_parents_done) slk_parents parents = {0};
+    SLK_TRY(slk_parents_open(&parents, request->env.crypto, &graph, request->env.parent_cache,
+                             request->cache, request->env.pool, request->env.job, error));
+    l.parents = &parents;
+    l.place[0].file = l.place[1].file = SLK_OUTFILE_NONE;
+    slk_gate_init(&l.opened);
+    slk_gate_init(&l.labeled);
+    slk_gate_init(&l.committed);
+    slk_fault_init(&l.fault);
+    slk_err code = take_memory(&l, error);
+    if (code == SLK_OK)
+        code = run_layers(&l, error);
+    for (size_t i = 0; i < 2; i++) {
+        slk_file_map_done(&l.place[i].map);
+        slk_outfile_done(&l.place[i].file);
+        slk_region_done(&l.place[i].memory);
+    }
+    slk_digests_done(&l.digests);
+    slk_gate_done(&l.opened);
+    slk_gate_done(&l.labeled);
+    slk_gate_done(&l.committed);
+    return code;
+}
