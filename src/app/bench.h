@@ -13,6 +13,7 @@ typedef struct slk_bench {
     const char *params; /* --params, NULL when not given */
     char *folder; /* scratch; removed at the end */
     json_t *rows;
+    bool quiet; /* rows are only collected */
     unsigned threads;
     /* What the stages of one sector hand on to each other, and which are done. */
     slk_seal_env env;
@@ -37,9 +38,12 @@ typedef struct slk_bench_row {
     const uint8_t *digest;
 } slk_bench_row;
 
-/* Adds a row, or prints it at once when the answer is not JSON: rate, cycles of one core per unit,
+/* Adds a row, and prints it at once when the answer is not JSON: rate, cycles of one core per unit,
  * percent of the limit, anonymous memory now. */
 void slk_bench_report(slk_bench *bench, const slk_bench_row *row);
+
+/* Nanoseconds of one core per unit in the collected row of that stage and work; 0 when there is none. */
+double slk_bench_core_ns(const slk_bench *bench, const char *stage, const char *work);
 
 /* The stages. Each is called once, in the order of the table in bench_command.c. */
 slk_err slk_bench_sha256(slk_bench *bench);

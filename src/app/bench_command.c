@@ -62,10 +62,26 @@ void slk_bench_report(slk_bench *bench, const slk_bench_row *row)
         slk_hex_encode(text, row->digest, 32);
         (void)json_object_set_new(json, "digest", json_string(text));
     }
-    if (!bench->tool->options->json)
+    if (!bench->tool->options->json && !bench->quiet)
         print_row(json);
     if (!json || json_array_append_new(bench->rows, json) != 0)
         bench->tool->answer_lost = true;
+}
+
+double slk_bench_core_ns(const slk_bench *bench, const char *stage, const char *work)
+{
+    size_t i;
+    const json_t *row;
+    json_array_foreach(bench->rows, i, row)
+    {
+        if (strcmp(json_string_value(json_object_get(row, "stage")), stage) != 0 ||
+            strcmp(json_string_value(json_object_get(row, "work")), work) != 0)
+            continue;
+        const double rate = json_real_value(json_object_get(row, "per_second"));
+        const double threads = (double)json_integer_value(json_object_get(row, "threads"));
+        return rate > 0 ? 1e9 * threads / rate : 0;
+    }
+    return 0;
 }
 
 static slk_err wanted(bool ret_wanted[STAGES], slk_tool *tool)

@@ -19,7 +19,7 @@ static const slk_command *const tables[] = {
     slk_commands_sectors,  slk_commands_devnet,
     slk_commands_proof,    slk_commands_params,
     slk_commands_cpu,      slk_commands_bench,
-    NULL,
+    slk_commands_plan,     NULL,
 };
 
 /* What most people need most of the time. */

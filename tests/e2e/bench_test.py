@@ -50,6 +50,30 @@ def pinning_is_reported():
     selkie("cpu", status=1, environment={"SELKIE_PIN": "perhaps"})
 
 
+STAGE = {"stage", "core_seconds", "seconds", "memory_bytes", "disk_bytes", "read_bytes", "write_bytes", "random_reads", "sectors_a_day", "bound_by"}
+
+
+def plan_has_its_form():
+    with Folder() as work:
+        answer = selkie("plan", "--folder", work)
+        equal(list(work.iterdir()), [], "what stays in the scratch folder")
+        machine = answer["machine"]
+        for key, value in machine.items():
+            expect(isinstance(value, (bool, dict)) or value > 0 or key == "huge_pages_bytes", f"{key}: {value}")
+        equal([s["sector_size"] for s in answer["sizes"]], ["32GiB", "64GiB"], "sizes")
+        for size in answer["sizes"]:
+            expect(size["advice"] and all(isinstance(line, str) for line in size["advice"]), "advice")
+            for mode in (size["single"], size["batch"]):
+                equal(len(mode["stages"]), 5, "stages")
+                for stage in mode["stages"]:
+                    equal(stage.keys(), STAGE, "a stage")
+                    expect(0 < mode["sectors_a_day"] <= stage["sectors_a_day"] * 1.001, f"{mode['sectors_a_day']} a day: {stage}")
+        equal(answer["sizes"][0]["single"]["stages"][1]["disk_bytes"], 377957122048, "layers of 32 GiB")
+        equal(len(selkie("plan", "--folder", work, "--size", "64GiB")["sizes"]), 1, "one size")
+        selkie("plan", "--folder", work, "--size", "8MiB", status=2)
+
+
 if __name__ == "__main__":
     run_cases([("bench-rows", bench_has_rows), ("bench-refuses", bench_refuses), ("poseidon-kernels", poseidon_is_the_same_with_every_kernel),
-               ("cpu", cpu_says_what_is_chosen), ("pinning", pinning_is_reported)])
+               ("cpu", cpu_says_what_is_chosen), ("pinning", pinning_is_reported),
+               ("plan", plan_has_its_form)])
