@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     slk_assert(inputs);
     for (uint32_t i = 0; i + 1 < key->n_ic; i++)
         slk_fr_from_u64(&inputs[i], i + 1);
-    slk_assert(slk_groth16_verify(&valid, key, data, inputs, key->n_ic - 1, &error) == SLK_OK);
+    slk_assert(slk_groth16_verify(&valid, key, NULL, data, inputs, key->n_ic - 1, &error) == SLK_OK);
     slk_assert(!valid);
     return 0;
 }

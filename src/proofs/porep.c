@@ -161,7 +161,7 @@ slk_err slk_porep_verify_batch(bool *ret_valid, const slk_crypto *crypto, slk_po
         done += proof_bytes[i] / SLK_GROTH16_PROOF_BYTES;
     }
     if (total == 1)
-        return slk_groth16_verify(ret_valid, &key->key, bytes, inputs, per_partition, error);
+        return slk_groth16_verify(ret_valid, &key->key, pool, bytes, inputs, per_partition, error);
     return slk_groth16_verify_batch(ret_valid, &key->key, pool, bytes, total, inputs, per_partition,
                                     error);
 }

@@ -224,11 +224,85 @@ static void test_pairing_is_bilinear(void **state)
     multiple_g2(&q3, 3);
     slk_g1_affine_neg(&p6, &p6);
     slk_gt_one(&product);
-    slk_pairing_miller(&product, &p6, &q1);
-    slk_pairing_miller(&product, &p2, &q3);
+    slk_pairing_miller(&product, &p6, &q1, 1);
+    slk_pairing_miller(&product, &p2, &q3, 1);
     assert_true(slk_pairing_is_one(&product));
-    slk_pairing_miller(&product, &p1, &q1);
+    slk_pairing_miller(&product, &p1, &q1, 1);
     assert_false(slk_pairing_is_one(&product));
+}
+
+/* Against one multiplication after the other: every width of digits, zeros, equal and opposite
+ * points, all numbers of points. */
+static void test_combine(void **state)
+{
+    (void)state;
+    slk_g1_affine points[SLK_COMBINE_MAX], got_affine, want_affine;
+    slk_fr scalars[SLK_COMBINE_MAX], walk = slk_fr_generator;
+    slk_g1 got, want, product;
+    for (size_t i = 0; i < SLK_COMBINE_MAX; i++) {
+        multiple_g1(&points[i], i == 5 ? 1 : 1 + i % 7);
+        if (i == 9)
+            slk_g1_affine_neg(&points[i], &points[i]);
+        slk_fr_inv(&walk, &walk);
+        slk_fr_add(&walk, &walk, &slk_fr_generator);
+        scalars[i] = walk;
+    }
+    slk_fr_from_u64(&scalars[1], 0);
+    slk_fr_from_u64(&scalars[2], 1);
+    slk_fr_from_u64(&scalars[3], (1u << 24) - 1);
+    slk_fr_from_u64(&scalars[4], 1u << 24);
+    slk_fr_from_u64(&scalars[6], UINT64_MAX);
+    slk_fr_neg(&scalars[7], &slk_fr_one);
+    scalars[12] = scalars[5];
+    for (size_t first = 0; first < SLK_COMBINE_MAX; first++)
+        for (size_t n = 0; n + first <= SLK_COMBINE_MAX; n++) {
+            memset(&want, 0, sizeof(want));
+            for (size_t i = first; i < first + n; i++) {
+                slk_g1_mul(&product, &points[i], &scalars[i]);
+                slk_g1_add(&want, &want, &product);
+            }
+            slk_g1_combine(&got, points + first, scalars + first, n);
+            slk_g1_to_affine(&got_affine, &got);
+            slk_g1_to_affine(&want_affine, &want);
+            assert_memory_equal(&got_affine, &want_affine, sizeof(want_affine));
+        }
+}
+
+/* Lines and pairs give the same value, for all numbers of them; infinity contributes one. */
+static void test_miller_lines(void **state)
+{
+    (void)state;
+    enum { N = SLK_PAIRING_TERMS_MAX };
+    slk_g1_affine p[3 * N];
+    slk_g2_affine q[3 * N];
+    slk_g2_lines *lines = slk_alloc(N, sizeof(*lines));
+    slk_pairing_term terms[N];
+    slk_gt by_lines, together, apart;
+    assert_non_null(lines);
+    for (size_t i = 0; i < 3 * N; i++) {
+        multiple_g1(&p[i], 3 * i + 1);
+        multiple_g2(&q[i], i * i + 1);
+        if (i % 9 == 3)
+            memset(&p[i], 0, sizeof(p[i]));
+    }
+    for (size_t i = 0; i < N; i++) {
+        slk_g2_lines_of(&lines[i], &q[i]);
+        terms[i] = (slk_pairing_term){&p[i], &lines[i]};
+    }
+    for (size_t n = 0; n <= 3 * N; n++) {
+        slk_gt_one(&together);
+        slk_gt_one(&apart);
+        slk_pairing_miller(&together, p, q, n);
+        for (size_t i = 0; i < n; i++)
+            slk_pairing_miller(&apart, &p[i], &q[i], 1);
+        assert_memory_equal(&together, &apart, sizeof(apart));
+        if (n > N)
+            continue;
+        slk_gt_one(&by_lines);
+        slk_pairing_miller_lines(&by_lines, terms, n);
+        assert_memory_equal(&by_lines, &apart, sizeof(apart));
+    }
+    slk_free(lines);
 }
 
 int main(void)
@@ -240,6 +314,8 @@ int main(void)
         cmocka_unit_test(test_add_pairs),
         cmocka_unit_test(test_digits),
         cmocka_unit_test(test_pairing_is_bilinear),
+        cmocka_unit_test(test_combine),
+        cmocka_unit_test(test_miller_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,13 +18,19 @@
 /* Bytes of a verifying key with n input points. */
 #define SLK_GROTH16_KEY_BYTES(n_inputs) (868u + 96u * (size_t)(n_inputs))
 
-/* A verifying key, every point checked, with the Miller value of (alpha, beta). Owned memory: ic. */
+typedef struct slk_groth16_lines {
+    slk_g2_lines beta, gamma, delta;
+} slk_groth16_lines;
+
+/* A verifying key, every point checked, with what pairings with its points need: the Miller value
+ * of (alpha, beta), the lines of beta, gamma and delta. Owned memory: ic, lines (59 KB). */
 typedef struct slk_groth16_key {
     slk_g1_affine alpha_g1, beta_g1, delta_g1;
     slk_g2_affine beta_g2, gamma_g2, delta_g2;
     slk_gt alpha_beta;
     uint32_t n_ic; /* public inputs + 1 */
     slk_g1_affine *ic; /* heap */
+    slk_groth16_lines *lines; /* heap */
 } slk_groth16_key;
 
 /* From the official bytes; *ret_used is the length of the key, n may be longer (a parameter file
@@ -36,8 +42,10 @@ SLK_MUST_CHECK slk_err slk_groth16_key_read(slk_groth16_key *ret_key, size_t *re
 void slk_groth16_key_done(slk_groth16_key *key); /* idempotent on a zeroed struct */
 
 /* One proof of 192 bytes (compressed A, B, C) for n_inputs = key->n_ic - 1 public inputs.
- * *ret_valid false also for bytes that are no points of the right groups or infinity. */
+ * *ret_valid false also for bytes that are no points of the right groups or infinity. About 0.6 ms
+ * on two threads of the pool, 0.9 ms on one, for 39 inputs. */
 SLK_MUST_CHECK slk_err slk_groth16_verify(bool *ret_valid, const slk_groth16_key *key,
+                                          slk_pool *pool,
                                           const uint8_t proof192[SLK_GROTH16_PROOF_BYTES],
                                           const slk_fr *inputs, size_t n_inputs, slk_error *error);
 
@@ -48,5 +56,12 @@ SLK_MUST_CHECK slk_err slk_groth16_verify_batch(bool *ret_valid, const slk_groth
                                                 slk_pool *pool, const uint8_t *proofs, size_t n,
                                                 const slk_fr *inputs, size_t n_inputs,
                                                 slk_error *error);
+
+/* The same, and which are good: ret_valid[n]. As fast as a batch when all are; otherwise every
+ * proof is checked by itself, too. */
+SLK_MUST_CHECK slk_err slk_groth16_verify_each(bool *ret_valid, const slk_groth16_key *key,
+                                               slk_pool *pool, const uint8_t *proofs, size_t n,
+                                               const slk_fr *inputs, size_t n_inputs,
+                                               slk_error *error);
 
 #endif

@@ -226,6 +226,138 @@ static void test_batch(void **state)
     slk_pool_free(pool);
 }
 
+enum { MANY = 100, INPUTS = 39 };
+
+typedef struct many {
+    uint8_t proofs[MANY][192];
+    slk_fr inputs[MANY][INPUTS];
+} many;
+
+/* Two statements and two proofs of each, in turns. */
+static many *many_new(fixture *f)
+{
+    many *m = slk_alloc(1, sizeof(*m));
+    assert_non_null(m);
+    for (size_t i = 0; i < MANY; i++) {
+        if (i < 2) {
+            load_case(f, i == 0 ? "s-2k-data" : "s-2k-synth");
+            assert_int_equal(
+                slk_porep_public_inputs(m->inputs[i], f->crypto, &f->statement, 0, NULL), SLK_OK);
+            memcpy(m->proofs[i], f->fixed, 192);
+            memcpy(m->proofs[i + 2], f->random, 192);
+            continue;
+        }
+        memcpy(m->inputs[i], m->inputs[i % 2], sizeof(m->inputs[i]));
+        if (i >= 4)
+            memcpy(m->proofs[i], m->proofs[i % 4], 192);
+    }
+    load_case(f, "s-2k-data");
+    return m;
+}
+
+static bool batch_valid(const fixture *f, slk_pool *pool, const many *m, size_t n)
+{
+    bool answer = false;
+    assert_int_equal(slk_groth16_verify_batch(&answer, &f->key.key, pool, m->proofs[0], n,
+                                              m->inputs[0], INPUTS, NULL),
+                     SLK_OK);
+    return answer;
+}
+
+/* Every number of proofs around the sizes of groups, for one thread and for several. */
+static void test_batch_sizes(void **state)
+{
+    fixture *f = *state;
+    slk_pool *pool = NULL;
+    many *m = many_new(f);
+    assert_int_equal(slk_pool_new(&pool, 3, NULL), SLK_OK);
+    for (size_t n = 1; n <= 17; n++) {
+        assert_true(batch_valid(f, pool, m, n));
+        assert_true(batch_valid(f, NULL, m, n));
+    }
+    assert_true(batch_valid(f, pool, m, MANY));
+    for (size_t i = 0; i < 4; i++) {
+        bool answer = false;
+        assert_int_equal(slk_groth16_verify(&answer, &f->key.key, pool, m->proofs[i], m->inputs[i],
+                                            INPUTS, NULL),
+                         SLK_OK);
+        assert_true(answer);
+    }
+    slk_free(m);
+    slk_pool_free(pool);
+}
+
+/* Swaps A and C's signs, damages an encoding, or changes an input of proof `at`; twice is once. */
+static void spoil(many *m, size_t at, size_t how)
+{
+    if (how == 0)
+        m->proofs[at][0] ^= 0x20;
+    else if (how == 1)
+        m->proofs[at][144] ^= 0x20;
+    else if (how == 2)
+        m->proofs[at][48] ^= 0x80;
+    else
+        slk_fr_neg(&m->inputs[at][at % INPUTS], &m->inputs[at][at % INPUTS]);
+}
+
+static void test_bad_proof_at_every_place(void **state)
+{
+    fixture *f = *state;
+    slk_pool *pool = NULL;
+    many *m = many_new(f);
+    bool each[17];
+    assert_int_equal(slk_pool_new(&pool, 2, NULL), SLK_OK);
+    for (size_t at = 0; at < 17; at++) {
+        spoil(m, at, at % 4);
+        assert_false(batch_valid(f, pool, m, 17));
+        assert_true(batch_valid(f, pool, m, at > 0 ? at : 17) == (at > 0));
+        assert_int_equal(slk_groth16_verify_each(each, &f->key.key, pool, m->proofs[0], 17,
+                                                 m->inputs[0], INPUTS, NULL),
+                         SLK_OK);
+        for (size_t i = 0; i < 17; i++)
+            assert_true(each[i] == (i != at));
+        spoil(m, at, at % 4);
+    }
+    /* Errors that would cancel with equal coefficients: A of two proofs of one statement changed
+     * places, so did C. */
+    for (size_t half = 0; half < 2; half++) {
+        uint8_t swap[48], *a = m->proofs[0] + 144 * half, *b = m->proofs[2] + 144 * half;
+        memcpy(swap, a, 48);
+        memcpy(a, b, 48);
+        memcpy(b, swap, 48);
+        assert_false(batch_valid(f, pool, m, 17));
+    }
+    slk_free(m);
+    slk_pool_free(pool);
+}
+
+/* Points of the curves that are not of order r, x = 4 on both, at each place of a proof. */
+static void test_points_outside_the_subgroups(void **state)
+{
+    fixture *f = *state;
+    many *m = many_new(f);
+    for (size_t place = 0; place < 192; place += place == 48 ? 96 : 48) {
+        many *bad = slk_alloc(1, sizeof(*bad));
+        assert_non_null(bad);
+        *bad = *m;
+        for (size_t at = 0; at < 9; at += 4) {
+            size_t bytes = place == 48 ? 96 : 48;
+            memset(bad->proofs[at] + place, 0, bytes);
+            bad->proofs[at][place] = 0x80;
+            bad->proofs[at][place + bytes - 1] = 4;
+            assert_false(batch_valid(f, NULL, bad, 9));
+            memcpy(bad->proofs[at], m->proofs[at], 192);
+            memset(bad->proofs[at] + place, 0, bytes);
+            bad->proofs[at][place] = 0xc0; /* infinity */
+            assert_false(batch_valid(f, NULL, bad, 9));
+            memcpy(bad->proofs[at], m->proofs[at], 192);
+            assert_true(batch_valid(f, NULL, bad, 9));
+        }
+        slk_free(bad);
+    }
+    slk_free(m);
+}
+
 /* 13 partitions in one proof: all must be there, in their order. */
 static void test_many_partitions(void **state)
 {
@@ -278,6 +410,9 @@ int main(void)
         cmocka_unit_test(test_other_statements_are_refused),
         cmocka_unit_test(test_impossible_statements),
         cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_batch_sizes),
+        cmocka_unit_test(test_bad_proof_at_every_place),
+        cmocka_unit_test(test_points_outside_the_subgroups),
         cmocka_unit_test(test_many_partitions),
         cmocka_unit_test(test_damaged_keys),
     };
