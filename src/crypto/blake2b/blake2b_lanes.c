@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* BLAKE2b-512 of many 16-byte messages side by side, one per vector lane. Compiled once per
- * instruction set: SLK_BLAKE2B_AVX512 takes eight lanes, otherwise AVX2 takes four.
+ * instruction set: SLK_BLAKE2B_AVX512 takes twice eight lanes, otherwise AVX2 takes four.
  * source: RFC 7693, 3.1 and 3.2 */
 #include "base/cpu.h"
 #include "crypto/blake2b/blake2b_impl.h"
 
+#include <string.h>
+
 #ifdef SLK_BLAKE2B_AVX512
 #define LANES 8
+#define STREAMS 2 /* vectors side by side, so that one fills the waiting times of the other */
 #else
 #define LANES 4
+#define STREAMS 1 /* its 16 registers hold no second */
 #endif
+#define INLINE static inline __attribute__((always_inline))
 
 typedef uint64_t vec __attribute__((vector_size(8 * LANES)));
+typedef uint8_t bytes __attribute__((vector_size(8 * LANES)));
 
 /* source: RFC 7693, 2.6 */
 static const uint64_t iv[8] = {0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b,
@@ -36,7 +42,7 @@ static inline vec ror(vec x, unsigned n)
     return (x >> n) | (x << (64 - n));
 }
 
-static inline vec word(vec m0, vec m1, size_t round, size_t place)
+INLINE vec word(vec m0, vec m1, size_t round, size_t place)
 {
     if (place0[round] == place)
         return m0;
@@ -45,8 +51,7 @@ static inline vec word(vec m0, vec m1, size_t round, size_t place)
     return splat(0);
 }
 
-static inline __attribute__((always_inline)) void mix(vec v[16], size_t a, size_t b, size_t c,
-                                                      size_t d, vec x, vec y)
+INLINE void mix(vec v[16], size_t a, size_t b, size_t c, size_t d, vec x, vec y)
 {
     v[a] += v[b] + x;
     v[d] = ror(v[d] ^ v[a], 32);
@@ -58,46 +63,71 @@ static inline __attribute__((always_inline)) void mix(vec v[16], size_t a, size_
     v[b] = ror(v[b] ^ v[c], 63);
 }
 
-/* First state word of the hash, per lane. */
-static vec first_word(vec m0, vec m1)
+/* One half round of each stream: columns or diagonals, whose four mixes do not depend on each other. */
+INLINE void half_round(vec v[STREAMS][16], const size_t at[4][4], const vec m0[STREAMS], vec m1,
+                       size_t round, size_t place)
 {
-    vec v[16];
-    for (size_t i = 0; i < 8; i++)
-        v[i] = v[i + 8] = splat(iv[i]);
-    v[0] ^= PARAMETERS;
-    v[12] ^= MESSAGE_BYTES;
-    v[14] = ~v[14];
+#pragma GCC unroll 4
+    for (size_t g = 0; g < 4; g++)
+#pragma GCC unroll 2
+        for (size_t k = 0; k < STREAMS; k++)
+            mix(v[k], at[g][0], at[g][1], at[g][2], at[g][3], word(m0[k], m1, round, place + 2 * g),
+                word(m0[k], m1, round, place + 2 * g + 1));
+}
+
+/* First state word of the hash, per lane. */
+INLINE void first_words(vec ret_word[STREAMS], const vec m0[STREAMS], vec m1)
+{
+    static const size_t columns[4][4] = {
+        {0, 4, 8, 12}, {1, 5, 9, 13}, {2, 6, 10, 14}, {3, 7, 11, 15}};
+    static const size_t diagonals[4][4] = {
+        {0, 5, 10, 15}, {1, 6, 11, 12}, {2, 7, 8, 13}, {3, 4, 9, 14}};
+    vec v[STREAMS][16];
+    for (size_t k = 0; k < STREAMS; k++) {
+        for (size_t i = 0; i < 8; i++)
+            v[k][i] = v[k][i + 8] = splat(iv[i]);
+        v[k][0] ^= PARAMETERS;
+        v[k][12] ^= MESSAGE_BYTES;
+        v[k][14] = ~v[k][14];
+    }
 #pragma GCC unroll 12
     for (size_t r = 0; r < 12; r++) {
-        mix(v, 0, 4, 8, 12, word(m0, m1, r, 0), word(m0, m1, r, 1));
-        mix(v, 1, 5, 9, 13, word(m0, m1, r, 2), word(m0, m1, r, 3));
-        mix(v, 2, 6, 10, 14, word(m0, m1, r, 4), word(m0, m1, r, 5));
-        mix(v, 3, 7, 11, 15, word(m0, m1, r, 6), word(m0, m1, r, 7));
-        mix(v, 0, 5, 10, 15, word(m0, m1, r, 8), word(m0, m1, r, 9));
-        mix(v, 1, 6, 11, 12, word(m0, m1, r, 10), word(m0, m1, r, 11));
-        mix(v, 2, 7, 8, 13, word(m0, m1, r, 12), word(m0, m1, r, 13));
-        mix(v, 3, 4, 9, 14, word(m0, m1, r, 14), word(m0, m1, r, 15));
+        half_round(v, columns, m0, m1, r, 0);
+        half_round(v, diagonals, m0, m1, r, 8);
     }
-    return splat(iv[0] ^ PARAMETERS) ^ v[0] ^ v[8];
+    for (size_t k = 0; k < STREAMS; k++)
+        ret_word[k] = splat(iv[0] ^ PARAMETERS) ^ v[k][0] ^ v[k][8];
+}
+
+INLINE vec byte_swap(vec words)
+{
+    bytes order;
+    for (size_t i = 0; i < 8 * LANES; i++)
+        order[i] = (uint8_t)(i ^ 7);
+    return (vec)__builtin_shuffle((bytes)words, order);
 }
 
 static void words(uint64_t *out, const uint64_t *in, uint64_t key, size_t n)
 {
     const vec m1 = splat(__builtin_bswap64(key));
-    for (size_t i = 0; i < n; i += LANES) {
-        vec m0;
-        for (size_t k = 0; k < LANES; k++)
-            m0[k] = __builtin_bswap64(in[i + k]);
-        const vec h = first_word(m0, m1);
-        for (size_t k = 0; k < LANES; k++)
-            out[i + k] = __builtin_bswap64(h[k]);
+    for (size_t i = 0; i < n; i += STREAMS * LANES) {
+        vec m[STREAMS];
+        memcpy(m, in + i, sizeof m);
+        for (size_t k = 0; k < STREAMS; k++)
+            m[k] = byte_swap(m[k]);
+        first_words(m, m, m1);
+        for (size_t k = 0; k < STREAMS; k++)
+            m[k] = byte_swap(m[k]);
+        memcpy(out + i, m, sizeof m);
     }
 }
 
 #ifdef SLK_BLAKE2B_AVX512
-const slk_blake2b_impl slk_blake2b_avx512 = {
-    .name = "avx512", .needs = SLK_CPU_AVX512F, .words = words, .step = LANES};
+const slk_blake2b_impl slk_blake2b_avx512 = {.name = "avx512",
+                                             .needs = SLK_CPU_AVX512F | SLK_CPU_AVX512BW,
+                                             .words = words,
+                                             .step = STREAMS * LANES};
 #else
 const slk_blake2b_impl slk_blake2b_avx2 = {
-    .name = "avx2", .needs = SLK_CPU_AVX2, .words = words, .step = LANES};
+    .name = "avx2", .needs = SLK_CPU_AVX2, .words = words, .step = STREAMS * LANES};
 #endif

@@ -147,12 +147,12 @@ static void label_two(void *out_record, const slk_label_key *key, uint64_t node,
 /* How many nodes ahead of the chain parents are fetched. */
 #define FETCH_NODES 24u
 
-INLINE void fetch(const slk_label_chain *chain, const uint32_t *row, unsigned n)
+/* Asks for parent i of a later node. One at a time among the blocks: a request that has to look up its
+ * page holds up what comes after it, and the chain runs on for a block or two only. */
+INLINE void fetch(const slk_label_chain *chain, const uint32_t *row, unsigned i)
 {
-    for (unsigned i = 0; i < 6; i++)
-        _mm_prefetch(chain->layer + 32 * (size_t)row[i], _MM_HINT_T0);
-    for (unsigned i = 6; i < n; i++)
-        _mm_prefetch(chain->previous + 32 * (size_t)row[i], _MM_HINT_T0);
+    const uint8_t *from = i < 6 ? chain->layer : chain->previous;
+    _mm_prefetch(from + 32 * (size_t)row[i], _MM_HINT_T0);
 }
 
 /* The words of block b of the parents. newest: those of the label before this node, which is nearly
@@ -182,17 +182,20 @@ INLINE void run(const slk_label_chain *chain, const slk_label_key *key, unsigned
     slk_shani_state s, next;
     header_block(&next, key, chain->first, 1);
     for (uint64_t node = chain->first; node < chain->end; node++, row += 14) {
-        if (node + FETCH_NODES < chain->ahead)
-            fetch(chain, row + (size_t)FETCH_NODES * 14, n);
+        const uint32_t *later = node + FETCH_NODES < chain->ahead ? row + FETCH_NODES * 14 : row;
         s = next;
         for (unsigned b = 0; b < blocks; b++) {
+            fetch(chain, later, b);
             gather(w[0], chain, row, b, node, newest);
             block_new(&s, w, &kept[b], 1);
         }
         /* Fills the gaps of the chain, to which it does not belong. */
         header_block(&next, key, node + 1, 1);
-        for (unsigned b = blocks; b < all; b++)
+        for (unsigned b = blocks; b < all; b++) {
+            if (b < n)
+                fetch(chain, later, b);
             block_again(&s, &kept[b % blocks], 1);
+        }
         load_last(w[0], (n == 6 ? chain->layer : chain->previous) + 32 * (size_t)row[last]);
         block_new(&s, w, NULL, 1);
         slk_shani_state_store(newest, s);

@@ -97,7 +97,7 @@ void slk_graph_parents(const slk_graph *graph, uint64_t node, uint32_t out[SLK_P
 }
 
 /* Indices of the expander of up to BATCH_NODES nodes on their walk through the Feistel network. */
-#define BATCH_NODES 64u
+#define BATCH_NODES 256u
 #define BATCH_WORDS (BATCH_NODES * SLK_EXPANDER_PARENTS)
 
 struct walk {
