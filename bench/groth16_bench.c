@@ -65,8 +65,7 @@ static void bench_group(const slk_group *group, slk_pool *pool, const slk_fr *sc
     must(slk_fixed_base_mul(table, pool, points, scalars, n, &error), &error);
     (void)snprintf(name, sizeof name, "fixed base %s", group->name);
     report(name, &start, n);
-    for (size_t i = 0; i < n; i++)
-        group->encode(encoded + i * group->encoded_bytes, points + i * group->affine_bytes);
+    group->encode(encoded, points, n);
     /* The window of a large sum, so that the cost per point is that of 2^22 points. */
     must(slk_msm_new(&msm, group, pool, UINT64_C(1) << LOG2_NTT, &error), &error);
     start = watch_start();
@@ -88,14 +87,12 @@ static void bench_group(const slk_group *group, slk_pool *pool, const slk_fr *sc
 }
 
 /* The vectors of a quotient; what they hold does not matter. */
-static void bench_ntt(slk_pool *pool, slk_fr *a)
+static void bench_ntt(const slk_crypto *crypto, slk_pool *pool, slk_fr *a)
 {
     slk_error error = {0};
     slk_ntt *ntt = NULL;
-    slk_crypto *crypto = NULL;
     slk_region region = {0};
     const uint64_t n = UINT64_C(1) << LOG2_NTT;
-    must(slk_crypto_new(&crypto, getenv("SELKIE_CPU"), &error), &error);
     must(slk_ntt_new(&ntt, crypto, LOG2_NTT, pool, &error), &error);
     must(slk_region_init(&region, sizeof(slk_fr) << LOG2_NTT, "bench", &error), &error);
     slk_fr *b = (slk_fr *)(void *)region.data;
@@ -117,7 +114,6 @@ static void bench_ntt(slk_pool *pool, slk_fr *a)
     report("quotient finish", &start, n);
     slk_region_done(&region);
     slk_ntt_free(ntt);
-    slk_crypto_free(crypto);
 }
 
 int main(int argc, char **argv)
@@ -125,9 +121,11 @@ int main(int argc, char **argv)
     slk_error error = {0};
     slk_pool *pool = NULL;
     slk_region region = {0};
+    slk_crypto *crypto = NULL;
     uint64_t threads = 0;
     if (argc > 1)
         must(slk_parse_u64(&threads, argv[1]), NULL);
+    must(slk_crypto_new(&crypto, getenv("SELKIE_CPU"), &error), &error);
     must(slk_pool_new(&pool, slk_u32(threads), &error), &error);
     must(slk_region_init(&region, sizeof(slk_fr) << LOG2_NTT, "bench", &error), &error);
     slk_fr *values = (slk_fr *)(void *)region.data, x;
@@ -137,9 +135,10 @@ int main(int argc, char **argv)
         slk_fr_add(&x, &x, &slk_fr_one);
         values[i] = x;
     }
-    bench_group(&slk_group_g1, pool, values, G1_POINTS);
-    bench_group(&slk_group_g2, pool, values, G2_POINTS);
-    bench_ntt(pool, values);
+    bench_group(slk_group_of(crypto, SLK_G1), pool, values, G1_POINTS);
+    bench_group(slk_group_of(crypto, SLK_G2), pool, values, G2_POINTS);
+    bench_ntt(crypto, pool, values);
+    slk_crypto_free(crypto);
     slk_region_done(&region);
     slk_pool_free(pool);
     return 0;

@@ -23,7 +23,7 @@ def problems(root, build):
         head = text.split("#ifndef", 1)[0]
         if head.count("/*") < 2:
             yield f"src/{name}: no comment saying what this header is"
-        isa = ["-mavx512f", "-mavx512ifma"] if header.stem.endswith("_ifma") else []  # for kernel files alone
+        isa = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512ifma"] if header.stem.endswith(("_ifma", "_zmm")) else []  # for kernel files alone
         result = subprocess.run(
             ["gcc", *isa, "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c",
              f"-I{root / 'src'}", *extra, "-include", str(header), "/dev/null"],

@@ -164,7 +164,8 @@ static slk_err sum_points(slk_bench *bench, const slk_fr *scalars, uint8_t *poin
     slk_tool *tool = bench->tool;
     _Alignas(64) uint8_t sum[SLK_JACOBIAN_BYTES_MAX];
     slk_msm *msm = NULL;
-    SLK_TRY(slk_msm_new(&msm, &slk_group_g1, tool->pool, UINT64_C(1) << 22, &tool->error));
+    SLK_TRY(slk_msm_new(&msm, slk_group_of(tool->crypto, SLK_G1), tool->pool, UINT64_C(1) << 22,
+                        &tool->error));
     uint64_t start = slk_clock_monotonic_ns();
     slk_err code = slk_msm_add(msm, points, NULL, scalars, n, &tool->error);
     *ret_scalars = seconds_since(start);
@@ -180,8 +181,8 @@ static slk_err sum_points(slk_bench *bench, const slk_fr *scalars, uint8_t *poin
 
 static slk_err make_points(slk_bench *bench, uint8_t *encoded, const slk_fr *scalars, size_t n)
 {
-    const slk_group *g1 = &slk_group_g1;
     slk_tool *tool = bench->tool;
+    const slk_group *g1 = slk_group_of(tool->crypto, SLK_G1);
     _Alignas(64) uint8_t base[SLK_AFFINE_BYTES_MAX];
     slk_fixed_base *table = NULL;
     SLK_CLEANUP(slk_freep) uint8_t *points = slk_alloc(n, g1->affine_bytes);
@@ -197,8 +198,8 @@ static slk_err make_points(slk_bench *bench, uint8_t *encoded, const slk_fr *sca
                                              .units = (double)n,
                                              .seconds = seconds_since(start),
                                              .threads = bench->threads});
-    for (size_t i = 0; code == SLK_OK && i < n; i++)
-        g1->encode(encoded + i * g1->encoded_bytes, points + i * g1->affine_bytes);
+    if (code == SLK_OK)
+        g1->encode(encoded, points, n);
     slk_fixed_base_free(table);
     return code;
 }
@@ -207,7 +208,7 @@ slk_err slk_bench_msm(slk_bench *bench)
 {
     slk_tool *tool = bench->tool;
     const size_t n = (size_t)1 << LOG2_MSM;
-    SLK_CLEANUP(slk_freep) uint8_t *encoded = slk_alloc(n, slk_group_g1.encoded_bytes);
+    SLK_CLEANUP(slk_freep) uint8_t *encoded = slk_alloc(n, SLK_G1_BYTES);
     SLK_CLEANUP(slk_freep) slk_fr *scalars = slk_alloc(n, sizeof *scalars);
     if (!encoded || !scalars)
         return slk_fail(&tool->error, SLK_E_NOMEM, "out of memory");

@@ -5,6 +5,7 @@
 
 #include "crypto/blake2b/blake2b_impl.h"
 #include "crypto/crypto.h"
+#include "crypto/curve/group.h"
 #include "crypto/ntt/ntt_impl.h"
 #include "crypto/poseidon/poseidon_impl.h"
 #include "crypto/sha256/sha256_impl.h"
@@ -12,7 +13,7 @@
 
 enum {
     SLK_POSEIDON_ARITIES = 4, /* 2, 4, 8, 11 */
-    SLK_PRIMITIVES = 6, /* rows of kernels.c */
+    SLK_PRIMITIVES = 8, /* rows of kernels.c */
 };
 
 struct slk_crypto {
@@ -24,6 +25,7 @@ struct slk_crypto {
     const slk_label_kernel *label; /* the best for many sectors; see slk_label_choose */
     const slk_blake2b_impl *blake2b;
     const slk_poseidon_impl *poseidon;
+    const slk_group *groups[2]; /* by slk_group_id */
     const slk_ntt_impl *ntt;
     slk_poseidon_table poseidon_tables[SLK_POSEIDON_ARITIES];
 };

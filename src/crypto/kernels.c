@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "crypto/blake2b/blake2b.h"
+#include "crypto/curve/group_check.h"
 #include "crypto/poseidon/poseidon.h"
 #include "crypto/sha256/sha256.h"
 
@@ -265,6 +266,49 @@ static void ntt_work(const slk_crypto *crypto)
         ntt_exercise(crypto->ntt, values);
 }
 
+static bool use_group(slk_crypto *crypto, const slk_group *const kernels[2], slk_group_id id,
+                      size_t index, const char **ret_name, uint64_t *ret_needs)
+{
+    if (index >= 2)
+        return false;
+    crypto->groups[id] = kernels[index];
+    *ret_name = kernels[index]->kernel;
+    *ret_needs = kernels[index]->needs;
+    return true;
+}
+
+static bool use_g1(slk_crypto *crypto, size_t index, const char **ret_name, uint64_t *ret_needs)
+{
+    static const slk_group *const kernels[] = {&slk_group_g1_ifma, &slk_group_g1};
+    return use_group(crypto, kernels, SLK_G1, index, ret_name, ret_needs);
+}
+
+static bool use_g2(slk_crypto *crypto, size_t index, const char **ret_name, uint64_t *ret_needs)
+{
+    static const slk_group *const kernels[] = {&slk_group_g2_ifma, &slk_group_g2};
+    return use_group(crypto, kernels, SLK_G2, index, ret_name, ret_needs);
+}
+
+static bool g1_works(const slk_crypto *crypto)
+{
+    return slk_group_works(slk_group_of(crypto, SLK_G1));
+}
+
+static bool g2_works(const slk_crypto *crypto)
+{
+    return slk_group_works(slk_group_of(crypto, SLK_G2));
+}
+
+static void g1_work(const slk_crypto *crypto)
+{
+    slk_group_work(slk_group_of(crypto, SLK_G1));
+}
+
+static void g2_work(const slk_crypto *crypto)
+{
+    slk_group_work(slk_group_of(crypto, SLK_G2));
+}
+
 const slk_primitive slk_primitives[SLK_PRIMITIVES] = {
     {"sha256", "block", use_sha256, sha256_works, sha256_work, 100},
     {"sha256_pairs", "pair", use_sha256_pairs, sha256_pairs_works, sha256_pairs_work, 64},
@@ -272,4 +316,6 @@ const slk_primitive slk_primitives[SLK_PRIMITIVES] = {
     {"blake2b_words", "word", use_blake2b, blake2b_works, blake2b_work, 64},
     {"poseidon", "hash of 8", use_poseidon, poseidon_works, poseidon_work, 16},
     {"ntt", "element", use_ntt, ntt_works, ntt_work, 4 * NTT_VALUES},
+    {"g1", "addition", use_g1, g1_works, g1_work, SLK_GROUP_WORK_PAIRS},
+    {"g2", "addition", use_g2, g2_works, g2_work, SLK_GROUP_WORK_PAIRS},
 };

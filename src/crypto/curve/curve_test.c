@@ -55,7 +55,7 @@ static void test_encodings(void **state)
         slk_g1_write(got, &g1);
         assert_true(slk_g1_read(&g1_back, got));
         assert_memory_equal(&g1, &g1_back, sizeof(g1));
-        assert_true(slk_group_g1.decode(&g1_back, got));
+        assert_true(slk_group_g1.decode(&g1_back, got, NULL, 1));
         assert_memory_equal(&g1, &g1_back, sizeof(g1));
         slk_g1_write_compressed(compressed, &g1);
         assert_true(slk_g1_read_compressed(&g1_back, compressed));
@@ -64,7 +64,7 @@ static void test_encodings(void **state)
         slk_g2_write(got, &g2);
         assert_true(slk_g2_read(&g2_back, got));
         assert_memory_equal(&g2, &g2_back, sizeof(g2));
-        assert_true(slk_group_g2.decode(&g2_back, got));
+        assert_true(slk_group_g2.decode(&g2_back, got, NULL, 1));
         assert_memory_equal(&g2, &g2_back, sizeof(g2));
         slk_g2_write_compressed(compressed, &g2);
         assert_true(slk_g2_read_compressed(&g2_back, compressed));
@@ -82,19 +82,19 @@ static void test_bad_encodings(void **state)
         memcpy(bad, good, 96);
         bad[0] |= (uint8_t)flag;
         assert_false(slk_g1_read(&point, bad));
-        assert_false(slk_group_g1.decode(&point, bad));
+        assert_false(slk_group_g1.decode(&point, bad, NULL, 1));
     }
     memcpy(bad, good, 96);
     bad[95] ^= 1; /* off the curve: only the checked reader sees it */
     assert_false(slk_g1_read(&point, bad));
-    assert_true(slk_group_g1.decode(&point, bad));
+    assert_true(slk_group_g1.decode(&point, bad, NULL, 1));
     memset(bad, 0xff, 96);
     bad[0] = 0x1f; /* x >= p */
-    assert_false(slk_group_g1.decode(&point, bad));
+    assert_false(slk_group_g1.decode(&point, bad, NULL, 1));
     memset(bad, 0, 96);
     bad[0] = 0x40; /* infinity */
     assert_false(slk_g1_read(&point, bad));
-    assert_false(slk_group_g1.decode(&point, bad));
+    assert_false(slk_group_g1.decode(&point, bad, NULL, 1));
     bad[0] = 0xc0;
     assert_false(slk_g1_read_compressed(&point, bad));
 }
@@ -115,7 +115,7 @@ static void test_points_outside_the_subgroup(void **state)
     slk_g2_affine g2;
     bytes[47] = 4;
     slk_test_hex(bytes + 48, 48, y_g1);
-    assert_true(slk_group_g1.decode(&g1, bytes));
+    assert_true(slk_group_g1.decode(&g1, bytes, NULL, 1));
     slk_g1_write_compressed(bytes, &g1); /* so that the x is one of a point of the curve */
     assert_false(slk_g1_read_compressed(&g1, bytes));
     memset(bytes, 0, sizeof(bytes));
@@ -126,7 +126,7 @@ static void test_points_outside_the_subgroup(void **state)
     bytes[95] = 4;
     slk_test_hex(bytes + 96, 96, y_g2);
     assert_false(slk_g2_read(&g2, bytes));
-    assert_true(slk_group_g2.decode(&g2, bytes));
+    assert_true(slk_group_g2.decode(&g2, bytes, NULL, 1));
     slk_g2_write_compressed(bytes, &g2);
     assert_false(slk_g2_read_compressed(&g2, bytes));
 }

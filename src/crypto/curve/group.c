@@ -2,6 +2,7 @@
 #include "crypto/curve/group.h"
 
 #include "base/bytes.h"
+#include "crypto/crypto_impl.h"
 #include "crypto/curve/fp_bytes.h"
 #include "crypto/fr/fr_inline.h"
 
@@ -33,6 +34,47 @@ bool slk_fp_read(slk_fp *ret, const uint8_t in48[48])
     }
     blst_fp_from_bendian((blst_fp *)ret, in48);
     return true;
+}
+
+static bool below_modulus(const slk_fp *a)
+{
+    for (size_t i = 6; i-- > 0;)
+        if (a->l[i] != fp_modulus[i])
+            return a->l[i] < fp_modulus[i];
+    return false;
+}
+
+static void minus_modulus(slk_fp *a)
+{
+    uint64_t borrow = 0;
+    for (size_t i = 0; i < 6; i++)
+        a->l[i] = slk_fr_sbb(a->l[i], fp_modulus[i], &borrow);
+}
+
+void slk_wide_from_plain(slk_fp *coordinates, size_t n)
+{
+    /* 2^416 mod p: a product of Montgomery forms is divided by 2^384 */
+    static const slk_fp factor = {{0x44f6480ea8e9b9af, 0xa96f7d65766c8fe4, 0xe82efd4228b540fe,
+                                   0x6723e5f0ade53b2e, 0x25ff6eb6fdd4230a, 0x14c8ee06ef23c24a}};
+    for (size_t i = 0; i < n; i++)
+        blst_fp_mul((blst_fp *)&coordinates[i], (const blst_fp *)&coordinates[i],
+                    (const blst_fp *)&factor);
+}
+
+void slk_wide_to_plain(slk_fp *coordinates, size_t n)
+{
+    static const slk_fp factor = {{0, 0, 0, 0, 0, UINT64_C(1) << 32}}; /* 2^352 */
+    for (size_t i = 0; i < n; i++) {
+        slk_fp *c = &coordinates[i];
+        if (!below_modulus(c))
+            minus_modulus(c);
+        blst_fp_mul((blst_fp *)c, (const blst_fp *)c, (const blst_fp *)&factor);
+    }
+}
+
+const slk_group *slk_group_of(const slk_crypto *crypto, slk_group_id id)
+{
+    return crypto->groups[id];
 }
 
 unsigned slk_digits_count(unsigned window_bits)

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "crypto/curve/fp_bytes.h"
+#include "crypto/curve/group_ifma.h"
 #include "crypto/curve/group_impl.h"
 
 #include <blst.h>
@@ -49,16 +50,26 @@ static void generator(void *ret_affine)
     slk_g2_generator(ret_affine);
 }
 
-static bool decode(void *ret_affine, const uint8_t *encoded)
+static bool decode_one(slk_g2_affine *ret, const uint8_t *encoded)
 {
-    slk_fp2 *c = ret_affine;
-    return slk_fp_read(&c[0].c[1], encoded) && slk_fp_read(&c[0].c[0], encoded + 48) &&
-           slk_fp_read(&c[1].c[1], encoded + 96) && slk_fp_read(&c[1].c[0], encoded + 144);
+    return slk_fp_read(&ret->x.c[1], encoded) && slk_fp_read(&ret->x.c[0], encoded + 48) &&
+           slk_fp_read(&ret->y.c[1], encoded + 96) && slk_fp_read(&ret->y.c[0], encoded + 144);
 }
 
-static void encode(uint8_t *out, const void *affine)
+static bool decode(void *ret_affine, const uint8_t *encoded, const uint32_t *index, size_t n)
 {
-    slk_g2_write(out, affine);
+    slk_g2_affine *points = ret_affine;
+    bool good = true;
+    for (size_t i = 0; i < n; i++)
+        good &= decode_one(&points[i], encoded + (index == NULL ? i : index[i]) * SLK_G2_BYTES);
+    return good;
+}
+
+static void encode(uint8_t *out, const void *affine, size_t n)
+{
+    const slk_g2_affine *points = affine;
+    for (size_t i = 0; i < n; i++)
+        slk_g2_write(out + i * SLK_G2_BYTES, &points[i]);
 }
 
 static bool is_infinity(const void *affine)
@@ -96,8 +107,32 @@ static void to_affine(void *out, const void *a)
     blst_p2_to_affine(out, a);
 }
 
+static void generator_wide(void *ret_affine)
+{
+    slk_g2_generator(ret_affine);
+    slk_wide_from_plain(ret_affine, 4);
+}
+static void add_affine_wide(void *out, const void *a, const void *b)
+{
+    slk_g2_affine plain = *(const slk_g2_affine *)b;
+    slk_wide_to_plain(&plain.x.c[0], 4);
+    blst_p2_add_or_double_affine(out, a, (const blst_p2_affine *)&plain);
+}
+static void from_affine_wide(void *out, const void *a)
+{
+    slk_g2_affine plain = *(const slk_g2_affine *)a;
+    slk_wide_to_plain(&plain.x.c[0], 4);
+    blst_p2_from_affine(out, (const blst_p2_affine *)&plain);
+}
+static void to_affine_wide(void *out, const void *a)
+{
+    blst_p2_to_affine(out, a);
+    slk_wide_from_plain(out, 4);
+}
+
 const slk_group slk_group_g2 = {
     .name = "G2",
+    .kernel = "plain",
     .affine_bytes = sizeof(slk_g2_affine),
     .jacobian_bytes = sizeof(slk_g2),
     .encoded_bytes = SLK_G2_BYTES,
@@ -113,4 +148,25 @@ const slk_group slk_group_g2 = {
     .dbl = dbl,
     .from_affine = from_affine,
     .to_affine = to_affine,
+};
+
+const slk_group slk_group_g2_ifma = {
+    .name = "G2",
+    .kernel = "ifma",
+    .needs = SLK_GROUP_IFMA_NEEDS,
+    .affine_bytes = sizeof(slk_g2_affine),
+    .jacobian_bytes = sizeof(slk_g2),
+    .encoded_bytes = SLK_G2_BYTES,
+    .pair_scratch_bytes = SLK_IFMA_SCRATCH_BYTES(2),
+    .generator = generator_wide,
+    .decode = slk_g2_ifma_decode,
+    .encode = slk_g2_ifma_encode,
+    .is_infinity = is_infinity,
+    .add_pairs = slk_g2_ifma_add_pairs,
+    .set_infinity = set_infinity,
+    .add = add,
+    .add_affine = add_affine_wide,
+    .dbl = dbl,
+    .from_affine = from_affine_wide,
+    .to_affine = to_affine_wide,
 };

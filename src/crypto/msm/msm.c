@@ -111,19 +111,12 @@ void slk_msm_free(slk_msm *msm)
     slk_free(msm);
 }
 
-static const uint8_t *encoded_point(const slk_msm *msm, size_t i)
-{
-    size_t at = msm->index == NULL ? i : msm->index[i];
-    return msm->in + at * msm->group->encoded_bytes;
-}
-
 static void decode_range(slk_msm *msm, uint8_t *out, size_t begin, size_t end)
 {
     const slk_group *g = msm->group;
-    bool good = true;
-    for (size_t i = begin; i < end; i++)
-        good &= g->decode(out + (i - begin) * g->affine_bytes, encoded_point(msm, i));
-    if (!good)
+    const uint32_t *index = msm->index == NULL ? NULL : msm->index + begin;
+    const uint8_t *in = msm->in + (msm->index == NULL ? begin * g->encoded_bytes : 0);
+    if (!g->decode(out, in, index, end - begin))
         atomic_store_explicit(&msm->bad, true, memory_order_relaxed);
 }
 

@@ -2,6 +2,7 @@
 #include "crypto/msm/fixed_base.h"
 #include "crypto/msm/msm.h"
 
+#include "base/cpu.h"
 #include "base/mem.h"
 
 #include <setjmp.h>
@@ -13,6 +14,9 @@
 #include <string.h>
 
 #define TABLE_BITS 8u
+
+/* The kernel under test: main runs every test with each. */
+static const slk_group *g1, *g2;
 
 static slk_fr random_fr(uint64_t *seed)
 {
@@ -26,27 +30,39 @@ static slk_fr random_fr(uint64_t *seed)
     return out;
 }
 
-/* scalar * generator, affine, by blst's own multiplication. */
-static void multiple(const slk_group *group, void *out, const slk_fr *scalar)
+/* scalar * generator, encoded, by blst's own multiplication. */
+static void multiple(const slk_group *group, uint8_t *out, const slk_fr *scalar)
 {
-    _Alignas(64) uint8_t base[SLK_AFFINE_BYTES_MAX];
-    group->generator(base);
-    if (group == &slk_group_g1) {
+    if (group->encoded_bytes == SLK_G1_BYTES) {
         slk_g1 point;
-        slk_g1_mul(&point, (const void *)base, scalar);
-        slk_g1_to_affine(out, &point);
+        slk_g1_affine affine;
+        slk_g1_generator(&affine);
+        slk_g1_mul(&point, &affine, scalar);
+        slk_g1_to_affine(&affine, &point);
+        slk_g1_write(out, &affine);
     } else {
         slk_g2 point;
-        slk_g2_mul(&point, (const void *)base, scalar);
-        slk_g2_to_affine(out, &point);
+        slk_g2_affine affine;
+        slk_g2_generator(&affine);
+        slk_g2_mul(&point, &affine, scalar);
+        slk_g2_to_affine(&affine, &point);
+        slk_g2_write(out, &affine);
     }
+}
+
+/* A sum as its official encoding. */
+static void encode_sum(const slk_group *group, uint8_t *out, const void *jacobian)
+{
+    _Alignas(64) uint8_t affine[SLK_AFFINE_BYTES_MAX];
+    group->to_affine(affine, jacobian);
+    group->encode(out, affine, 1);
 }
 
 static void check_fixed_base(const slk_group *group, unsigned window_bits, size_t n)
 {
     slk_fixed_base *table = NULL;
     slk_pool *pool = NULL;
-    _Alignas(64) uint8_t base[SLK_AFFINE_BYTES_MAX], want[SLK_AFFINE_BYTES_MAX];
+    _Alignas(64) uint8_t base[SLK_AFFINE_BYTES_MAX], want[SLK_G2_BYTES], got[SLK_G2_BYTES];
     slk_fr *scalars = slk_alloc(n, sizeof(slk_fr));
     uint8_t *out = slk_alloc(n, group->affine_bytes);
     uint64_t seed = window_bits;
@@ -63,7 +79,8 @@ static void check_fixed_base(const slk_group *group, unsigned window_bits, size_
     assert_int_equal(slk_fixed_base_mul(table, pool, out, scalars, n, NULL), SLK_OK);
     for (size_t i = 0; i < n; i += 1 + i / 40) {
         multiple(group, want, &scalars[i]);
-        assert_memory_equal(out + i * group->affine_bytes, want, group->affine_bytes);
+        group->encode(got, out + i * group->affine_bytes, 1);
+        assert_memory_equal(got, want, group->encoded_bytes);
     }
     slk_fixed_base_free(table);
     slk_pool_free(pool);
@@ -74,9 +91,9 @@ static void check_fixed_base(const slk_group *group, unsigned window_bits, size_
 static void test_fixed_base(void **state)
 {
     (void)state;
-    check_fixed_base(&slk_group_g1, 4, 2100);
-    check_fixed_base(&slk_group_g1, 13, 1500);
-    check_fixed_base(&slk_group_g2, 7, 1100);
+    check_fixed_base(g1, 4, 2100);
+    check_fixed_base(g1, 13, 1500);
+    check_fixed_base(g2, 7, 1100);
 }
 
 /* Points k_i * generator with known k_i, so the sum is one multiplication. */
@@ -105,8 +122,7 @@ static void fixture_init(fixture *f, const slk_group *group, size_t n)
     group->generator(base);
     assert_int_equal(slk_fixed_base_new(&table, group, base, TABLE_BITS, NULL), SLK_OK);
     assert_int_equal(slk_fixed_base_mul(table, NULL, affine, f->logs, n, NULL), SLK_OK);
-    for (size_t i = 0; i < n; i++)
-        group->encode(f->encoded + i * group->encoded_bytes, affine + i * group->affine_bytes);
+    group->encode(f->encoded, affine, n);
     slk_fixed_base_free(table);
     slk_free(affine);
 }
@@ -121,8 +137,7 @@ static void fixture_done(fixture *f)
 static void check_sum(const fixture *f, slk_pool *pool, size_t expected)
 {
     slk_msm *msm = NULL;
-    _Alignas(64) uint8_t jacobian[SLK_JACOBIAN_BYTES_MAX], got[SLK_AFFINE_BYTES_MAX],
-        want[SLK_AFFINE_BYTES_MAX];
+    _Alignas(64) uint8_t jacobian[SLK_JACOBIAN_BYTES_MAX], got[SLK_G2_BYTES], want[SLK_G2_BYTES];
     slk_fr sum = slk_fr_zero, product;
     for (size_t i = 0; i < f->n; i++) {
         slk_fr_mul(&product, &f->logs[i], &f->scalars[i]);
@@ -135,9 +150,9 @@ static void check_sum(const fixture *f, slk_pool *pool, size_t expected)
                                  f->scalars + half, f->n - half, NULL),
                      SLK_OK);
     slk_msm_finish(msm, jacobian);
-    f->group->to_affine(got, jacobian);
+    encode_sum(f->group, got, jacobian);
     multiple(f->group, want, &sum);
-    assert_memory_equal(got, want, f->group->affine_bytes);
+    assert_memory_equal(got, want, f->group->encoded_bytes);
     slk_msm_free(msm);
 }
 
@@ -149,13 +164,13 @@ static void test_random(void **state)
     assert_int_equal(slk_pool_new(&pool, 3, NULL), SLK_OK);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         fixture f;
-        fixture_init(&f, &slk_group_g1, sizes[i]);
+        fixture_init(&f, g1, sizes[i]);
         check_sum(&f, pool, sizes[i]);
         check_sum(&f, NULL, 20);
         fixture_done(&f);
     }
     fixture f;
-    fixture_init(&f, &slk_group_g2, 3000);
+    fixture_init(&f, g2, 3000);
     check_sum(&f, pool, 3000);
     fixture_done(&f);
     slk_pool_free(pool);
@@ -168,7 +183,7 @@ static void test_slices(void **state)
     slk_pool *pool = NULL;
     fixture f;
     assert_int_equal(slk_pool_new(&pool, 40, NULL), SLK_OK);
-    fixture_init(&f, &slk_group_g1, 5000);
+    fixture_init(&f, g1, 5000);
     check_sum(&f, pool, 100000);
     fixture_done(&f);
     slk_pool_free(pool);
@@ -178,7 +193,7 @@ static void test_degenerate_scalars(void **state)
 {
     (void)state;
     fixture f;
-    fixture_init(&f, &slk_group_g1, 6000);
+    fixture_init(&f, g1, 6000);
     for (size_t i = 0; i < f.n; i++)
         f.scalars[i] = f.scalars[0]; /* one bucket per window */
     check_sum(&f, NULL, 100000);
@@ -200,8 +215,7 @@ static void check_ones(const slk_group *group)
     slk_msm *msm = NULL;
     uint32_t index[2500];
     slk_fr sum = slk_fr_zero;
-    _Alignas(64) uint8_t jacobian[SLK_JACOBIAN_BYTES_MAX], got[SLK_AFFINE_BYTES_MAX],
-        want[SLK_AFFINE_BYTES_MAX];
+    _Alignas(64) uint8_t jacobian[SLK_JACOBIAN_BYTES_MAX], got[SLK_G2_BYTES], want[SLK_G2_BYTES];
     fixture_init(&f, group, 5000);
     for (uint32_t i = 0; i < 2500; i++) {
         index[i] = 2 * i + i % 2;
@@ -216,9 +230,9 @@ static void check_ones(const slk_group *group)
     assert_int_equal(slk_msm_add_ones(msm, f.encoded, index, 2500, NULL), SLK_OK);
     assert_int_equal(slk_msm_add(msm, f.encoded, index, f.scalars, 700, NULL), SLK_OK);
     slk_msm_finish(msm, jacobian);
-    group->to_affine(got, jacobian);
+    encode_sum(group, got, jacobian);
     multiple(group, want, &sum);
-    assert_memory_equal(got, want, group->affine_bytes);
+    assert_memory_equal(got, want, group->encoded_bytes);
     slk_msm_free(msm);
     fixture_done(&f);
 }
@@ -226,8 +240,8 @@ static void check_ones(const slk_group *group)
 static void test_ones(void **state)
 {
     (void)state;
-    check_ones(&slk_group_g1);
-    check_ones(&slk_group_g2);
+    check_ones(g1);
+    check_ones(g2);
 }
 
 static void test_corrupt_point(void **state)
@@ -236,9 +250,9 @@ static void test_corrupt_point(void **state)
     fixture f;
     slk_msm *msm = NULL;
     slk_error error;
-    fixture_init(&f, &slk_group_g1, 10);
+    fixture_init(&f, g1, 10);
     f.encoded[96 * 7] |= 0x40;
-    assert_int_equal(slk_msm_new(&msm, &slk_group_g1, NULL, 10, NULL), SLK_OK);
+    assert_int_equal(slk_msm_new(&msm, g1, NULL, 10, NULL), SLK_OK);
     assert_int_equal(slk_msm_add(msm, f.encoded, NULL, f.scalars, 10, &error), SLK_E_CORRUPT);
     assert_int_equal(slk_msm_add_ones(msm, f.encoded, NULL, 10, &error), SLK_E_CORRUPT);
     slk_msm_free(msm);
@@ -252,5 +266,14 @@ int main(void)
         cmocka_unit_test(test_slices),     cmocka_unit_test(test_degenerate_scalars),
         cmocka_unit_test(test_ones),       cmocka_unit_test(test_corrupt_point),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    static const slk_group *const kernels[][2] = {{&slk_group_g1, &slk_group_g2},
+                                                  {&slk_group_g1_ifma, &slk_group_g2_ifma}};
+    int failed = 0;
+    for (size_t k = 0; k < sizeof(kernels) / sizeof(kernels[0]); k++) {
+        g1 = kernels[k][0];
+        g2 = kernels[k][1];
+        if ((g1->needs & ~slk_cpu_features(NULL)) == 0)
+            failed += cmocka_run_group_tests_name(g1->kernel, tests, NULL, NULL);
+    }
+    return failed;
 }

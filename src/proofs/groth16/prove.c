@@ -77,7 +77,7 @@ static slk_err sum_h(slk_g1 *ret_sum, const slk_groth16_prover *prover, slk_pool
         return slk_fail(error, SLK_E_CORRUPT, "the parameters are for another domain");
     SLK_TRY(slk_quotient_run(quotient, from, pool, job, error));
     slk_job_stage(job, "msm h", points.count);
-    SLK_TRY(slk_msm_new(&msm, &slk_group_g1, pool, points.count, error));
+    SLK_TRY(slk_msm_new(&msm, slk_group_of(prover->crypto, SLK_G1), pool, points.count, error));
     slk_err err = feed_h(msm, points, (const slk_fr *)(const void *)quotient->a.data, job, error);
     if (err == SLK_OK)
         slk_msm_finish(msm, ret_sum);
@@ -90,13 +90,14 @@ static slk_err sum_queries(proof_sums *sums, const slk_groth16_prover *prover, s
 {
     const slk_params *params = prover->params;
     const slk_circuit_density *density = &prover->density;
-    const slk_query l = {&slk_group_g1, slk_params_l(params), 0, NULL, NULL};
-    const slk_query a = {&slk_group_g1, slk_params_a(params), witness->inputs, NULL,
-                         density->a_aux};
-    const slk_query b1 = {&slk_group_g1, slk_params_b_g1(params), witness->inputs,
-                          density->b_inputs, density->b_aux};
-    const slk_query b2 = {&slk_group_g2, slk_params_b_g2(params), witness->inputs,
-                          density->b_inputs, density->b_aux};
+    const slk_group *g1 = slk_group_of(prover->crypto, SLK_G1);
+    const slk_group *g2 = slk_group_of(prover->crypto, SLK_G2);
+    const slk_query l = {g1, slk_params_l(params), 0, NULL, NULL};
+    const slk_query a = {g1, slk_params_a(params), witness->inputs, NULL, density->a_aux};
+    const slk_query b1 = {g1, slk_params_b_g1(params), witness->inputs, density->b_inputs,
+                          density->b_aux};
+    const slk_query b2 = {g2, slk_params_b_g2(params), witness->inputs, density->b_inputs,
+                          density->b_aux};
     slk_job_stage(job, "msm l", witness->wires);
     SLK_TRY(slk_query_sum(&sums->l, &l, witness, pool, job, error));
     slk_job_stage(job, "msm a", witness->wires);

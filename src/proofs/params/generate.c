@@ -49,9 +49,8 @@ static void encode_body(void *context, uint64_t begin, uint64_t end, unsigned wo
 {
     const generator *g = context;
     (void)worker;
-    for (uint64_t i = begin; i < end; i++)
-        g->group->encode(g->encoded + i * g->group->encoded_bytes,
-                         g->affine + i * g->group->affine_bytes);
+    g->group->encode(g->encoded + begin * g->group->encoded_bytes,
+                     g->affine + begin * g->group->affine_bytes, end - begin);
 }
 
 static slk_err flush_scalars(generator *g, slk_error *error)
@@ -177,14 +176,14 @@ static slk_err use_group(generator *g, const slk_group *group, slk_error *error)
 static slk_err put_all(generator *g, slk_error *error)
 {
     const slk_params_queries *q = &g->queries;
-    SLK_TRY(use_group(g, &slk_group_g1, error));
+    SLK_TRY(use_group(g, slk_group_of(g->crypto, SLK_G1), error));
     SLK_TRY(put_key(g, error));
     SLK_TRY(put_h(g, error));
     SLK_TRY(begin_section(g, "points l", q->variables - q->inputs, error));
     SLK_TRY(put_combined(g, q->inputs, q->variables, &g->delta_inverse, error));
     SLK_TRY(put_dense(g, "points a", q->a, error));
     SLK_TRY(put_dense(g, "points b1", q->b, error));
-    SLK_TRY(use_group(g, &slk_group_g2, error));
+    SLK_TRY(use_group(g, slk_group_of(g->crypto, SLK_G2), error));
     return put_dense(g, "points b2", q->b, error);
 }
 
