@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import pathlib
+import resource
 import secrets
 import shutil
 import subprocess
@@ -35,30 +36,32 @@ ROWS = {
     "tree-d": ("TreeD", "2", "node"),
     "labels-single": ("SDR labels, against single-core mode", "1.6 / 2", "node and layer"),
     "labels-multi": ("SDR labels, against multicore mode", "1.1 / 1.2", "node and layer"),
-    "labels-batch": ("SDR labels of a batch per core, against multicore mode per core", "8 / 11", "node, layer and sector"),
+    "labels-batch": ("SDR labels of a batch, core time of one label, against multicore mode", "8 / 11", "node, layer and sector"),
     "pc1": ("PC1, whole", "", "node and layer"),
     "pc2": ("PC2", "8 / 14", "node"),
     "c1": ("C1, cold cache", "2", "challenge"),
     "check-replica": ("check-replica (TreeR again)", "8 / 14", "node"),
     "c2": ("C2", "5 / 10", "constraint"),
     "verify-1": ("verify, one proof", "1.5", "proof"),
-    "verify-100": ("verify, 100 proofs in a batch", "8", "batch"),
+    "verify-100": ("verify, 100 proofs in a batch", "", "batch"),
+    "verify-each": ("verify, one of 100 in a batch against one alone", "8", "proof"),
     "params": ("development parameters", "10 / 20", "constraint"),
 }
 BY_DEFAULT = [name for name in ROWS if name != "params"]
-SNARK_ROWS = {"c2", "verify-1", "verify-100"}
+VERIFY_ROWS = ("verify-1", "verify-100", "verify-each")
+SNARK_ROWS = ("c2", *VERIFY_ROWS)
 CONSTRAINTS_2K = 2687921
 POSEIDON_HASHES = 2048
 MARKS = ("<!-- side_by_side: begin -->", "<!-- side_by_side: end -->")
 
 
 class Run:
-    """One process: its JSON answer, its time, the most anonymous memory it had."""
+    """One process: its JSON answer, its processor time, the most anonymous memory it had."""
 
     def __init__(self, command, folder, threads, **environment):
         if threads:
             command = ["taskset", "-c", f"0-{threads - 1}", *command]
-        start = time.monotonic()
+        before = self.processor_seconds()
         process = subprocess.Popen([str(c) for c in command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    text=True, env={**os.environ, **environment})
         self.peak = 0
@@ -66,10 +69,16 @@ class Run:
         watcher.start()
         out, said = process.communicate()
         watcher.join()
-        self.wall = time.monotonic() - start
+        self.cpu = self.processor_seconds() - before
         if process.returncode:
             sys.exit(f"{' '.join(map(str, command))}:\n{said[-2000:]}{out[-500:]}")
         self.answer = json.loads(out)
+
+    @staticmethod
+    def processor_seconds():
+        """Of all children waited for; there is one at a time."""
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
 
     def watch(self, pid):
         while True:
@@ -185,11 +194,27 @@ class Bench:
         if self.wants("pc1", "pc2", "c1", "check-replica", *SNARK_ROWS):
             sector.later_stages()
 
+    def batch(self, folder, size, threads):
+        """Sectors of different miners and tickets over the same data; the crates label one of them."""
+        n = self.options.batch
+        sectors = [Sector(self, folder, size, threads, name=f"-{i}", data=i == 0) for i in range(n)]
+        rows = [{"seal_proof": SIZES[size][2], "miner": s.miner, "sector": s.number, "ticket": s.ticket.hex(), "unsealed": "unsealed",
+                 "sealed": s.sealed, "cache": s.cache} for s in sectors]
+        (folder / "batch.json").write_text(json.dumps(rows))
+        ours = self.selkie(folder, threads, "proof", "pc1", "--batch", "batch.json")
+        chosen = sectors[secrets.randbelow(n)]
+        comm_d = ours.answer["sectors"][sectors.index(chosen)]["comm_d"]
+        theirs = chosen.peer("labels", 1 if threads != 1 else 0, cache="labels-theirs", comm_d=comm_d)
+        agree("labels of a batch", chosen.layer(chosen.cache), theirs.answer["last_layer_sha256"])
+        key = (size, "labels-batch", threads)
+        self.table.add("selkie", key, ours.answer["cpu_ns_per_label"] * 1e-9, ours.peak, 1)
+        self.table.add("rust", key, theirs.cpu / (chosen.nodes * chosen.layers), theirs.peak)
+
     def verify(self, folder, threads):
         ours = self.selkie(folder, threads, "bench", "verify", "--size", "2KiB", "--params", self.options.params)
         for row in ours.answer["rows"]:
             n = 1 if row["work"] == "one" else 100
-            if row["stage"] == "verify" and self.wants(f"verify-{n}"):
+            if row["stage"] == "verify":
                 self.table.add("selkie", ("2k", f"verify-{n}", threads), row["seconds"], ours.peak, 1)
 
     def params(self, folder, threads):
@@ -205,7 +230,10 @@ class Bench:
             for size in self.options.sizes:
                 with tempfile.TemporaryDirectory(dir=self.top) as folder:
                     self.sector(pathlib.Path(folder), size, threads)
-            if self.options.params and "2k" in self.options.sizes and self.wants("verify-1", "verify-100"):
+            for size in self.options.batch_sizes if self.wants("labels-batch") else []:
+                with tempfile.TemporaryDirectory(dir=self.top) as folder:
+                    self.batch(pathlib.Path(folder), size, threads)
+            if self.options.params and "2k" in self.options.sizes and self.wants(*VERIFY_ROWS):
                 self.verify(self.top, threads)
             if self.wants("params"):
                 with tempfile.TemporaryDirectory(dir=self.top) as folder:
@@ -215,8 +243,9 @@ class Bench:
 class Sector:
     """One sector of random data, sealed by both."""
 
-    def __init__(self, bench, folder, size, threads):
+    def __init__(self, bench, folder, size, threads, name="", data=True):
         self.bench, self.folder, self.size, self.threads = bench, folder, size, threads
+        self.sealed, self.cache = f"ours{name}", f"cache{name}"
         self.bytes, self.porep, registered, self.layers = SIZES[size]
         self.nodes = self.bytes // 32
         self.miner, self.number = secrets.randbelow(1 << 40), secrets.randbelow(1 << 50)
@@ -228,7 +257,8 @@ class Sector:
             "--sector-size", self.bytes, "--porep-id", porep_id, "--api-version", "1.1"]
         self.identity = ["--miner", self.miner, "--sector", self.number, "--ticket", self.ticket.hex()]
         self.common = {"size": self.bytes, "porep": self.porep, "miner": self.miner, "sector": self.number, "ticket": self.ticket.hex()}
-        random_data(folder / "unsealed", self.bytes)
+        if data:
+            random_data(folder / "unsealed", self.bytes)
 
     def note(self, side, row, seconds, run, units=None):
         if self.bench.wants(row):
@@ -244,10 +274,10 @@ class Sector:
         return digest(self.folder / cache / f"sc-02-data-layer-{self.layers}.dat")
 
     def selkie_labels(self):
-        run = self.selkie("proof", "pc1", *self.kind, *self.identity, "--unsealed", "unsealed", "--sealed", "ours", "--cache", "cache")
+        run = self.selkie("proof", "pc1", *self.kind, *self.identity, "--unsealed", "unsealed", "--sealed", self.sealed, "--cache", self.cache)
         stages = run.answer["stages"]
         labels = sum(seconds for name, seconds in stages.items() if name.startswith("layer"))
-        self.comm_d, self.labels = run.answer["comm_d"], self.layer("cache")
+        self.comm_d, self.labels = run.answer["comm_d"], self.layer(self.cache)
         self.note("selkie", "tree-d", stages["tree-d"], run, self.nodes)
         self.note("selkie", "labels-single", labels, run, self.nodes * self.layers)
         self.note("selkie", "labels-multi", labels, run, self.nodes * self.layers)
@@ -268,7 +298,7 @@ class Sector:
             shutil.rmtree(self.folder / row)
 
     def later_stages(self):
-        files = ["--sealed", "ours", "--cache", "cache"]
+        files = ["--sealed", self.sealed, "--cache", self.cache]
         theirs = {"sealed": "theirs", "cache": "cache-theirs", "comm_d": self.comm_d}
         run = self.selkie("proof", "pc2", *self.kind, *files)
         comm_r = run.answer["comm_r"]
@@ -289,7 +319,7 @@ class Sector:
 
     def c1(self, files, theirs, comm_r):
         statement = ["--seed", self.seed.hex(), "--comm-r", comm_r, "--comm-d", self.comm_d]
-        forget_pages(self.folder / "cache")
+        forget_pages(self.folder / self.cache)
         run = self.selkie("proof", "c1", *self.kind, *self.identity, *statement, *files, "--out", "c1.json")
         self.note("selkie", "c1", run.answer["seconds"], run, run.answer["challenges"] * run.answer["partitions"])
         forget_pages(self.folder / "cache-theirs")
@@ -305,17 +335,24 @@ class Sector:
             self.note("rust", "c2", rust.answer["seconds"], rust)
         # The crates refuse a wrong proof with an error, which ends this run.
         rust = self.peer("verify", **{"in": "proof"}, seed=self.seed.hex(), comm_r=comm_r, comm_d=self.comm_d, runs=5, batch=100)
-        self.note("rust", "verify-1", rust.answer["seconds"], rust)
-        self.note("rust", "verify-100", rust.answer["batch_seconds"], rust)
+        for row, seconds in (("verify-1", rust.answer["seconds"]), ("verify-100", rust.answer["batch_seconds"])):
+            self.bench.table.add("rust", (self.size, row, self.threads), seconds, rust.peak)
 
 
-def finished(table, clock_hz):
+def finished(table, clock_hz, wanted):
     """The rows as a list, with what follows from them."""
+    for (size, name, threads), row in list(table.rows.items()):
+        if name == "verify-1":
+            batch = table.rows[size, "verify-100", threads]
+            table.add("selkie", (size, "verify-each", threads), batch["selkie_s"] / 100, batch["selkie_peak"], 1)
+            table.add("rust", (size, "verify-each", threads), row["rust_s"], row["rust_peak"])
     order = list(ROWS)
     cores = os.cpu_count()
     out = []
     for (size, name, threads), row in sorted(table.rows.items(), key=lambda item: (order.index(item[0][1]), item[0][2] or 0, SIZES.get(item[0][0], (0,))[0])):
         ours, rust = row.get("selkie_s"), row.get("rust_s")
+        if name not in wanted:
+            continue
         used = 1 if name.startswith(("poseidon", "labels")) else threads or cores
         out.append({"size": size, "row": name, "threads": threads, "rust_s": rust, "selkie_s": ours,
                     "ratio": rust / ours if rust and ours else None, "unit": ROWS[name][2],
@@ -361,6 +398,8 @@ def main():
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["2k", "8m"])
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=BY_DEFAULT, metavar="ROW", help=f"default: all but params ({', '.join(ROWS)})")
     parser.add_argument("--threads", nargs="+", type=int, default=[0], help="cores given to both, 0: all; several for scaling")
+    parser.add_argument("--batch", type=int, default=16, help="sectors of labels-batch")
+    parser.add_argument("--batch-sizes", nargs="+", choices=[size for size, row in SIZES.items() if row[2] is not None], default=["8m"], help="sector sizes of labels-batch")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--folder", type=os.path.abspath, help="where sectors are sealed")
     parser.add_argument("--json", type=pathlib.Path)
@@ -373,7 +412,7 @@ def main():
         for turn in range(options.runs):
             print(f"turn {turn + 1} of {options.runs}", file=sys.stderr)
             bench.turn()
-    rows = finished(bench.table, machine["clock_hz"])
+    rows = finished(bench.table, machine["clock_hz"], options.rows)
     text = markdown(rows)
     print(text)
     if options.json:
