@@ -33,7 +33,7 @@ ROWS = {
     "poseidon-2": ("Poseidon batch, one core, arity 2", "", "hash"),
     "poseidon-8": ("Poseidon batch, one core, arity 8", "8 / 14", "hash"),
     "poseidon-11": ("Poseidon batch, one core, arity 11", "8 / 14", "hash"),
-    "tree-d": ("TreeD", "2", "node"),
+    "tree-d": ("TreeD, with the copy of the data", "2", "node"),
     "labels-single": ("SDR labels, against single-core mode", "1.6 / 2", "node and layer"),
     "labels-multi": ("SDR labels, against multicore mode", "1.1 / 1.2", "node and layer"),
     "labels-batch": ("SDR labels of a batch, core time of one label, against multicore mode", "8 / 11", "node, layer and sector"),
@@ -52,7 +52,6 @@ VERIFY_ROWS = ("verify-1", "verify-100", "verify-each")
 SNARK_ROWS = ("c2", *VERIFY_ROWS)
 CONSTRAINTS_2K = 2687921
 POSEIDON_HASHES = 2048
-MARKS = ("<!-- side_by_side: begin -->", "<!-- side_by_side: end -->")
 
 
 class Run:
@@ -285,7 +284,7 @@ class Sector:
 
     def rust_labels(self):
         if self.bench.wants("tree-d"):
-            run = self.bench.peer(self.folder, self.threads, "tree-d", size=self.bytes, unsealed="unsealed", cache="tree-d")
+            run = self.bench.peer(self.folder, self.threads, "tree-d", size=self.bytes, unsealed="unsealed", sealed="copy", cache="tree-d")
             agree("CommD", self.comm_d, run.answer["comm_d"])
             self.note("rust", "tree-d", run.answer["seconds"], run)
         for multicore, row in enumerate(("labels-single", "labels-multi")):
@@ -379,14 +378,29 @@ def markdown(rows):
     return "\n".join(lines)
 
 
-def write_docs(path, text):
-    """Replaces what stands between the marks."""
+def kernels_markdown(machine, rows):
+    """What one core does, from `selkie cpu` and `selkie bench`; the chosen kernel of each primitive first."""
+    lines = ["| primitive | kernel | unit | ns | cycles |", "|---|---|---|---|---|"]
+    for primitive, speeds in machine["ns_each"].items():
+        chosen = machine["kernels"][primitive]
+        for kernel in sorted((k for k in speeds if k != "unit"), key=lambda k: (k != chosen, speeds[k])):
+            lines.append(f"| {primitive} | {'**' + kernel + '**' if kernel == chosen else kernel} | {speeds['unit']} | {speeds[kernel]:,.1f} | "
+                         f"{speeds[kernel] * machine['clock_hz'] / 1e9:,.0f} |")
+    for row in rows:
+        if row["stage"] in ("ntt", "msm"):
+            lines.append(f"| {row['stage']} | {row['work']} | {row['unit']} | {1e9 * row['threads'] / row['per_second']:,.1f} | {row['cycles_each']:,.0f} |")
+    return "\n".join(lines)
+
+
+def write_docs(path, name, text):
+    """Replaces what stands between the marks of that name."""
+    first, last = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     page = path.read_text()
-    before, _, rest = page.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
+    before, _, rest = page.partition(first)
+    _, _, after = rest.partition(last)
     if not after:
-        sys.exit(f"{path} lacks the lines {MARKS[0]} and {MARKS[1]}")
-    path.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")
+        sys.exit(f"{path} lacks the lines {first} and {last}")
+    path.write_text(f"{before}{first}\n{text}\n{last}{after}")
 
 
 def main():
@@ -412,13 +426,15 @@ def main():
         for turn in range(options.runs):
             print(f"turn {turn + 1} of {options.runs}", file=sys.stderr)
             bench.turn()
+        kernels = bench.selkie(top, 0, "bench", "ntt", "msm").answer["rows"]
     rows = finished(bench.table, machine["clock_hz"], options.rows)
     text = markdown(rows)
     print(text)
     if options.json:
         options.json.write_text(json.dumps({"machine": machine, "runs": options.runs, "rows": rows}, indent=1) + "\n")
     if options.docs:
-        write_docs(options.docs, text)
+        write_docs(options.docs, "side_by_side", text)
+        write_docs(options.docs, "kernels", kernels_markdown(machine, kernels))
 
 
 if __name__ == "__main__":

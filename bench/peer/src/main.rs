@@ -135,14 +135,17 @@ fn poseidon(a: &Arguments) -> Result<Value> {
     Ok(json!({ "arities": rows }))
 }
 
+/// The data's copy where it will be sealed, and the tree with its file: how the crates begin PC1.
 fn tree_d(a: &Arguments) -> Result<Value> {
-    let file = File::open(a.path("unsealed")?)?;
+    let (unsealed, sealed) = (a.path("unsealed")?, a.path("sealed")?);
+    let file = File::open(&unsealed)?;
     let size = a.number("size")? as usize;
     let cache = a.path("cache")?;
     create_dir_all(&cache)?;
     let data = unsafe { MmapOptions::new().map(&file)? };
     let config = StoreConfig::new(&cache, CacheKey::CommDTree.to_string(), 0);
     let start = Instant::now();
+    std::fs::copy(&unsealed, &sealed)?;
     let tree = create_base_merkle_tree::<BinaryMerkleTree<DefaultPieceHasher>>(
         Some(config),
         size / 32,
