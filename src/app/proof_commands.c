@@ -50,6 +50,9 @@ static const slk_option pc1_options[] = {
     {.name = "dry-run",
      .type = SLK_OPTION_FLAG,
      .help = "with --batch: only says memory, disk, groups and kernel"},
+    {.name = "no-tree-d",
+     .type = SLK_OPTION_FLAG,
+     .help = "leave out TreeD of an all-zero sector: only other programs read it"},
     {0},
 };
 static const slk_option pc2_options[] = {

@@ -27,7 +27,8 @@ static slk_err pc1(slk_tool *tool)
     slk_pc1_request request = {.env = slk_proof_env(tool),
                                .unsealed = slk_options_text(tool->options, "unsealed"),
                                .sealed = slk_options_text(tool->options, "sealed"),
-                               .cache = slk_options_text(tool->options, "cache")};
+                               .cache = slk_options_text(tool->options, "cache"),
+                               .no_zero_tree_d = slk_options_flag(tool->options, "no-tree-d")};
     SLK_TRY(slk_proof_args_sector(&request.sector, tool, true));
     SLK_CLEANUP(slk_freep) slk_piece *pieces = NULL;
     SLK_TRY(slk_proof_args_pieces(&pieces, &request.n_pieces, tool));

@@ -185,8 +185,10 @@ static slk_seal_env env_of(slk_prover *prover, slk_job *job)
 static slk_err prover_pc1(void *ctx, const slk_seal_sector *sector, const uint8_t ticket[32],
                           const slk_seal_paths *paths, slk_job *job, slk_error *error)
 {
-    slk_pc1_request request = {
-        .env = env_of(ctx, job), .sealed = paths->sealed, .cache = paths->cache};
+    slk_pc1_request request = {.env = env_of(ctx, job),
+                               .sealed = paths->sealed,
+                               .cache = paths->cache,
+                               .no_zero_tree_d = true};
     SLK_TRY(fill_identity(&request.sector, sector, ticket, error));
     slk_pc1_result result;
     slk_meter meter;

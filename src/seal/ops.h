@@ -75,7 +75,7 @@ typedef struct slk_seal_prover {
     /* CommD of an all-zero sector. Cheap. */
     slk_err (*zero_comm_d)(void *ctx, uint8_t out32[32], int64_t seal_proof, slk_error *error);
 
-    /* Labels the sector (PC1): fills cache with layers and tree-d, writes the data to sealed.
+    /* Labels the sector (PC1): fills cache with layers, writes the data (zeros) to sealed.
      * Reuses what a killed run left there and checks out, replaces the rest. Stages of job:
      * "tree-d", "layer N". */
     slk_err (*pc1)(void *ctx, const slk_seal_sector *sector, const uint8_t ticket[32],

@@ -70,8 +70,9 @@ static bool in_range(uint64_t sp_id, uint64_t number)
 
 /* ---- admission ---- */
 
-/* What sealing one such sector takes on the scratch disk at its peak: layers, replica, tree-d (twice
- * the sector), tree-c and tree-r (a seventh each). source: reference/proofs 4 */
+/* What sealing one such sector takes on the scratch disk at its peak: layers, the copy of the data and
+ * beside it the replica, tree-c (eight sevenths of the sector), tree-r, and half a sector to spare. All
+ * data is zero, so there is no tree-d. source: reference/proofs 4 */
 static uint64_t scratch_bytes_of(int64_t seal_proof)
 {
     slk_seal_proof proof;

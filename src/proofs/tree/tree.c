@@ -87,7 +87,22 @@ slk_err slk_tree_builder_init(slk_tree_builder *ret_builder, const slk_crypto *c
 void slk_tree_builder_done(slk_tree_builder *builder)
 {
     slk_free(builder->tops);
-    builder->tops = NULL;
+    slk_free(builder->digests);
+    builder->tops = builder->digests = NULL;
+}
+
+slk_err slk_tree_builder_digest(slk_tree_builder *builder, slk_error *error)
+{
+    builder->digests = slk_alloc((size_t)slk_tree_builder_chunks(builder) + 1, 32);
+    if (!builder->digests)
+        return slk_fail(error, SLK_E_NOMEM, "no memory for the digests of a tree");
+    return SLK_OK;
+}
+
+void slk_tree_builder_digest_final(const slk_tree_builder *builder, uint8_t out32[32])
+{
+    slk_sha256_of(builder->crypto, out32, builder->digests,
+                  ((size_t)slk_tree_builder_chunks(builder) + 1) * 32);
 }
 
 uint64_t slk_tree_builder_chunks(const slk_tree_builder *builder)
@@ -113,17 +128,30 @@ static slk_err put_nodes(const slk_tree_geometry *geometry, const slk_tree_sink 
     return slk_outfile_write(sink->file, nodes, (size_t)n * 32, offset, error);
 }
 
+/* A row where it belongs, and into the digest. */
+static slk_err put_row(const slk_tree_builder *builder, slk_sha256 *hash, unsigned row,
+                       uint64_t first, const uint8_t *nodes, uint64_t n, slk_error *error)
+{
+    if (builder->digests)
+        slk_sha256_update(hash, nodes, (size_t)n * 32);
+    return put_nodes(&builder->geometry, &builder->sink, row, first, nodes, n, error);
+}
+
 slk_err slk_tree_builder_put(slk_tree_builder *builder, uint64_t chunk, uint8_t *nodes,
                              slk_error *error)
 {
     const unsigned shift = builder->geometry.log2_arity;
     uint64_t n = slk_tree_builder_chunk_nodes(builder);
+    slk_sha256 hash;
+    slk_sha256_init(&hash, builder->crypto);
     for (unsigned row = 0; row < builder->chunk_rows; row++) {
-        SLK_TRY(put_nodes(&builder->geometry, &builder->sink, row, chunk * n, nodes, n, error));
+        SLK_TRY(put_row(builder, &hash, row, chunk * n, nodes, n, error));
         n >>= shift;
         slk_tree_hash_row(builder->crypto, shift, nodes, (size_t)n);
     }
     memcpy(builder->tops + chunk * 32, nodes, 32);
+    if (builder->digests)
+        slk_sha256_final(&hash, builder->digests + chunk * 32);
     return SLK_OK;
 }
 
@@ -131,15 +159,19 @@ slk_err slk_tree_builder_put(slk_tree_builder *builder, uint64_t chunk, uint8_t 
 slk_err slk_tree_builder_finish(uint8_t root32[32], slk_tree_builder *builder, slk_error *error)
 {
     const slk_tree_geometry *geometry = &builder->geometry;
+    slk_sha256 hash;
+    slk_sha256_init(&hash, builder->crypto);
     for (unsigned row = builder->chunk_rows;; row++) {
         uint64_t n = slk_tree_row_nodes(geometry, row);
-        SLK_TRY(put_nodes(geometry, &builder->sink, row, 0, builder->tops, n, error));
+        SLK_TRY(put_row(builder, &hash, row, 0, builder->tops, n, error));
         if (n == 1)
             break;
         slk_tree_hash_row(builder->crypto, geometry->log2_arity, builder->tops,
                           (size_t)(n >> geometry->log2_arity));
     }
     memcpy(root32, builder->tops, 32);
+    if (builder->digests)
+        slk_sha256_final(&hash, builder->digests + slk_tree_builder_chunks(builder) * 32);
     return SLK_OK;
 }
 
@@ -175,41 +207,45 @@ static void build_chunks(void *context, uint64_t begin, uint64_t end, unsigned w
     }
 }
 
-slk_err slk_tree_build(uint8_t root32[32], const slk_crypto *crypto,
+slk_err slk_tree_build(uint8_t root32[32], uint8_t *ret_digest32, const slk_crypto *crypto,
                        const slk_tree_geometry *geometry, slk_tree_leaves *leaves, void *context,
                        const slk_tree_sink *sink, slk_pool *pool, slk_job *job, slk_error *error)
 {
     SLK_CLEANUP(slk_tree_builder_done) slk_tree_builder builder = {0};
     SLK_CLEANUP(slk_region_done) slk_region scratch = {0};
     SLK_TRY(slk_tree_builder_init(&builder, crypto, geometry, sink, error));
+    if (ret_digest32)
+        SLK_TRY(slk_tree_builder_digest(&builder, error));
     SLK_TRY(slk_region_init(&scratch, slk_pool_threads(pool) * CHUNK_BYTES, "tree rows", error));
     struct build b = {
         .builder = &builder, .leaves = leaves, .context = context, .job = job, .scratch = scratch};
     slk_fault_init(&b.fault);
     slk_pool_for(pool, slk_tree_builder_chunks(&builder), 1, build_chunks, &b);
     SLK_TRY(slk_fault_result(&b.fault, error));
-    return slk_tree_builder_finish(root32, &builder, error);
+    SLK_TRY(slk_tree_builder_finish(root32, &builder, error));
+    if (ret_digest32)
+        slk_tree_builder_digest_final(&builder, ret_digest32);
+    return SLK_OK;
 }
 
-slk_err slk_tree_d_build_zero(uint8_t root32[32], const slk_crypto *crypto,
-                              const slk_tree_geometry *geometry, const slk_tree_sink *sink,
-                              slk_job *job, slk_error *error)
+slk_err slk_tree_d_write_zero(const slk_crypto *crypto, const slk_tree_geometry *geometry,
+                              const slk_outfile *file, slk_job *job, slk_error *error)
 {
-    SLK_CLEANUP(slk_freep) uint8_t *run = slk_calloc(SLK_TREE_CHUNK_NODES, 32);
-    if (!run)
-        return slk_fail(error, SLK_E_NOMEM, "no memory for a zero tree");
+    SLK_CLEANUP(slk_region_done) slk_region run = {0};
+    SLK_TRY(slk_region_init(&run, CHUNK_BYTES, "a zero tree", error));
+    const slk_tree_sink sink = {.file = file};
     uint8_t node[64] = {0};
     for (unsigned row = 0; row <= geometry->depth; row++) {
-        uint64_t n = slk_tree_row_nodes(geometry, row);
-        uint64_t length = slk_min_u64(n, SLK_TREE_CHUNK_NODES);
+        const uint64_t n = slk_tree_row_nodes(geometry, row);
+        const uint64_t length = slk_min_u64(n, SLK_TREE_CHUNK_NODES);
         for (uint64_t i = 0; i < length; i++)
-            memcpy(run + i * 32, node, 32);
-        for (uint64_t first = 0; first < n; first += length) {
+            memcpy(run.data + i * 32, node, 32);
+        /* The leaves are there: a new file is zero. */
+        for (uint64_t first = row ? 0 : n; first < n; first += length) {
             SLK_TRY(slk_job_check(job, error));
-            SLK_TRY(put_nodes(geometry, sink, row, first, run, length, error));
-            slk_job_advance(job, row ? 0 : length);
+            SLK_TRY(put_nodes(geometry, &sink, row, first, run.data, length, error));
+            slk_job_advance(job, length);
         }
-        memcpy(root32, node, 32);
         memcpy(node + 32, node, 32);
         slk_tree_hash_row(crypto, 1, node, 1);
     }

@@ -52,6 +52,7 @@ typedef struct slk_tree_builder {
     slk_tree_sink sink;
     unsigned chunk_rows; /* rows above the leaves within one chunk */
     uint8_t *tops; /* root of every chunk: one whole row of the tree */
+    uint8_t *digests; /* NULL, or one per chunk and one: see slk_tree_builder_digest */
 } slk_tree_builder;
 
 SLK_MUST_CHECK slk_err slk_tree_builder_init(slk_tree_builder *ret_builder,
@@ -67,6 +68,12 @@ size_t slk_tree_builder_chunk_nodes(const slk_tree_builder *builder);
 SLK_MUST_CHECK slk_err slk_tree_builder_put(slk_tree_builder *builder, uint64_t chunk,
                                             uint8_t *nodes, slk_error *error);
 
+/* Before the first put: digest what is put. slk_tree_builder_digest_final gives, after finish, the
+ * tree's digest: SHA-256 over the SHA-256s of each chunk's nodes, bottom-up without its root, and that of
+ * the rows from the chunks' roots up. Memory: 32 bytes per chunk. SLK_E_NOMEM. */
+SLK_MUST_CHECK slk_err slk_tree_builder_digest(slk_tree_builder *builder, slk_error *error);
+void slk_tree_builder_digest_final(const slk_tree_builder *builder, uint8_t out32[32]);
+
 /* The rows above the chunks; the root into root32. Leaves the builder to slk_tree_builder_done. */
 SLK_MUST_CHECK slk_err slk_tree_builder_finish(uint8_t root32[32], slk_tree_builder *builder,
                                                slk_error *error);
@@ -74,20 +81,23 @@ SLK_MUST_CHECK slk_err slk_tree_builder_finish(uint8_t root32[32], slk_tree_buil
 /* ---- The same in one call.
  *
  * leaves produces leaves [first, first + n) as n nodes; called from the pool's threads for disjoint
- * ranges of at most SLK_TREE_CHUNK_NODES. Root into root32. Advances the job by leaves. Memory: 1 MiB
+ * ranges of at most SLK_TREE_CHUNK_NODES. Root into root32, the tree's digest into ret_digest unless
+ * that is NULL. Advances the job by leaves. Memory: 1 MiB
  * per thread and 32 bytes per 32768 leaves. */
 typedef slk_err slk_tree_leaves(void *context, uint8_t *out, uint64_t first, size_t n,
                                 unsigned worker, slk_error *error);
 
-SLK_MUST_CHECK slk_err slk_tree_build(uint8_t root32[32], const slk_crypto *crypto,
-                                      const slk_tree_geometry *geometry, slk_tree_leaves *leaves,
-                                      void *context, const slk_tree_sink *sink, slk_pool *pool,
-                                      slk_job *job, slk_error *error);
+SLK_MUST_CHECK slk_err slk_tree_build(uint8_t root32[32], uint8_t *ret_digest32,
+                                      const slk_crypto *crypto, const slk_tree_geometry *geometry,
+                                      slk_tree_leaves *leaves, void *context,
+                                      const slk_tree_sink *sink, slk_pool *pool, slk_job *job,
+                                      slk_error *error);
 
-/* TreeD of all-zero data, from the constants. */
-SLK_MUST_CHECK slk_err slk_tree_d_build_zero(uint8_t root32[32], const slk_crypto *crypto,
+/* The rows of TreeD of all-zero data, from one node per row, into a new file of its size that is still
+ * all zero. Advances the job by the nodes above the leaves. Cost: writing half of the file. */
+SLK_MUST_CHECK slk_err slk_tree_d_write_zero(const slk_crypto *crypto,
                                              const slk_tree_geometry *geometry,
-                                             const slk_tree_sink *sink, slk_job *job,
+                                             const slk_outfile *file, slk_job *job,
                                              slk_error *error);
 
 /* Replaces n * arity nodes by the n nodes above them, in place (arity 2 or 8 by log2_arity). */

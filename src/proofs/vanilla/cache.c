@@ -120,7 +120,7 @@ enum {
     AT_CHECK = AT_LAYERS + 32 * (int)SLK_MAX_LAYERS,
     STATE_BYTES = AT_CHECK + 32
 };
-static const uint8_t state_magic[16] = "selkie pc1 v2\n";
+static const uint8_t state_magic[16] = "selkie pc1 v3\n";
 
 slk_err slk_pc1_state_save(const slk_pc1_state *state, const slk_crypto *crypto, const char *cache,
                            slk_error *error)
@@ -245,6 +245,13 @@ const char *slk_layer_stage(unsigned layer)
     };
     slk_assert(layer >= 1 && layer <= SLK_MAX_LAYERS);
     return names[layer - 1];
+}
+
+void slk_comm_d_zero(uint8_t out32[32], const slk_crypto *crypto, const slk_sector_shape *shape)
+{
+    slk_zero_nodes zero;
+    slk_zero_nodes_init(&zero, crypto);
+    memcpy(out32, zero.node[shape->log2_nodes], 32);
 }
 
 void slk_replica_id(uint8_t out32[32], const slk_crypto *crypto, const slk_sector_identity *sector,

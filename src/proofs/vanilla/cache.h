@@ -32,7 +32,7 @@ typedef struct slk_pc1_state {
     slk_sector_identity sector;
     uint8_t comm_d[32];
     uint8_t replica_id[32];
-    uint8_t tree_d_digest[32]; /* as proofs/vanilla/digest.h has it */
+    uint8_t tree_d_digest[32]; /* see slk_tree_builder_digest; zero when all data is zero */
     uint32_t layers_done; /* bit l - 1: layer l is finished and has this digest */
     uint8_t layer_digest[SLK_MAX_LAYERS][32];
 } slk_pc1_state;
@@ -58,6 +58,9 @@ SLK_MUST_CHECK slk_err slk_cache_lock(int *ret_fd, const char *cache, bool exclu
 
 /* Path of layer l (from 1) in a cache folder; heap, NULL when out of memory. */
 char *slk_layer_path(const char *cache, unsigned layer) SLK_MUST_CHECK;
+
+/* CommD of all-zero data. */
+void slk_comm_d_zero(uint8_t out32[32], const slk_crypto *crypto, const slk_sector_shape *shape);
 
 /* Job stage "layer <l>", l from 1 to 11. */
 const char *slk_layer_stage(unsigned layer);

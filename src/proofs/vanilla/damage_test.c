@@ -11,9 +11,12 @@
 #include <stdarg.h>
 #include <cmocka.h>
 #include <dirent.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,7 +43,7 @@ static void cut(const char *path, uint64_t bytes)
 
 static void save(slk_buf *buf, const char *path)
 {
-    slk_buf_init(buf, 1u << 24);
+    slk_buf_init(buf, 1u << 25);
     assert_int_equal(slk_file_read_all(buf, path, NULL), SLK_OK);
 }
 
@@ -215,6 +218,18 @@ static void test_canceled(void **state)
     slk_seal_case_close(&c);
 }
 
+static bool has_pc2_files(const slk_seal_case *c)
+{
+    static const char *const names[] = {"sc-02-data-tree-c.dat", "sc-02-data-tree-r-last.dat",
+                                        "t_aux", "p_aux"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        SLK_CLEANUP(slk_freep) char *path = in_cache(c, names[i]);
+        found = found || slk_file_exists(path);
+    }
+    return found;
+}
+
 static void damaged_for_pc2(const slk_seal_case *c, const char *name, uint64_t at, uint8_t value,
                             uint64_t length, bool marked)
 {
@@ -233,6 +248,7 @@ static void damaged_for_pc2(const slk_seal_case *c, const char *name, uint64_t a
     refused(pc2(c, &error), SLK_E_CORRUPT, &error, name);
     assert_false(has_temp_files(c->cache));
     assert_false(has_temp_files("."));
+    assert_false(has_pc2_files(c));
     restore(&whole, path);
     restore(&mark, mark_path);
 }
@@ -255,6 +271,118 @@ static void test_pc2_inputs(void **state)
     refused(pc2(&c, &error), SLK_E_CORRUPT, &error, "sealed");
     cut("sealed", 2048);
     slk_seal_case_run_pc2(&c);
+    slk_seal_case_close(&c);
+}
+
+/* What is wrong in the last chunk of a longer file is found when everything has been made: none of it
+ * may stay. */
+static void test_late_mismatch(void **state)
+{
+    slk_seal_case c;
+    slk_seal_case_open(&c, *state, "s-8m-data");
+    slk_seal_case_run_pc1(&c);
+    const uint64_t mib = 1 << 20;
+    damaged_for_pc2(&c, "sc-02-data-layer-1.dat", 8 * mib - 32, 0xff, 0, true);
+    damaged_for_pc2(&c, "sc-02-data-layer-2.dat", 7 * mib, 0xff, 0, true);
+    damaged_for_pc2(&c, "sc-02-data-tree-d.dat", 8 * mib - 32, 0xff, 0, true);
+    damaged_for_pc2(&c, "sc-02-data-tree-d.dat", 12 * mib - 32, 0xff, 0, true);
+    damaged_for_pc2(&c, "sc-02-data-tree-d.dat", 16 * mib - 256, 0xff, 0, true);
+    damaged_for_pc2(&c, "sc-02-data-tree-d.dat", 16 * mib - 64, 0xff, 0, true);
+    slk_seal_case_run_pc2(&c);
+    slk_seal_case_close(&c);
+}
+
+static void *cancel_when_begun(void *context)
+{
+    slk_job *job = context;
+    while (atomic_load(&job->done) == 0)
+        (void)sched_yield();
+    slk_job_cancel(job);
+    return NULL;
+}
+
+/* Canceled in the middle, it leaves nothing, and begun again it is as if nothing had been. */
+static void test_interrupted_pass(void **state)
+{
+    slk_seal_case c;
+    slk_seal_case_open(&c, *state, "s-8m-data");
+    slk_seal_case_run_pc1(&c);
+    slk_job job;
+    slk_job_init(&job);
+    pthread_t thread;
+    slk_error error = {0};
+    assert_int_equal(pthread_create(&thread, NULL, cancel_when_begun, &job), 0);
+    c.env.job = &job;
+    assert_int_equal(pc2(&c, &error), SLK_E_CANCELED);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_false(has_temp_files(c.cache));
+    assert_false(has_temp_files("."));
+    assert_false(has_pc2_files(&c));
+    c.env.job = NULL;
+    slk_seal_case_run_pc2(&c);
+    slk_seal_case_close(&c);
+}
+
+static uint64_t inode_of(const char *path)
+{
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_ino;
+}
+
+/* TreeD of zeros: one file for all sectors of a size, whatever happens to it. */
+static void shared_tree_d(const slk_seal_env *env, const char *name, const char *shared)
+{
+    slk_seal_case c;
+    slk_seal_case_open(&c, env, name);
+    assert_true(c.zero);
+    assert_int_equal(slk_folder_make("parents", 0755, NULL), SLK_OK);
+    c.env.parent_cache = "parents";
+    SLK_CLEANUP(slk_freep) char *tree = in_cache(&c, "sc-02-data-tree-d.dat");
+    slk_seal_case_run_pc1(&c); /* absent */
+    const uint64_t first = inode_of(shared), bytes = 2 * c.sector.proof.shape->bytes;
+    assert_int_equal(inode_of(tree), first);
+    slk_seal_case_run_pc1(&c); /* there and right */
+    assert_int_equal(inode_of(shared), first);
+    assert_int_equal(inode_of(tree), first);
+    for (uint64_t at = 0; at < bytes; at += bytes / 5) {
+        poke(shared, at, 0x55);
+        slk_seal_case_run_pc1(&c); /* its files are the recorded ones again */
+        assert_int_equal(inode_of(tree), inode_of(shared));
+    }
+    cut(shared, 100);
+    slk_seal_case_run_pc1(&c);
+    assert_int_equal(inode_of(tree), inode_of(shared));
+    assert_int_equal(unlink(shared), 0);
+    assert_int_equal(slk_folder_make(shared, 0755, NULL), SLK_OK); /* cannot be used at all */
+    slk_seal_case_run_pc1(&c);
+    assert_false(has_temp_files(c.cache));
+    slk_seal_case_run_pc2(&c);
+    slk_seal_case_run_commit1(&c);
+    slk_seal_case_close(&c);
+}
+
+static void test_zero_tree_d(void **state)
+{
+    shared_tree_d(*state, "x-2k-cc", "parents/selkie-zero-tree-d-2048.dat");
+    shared_tree_d(*state, "x-8m-cc", "parents/selkie-zero-tree-d-8388608.dat");
+    slk_seal_case c;
+    slk_seal_case_open(&c, *state, "x-2k-cc");
+    slk_pc1_request request = slk_seal_case_pc1(&c);
+    request.no_zero_tree_d = true;
+    slk_pc1_result result;
+    slk_error error = {0};
+    assert_int_equal(slk_pc1(&result, &request, &error), SLK_OK);
+    assert_memory_equal(result.comm_d, c.comm_d, 32);
+    SLK_CLEANUP(slk_freep) char *tree = in_cache(&c, "sc-02-data-tree-d.dat");
+    assert_false(slk_file_exists(tree));
+    slk_pc2_request second = slk_seal_case_pc2(&c);
+    slk_pc2_result made;
+    assert_int_equal(slk_pc2(&made, &second, &error), SLK_OK);
+    assert_memory_equal(made.comm_r, c.comm_r, 32);
+    assert_memory_equal(made.comm_d, c.comm_d, 32);
+    slk_seal_case_run_commit1(&c);
+    slk_seal_case_run_finalize(&c);
     slk_seal_case_close(&c);
 }
 
@@ -599,6 +727,9 @@ int main(void)
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_canceled),
         cmocka_unit_test(test_pc2_inputs),
+        cmocka_unit_test(test_late_mismatch),
+        cmocka_unit_test(test_interrupted_pass),
+        cmocka_unit_test(test_zero_tree_d),
         cmocka_unit_test(test_commit1_inputs),
         cmocka_unit_test(test_p_aux_and_identity),
         cmocka_unit_test(test_check_replica),

@@ -48,85 +48,57 @@ void slk_digests_final(const slk_digests *digests, uint8_t out32[32])
     slk_sha256_of(digests->crypto, out32, digests->of, (size_t)slk_digests_chunks(digests) * 32);
 }
 
-/* ---- Chunks by all threads, out of a file or out of memory. */
+/* ---- A file by all threads. */
 
-struct work {
-    slk_digests *digests;
-    uint64_t first;
-    const uint8_t *memory; /* NULL: the file */
+struct reading {
+    slk_digests digests;
     int fd;
     const char *path;
     slk_job *job;
-    bool counted; /* the job's stage is in chunks */
-    slk_region scratch; /* a chunk per worker, for the file */
+    slk_region scratch; /* a chunk per worker */
     slk_fault fault;
 };
 
-static slk_err digest_chunk(struct work *w, uint64_t chunk, unsigned worker, slk_error *error)
+static slk_err digest_chunk(struct reading *r, uint64_t chunk, unsigned worker, slk_error *error)
 {
-    const uint64_t at = chunk * SLK_DIGEST_CHUNK_BYTES;
-    SLK_TRY(slk_job_check(w->job, error));
-    const uint8_t *data = w->memory ? w->memory + at : NULL;
-    if (!data) {
-        uint8_t *buffer = w->scratch.data + worker * SLK_DIGEST_CHUNK_BYTES;
-        SLK_TRY(slk_file_read_at(w->fd, buffer, slk_digests_chunk_bytes(w->digests, chunk), at,
-                                 w->path, error));
-        data = buffer;
-    }
-    slk_digests_take(w->digests, chunk, data);
-    slk_job_advance(w->job, w->counted ? 1 : 0);
+    uint8_t *data = r->scratch.data + worker * SLK_DIGEST_CHUNK_BYTES;
+    SLK_TRY(slk_job_check(r->job, error));
+    SLK_TRY(slk_file_read_at(r->fd, data, slk_digests_chunk_bytes(&r->digests, chunk),
+                             chunk * SLK_DIGEST_CHUNK_BYTES, r->path, error));
+    slk_digests_take(&r->digests, chunk, data);
     return SLK_OK;
 }
 
 static void digest_chunks(void *context, uint64_t begin, uint64_t end, unsigned worker)
 {
-    struct work *w = context;
+    struct reading *r = context;
     slk_error error = {0};
-    for (uint64_t i = begin; i < end && !slk_fault_any(&w->fault); i++) {
-        if (digest_chunk(w, w->first + i, worker, &error) != SLK_OK)
-            slk_fault_set(&w->fault, &error);
+    for (uint64_t chunk = begin; chunk < end && !slk_fault_any(&r->fault); chunk++) {
+        if (digest_chunk(r, chunk, worker, &error) != SLK_OK)
+            slk_fault_set(&r->fault, &error);
     }
 }
 
-static slk_err read_chunks(struct work *w, uint64_t end, slk_pool *pool, slk_error *error)
+static slk_err digest_opened(struct reading *r, slk_pool *pool, slk_error *error)
 {
-    slk_fault_init(&w->fault);
-    SLK_TRY(slk_region_init(&w->scratch, slk_pool_threads(pool) * SLK_DIGEST_CHUNK_BYTES, "digests",
+    SLK_TRY(slk_region_init(&r->scratch, slk_pool_threads(pool) * SLK_DIGEST_CHUNK_BYTES, "digests",
                             error));
-    slk_pool_for(pool, end - w->first, 1, digest_chunks, w);
-    slk_region_done(&w->scratch);
-    return slk_fault_result(&w->fault, error);
-}
-
-slk_err slk_digests_read(slk_digests *digests, int fd, const char *path, uint64_t first,
-                         uint64_t end, slk_pool *pool, slk_job *job, slk_error *error)
-{
-    struct work w = {
-        .digests = digests, .first = first, .fd = fd, .path = path, .job = job, .counted = true};
-    return read_chunks(&w, end, pool, error);
+    slk_fault_init(&r->fault);
+    slk_pool_for(pool, slk_digests_chunks(&r->digests), 1, digest_chunks, r);
+    slk_region_done(&r->scratch);
+    return slk_fault_result(&r->fault, error);
 }
 
 slk_err slk_digest_file(uint8_t out32[32], const slk_crypto *crypto, const char *path,
                         uint64_t bytes, slk_pool *pool, slk_job *job, slk_error *error)
 {
     SLK_CLEANUP(slk_closep) int fd = -1;
-    SLK_CLEANUP(slk_digests_done) slk_digests digests = {0};
     SLK_TRY(slk_tree_open_sized(&fd, path, bytes, error));
-    SLK_TRY(slk_digests_init(&digests, crypto, bytes, error));
-    struct work w = {.digests = &digests, .fd = fd, .path = path, .job = job};
-    SLK_TRY(read_chunks(&w, slk_digests_chunks(&digests), pool, error));
-    slk_digests_final(&digests, out32);
-    return SLK_OK;
-}
-
-slk_err slk_digest_memory(uint8_t out32[32], const slk_crypto *crypto, const uint8_t *data,
-                          uint64_t bytes, slk_pool *pool, slk_error *error)
-{
-    SLK_CLEANUP(slk_digests_done) slk_digests digests = {0};
-    SLK_TRY(slk_digests_init(&digests, crypto, bytes, error));
-    struct work w = {.digests = &digests, .memory = data};
-    slk_fault_init(&w.fault);
-    slk_pool_for(pool, slk_digests_chunks(&digests), 1, digest_chunks, &w);
-    slk_digests_final(&digests, out32);
-    return slk_fault_result(&w.fault, error);
+    struct reading r = {.fd = fd, .path = path, .job = job};
+    SLK_TRY(slk_digests_init(&r.digests, crypto, bytes, error));
+    slk_err code = digest_opened(&r, pool, error);
+    if (code == SLK_OK)
+        slk_digests_final(&r.digests, out32);
+    slk_digests_done(&r.digests);
+    return code;
 }

@@ -32,22 +32,13 @@ size_t slk_digests_chunk_bytes(const slk_digests *digests, uint64_t chunk); /* o
 /* Digests one chunk whose bytes are all in memory. */
 void slk_digests_take(slk_digests *digests, uint64_t chunk, const uint8_t *data);
 
-/* Digests chunks [first, end) of the open file, on all threads of the pool. path names it in errors.
- * Advances the job by chunks. Memory: 1 MiB per thread. */
-SLK_MUST_CHECK slk_err slk_digests_read(slk_digests *digests, int fd, const char *path,
-                                        uint64_t first, uint64_t end, slk_pool *pool, slk_job *job,
-                                        slk_error *error);
-
 /* The file's digest, once every chunk is there. */
 void slk_digests_final(const slk_digests *digests, uint8_t out32[32]);
 
-/* The same of a whole file of exactly `bytes` (SLK_E_CORRUPT else), and of memory; the job is only asked
- * whether it was canceled. */
+/* The same of a whole file of exactly `bytes` (SLK_E_CORRUPT else), on all threads of the pool; the job is
+ * only asked whether it was canceled. Memory: 1 MiB per thread. */
 SLK_MUST_CHECK slk_err slk_digest_file(uint8_t out32[32], const slk_crypto *crypto,
                                        const char *path, uint64_t bytes, slk_pool *pool,
                                        slk_job *job, slk_error *error);
-SLK_MUST_CHECK slk_err slk_digest_memory(uint8_t out32[32], const slk_crypto *crypto,
-                                         const uint8_t *data, uint64_t bytes, slk_pool *pool,
-                                         slk_error *error);
 
 #endif

@@ -26,13 +26,13 @@ static uint64_t input_bytes(const slk_sector_shape *shape, unsigned i)
 }
 
 slk_err slk_pass_open(slk_pass *ret_pass, const slk_crypto *crypto, const slk_sector_shape *shape,
-                      const char *cache, slk_error *error)
+                      const char *cache, bool zero_data, slk_error *error)
 {
     slk_pass *pass = ret_pass;
-    *pass = (slk_pass){.crypto = crypto, .shape = shape};
+    *pass = (slk_pass){.crypto = crypto, .shape = shape, .zero_data = zero_data};
     for (size_t i = 0; i < SLK_PASS_INPUTS; i++)
         pass->fd[i] = -1;
-    for (unsigned i = 0; i <= shape->layers; i++) {
+    for (unsigned i = 0; i < shape->layers + (zero_data ? 0 : 1); i++) {
         pass->path[i] =
             i < shape->layers ? slk_layer_path(cache, i + 1) : slk_tree_path(cache, "tree-d", -1);
         if (!pass->path[i])
@@ -47,31 +47,74 @@ void slk_pass_done(slk_pass *pass)
     for (size_t i = 0; pass->shape && i < SLK_PASS_INPUTS; i++) {
         slk_closep(&pass->fd[i]);
         slk_free(pass->path[i]);
-        slk_digests_done(&pass->digests[i]);
     }
+    for (size_t i = 0; i < SLK_MAX_LAYERS; i++)
+        slk_digests_done(&pass->digests[i]);
+    slk_free(pass->tree_d_digests);
     *pass = (slk_pass){0};
 }
 
 /* ---- Digests. */
 
-/* Whether the pass meets every byte of the chunks it reads of input i: not where rows of a small TreeD
- * share the chunk of its leaves. */
-static bool digested_on_the_way(const slk_pass *pass, unsigned i)
+static uint64_t units(const slk_pass *pass)
 {
-    return pass->digests[i].of && (i < pass->shape->layers || pass->shape->bytes >= UNIT_BYTES);
+    return (pass->shape->nodes + UNIT_NODES - 1) / UNIT_NODES;
 }
 
-slk_err slk_pass_digest(slk_pass *pass, slk_pool *pool, slk_job *job, slk_error *error)
+slk_err slk_pass_digest(slk_pass *pass, slk_error *error)
+{
+    for (unsigned i = 0; i < pass->shape->layers; i++)
+        SLK_TRY(slk_digests_init(&pass->digests[i], pass->crypto, pass->shape->bytes, error));
+    if (pass->zero_data)
+        return SLK_OK;
+    pass->tree_d_digests = slk_alloc((size_t)units(pass) + 1, 32);
+    if (!pass->tree_d_digests)
+        return slk_fail(error, SLK_E_NOMEM, "no memory for the digests of %s",
+                        pass->path[pass->shape->layers]);
+    return SLK_OK;
+}
+
+void slk_pass_layer_digest(const slk_pass *pass, unsigned layer, uint8_t out32[32])
+{
+    slk_digests_final(&pass->digests[layer], out32);
+}
+
+/* Nodes [first, first + n) of a row of TreeD into the hash, by way of a step's buffer. */
+static slk_err hash_row(const slk_pass *pass, slk_sha256 *hash, uint8_t *buffer, unsigned row,
+                        uint64_t first, uint64_t n, slk_error *error)
 {
     const unsigned d = pass->shape->layers;
-    for (unsigned i = 0; i <= d; i++)
-        SLK_TRY(
-            slk_digests_init(&pass->digests[i], pass->crypto, input_bytes(pass->shape, i), error));
-    const uint64_t leaves = digested_on_the_way(pass, d) ? pass->shape->bytes / UNIT_BYTES : 0;
-    const uint64_t chunks = slk_digests_chunks(&pass->digests[d]);
-    slk_job_stage(job, "check", chunks - leaves);
-    return slk_digests_read(&pass->digests[d], pass->fd[d], pass->path[d], leaves, chunks, pool,
-                            job, error);
+    const slk_tree_geometry geometry = slk_tree_d_geometry(pass->shape);
+    uint64_t offset = slk_tree_row_offset(&geometry, row) + first * 32;
+    for (uint64_t left = n * 32; left > 0;) {
+        const size_t bytes = (size_t)slk_min_u64(left, STEP_BYTES);
+        SLK_TRY(slk_file_read_at(pass->fd[d], buffer, bytes, offset, pass->path[d], error));
+        slk_sha256_update(hash, buffer, bytes);
+        offset += bytes;
+        left -= bytes;
+    }
+    return SLK_OK;
+}
+
+/* log2 of the leaves of a unit: how many rows of TreeD, from the leaves, a chunk of it has. */
+static unsigned unit_rows(const slk_pass *pass)
+{
+    return (unsigned)slk_min_u64(slk_log2(UNIT_NODES), pass->shape->log2_nodes);
+}
+
+slk_err slk_pass_tree_d_digest(slk_pass *pass, uint8_t out32[32], slk_error *error)
+{
+    const slk_tree_geometry geometry = slk_tree_d_geometry(pass->shape);
+    SLK_CLEANUP(slk_freep) uint8_t *buffer = slk_alloc(STEP_BYTES, 1);
+    if (!buffer)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    slk_sha256 hash;
+    slk_sha256_init(&hash, pass->crypto);
+    for (unsigned row = unit_rows(pass); row <= geometry.depth; row++)
+        SLK_TRY(hash_row(pass, &hash, buffer, row, 0, slk_tree_row_nodes(&geometry, row), error));
+    slk_sha256_final(&hash, pass->tree_d_digests + units(pass) * 32);
+    slk_sha256_of(pass->crypto, out32, pass->tree_d_digests, (size_t)(units(pass) + 1) * 32);
+    return SLK_OK;
 }
 
 /* ---- One unit. */
@@ -116,7 +159,7 @@ static slk_err read_step(const slk_pass *pass, struct desk *desk, unsigned i, ui
 {
     uint8_t *nodes = desk->input[i];
     SLK_TRY(slk_file_read_at(pass->fd[i], nodes, n * 32, first * 32, pass->path[i], error));
-    if (digested_on_the_way(pass, i))
+    if (i < pass->shape->layers ? pass->digests[i].of != NULL : pass->tree_d_digests != NULL)
         slk_sha256_update(&desk->hash[i], nodes, n * 32);
     for (size_t k = 0; k < n; k++) {
         if (!slk_fr_node_is_canonical(nodes + 32 * k))
@@ -142,19 +185,40 @@ static slk_err do_step(const slk_pass *pass, struct desk *desk, uint64_t first, 
                        slk_error *error)
 {
     const unsigned layers = pass->shape->layers;
-    for (unsigned i = pass->tree_c ? 0 : layers - 1; i < layers + (pass->tree_r ? 1 : 0); i++)
+    const unsigned end = layers + (pass->tree_r && !pass->zero_data ? 1 : 0);
+    for (unsigned i = pass->tree_c ? 0 : layers - 1; i < end; i++)
         SLK_TRY(read_step(pass, desk, i, first, n, error));
     if (pass->tree_c)
         slk_poseidon_columns(pass->crypto, layers, desk->columns + at * 32,
                              (const uint8_t *const *)desk->input, n);
     if (pass->columns)
         SLK_TRY(keep_columns(pass, desk, first, n, error));
-    for (size_t k = 0; pass->tree_r && k < n; k++) {
+    if (pass->tree_r && pass->zero_data)
+        memcpy(desk->replica + at * 32, desk->input[layers - 1], n * 32);
+    for (size_t k = 0; pass->tree_r && !pass->zero_data && k < n; k++) {
         bool added =
             slk_fr_node_add(desk->replica + (at + k) * 32, desk->input[layers - 1] + 32 * k,
                             desk->input[layers] + 32 * k);
         slk_assert(added);
     }
+    return SLK_OK;
+}
+
+/* The digests of a unit, once all its leaves have passed. */
+static slk_err end_digests(slk_pass *pass, struct desk *desk, uint64_t unit, slk_error *error)
+{
+    const unsigned d = pass->shape->layers;
+    for (unsigned i = 0; i < d; i++) {
+        if (pass->digests[i].of)
+            slk_sha256_final(&desk->hash[i], pass->digests[i].of + unit * 32);
+    }
+    if (!pass->tree_d_digests)
+        return SLK_OK;
+    for (unsigned row = 1; row < unit_rows(pass); row++) {
+        const uint64_t n = UINT64_C(1) << (unit_rows(pass) - row);
+        SLK_TRY(hash_row(pass, &desk->hash[d], desk->input[d], row, unit * n, n, error));
+    }
+    slk_sha256_final(&desk->hash[d], pass->tree_d_digests + unit * 32);
     return SLK_OK;
 }
 
@@ -168,10 +232,7 @@ static slk_err do_unit(const struct run *run, uint64_t unit, unsigned worker, sl
     desk_init(&desk, run, worker);
     for (size_t at = 0; at < n; at += STEP_NODES)
         SLK_TRY(do_step(pass, &desk, first + at, at, slk_min_u64(STEP_NODES, n - at), error));
-    for (unsigned i = 0; i <= pass->shape->layers; i++) {
-        if (digested_on_the_way(pass, i))
-            slk_sha256_final(&desk.hash[i], pass->digests[i].of + unit * 32);
-    }
+    SLK_TRY(end_digests(pass, &desk, unit, error));
     if (pass->tree_c)
         SLK_TRY(slk_base_trees_put(pass->tree_c, first, desk.columns, n, error));
     if (pass->tree_r) {
@@ -202,7 +263,7 @@ slk_err slk_pass_run(slk_pass *pass, slk_pool *pool, slk_job *job, slk_error *er
     slk_fault_init(&run.fault);
     SLK_TRY(
         slk_region_init(&run.scratch, slk_pool_threads(pool) * desk_bytes(pass), "a pass", error));
-    slk_pool_for(pool, pass->shape->nodes / run.unit_nodes, 1, do_units, &run);
+    slk_pool_for(pool, units(pass), 1, do_units, &run);
     slk_region_done(&run.scratch);
     return slk_fault_result(&run.fault, error);
 }

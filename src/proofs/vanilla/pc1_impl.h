@@ -23,6 +23,11 @@ SLK_MUST_CHECK slk_err slk_pc1_begin(slk_pc1_work *work, const slk_pc1_request *
 /* Unlocks. A folder that was made for this and stayed empty is removed again. Idempotent. */
 void slk_pc1_end(slk_pc1_work *work, const slk_pc1_request *request);
 
+/* The first part of begin: TreeD, and the data under the sealed file's name. found: state was read from the
+ * cache; then the data must be what it says. Files of an earlier precommit 2 are removed. */
+SLK_MUST_CHECK slk_err slk_pc1_data(slk_pc1_state *state, bool found,
+                                    const slk_pc1_request *request, slk_error *error);
+
 /* Opens the file of a layer under its official temporary name, its disk blocks reserved. */
 SLK_MUST_CHECK slk_err slk_pc1_layer_open(slk_outfile *ret_file, const slk_pc1_request *request,
                                           unsigned layer, slk_error *error);

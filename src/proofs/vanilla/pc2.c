@@ -30,19 +30,26 @@ static slk_err check_state(const slk_pc2_request *request, const slk_pc1_state *
     return SLK_OK;
 }
 
-static slk_err check_digests(const slk_pass *pass, const slk_pc1_state *state, slk_error *error)
+static slk_err check_digest(const slk_pass *pass, unsigned input, const uint8_t got[32],
+                            const uint8_t want[32], slk_error *error)
 {
-    for (unsigned i = 0; i <= pass->shape->layers; i++) {
-        uint8_t digest[32];
-        slk_digests_final(&pass->digests[i], digest);
-        const uint8_t *want =
-            i < pass->shape->layers ? state->layer_digest[i] : state->tree_d_digest;
-        if (memcmp(digest, want, 32) != 0)
-            return slk_fail(error, SLK_E_CORRUPT,
-                            "%s is not what precommit 1 wrote; run precommit 1 again",
-                            pass->path[i]);
+    if (memcmp(got, want, 32) == 0)
+        return SLK_OK;
+    return slk_fail(error, SLK_E_CORRUPT, "%s is not what precommit 1 wrote; run precommit 1 again",
+                    pass->path[input]);
+}
+
+static slk_err check_digests(slk_pass *pass, const slk_pc1_state *state, slk_error *error)
+{
+    uint8_t digest[32];
+    for (unsigned i = 0; i < pass->shape->layers; i++) {
+        slk_pass_layer_digest(pass, i, digest);
+        SLK_TRY(check_digest(pass, i, digest, state->layer_digest[i], error));
     }
-    return SLK_OK;
+    if (pass->zero_data)
+        return SLK_OK;
+    SLK_TRY(slk_pass_tree_d_digest(pass, digest, error));
+    return check_digest(pass, pass->shape->layers, digest, state->tree_d_digest, error);
 }
 
 /* ---- Trees and replica. */
@@ -81,6 +88,10 @@ static slk_err open_files(struct making *m, slk_error *error)
 
 static slk_err read_comm_d(uint8_t comm_d[32], const slk_pass *pass, slk_error *error)
 {
+    if (pass->zero_data) {
+        slk_comm_d_zero(comm_d, pass->crypto, pass->shape);
+        return SLK_OK;
+    }
     const unsigned d = pass->shape->layers;
     const slk_tree_geometry geometry = slk_tree_d_geometry(pass->shape);
     return slk_file_read_at(pass->fd[d], comm_d, 32, slk_tree_file_bytes(&geometry) - 32,
@@ -94,7 +105,7 @@ static slk_err make_all(struct making *m, slk_pc2_result *result, const slk_pc1_
     const slk_seal_env *env = &m->request->env;
     const slk_sector_shape *shape = m->request->proof.shape;
     if (state)
-        SLK_TRY(slk_pass_digest(&m->pass, env->pool, env->job, error));
+        SLK_TRY(slk_pass_digest(&m->pass, error));
     slk_job_stage(env->job, "trees", shape->nodes);
     SLK_TRY(slk_pass_run(&m->pass, env->pool, env->job, error));
     if (state)
@@ -135,8 +146,11 @@ static slk_err pc2_with(struct making *m, slk_pc2_result *result, slk_error *err
     SLK_TRY(slk_pc1_state_load(&state, &found, request->env.crypto, request->cache, error));
     if (found)
         SLK_TRY(check_state(request, &state, error));
-    SLK_TRY(
-        slk_pass_open(&m->pass, request->env.crypto, request->proof.shape, request->cache, error));
+    uint8_t zero[32];
+    slk_comm_d_zero(zero, request->env.crypto, request->proof.shape);
+    const bool zero_data = found && memcmp(state.comm_d, zero, 32) == 0;
+    SLK_TRY(slk_pass_open(&m->pass, request->env.crypto, request->proof.shape, request->cache,
+                          zero_data, error));
     SLK_TRY(open_files(m, error));
     SLK_TRY(make_all(m, result, found ? &state : NULL, error));
     const uint8_t *replica_id = request->replica_id;

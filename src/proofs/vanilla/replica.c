@@ -54,8 +54,8 @@ static slk_err check_tree(uint8_t root32[32], const slk_check_replica_request *r
     const slk_tree_geometry geometry = slk_tree_r_geometry(shape);
     const slk_tree_sink sink = {.memory = memory};
     reading->tree_first = tree * slk_tree_row_nodes(&geometry, 0);
-    SLK_TRY(slk_tree_build(root32, request->env.crypto, &geometry, sealed_leaves, reading, &sink,
-                           request->env.pool, request->env.job, error));
+    SLK_TRY(slk_tree_build(root32, NULL, request->env.crypto, &geometry, sealed_leaves, reading,
+                           &sink, request->env.pool, request->env.job, error));
     SLK_CLEANUP(slk_freep)
     char *path = slk_base_tree_path(request->cache, "tree-r-last", shape, tree);
     if (!path)

@@ -28,7 +28,8 @@ typedef struct slk_seal_env {
     const slk_crypto *crypto;
     slk_pool *pool; /* may be NULL */
     slk_job *job; /* may be NULL */
-    const char *parent_cache; /* folder of official parent caches; NULL: made anew, in the cache */
+    const char *parent_cache; /* folder of official parent caches and of what else sectors share;
+                               * NULL: made anew, in the cache */
 } slk_seal_env;
 
 /* What, beside the data, makes a replica unique. */
@@ -52,7 +53,8 @@ bool slk_comm_r(uint8_t out32[32], const slk_crypto *crypto, const uint8_t comm_
  * follow), or NULL for all zeros. pieces: what CommD must follow from; n_pieces 0 takes the data as
  * it is. sealed: becomes the data as it will be encoded by precommit 2. Writes
  * sc-02-data-tree-d.dat, sc-02-data-layer-<l>.dat and `.selkie-pc1`, which holds a digest of each
- * finished file: called again after a kill, finished layers whose digest is right are kept.
+ * finished file: called again after a kill, finished layers whose digest is right are kept. TreeD of
+ * all-zero data is shared between sectors in env.parent_cache (see zero_tree_d.h), or left out.
  *
  * SLK_E_CONFLICT: the cache belongs to another sector, ticket or data, or to a finished sector (nothing
  * is changed). Repeated after precommit 2 and before finalisation it starts over: files of precommit 2
@@ -69,6 +71,8 @@ typedef struct slk_pc1_request {
     size_t n_pieces;
     const char *sealed;
     const char *cache;
+    bool
+        no_zero_tree_d; /* of all-zero data leave the file of TreeD out: our steps do not need it */
 } slk_pc1_request;
 
 typedef struct slk_pc1_result {
