@@ -12,11 +12,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MEASURE_US 2000u
+#define SPEEDUP 1.15
+
 /* How sectors of one graph are spread over groups. */
 struct spread {
     unsigned groups, at_once;
     unsigned sectors; /* of the largest group */
     const slk_label_kernel *kernel; /* of every group */
+    double record_ns; /* of one node of a group */
     slk_label_store_plan store; /* of every group */
 };
 
@@ -28,27 +32,44 @@ static uint64_t memory_allowed(const slk_pc1_batch_options *options)
     return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes / 2 : 0;
 }
 
-/* A thread labels its share of the sectors in one record where there is a kernel as wide; groups are of
- * one size, or one less. */
+/* n sectors over that many threads, each of which labels its share in one record where there is a kernel
+ * as wide. Groups are of one size, or one less. */
+static struct spread spread_over(const slk_crypto *crypto, size_t n, unsigned threads,
+                                 unsigned lanes)
+{
+    const size_t share = (n + threads - 1) / threads;
+    struct spread s = {.kernel = slk_label_choose(
+                           crypto, (unsigned)(lanes > 0 ? slk_min_u64(share, lanes) : share))};
+    const size_t widest = lanes > 0 ? slk_min_u64(lanes, s.kernel->lanes) : s.kernel->lanes;
+    s.groups = (unsigned)((n + widest - 1) / widest);
+    s.sectors = (unsigned)((n + s.groups - 1) / s.groups);
+    s.at_once = s.groups < threads ? s.groups : threads;
+    s.record_ns = slk_label_measure_ns(s.kernel, MEASURE_US);
+    return s;
+}
+
+static double node_ns(const struct spread *s) /* of all sectors */
+{
+    return s->record_ns * ((s->groups + s->at_once - 1) / s->at_once);
+}
+
+/* A wide record takes little more time than a narrow one, so that fewer threads are often as fast. The
+ * others are left for other work unless they make it SPEEDUP times as fast. */
 static slk_err make_spread(struct spread *ret_spread, const slk_sector_shape *shape, size_t n,
                            const slk_pc1_batch_options *options, slk_error *error)
 {
-    const unsigned threads = options->threads ? options->threads : slk_cpu_count();
-    const size_t share = (n + threads - 1) / threads;
-    unsigned lanes = options->lanes;
-    if (lanes > SLK_LABEL_MAX_LANES)
+    if (options->lanes > SLK_LABEL_MAX_LANES)
         return slk_fail(error, SLK_E_LIMIT, "at most %u sectors can be labelled together",
                         SLK_LABEL_MAX_LANES);
-    if (lanes == 0)
-        lanes = slk_label_choose(options->env.crypto, (unsigned)share)->lanes;
-    struct spread s = {.groups = (unsigned)((n + lanes - 1) / lanes)};
-    s.sectors = (unsigned)((n + s.groups - 1) / s.groups);
-    s.at_once = s.groups < threads ? s.groups : threads;
-    s.kernel = slk_label_choose(options->env.crypto, s.sectors);
-    if (s.kernel->lanes < s.sectors) { /* two narrow records beat a wide one: more groups */
-        s.groups = (unsigned)((n + s.kernel->lanes - 1) / s.kernel->lanes);
-        s.sectors = (unsigned)((n + s.groups - 1) / s.groups);
-        s.at_once = s.groups < threads ? s.groups : threads;
+    unsigned threads = options->threads ? options->threads : slk_cpu_count();
+    const slk_crypto *crypto = options->env.crypto;
+    struct spread s = spread_over(crypto, n, threads, options->lanes);
+    while (threads > 1) {
+        threads = (threads + 1) / 2;
+        const struct spread fewer = spread_over(crypto, n, threads, options->lanes);
+        if (node_ns(&fewer) > SPEEDUP * node_ns(&s))
+            break;
+        s = fewer;
     }
     SLK_TRY(slk_label_store_make_plan(&s.store, shape->nodes, 32 * (size_t)s.kernel->lanes,
                                       memory_allowed(options) / s.at_once, error));
@@ -67,7 +88,7 @@ slk_err slk_pc1_batch_make_plan(slk_pc1_batch_plan *ret_plan, const slk_sector_s
         .group_sectors = s.sectors,
         .kernel = s.kernel->name,
         .kernel_lanes = s.kernel->lanes,
-        .label_ns = slk_label_measure_ns(s.kernel, 1000) / s.sectors,
+        .label_ns = s.record_ns / s.sectors,
         .in_memory = s.store.in_memory,
         .memory_bytes = s.store.memory_bytes * s.at_once,
         .store_bytes = s.store.disk_bytes * s.at_once,

@@ -20,7 +20,7 @@
 /* How a batch is run. Borrowed for the call. */
 typedef struct slk_pc1_batch_options {
     slk_seal_env env; /* for all sectors; its job cancels and watches the whole batch */
-    unsigned threads; /* groups labelled at the same time; 0: one per processor */
+    unsigned threads; /* groups labelled at the same time at most; 0: one per processor */
     unsigned lanes; /* sectors of one group at most, up to 32; 0: what is fastest here, measured */
     uint64_t memory_bytes; /* for labels, of all threads together; 0: half of the machine's */
     /* Folders for labels that memory does not hold, best one per drive. None: the cache folder of a
