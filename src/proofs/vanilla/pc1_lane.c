@@ -45,7 +45,9 @@ slk_err slk_pc1_lane_open(slk_pc1_lane *lane, unsigned layer, slk_error *error)
     lane->chunks = 0;
     SLK_TRY(slk_digests_init(&lane->digests, lane->request.env.crypto,
                              lane->request.sector.proof.shape->bytes, error));
-    return slk_pc1_layer_open(&lane->file, &lane->request, layer, error);
+    SLK_TRY(slk_pc1_layer_open(&lane->file, &lane->request, layer, error));
+    slk_outfile_direct(&lane->file); /* the layers of a batch do not fit into memory */
+    return SLK_OK;
 }
 
 bool slk_pc1_lane_writes(const slk_pc1_lane *lane)
@@ -68,8 +70,10 @@ void slk_pc1_lane_advance(slk_pc1_lane *lane, slk_aio *aio, unsigned number, siz
     slk_assert(lane->filled == chunk_bytes);
     const uint8_t *chunk = lane->chunk[lane->turn];
     slk_digests_take(&lane->digests, lane->chunks, chunk);
-    slk_aio_write(aio, lane->file.fd, chunk, chunk_bytes, lane->chunks * SLK_DIGEST_CHUNK_BYTES,
-                  lane->file.temp, 2 * (uint64_t)number + lane->turn);
+    const bool whole = chunk_bytes % SLK_AIO_DIRECT_BYTES == 0 && lane->file.direct_fd >= 0;
+    slk_aio_write(aio, whole ? lane->file.direct_fd : lane->file.fd, chunk, chunk_bytes,
+                  lane->chunks * SLK_DIGEST_CHUNK_BYTES, lane->file.temp,
+                  2 * (uint64_t)number + lane->turn);
     lane->busy[lane->turn] = true;
     lane->turn ^= 1;
     lane->filled = 0;
