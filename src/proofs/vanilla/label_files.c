@@ -9,8 +9,8 @@
 
 #define PAGE ((size_t)SLK_AIO_DIRECT_BYTES) /* what is read for one parent */
 #define UNIT ((size_t)65536) /* what is written at once; units go round the files */
-#define RING_UNITS_MIN 8u
-#define AHEAD_MIN 16u
+#define RING_UNITS_MIN 4u
+#define AHEAD_MIN 4u
 #define AHEAD_MAX 128u
 #define ASK_EVERY 8u /* nodes whose reads are started together */
 #define WRITES_MAX 128u

@@ -27,8 +27,8 @@ typedef struct slk_label_store_plan {
     uint64_t ahead_nodes; /* on files: how far before their use parents are read */
 } slk_label_store_plan;
 
-/* How a store would use at most memory_bytes. SLK_E_LIMIT: fewer than even the files need (2 MiB
- * always suffice). */
+/* How a store would use at most memory_bytes. SLK_E_LIMIT: fewer than even the files need (1 MiB
+ * always suffices). */
 SLK_MUST_CHECK slk_err slk_label_store_make_plan(slk_label_store_plan *ret_plan, uint64_t nodes,
                                                  size_t record_bytes, uint64_t memory_bytes,
                                                  slk_error *error);

@@ -2,8 +2,6 @@
 /* A batch gives every sector the very files that precommit 1 alone gives it. */
 #include "proofs/vanilla/pc1_batch.h"
 
-#include "base/buf.h"
-#include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "proofs/vanilla/cache.h"
@@ -11,11 +9,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SECTORS_MAX 40u
 
@@ -137,13 +133,178 @@ static void test_all_counts(void **state)
         struct world w;
         open_world(&w, state);
         for (size_t i = 0; i < n; i++)
-            add_sector(&w, n % 2 ? 2048 : 16384, 7);
+            add_sector(&w, n % 4 ? 2048 : 16384, 7);
         const slk_pc1_batch_options options = options_of(&w);
         assert_int_equal(run(&w, &options), 0);
         for (size_t i = 0; i < n; i++)
             same_sector(&w, i);
         close_world(&w);
     }
+}
+
+/* Labels on files, with as little memory as they need. */
+static void test_on_files(void **state)
+{
+    struct world w;
+    open_world(&w, state);
+    for (size_t i = 0; i < 16; i++)
+        add_sector(&w, 32768, 7);
+    slk_pc1_batch_options options = options_of(&w);
+    const char *folders[] = {w.folder, "/tmp"};
+    options.memory_bytes = 500 << 10;
+    options.threads = 1;
+    options.folders = folders;
+    options.n_folders = 2;
+    slk_pc1_batch_plan plan;
+    assert_int_equal(
+        slk_pc1_batch_make_plan(&plan, w.batch[0].sector.proof.shape, w.n, &options, NULL), SLK_OK);
+    assert_true(plan.in_memory == (plan.kernel_lanes < 8));
+    assert_true(plan.memory_bytes <= options.memory_bytes);
+    assert_int_equal(run(&w, &options), 0);
+    for (size_t i = 0; i < w.n; i++)
+        same_sector(&w, i);
+    close_world(&w);
+}
+
+/* Files of several chunks. */
+static void test_large(void **state)
+{
+    struct world w;
+    open_world(&w, state);
+    for (size_t i = 0; i < 2; i++)
+        add_sector(&w, 8 << 20, 7);
+    const slk_pc1_batch_options options = options_of(&w);
+    assert_int_equal(run(&w, &options), 0);
+    for (size_t i = 0; i < w.n; i++)
+        same_sector(&w, i);
+    close_world(&w);
+}
+
+/* Several groups at once, and sectors of three graphs and two sizes among each other. */
+static void test_groups_and_graphs(void **state)
+{
+    struct world w;
+    open_world(&w, state);
+    for (size_t i = 0; i < 11; i++)
+        add_sector(&w, i % 3 == 2 ? 16384 : 2048, i % 2 ? 7 : 8);
+    slk_pc1_batch_options options = options_of(&w);
+    options.lanes = 2;
+    options.threads = 3;
+    assert_int_equal(run(&w, &options), 0);
+    for (size_t i = 0; i < w.n; i++)
+        same_sector(&w, i);
+    close_world(&w);
+}
+
+/* Ends of sectors, as they are told. */
+struct ends {
+    struct world *w;
+    size_t seen[SECTORS_MAX];
+    size_t cancel_at, cancels; /* when the first has ended, the second is canceled */
+};
+
+static void note_end(void *context, size_t index)
+{
+    struct ends *e = context;
+    e->seen[index]++;
+    if (index == e->cancel_at)
+        slk_job_cancel(&e->w->job[e->cancels]);
+}
+
+/* In one group: sector 1 has no data, 2 is of another kind than its cache, 5 cannot write its second
+ * layer, at which moment 6 is canceled, 8 was canceled before, 9 has the folder of 0. */
+static void test_failures_stay_alone(void **state)
+{
+    struct world w;
+    open_world(&w, state);
+    for (size_t i = 0; i < 13; i++)
+        add_sector(&w, 2048, 7);
+    struct ends ends = {.w = &w, .cancel_at = 5, .cancels = 6};
+    w.batch[1].unsealed = "/nonexistent";
+    w.batch[2].cache = w.alone[3].cache;
+    slk_pc1_result unused;
+    assert_int_equal(slk_pc1(&unused, &w.alone[3], NULL), SLK_OK);
+    SLK_CLEANUP(slk_freep)
+    char *blocked = slk_path_join(w.batch[5].cache, "sc-02-data-layer-2..tmp");
+    assert_int_equal(slk_folder_make(blocked, 0755, NULL), SLK_OK);
+    slk_job_cancel(&w.job[8]);
+    w.batch[9].cache = w.batch[0].cache;
+    slk_pc1_batch_options options = options_of(&w);
+    options.lanes = 16;
+    options.threads = 1;
+    options.ended = note_end;
+    options.context = &ends;
+    assert_int_equal(run(&w, &options), 6);
+    static const slk_err want[13] = {[1] = SLK_E_NOTFOUND, [2] = SLK_E_CONFLICT, [5] = SLK_E_IO,
+                                     [6] = SLK_E_CANCELED, [8] = SLK_E_CANCELED, [9] = SLK_E_INVAL};
+    for (size_t i = 0; i < w.n; i++) {
+        assert_int_equal(w.outcomes[i].code, want[i]);
+        assert_int_equal(ends.seen[i], 1);
+        if (want[i] == SLK_OK)
+            same_sector(&w, i);
+        else
+            assert_true(w.outcomes[i].error.message[0] != 0);
+    }
+    /* Where kernels are narrow it is in a later group, which then ends before its first layer. */
+    const bool together = strstr(w.outcomes[6].error.message, "layer 2") != NULL;
+    assert_true(together || strstr(w.outcomes[6].error.message, "layer 1") != NULL);
+    /* Their locks are gone, and what stopped them too: all that could be good now is. */
+    assert_int_equal(slk_remove_tree(blocked, NULL), SLK_OK);
+    w.batch[5].env.job = w.batch[6].env.job = NULL;
+    assert_int_equal(slk_pc1_batch(w.outcomes + 5, NULL, w.batch + 5, 2, &options), 0);
+    assert_int_equal(w.outcomes[6].result.layers_kept, together ? 1 : 0);
+    same_sector(&w, 5);
+    same_sector(&w, 6);
+    close_world(&w);
+}
+
+static void test_whole_batch_canceled(void **state)
+{
+    struct world w;
+    open_world(&w, state);
+    for (size_t i = 0; i < 3; i++)
+        add_sector(&w, 2048, 7);
+    slk_job job;
+    slk_job_init(&job);
+    slk_job_cancel(&job);
+    slk_pc1_batch_options options = options_of(&w);
+    options.env.job = &job;
+    assert_int_equal(run(&w, &options), 3);
+    for (size_t i = 0; i < w.n; i++)
+        assert_int_equal(w.outcomes[i].code, SLK_E_CANCELED);
+    close_world(&w);
+}
+
+/* Sectors that have finished different layers, one of them damaged. */
+static void test_goes_on(void **state)
+{
+    struct world w;
+    open_world(&w, state);
+    for (size_t i = 0; i < 5; i++)
+        add_sector(&w, i == 4 ? 16384 : 32768, 7);
+    const slk_pc1_batch_options options = options_of(&w);
+    assert_int_equal(run(&w, &options), 0);
+    SLK_CLEANUP(slk_freep) char *second = slk_layer_path(w.batch[0].cache, 2);
+    SLK_CLEANUP(slk_freep) char *first = slk_layer_path(w.batch[1].cache, 1);
+    SLK_CLEANUP(slk_freep) char *other = slk_layer_path(w.batch[3].cache, 2);
+    SLK_CLEANUP(slk_closep) int fd = -1;
+    assert_int_equal(slk_remove_tree(second, NULL), SLK_OK);
+    assert_int_equal(slk_remove_tree(other, NULL), SLK_OK);
+    assert_int_equal(slk_file_open_rw(&fd, first, NULL), SLK_OK);
+    assert_int_equal(slk_file_write_at(fd, "x", 1, 5000, first, NULL), SLK_OK);
+    assert_int_equal(run(&w, &options), 0);
+    static const unsigned kept[] = {1, 1, 2, 1, 2};
+    for (size_t i = 0; i < w.n; i++) {
+        assert_int_equal(w.outcomes[i].result.layers_kept, kept[i]);
+        same_sector(&w, i);
+    }
+    /* All begin at layer 2: its parents come out of the files. */
+    assert_int_equal(slk_remove_tree(second, NULL), SLK_OK);
+    assert_int_equal(slk_remove_tree(other, NULL), SLK_OK);
+    assert_int_equal(run(&w, &options), 0);
+    for (size_t i = 0; i < w.n; i++)
+        same_sector(&w, i);
+    close_world(&w);
 }
 
 static int setup(void **state)
@@ -162,6 +323,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_counts),
+        cmocka_unit_test(test_on_files),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_groups_and_graphs),
+        cmocka_unit_test(test_failures_stay_alone),
+        cmocka_unit_test(test_whole_batch_canceled),
+        cmocka_unit_test(test_goes_on),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
