@@ -15,6 +15,7 @@ typedef struct slk_bench {
     json_t *rows;
     bool quiet; /* rows are only collected */
     unsigned threads;
+    unsigned batch; /* sectors labelled side by side; below 2 none */
     /* What the stages of one sector hand on to each other, and which are done. */
     slk_seal_env env;
     slk_sector_identity sector;
@@ -51,6 +52,8 @@ slk_err slk_bench_poseidon(slk_bench *bench);
 slk_err slk_bench_ntt(slk_bench *bench);
 slk_err slk_bench_msm(slk_bench *bench);
 slk_err slk_bench_pc1(slk_bench *bench); /* also "tree-d" and "labels" */
+/* Labels of bench->batch sectors over the data of pc1. */
+slk_err slk_bench_pc1_batch(slk_bench *bench);
 slk_err slk_bench_pc2(slk_bench *bench);
 slk_err slk_bench_c1(slk_bench *bench);
 slk_err slk_bench_check_replica(slk_bench *bench);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "proofs/vanilla/pc1_batch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,6 +133,11 @@ static slk_err prepare(slk_bench *bench)
         return slk_tool_misuse(tool, slk_fail(&tool->error, SLK_E_INVAL,
                                               "--size: 2KiB, 4KiB, 16KiB, 32KiB, 8MiB, 16MiB, "
                                               "512MiB, 1GiB, 32GiB or 64GiB"));
+    const uint64_t batch = slk_options_u64(o, "batch");
+    if (batch > SLK_PC1_BATCH_MAX)
+        return slk_tool_misuse(
+            tool, slk_fail(&tool->error, SLK_E_INVAL, "--batch is at most %u", SLK_PC1_BATCH_MAX));
+    bench->batch = (unsigned)batch;
     bench->params = slk_options_text(o, "params");
     slk_rng_fill(name, sizeof name);
     slk_hex_encode(hex, name, sizeof name);
@@ -182,6 +188,10 @@ static const slk_option bench_options[] = {
      .fallback = "8MiB",
      .help = "of the sector that pc1 to c2 seal"},
     {.name = "threads", .type = SLK_OPTION_U64, .fallback = "0", .help = "0: all processors"},
+    {.name = "batch",
+     .type = SLK_OPTION_U64,
+     .fallback = "1",
+     .help = "with pc1: also labels of that many sectors side by side"},
     {.name = "folder",
      .type = SLK_OPTION_TEXT,
      .value = "DIR",

@@ -131,7 +131,7 @@ slk_err slk_bench_pc1(slk_bench *bench)
                                              .seconds = stage_seconds(job, "layer"),
                                              .threads = 1,
                                              .limit_cycles = 2445});
-    return SLK_OK;
+    return bench->batch > 1 ? slk_bench_pc1_batch(bench) : SLK_OK;
 }
 
 static slk_err run_pc2(slk_bench *bench, double *ret_seconds)

@@ -13,12 +13,14 @@ def bench_has_rows():
             expect(ROW <= row.keys(), f"a row: {row}")
             expect(row["units"] > 0 and row["seconds"] >= 0 and row["threads"] == 1, f"a row: {row}")
         equal([r["stage"] for r in answer["rows"]], ["sha256", "sha256", "c1", "check-replica"], "only what was asked for")
+        rows = selkie("bench", "pc1", "--size", "2KiB", "--batch", 3, "--folder", work)["rows"]
+        equal([(r["work"], r["units"]) for r in rows], [("all", 128), ("tree-d", 64), ("parents", 64), ("labels", 128), ("labels of a batch", 384)], "rows of pc1")
         equal(list(work.iterdir()), [], "what stays in the scratch folder")
 
 
 def bench_refuses():
     with Folder() as work:
-        for wrong in (["nothing"], ["pc1", "--size", "3KiB"], ["sha256", "--threads", "5000"]):
+        for wrong in (["nothing"], ["pc1", "--size", "3KiB"], ["sha256", "--threads", "5000"], ["pc1", "--batch", "100000"]):
             selkie("bench", *wrong, "--folder", work, status=2)
         equal(list(work.iterdir()), [], "what stays")
 
