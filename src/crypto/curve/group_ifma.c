@@ -248,7 +248,8 @@ SLK_FPV_INLINE __mmask8 suspicious(const coord *dx, const __m512i *x1, const __m
 }
 
 /* Tells what the lanes are, and gives those that need it another denominator. */
-static NOINLINE __attribute__((cold)) void mark_special(eight *e, uint8_t *const acc[LANES],
+static NOINLINE __attribute__((cold)) void mark_special(eight *e, __mmask8 suspects,
+                                                        uint8_t *const acc[LANES],
                                                         const uint8_t *const addend[LANES])
 {
     special *s = &e->special;
@@ -257,10 +258,13 @@ static NOINLINE __attribute__((cold)) void mark_special(eight *e, uint8_t *const
         s->copy |= (__mmask8)((unsigned)is_infinity(acc[i]) << i);
     }
     s->copy &= (__mmask8)~s->keep;
-    __mmask8 equal = zero_lanes(&e->dx) & (__mmask8) ~(s->keep | s->copy);
-    s->twice = equal & zero_lanes(&e->dy) & (__mmask8)~zero_lanes(&e->y1);
-    s->cancel = equal & (__mmask8)~s->twice;
-    s->any = s->keep | s->copy | equal;
+    s->any = s->keep | s->copy;
+    if (suspects & (__mmask8)~s->any) {
+        __mmask8 equal = zero_lanes(&e->dx) & (__mmask8)~s->any;
+        s->twice = equal & zero_lanes(&e->dy) & (__mmask8)~zero_lanes(&e->y1);
+        s->cancel = equal & (__mmask8)~s->twice;
+        s->any |= equal;
+    }
     const coord one = coord_one();
     for (int k = 0; k < COMPONENTS; k++) {
         const slk_fpv twice = slk_fpv_shl(&e->y1.c[k], 1);
@@ -293,8 +297,9 @@ static NOINLINE void load_eight(const batch *b, size_t v)
         e->dy.c[k] = slk_fpv_sub(&y2, &y1, 1);
     }
     e->special = (special){0};
-    if (suspicious(&e->dx, w1, w2) != 0)
-        mark_special(e, acc, addend);
+    const __mmask8 suspects = suspicious(&e->dx, w1, w2);
+    if (suspects != 0)
+        mark_special(e, suspects, acc, addend);
 }
 
 /* Doubling: the slope is 3 x^2 / 2 y, and x2 - x1 is zero. */

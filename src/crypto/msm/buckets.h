@@ -29,9 +29,18 @@ typedef struct slk_bucket_worker {
     size_t n_pairs, n_deferred;
 } slk_bucket_worker;
 
-/* buckets[|digit| - 1] += sign(digit) * points[i] for i < n; digit 0 is left out. points may be
- * reused when it returns. Works at full speed for any distribution of digits. */
+/* buckets[|digit| - 1] += sign(digit) * points[index[i]] for i < n, or points[i] (index NULL); digit
+ * 0 is left out. points may be reused when it returns. Works at full speed for any distribution of
+ * digits. */
 void slk_buckets_add(slk_bucket_worker *worker, uint8_t *buckets, const uint8_t *points,
-                     const int32_t *digits, size_t n);
+                     const uint32_t *index, const int32_t *digits, size_t n);
+
+/* ret_jacobian = sum over b < n of (b + 1) * buckets[b], n a power of two. Two additions per bucket,
+ * in batches; uses the worker's copies. buckets stay as they are. */
+void slk_buckets_sum(slk_bucket_worker *worker, void *ret_jacobian, const uint8_t *buckets,
+                     size_t n);
+
+/* acc[b] += addend[b] for b < n. */
+void slk_buckets_merge(slk_bucket_worker *worker, uint8_t *acc, const uint8_t *addend, size_t n);
 
 #endif

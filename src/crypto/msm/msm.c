@@ -2,15 +2,16 @@
 #include "crypto/msm/msm.h"
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "crypto/msm/buckets.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #define CHUNK_POINTS 32768u
 #define WINDOW_BITS_MIN 3u
-#define WINDOW_BITS_MAX 16u
+#define WINDOW_BITS_MAX 20u
 #define WINDOWS_MAX 85u /* slk_digits_count(WINDOW_BITS_MIN) */
+#define BUCKET_BYTES_FREE ((uint64_t)16 << 20) /* of buckets, whatever the number of points */
 
 struct slk_msm {
     const slk_group *group;
@@ -19,32 +20,34 @@ struct slk_msm {
     unsigned slices; /* of a chunk: tasks are windows * slices, at least one per thread */
     uint32_t n_buckets; /* per window and slice: 2^(c-1) */
     slk_region memory;
-    uint8_t *points; /* [CHUNK_POINTS] affine */
+    slk_msm_points *own; /* [CHUNK_POINTS], of slk_msm_add and _ones; made when first used */
     int32_t *digits; /* [windows][CHUNK_POINTS] */
     uint8_t *buckets; /* [windows * slices][n_buckets] affine */
     uint8_t *sums; /* [threads][SLK_PAIRS_MAX] affine, for ones */
     slk_bucket_worker *workers; /* [threads] */
     /* the chunk being worked on */
-    const uint8_t *in;
+    const uint8_t *points; /* affine */
     const uint32_t *index;
     const slk_fr *scalars;
     size_t n;
-    atomic_bool bad;
     uint8_t window_sums[WINDOWS_MAX][SLK_JACOBIAN_BYTES_MAX] __attribute__((aligned(8)));
 };
 
-/* Total additions, a bucket counting for its two full additions at the end. */
+/* Total additions: one per point and window, and two per bucket at the end. */
 static uint64_t cost(unsigned window_bits, uint64_t n)
 {
-    return slk_digits_count(window_bits) * (n + (UINT64_C(4) << (window_bits - 1)));
+    return slk_digits_count(window_bits) * (n + (UINT64_C(2) << (window_bits - 1)));
 }
 
-static unsigned best_window(uint64_t n)
+static unsigned best_window(const slk_group *group, uint64_t n)
 {
+    uint64_t limit = slk_max_u64(BUCKET_BYTES_FREE, n * group->affine_bytes / 4);
     unsigned best = WINDOW_BITS_MIN;
-    for (unsigned c = WINDOW_BITS_MIN + 1; c <= WINDOW_BITS_MAX; c++)
-        if (cost(c, n) < cost(best, n))
+    for (unsigned c = WINDOW_BITS_MIN + 1; c <= WINDOW_BITS_MAX; c++) {
+        uint64_t bytes = slk_digits_count(c) * (group->affine_bytes << (c - 1));
+        if (bytes <= limit && cost(c, n) < cost(best, n))
             best = c;
+    }
     return best;
 }
 
@@ -60,7 +63,6 @@ static size_t lay_out(slk_msm *msm, uint8_t *base)
 {
     const slk_group *g = msm->group;
     size_t offset = 0, tasks = (size_t)msm->windows * msm->slices;
-    msm->points = carve(base, &offset, CHUNK_POINTS * g->affine_bytes);
     msm->digits = carve(base, &offset, CHUNK_POINTS * msm->windows * sizeof(int32_t));
     msm->buckets = carve(base, &offset, tasks * msm->n_buckets * g->affine_bytes);
     msm->sums = carve(base, &offset, msm->threads * SLK_PAIRS_MAX * g->affine_bytes);
@@ -85,7 +87,7 @@ slk_err slk_msm_new(slk_msm **ret_msm, const slk_group *group, slk_pool *pool,
     msm->group = group;
     msm->pool = pool;
     msm->threads = slk_pool_threads(pool);
-    msm->window_bits = best_window(expected_scalars);
+    msm->window_bits = best_window(group, expected_scalars);
     msm->windows = slk_digits_count(msm->window_bits);
     msm->slices = (msm->threads + msm->windows - 1) / msm->windows;
     msm->n_buckets = UINT32_C(1) << (msm->window_bits - 1);
@@ -106,25 +108,16 @@ void slk_msm_free(slk_msm *msm)
 {
     if (msm == NULL)
         return;
+    slk_msm_points_free(msm->own);
     slk_region_done(&msm->memory);
     slk_free(msm->workers);
     slk_free(msm);
 }
 
-static void decode_range(slk_msm *msm, uint8_t *out, size_t begin, size_t end)
-{
-    const slk_group *g = msm->group;
-    const uint32_t *index = msm->index == NULL ? NULL : msm->index + begin;
-    const uint8_t *in = msm->in + (msm->index == NULL ? begin * g->encoded_bytes : 0);
-    if (!g->decode(out, in, index, end - begin))
-        atomic_store_explicit(&msm->bad, true, memory_order_relaxed);
-}
-
-static void prepare_body(void *context, uint64_t begin, uint64_t end, unsigned worker)
+static void digits_body(void *context, uint64_t begin, uint64_t end, unsigned worker)
 {
     slk_msm *msm = context;
     (void)worker;
-    decode_range(msm, msm->points + begin * msm->group->affine_bytes, begin, end);
     for (uint64_t i = begin; i < end; i++)
         slk_digits_of(msm->digits + i, CHUNK_POINTS, &msm->scalars[i], msm->window_bits);
 }
@@ -136,33 +129,40 @@ static void bucket_body(void *context, uint64_t begin, uint64_t end, unsigned wo
     for (uint64_t task = begin; task < end; task++) {
         size_t window = task / msm->slices, slice = task % msm->slices;
         size_t first = msm->n * slice / msm->slices, last = msm->n * (slice + 1) / msm->slices;
-        slk_buckets_add(&msm->workers[worker], msm->buckets + task * bucket_bytes,
-                        msm->points + first * msm->group->affine_bytes,
+        const uint8_t *points = msm->points;
+        if (msm->index == NULL)
+            points += first * msm->group->affine_bytes;
+        slk_buckets_add(&msm->workers[worker], msm->buckets + task * bucket_bytes, points,
+                        msm->index == NULL ? NULL : msm->index + first,
                         msm->digits + window * CHUNK_POINTS + first, last - first);
     }
 }
 
-static slk_err corrupt_points(const slk_msm *msm, slk_error *error)
+/* n <= CHUNK_POINTS */
+static void add_chunk(slk_msm *msm, const uint8_t *points, const uint32_t *index,
+                      const slk_fr *scalars, size_t n)
 {
-    return slk_fail(error, SLK_E_CORRUPT,
-                    "parameter file: a %s point is infinity or has a coordinate outside the field",
-                    msm->group->name);
+    msm->points = points;
+    msm->index = index;
+    msm->scalars = scalars;
+    msm->n = n;
+    slk_pool_for(msm->pool, n, 1024, digits_body, msm);
+    slk_pool_for(msm->pool, (uint64_t)msm->windows * msm->slices, 1, bucket_body, msm);
 }
 
-slk_err slk_msm_add(slk_msm *msm, const uint8_t *points, const uint32_t *index,
-                    const slk_fr *scalars, size_t n, slk_error *error)
+void slk_msm_add_decoded(slk_msm *msm, const slk_msm_points *points, const uint32_t *index,
+                         const slk_fr *scalars, size_t n)
 {
-    for (size_t done = 0; done < n; done += msm->n) {
-        msm->n = n - done < CHUNK_POINTS ? n - done : CHUNK_POINTS;
-        msm->in = index == NULL ? points + done * msm->group->encoded_bytes : points;
-        msm->index = index == NULL ? NULL : index + done;
-        msm->scalars = scalars + done;
-        slk_pool_for(msm->pool, msm->n, 1024, prepare_body, msm);
-        if (atomic_load(&msm->bad))
-            return corrupt_points(msm, error);
-        slk_pool_for(msm->pool, (uint64_t)msm->windows * msm->slices, 1, bucket_body, msm);
+    const uint8_t *affine = slk_msm_points_affine(points);
+    slk_assert(slk_msm_points_group(points) == msm->group);
+    slk_assert(index != NULL || n <= slk_msm_points_count(points));
+    for (size_t done = 0; done < n; done += CHUNK_POINTS) {
+        size_t count = n - done < CHUNK_POINTS ? n - done : CHUNK_POINTS;
+        if (index == NULL)
+            add_chunk(msm, affine + done * msm->group->affine_bytes, NULL, scalars + done, count);
+        else
+            add_chunk(msm, affine, index + done, scalars + done, count);
     }
-    return SLK_OK;
 }
 
 static void ones_body(void *context, uint64_t begin, uint64_t end, unsigned worker)
@@ -172,40 +172,69 @@ static void ones_body(void *context, uint64_t begin, uint64_t end, unsigned work
     slk_bucket_worker *w = &msm->workers[worker];
     uint8_t *sums = msm->sums + worker * SLK_PAIRS_MAX * bytes;
     size_t n = (size_t)(end - begin);
-    decode_range(msm, w->copies, begin, end);
-    for (size_t i = 0; i < n; i++)
-        w->pairs[i] = (slk_point_pair){sums + i * bytes, w->copies + i * bytes, false};
+    for (size_t i = 0; i < n; i++) {
+        size_t at = msm->index == NULL ? begin + i : msm->index[begin + i];
+        w->pairs[i] = (slk_point_pair){sums + i * bytes, msm->points + at * bytes, false};
+    }
     msm->group->add_pairs(w->pairs, n, w->scratch);
+}
+
+void slk_msm_add_decoded_ones(slk_msm *msm, const slk_msm_points *points, const uint32_t *index,
+                              size_t n)
+{
+    slk_assert(slk_msm_points_group(points) == msm->group);
+    slk_assert(index != NULL || n <= slk_msm_points_count(points));
+    msm->points = slk_msm_points_affine(points);
+    msm->index = index;
+    slk_pool_for(msm->pool, n, SLK_PAIRS_MAX, ones_body, msm);
+}
+
+/* Decodes the next points into the chunk of its own. */
+static slk_err decode_own(slk_msm *msm, const uint8_t *encoded, const uint32_t *index, size_t done,
+                          size_t n, slk_error *error)
+{
+    if (msm->own == NULL)
+        SLK_TRY(slk_msm_points_new(&msm->own, msm->group, CHUNK_POINTS, error));
+    if (index == NULL)
+        encoded += done * msm->group->encoded_bytes;
+    else
+        index += done;
+    return slk_msm_points_decode(msm->own, msm->pool, encoded, index, n, error);
+}
+
+slk_err slk_msm_add(slk_msm *msm, const uint8_t *points, const uint32_t *index,
+                    const slk_fr *scalars, size_t n, slk_error *error)
+{
+    for (size_t done = 0; done < n; done += CHUNK_POINTS) {
+        size_t count = n - done < CHUNK_POINTS ? n - done : CHUNK_POINTS;
+        SLK_TRY(decode_own(msm, points, index, done, count, error));
+        slk_msm_add_decoded(msm, msm->own, NULL, scalars + done, count);
+    }
+    return SLK_OK;
 }
 
 slk_err slk_msm_add_ones(slk_msm *msm, const uint8_t *points, const uint32_t *index, size_t n,
                          slk_error *error)
 {
-    msm->in = points;
-    msm->index = index;
-    slk_pool_for(msm->pool, n, SLK_PAIRS_MAX, ones_body, msm);
-    return atomic_load(&msm->bad) ? corrupt_points(msm, error) : SLK_OK;
+    for (size_t done = 0; done < n; done += CHUNK_POINTS) {
+        size_t count = n - done < CHUNK_POINTS ? n - done : CHUNK_POINTS;
+        SLK_TRY(decode_own(msm, points, index, done, count, error));
+        slk_msm_add_decoded_ones(msm, msm->own, NULL, count);
+    }
+    return SLK_OK;
 }
 
-/* sum over buckets of (b + 1) * bucket[b] by running sums from the top, all slices of one window. */
+/* All slices of one window. */
 static void reduce_body(void *context, uint64_t begin, uint64_t end, unsigned worker)
 {
     slk_msm *msm = context;
-    const slk_group *g = msm->group;
-    (void)worker;
-    for (uint64_t w = begin; w < end; w++) {
-        _Alignas(64) uint8_t run[SLK_JACOBIAN_BYTES_MAX];
-        uint8_t *total = msm->window_sums[w];
-        g->set_infinity(run);
-        g->set_infinity(total);
-        for (size_t at = (size_t)msm->n_buckets * msm->slices; at-- > 0;) {
-            size_t b = at / msm->slices, task = w * msm->slices + at % msm->slices;
-            const uint8_t *bucket = msm->buckets + (task * msm->n_buckets + b) * g->affine_bytes;
-            if (!g->is_infinity(bucket))
-                g->add_affine(run, run, bucket);
-            if (at % msm->slices == 0)
-                g->add(total, total, run);
-        }
+    size_t bytes = msm->n_buckets * msm->group->affine_bytes;
+    slk_bucket_worker *w = &msm->workers[worker];
+    for (uint64_t window = begin; window < end; window++) {
+        uint8_t *buckets = msm->buckets + window * msm->slices * bytes;
+        for (unsigned slice = 1; slice < msm->slices; slice++)
+            slk_buckets_merge(w, buckets, buckets + slice * bytes, msm->n_buckets);
+        slk_buckets_sum(w, msm->window_sums[window], buckets, msm->n_buckets);
     }
 }
 

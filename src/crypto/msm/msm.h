@@ -3,13 +3,16 @@
  * file.
  *
  * Points arrive as uncompressed bytes and are decoded chunk by chunk, so memory does not depend on
- * their number. Scalars are split by the caller: zeros are left out, ones go to slk_msm_add_ones
- * (one shared-inversion addition each), everything else to slk_msm_add (Pippenger's buckets with
- * signed windows, additions in batches with a shared inversion).
+ * their number; or decoded already, when several sums take from the same chunk (slk_msm_points).
+ * Scalars are split by the caller: zeros are left out, ones go to the functions for ones (one
+ * shared-inversion addition each), everything else to Pippenger's buckets with signed windows of c
+ * bits, in batches with a shared inversion too.
  *
- * Peak memory: windows * 2^(c-1) affine points of buckets, c <= 16 chosen from the expected number
- * of scalars (G1 at most 50 MB, G2 100 MB, times ceil(threads / 16)), plus 10 MB of chunk and about
- * 1 MB per thread. */
+ * Peak memory: ceil(255 / c) * 2^(c-1) affine points of buckets, times ceil(threads / windows). c is
+ * chosen from the expected number of scalars for the fewest additions, with buckets of at most a
+ * quarter of the points' bytes or 16 MiB: 2^22 scalars in G1 take c = 17 (94 MB), the 2^27 of a
+ * 32 GiB sector's h take c = 20 (654 MB). Then 4 bytes of digits per window for 32,768 points, as many
+ * decoded points if the sum decodes itself (3 MB in G1), and about 1 MB per thread. */
 #ifndef SLK_CRYPTO_MSM_MSM_H
 #define SLK_CRYPTO_MSM_MSM_H
 
@@ -17,6 +20,7 @@
 #include "base/pool.h"
 #include "crypto/curve/group.h"
 #include "crypto/fr/fr.h"
+#include "crypto/msm/points.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +41,14 @@ SLK_MUST_CHECK slk_err slk_msm_add(slk_msm *msm, const uint8_t *points, const ui
 /* The same with all scalars one. */
 SLK_MUST_CHECK slk_err slk_msm_add_ones(slk_msm *msm, const uint8_t *points, const uint32_t *index,
                                         size_t n, slk_error *error);
+
+/* The same with points that are decoded: scalars[i] * points[index[i]], with the chunk's numbering.
+ * Several sums may take from one chunk, at the same time if they have different pools. Full speed
+ * needs some thousand scalars per call. */
+void slk_msm_add_decoded(slk_msm *msm, const slk_msm_points *points, const uint32_t *index,
+                         const slk_fr *scalars, size_t n);
+void slk_msm_add_decoded_ones(slk_msm *msm, const slk_msm_points *points, const uint32_t *index,
+                              size_t n);
 
 /* The sum, Jacobian, group->jacobian_bytes. The object can only be freed afterwards. */
 void slk_msm_finish(slk_msm *msm, void *ret_jacobian);

@@ -237,6 +237,56 @@ static void check_ones(const slk_group *group)
     fixture_done(&f);
 }
 
+/* One chunk, two sums: every second point with scalars, every third as it is; and the whole. */
+static void check_shared_points(const slk_group *group)
+{
+    enum { N = 3000 };
+    fixture f;
+    slk_msm *msm[2] = {NULL, NULL};
+    slk_msm_points *points = NULL;
+    uint32_t seconds[N / 2], thirds[N / 3];
+    slk_fr sum[2] = {slk_fr_zero, slk_fr_zero}, scalars[N / 2], product;
+    fixture_init(&f, group, N);
+    for (uint32_t i = 0; i < N; i++) {
+        slk_fr_mul(&product, &f.logs[i], &f.scalars[i]);
+        slk_fr_add(&sum[1], &sum[1], &product);
+        if (i % 2 == 0) {
+            seconds[i / 2] = i;
+            scalars[i / 2] = f.scalars[i];
+            slk_fr_add(&sum[0], &sum[0], &product);
+        }
+        if (i % 3 == 0) {
+            thirds[i / 3] = i;
+            slk_fr_add(&sum[0], &sum[0], &f.logs[i]);
+        }
+    }
+    assert_int_equal(slk_msm_points_new(&points, group, N, NULL), SLK_OK);
+    assert_int_equal(slk_msm_points_decode(points, NULL, f.encoded, NULL, N, NULL), SLK_OK);
+    for (size_t k = 0; k < 2; k++)
+        assert_int_equal(slk_msm_new(&msm[k], group, NULL, N, NULL), SLK_OK);
+    slk_msm_add_decoded_ones(msm[0], points, thirds, N / 3);
+    slk_msm_add_decoded(msm[1], points, NULL, f.scalars, N);
+    slk_msm_add_decoded(msm[0], points, seconds, scalars, N / 2);
+    for (size_t k = 0; k < 2; k++) {
+        _Alignas(64) uint8_t jacobian[SLK_JACOBIAN_BYTES_MAX];
+        uint8_t got[SLK_G2_BYTES], want[SLK_G2_BYTES];
+        slk_msm_finish(msm[k], jacobian);
+        encode_sum(group, got, jacobian);
+        multiple(group, want, &sum[k]);
+        assert_memory_equal(got, want, group->encoded_bytes);
+        slk_msm_free(msm[k]);
+    }
+    slk_msm_points_free(points);
+    fixture_done(&f);
+}
+
+static void test_shared_points(void **state)
+{
+    (void)state;
+    check_shared_points(g1);
+    check_shared_points(g2);
+}
+
 static void test_ones(void **state)
 {
     (void)state;
@@ -262,9 +312,10 @@ static void test_corrupt_point(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fixed_base), cmocka_unit_test(test_random),
-        cmocka_unit_test(test_slices),     cmocka_unit_test(test_degenerate_scalars),
-        cmocka_unit_test(test_ones),       cmocka_unit_test(test_corrupt_point),
+        cmocka_unit_test(test_fixed_base),    cmocka_unit_test(test_random),
+        cmocka_unit_test(test_slices),        cmocka_unit_test(test_degenerate_scalars),
+        cmocka_unit_test(test_ones),          cmocka_unit_test(test_corrupt_point),
+        cmocka_unit_test(test_shared_points),
     };
     static const slk_group *const kernels[][2] = {{&slk_group_g1, &slk_group_g2},
                                                   {&slk_group_g1_ifma, &slk_group_g2_ifma}};
