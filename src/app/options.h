@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define SLK_OPTIONS_MAX 24u /* rows of one table */
-#define SLK_OPTIONS_ARGS_MAX 8u /* positional arguments */
+#define SLK_OPTIONS_ARGS_MAX 128u /* positional arguments */
 
 typedef enum slk_option_type {
     SLK_OPTION_FLAG, /* no value */

@@ -100,6 +100,7 @@ int slk_run_proof_pc1(const slk_command *command, const slk_options *options);
 int slk_run_proof_pc2(const slk_command *command, const slk_options *options);
 int slk_run_proof_c1(const slk_command *command, const slk_options *options);
 int slk_run_proof_c2(const slk_command *command, const slk_options *options);
+int slk_run_proof_join(const slk_command *command, const slk_options *options);
 int slk_run_proof_verify(const slk_command *command, const slk_options *options);
 int slk_run_proof_unseal(const slk_command *command, const slk_options *options);
 int slk_run_proof_check_replica(const slk_command *command, const slk_options *options);

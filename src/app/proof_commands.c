@@ -81,6 +81,11 @@ static const slk_option c2_options[] = {
     SLK_ROW_PATH("c1", "FILE", "the phase-1 output"),
     SLK_ROWS_SECTOR,
     SLK_ROW_PATH("out", "FILE", "where the proof goes: 192 bytes per partition"),
+    {.name = "partitions",
+     .type = SLK_OPTION_TEXT,
+     .value = "A-B",
+     .help = "prove these partitions alone; --out is then a part for `proof join`"},
+    {.name = "dry-run", .type = SLK_OPTION_FLAG, .help = "say what memory it takes, prove nothing"},
     SLK_ROWS_SEAL_PROOF,
     SLK_ROWS_PARAMS,
     {.name = "r",
@@ -88,6 +93,11 @@ static const slk_option c2_options[] = {
      .hex_bytes = 32,
      .help = "fixed blinding, for tests with development parameters only"},
     {.name = "s", .type = SLK_OPTION_HEX, .hex_bytes = 32, .help = "the same"},
+    {0},
+};
+static const slk_option join_options[] = {
+    SLK_ROW_PATH("out", "FILE", "where the proof goes: 192 bytes per partition"),
+    SLK_ROWS_PARAMS,
     {0},
 };
 static const slk_option verify_options[] = {
@@ -155,6 +165,14 @@ const slk_command slk_commands_proof[] = {
      .example = "selkie proof c2 --c1 c1.json --miner f01000 --sector 1 --out proof.bin",
      .options = c2_options,
      .run = slk_run_proof_c2},
+    {.name = "proof join",
+     .args = "PART…",
+     .args_min = 1,
+     .args_max = SLK_OPTIONS_ARGS_MAX,
+     .help = "Makes one proof of the parts that `proof c2 --partitions` wrote, if it is valid.",
+     .example = "selkie proof join part-0.json part-1.json --out proof.bin",
+     .options = join_options,
+     .run = slk_run_proof_join},
     {.name = "proof verify",
      .help = "Says whether a proof is valid; exit 3 if it is not.",
      .example = "selkie proof verify --seal-proof 5 --miner f01000 --sector 1 --ticket $TICKET "

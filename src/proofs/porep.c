@@ -174,6 +174,39 @@ slk_err slk_porep_verify(bool *ret_valid, const slk_crypto *crypto, slk_pool *po
                                   error);
 }
 
+static slk_err check_range(const slk_porep_statement *statement, unsigned first, unsigned n,
+                           slk_error *error)
+{
+    const unsigned have = slk_seal_proof_partitions(&statement->proof);
+    if (n >= 1 && first < have && n <= have - first)
+        return SLK_OK;
+    return slk_fail(error, SLK_E_INVAL, "this proof has partitions 0 to %u", have - 1);
+}
+
+slk_err slk_porep_verify_partitions(bool *ret_valid, const slk_crypto *crypto, slk_pool *pool,
+                                    const slk_params_key *key, const slk_porep_statement *statement,
+                                    unsigned first, unsigned n, const uint8_t *proofs,
+                                    slk_error *error)
+{
+    const size_t per = slk_porep_public_input_count(key->shape);
+    derivation d;
+    SLK_TRY(check_key(key, statement->proof.shape, error));
+    SLK_TRY(check_range(statement, first, n, error));
+    SLK_CLEANUP(slk_freep) slk_fr *inputs = slk_alloc(n * per, sizeof(slk_fr));
+    if (inputs == NULL)
+        return slk_fail(error, SLK_E_NOMEM, "no memory for public inputs");
+    SLK_TRY(derive(&d, crypto, statement, error));
+    slk_err err = SLK_OK;
+    for (unsigned k = 0; k < n && err == SLK_OK; k++)
+        err = partition_inputs(inputs + k * per, &d, first + k, error);
+    slk_free(d.challenges);
+    if (err != SLK_OK)
+        return err;
+    if (n == 1)
+        return slk_groth16_verify(ret_valid, &key->key, proofs, inputs, per, error);
+    return slk_groth16_verify_batch(ret_valid, &key->key, pool, proofs, n, inputs, per, error);
+}
+
 /* --- proving ---------------------------------------------------------------------------------- */
 
 /* Before half a minute of work: does the C1 open the challenges that its seed asks for? */
@@ -251,45 +284,67 @@ static void random_scalar(slk_fr *out)
 }
 
 static slk_err prove_partitions(uint8_t *out, const slk_groth16_prover *prover, slk_pool *pool,
-                                const slk_c1 *c1, const slk_porep_blinding *fixed, slk_job *job,
-                                slk_error *error)
+                                const slk_c1 *c1, unsigned first, unsigned n,
+                                const slk_porep_blinding *fixed, slk_job *job, slk_error *error)
 {
-    for (unsigned k = 0; k < c1->partitions; k++) {
-        slk_porep_blinding blinding;
+    slk_groth16_blinding *blinding = slk_alloc(n, sizeof *blinding);
+    if (blinding == NULL)
+        return slk_fail(error, SLK_E_NOMEM, "no memory for the blinding of %u proofs", n);
+    for (unsigned k = 0; k < n; k++) {
         if (fixed != NULL) {
-            blinding = *fixed;
+            blinding[k] = (slk_groth16_blinding){fixed->r, fixed->s};
         } else {
-            random_scalar(&blinding.r);
-            random_scalar(&blinding.s);
+            random_scalar(&blinding[k].r);
+            random_scalar(&blinding[k].s);
         }
-        slk_err err = slk_groth16_prove(out + (size_t)k * SLK_GROTH16_PROOF_BYTES, prover, pool, c1,
-                                        k, &blinding.r, &blinding.s, job, error);
-        slk_bytes_wipe(&blinding, sizeof(blinding));
-        if (err != SLK_OK)
-            return err;
     }
-    return SLK_OK;
+    slk_err err = slk_groth16_prove(out, prover, pool, c1, first, n, blinding, job, error);
+    slk_bytes_wipe(blinding, n * sizeof *blinding);
+    slk_free(blinding);
+    return err;
 }
 
-static slk_err prove_and_verify(uint8_t *out, size_t bytes, const slk_crypto *crypto,
-                                slk_pool *pool, const slk_params *params, const slk_c1 *c1,
-                                const slk_porep_statement *statement,
+static slk_err prove_and_verify(uint8_t *out, const slk_crypto *crypto, slk_pool *pool,
+                                const slk_params *params, const slk_c1 *c1, unsigned first,
+                                unsigned n, const slk_porep_statement *statement,
                                 const slk_porep_blinding *fixed, slk_job *job, slk_error *error)
 {
     slk_groth16_prover prover;
     bool valid = false;
     SLK_TRY(slk_groth16_prover_init(&prover, crypto, params, error));
-    slk_err err = prove_partitions(out, &prover, pool, c1, fixed, job, error);
+    slk_err err = prove_partitions(out, &prover, pool, c1, first, n, fixed, job, error);
     slk_groth16_prover_done(&prover);
     if (err != SLK_OK)
         return err;
     slk_job_stage(job, "verify", 1);
-    SLK_TRY(slk_porep_verify(&valid, crypto, pool, slk_params_key_of(params), statement, out, bytes,
-                             error));
+    SLK_TRY(slk_porep_verify_partitions(&valid, crypto, pool, slk_params_key_of(params), statement,
+                                        first, n, out, error));
     if (!valid)
         return slk_fail(error, SLK_E_CORRUPT,
                         "the proof just made does not verify: the parameter file is damaged, or "
                         "the C1 is not for these challenges");
+    return SLK_OK;
+}
+
+slk_err slk_porep_prove_partitions(uint8_t *ret_proofs, const slk_crypto *crypto, slk_pool *pool,
+                                   const slk_params *params, const slk_c1 *c1, uint64_t miner_id,
+                                   uint64_t sector_number, unsigned first, unsigned n,
+                                   const slk_porep_blinding *blinding, slk_job *job,
+                                   slk_error *error)
+{
+    slk_porep_statement statement;
+    const slk_params_key *key = slk_params_key_of(params);
+    SLK_TRY(check_c1(&statement, crypto, pool, key, c1, miner_id, sector_number, error));
+    SLK_TRY(check_range(&statement, first, n, error));
+    if (blinding != NULL && !key->development)
+        return slk_fail(error, SLK_E_INVAL,
+                        "a fixed blinding is only for tests with development parameters");
+    SLK_CLEANUP(slk_freep) uint8_t *proofs = slk_alloc(n, SLK_GROTH16_PROOF_BYTES);
+    if (proofs == NULL)
+        return slk_fail(error, SLK_E_NOMEM, "no memory for a proof");
+    SLK_TRY(prove_and_verify(proofs, crypto, pool, params, c1, first, n, &statement, blinding, job,
+                             error));
+    memcpy(ret_proofs, proofs, (size_t)n * SLK_GROTH16_PROOF_BYTES);
     return SLK_OK;
 }
 
@@ -298,18 +353,7 @@ slk_err slk_porep_prove(uint8_t *ret_proof, const slk_crypto *crypto, slk_pool *
                         uint64_t sector_number, const slk_porep_blinding *blinding, slk_job *job,
                         slk_error *error)
 {
-    slk_porep_statement statement;
-    const slk_params_key *key = slk_params_key_of(params);
-    size_t bytes = slk_seal_proof_bytes(&c1->proof);
-    SLK_TRY(check_c1(&statement, crypto, pool, key, c1, miner_id, sector_number, error));
-    if (blinding != NULL && !key->development)
-        return slk_fail(error, SLK_E_INVAL,
-                        "a fixed blinding is only for tests with development parameters");
-    SLK_CLEANUP(slk_freep) uint8_t *proof = slk_alloc(1, bytes);
-    if (proof == NULL)
-        return slk_fail(error, SLK_E_NOMEM, "no memory for a proof");
-    SLK_TRY(
-        prove_and_verify(proof, bytes, crypto, pool, params, c1, &statement, blinding, job, error));
-    memcpy(ret_proof, proof, bytes);
-    return SLK_OK;
+    return slk_porep_prove_partitions(ret_proof, crypto, pool, params, c1, miner_id, sector_number,
+                                      0, slk_seal_proof_partitions(&c1->proof), blinding, job,
+                                      error);
 }

@@ -49,6 +49,13 @@ SLK_MUST_CHECK slk_err slk_porep_verify_batch(bool *ret_valid, const slk_crypto 
                                               const size_t *proof_bytes, size_t n,
                                               slk_error *error);
 
+/* The same for n >= 1 partitions from `first` on of one statement: proofs of 192 bytes each. */
+SLK_MUST_CHECK slk_err slk_porep_verify_partitions(bool *ret_valid, const slk_crypto *crypto,
+                                                   slk_pool *pool, const slk_params_key *key,
+                                                   const slk_porep_statement *statement,
+                                                   unsigned first, unsigned n,
+                                                   const uint8_t *proofs, slk_error *error);
+
 /* Fixed blinding of every partition instead of fresh randomness. Only for tests: such proofs are
  * reproducible and leak the witness if r and s ever repeat or are known. */
 typedef struct slk_porep_blinding {
@@ -61,16 +68,24 @@ typedef struct slk_porep_blinding {
  * Refuses with SLK_E_INVAL: params of another sector size, a C1 whose replica id is not that of
  * miner, sector number, ticket and comm_d; an all-zero seed (as the reference does);
  * blinding with parameters that are not development parameters.
- * Peak anonymous memory: two vectors of 32 bytes times the domain (2 KiB sector: 2 x 134 MB; 32
- * GiB: 2 x 4.3 GB), the compact witness and at most 200 MB of point buckets; the parameters are
- * read through the page cache. job reports stages "witness", "fft", "msm h", … "verify";
- * cancelling returns SLK_E_CANCELED at the next look at it: within half a second of points, or one
- * transform (2 KiB: one second). 2 KiB: 13 s on two cores of 2.6 GHz, 361 MB. */
+ * Peak anonymous memory: slk_groth16_memory_of (two vectors of 32 bytes times the domain, the
+ * compact witnesses, point buckets); the parameters are read through the page cache, those of L, A
+ * and B once for all partitions. job reports the stages "witness", "fft" and "msm h" of each
+ * partition, then "msm l", "msm a", "msm b1", "msm b2" and "verify"; cancelling returns
+ * SLK_E_CANCELED within a second. */
 SLK_MUST_CHECK slk_err slk_porep_prove(uint8_t *ret_proof, const slk_crypto *crypto, slk_pool *pool,
                                        const slk_params *params, const slk_c1 *c1,
                                        uint64_t miner_id, uint64_t sector_number,
                                        const slk_porep_blinding *blinding, slk_job *job,
                                        slk_error *error);
+/* The same for partitions first .. first + n - 1 alone, 192 bytes each into ret_proofs;
+ * proofs/porep_part.h carries them to where they are joined. */
+SLK_MUST_CHECK slk_err slk_porep_prove_partitions(uint8_t *ret_proofs, const slk_crypto *crypto,
+                                                  slk_pool *pool, const slk_params *params,
+                                                  const slk_c1 *c1, uint64_t miner_id,
+                                                  uint64_t sector_number, unsigned first,
+                                                  unsigned n, const slk_porep_blinding *blinding,
+                                                  slk_job *job, slk_error *error);
 
 /* The public inputs of one partition without the leading ONE: 3 + 18 * challenges elements.
  * ret_inputs holds that many. source: reference/proofs 8.8. */

@@ -67,7 +67,7 @@ static size_t lay_out(slk_msm *msm, uint8_t *base)
     msm->buckets = carve(base, &offset, tasks * msm->n_buckets * g->affine_bytes);
     msm->sums = carve(base, &offset, msm->threads * SLK_PAIRS_MAX * g->affine_bytes);
     for (unsigned t = 0; t < msm->threads; t++) {
-        slk_bucket_worker *w = &msm->workers[t];
+        slk_bucket_worker none, *w = msm->workers == NULL ? &none : &msm->workers[t];
         w->group = g;
         w->pairs = carve(base, &offset, SLK_PAIRS_MAX * sizeof(*w->pairs));
         w->scratch = carve(base, &offset, g->pair_scratch_bytes);
@@ -78,19 +78,32 @@ static size_t lay_out(slk_msm *msm, uint8_t *base)
     return offset;
 }
 
+static void choose_sizes(slk_msm *msm, const slk_group *group, unsigned threads,
+                         uint64_t expected_scalars)
+{
+    msm->group = group;
+    msm->threads = threads;
+    msm->window_bits = best_window(group, expected_scalars);
+    msm->windows = slk_digits_count(msm->window_bits);
+    msm->slices = (threads + msm->windows - 1) / msm->windows;
+    msm->n_buckets = UINT32_C(1) << (msm->window_bits - 1);
+}
+
+size_t slk_msm_bytes(const slk_group *group, unsigned threads, uint64_t expected_scalars)
+{
+    slk_msm msm = {.pool = NULL};
+    choose_sizes(&msm, group, threads, expected_scalars);
+    return lay_out(&msm, NULL) + CHUNK_POINTS * group->affine_bytes; /* with a chunk of its own */
+}
+
 slk_err slk_msm_new(slk_msm **ret_msm, const slk_group *group, slk_pool *pool,
                     uint64_t expected_scalars, slk_error *error)
 {
     slk_msm *msm = slk_calloc(1, sizeof(*msm));
     if (msm == NULL)
         return slk_fail(error, SLK_E_NOMEM, "no memory for a multi-scalar multiplication");
-    msm->group = group;
     msm->pool = pool;
-    msm->threads = slk_pool_threads(pool);
-    msm->window_bits = best_window(group, expected_scalars);
-    msm->windows = slk_digits_count(msm->window_bits);
-    msm->slices = (msm->threads + msm->windows - 1) / msm->windows;
-    msm->n_buckets = UINT32_C(1) << (msm->window_bits - 1);
+    choose_sizes(msm, group, slk_pool_threads(pool), expected_scalars);
     msm->workers = slk_calloc(msm->threads, sizeof(*msm->workers));
     slk_err err = SLK_E_NOMEM;
     if (msm->workers != NULL)

@@ -32,6 +32,8 @@ typedef struct slk_msm slk_msm;
 SLK_MUST_CHECK slk_err slk_msm_new(slk_msm **ret_msm, const slk_group *group, slk_pool *pool,
                                    uint64_t expected_scalars, slk_error *error);
 void slk_msm_free(slk_msm *msm); /* NULL allowed */
+/* Memory that one takes on a pool of so many threads. */
+size_t slk_msm_bytes(const slk_group *group, unsigned threads, uint64_t expected_scalars);
 
 /* Adds scalars[i] * points[index[i]] for i < n; index NULL means i itself. points are
  * group->encoded_bytes each. SLK_E_CORRUPT when a point is infinity or has a coordinate >= p; the

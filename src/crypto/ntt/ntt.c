@@ -46,18 +46,30 @@ static void fill_roots(slk_ntt *ntt, unsigned k)
     }
 }
 
+static size_t bytes_of(const slk_ntt *ntt, unsigned threads)
+{
+    const unsigned longest = ntt->bits[0]; /* the shorter ones come last */
+    return (3 * ntt->impl->factor_bytes + ntt->impl->point_bytes * threads) << longest;
+}
+
+size_t slk_ntt_bytes(unsigned log2_n, unsigned threads)
+{
+    slk_ntt ntt = {.impl = &slk_ntt_ifma, .log2_n = log2_n}; /* the other takes less */
+    choose_levels(&ntt);
+    return sizeof ntt + bytes_of(&ntt, threads);
+}
+
 static slk_err init(slk_ntt *ntt, slk_error *error)
 {
     choose_levels(ntt);
     if (ntt->depth == 0)
         return SLK_OK;
     const slk_ntt_impl *impl = ntt->impl;
-    const unsigned longest = ntt->bits[0]; /* the shorter ones come last */
+    const unsigned longest = ntt->bits[0];
     const size_t table = impl->factor_bytes << longest;
     ntt->scratch_bytes = impl->point_bytes << longest;
-    SLK_TRY(slk_region_init(&ntt->memory,
-                            3 * table + ntt->scratch_bytes * slk_pool_threads(ntt->pool),
-                            "transform", error));
+    SLK_TRY(slk_region_init(&ntt->memory, bytes_of(ntt, slk_pool_threads(ntt->pool)), "transform",
+                            error));
     ntt->scratch = ntt->memory.data; /* first: it must be aligned */
     ntt->roots[0] = ntt->scratch + ntt->scratch_bytes * slk_pool_threads(ntt->pool);
     ntt->roots[1] = ntt->roots[0] + table;

@@ -28,6 +28,8 @@ typedef struct slk_ntt slk_ntt;
 SLK_MUST_CHECK slk_err slk_ntt_new(slk_ntt **ret_ntt, const slk_crypto *crypto, unsigned log2_n,
                                    slk_pool *pool, slk_error *error);
 void slk_ntt_free(slk_ntt *ntt); /* NULL allowed */
+/* Memory of one at most, for a pool of so many threads. */
+size_t slk_ntt_bytes(unsigned log2_n, unsigned threads);
 
 /* values[i] = f(w^i) becomes values[reverse(i)] = n * (coefficient i of f). */
 void slk_ntt_interpolate(slk_ntt *ntt, slk_fr *values);

@@ -20,21 +20,22 @@ typedef struct slk_assignment {
     unsigned partition;
 } slk_assignment;
 
-/* Two vectors on the whole domain, 2^log2_n elements each. */
+/* Two vectors on the whole domain, 2^log2_n elements each; made once for all partitions. */
 typedef struct slk_quotient {
     unsigned log2_n;
     slk_region a, b;
 } slk_quotient;
 
-/* Synthesises: the witness, and the values of A and B per constraint. */
-SLK_MUST_CHECK slk_err slk_quotient_init(slk_quotient *ret_quotient, slk_witness *ret_witness,
-                                         const slk_assignment *from, slk_pool *pool,
+unsigned slk_quotient_log2(const slk_circuit *circuit);
+SLK_MUST_CHECK slk_err slk_quotient_init(slk_quotient *ret_quotient, const slk_circuit *circuit,
                                          slk_error *error);
-/* Replaces `a` by the coefficients of H = (A*B - C) / (X^n - 1) in natural order and releases b.
- * from is that of slk_quotient_init. SLK_E_CANCELED leaves nothing of use. */
-SLK_MUST_CHECK slk_err slk_quotient_run(slk_quotient *quotient, const slk_assignment *from,
-                                        slk_pool *pool, slk_job *job, slk_error *error);
 void slk_quotient_done(slk_quotient *quotient); /* idempotent */
+
+/* Synthesises: the witness, and the coefficients of H = (A*B - C) / (X^n - 1) in natural order into
+ * `a`. Stages "witness" and "fft". SLK_E_CANCELED within a tenth of a second. */
+SLK_MUST_CHECK slk_err slk_quotient_run(slk_quotient *quotient, slk_witness *ret_witness,
+                                        const slk_assignment *from, slk_pool *pool, slk_job *job,
+                                        slk_error *error);
 
 /* sum of points[j] * value over the inputs and aux wires that a query holds, j counting them.
  * dense_inputs, dense_aux: bitmaps; NULL dense_aux means all aux wires, NULL dense_inputs with
@@ -47,8 +48,12 @@ typedef struct slk_query {
     const uint64_t *dense_aux;
 } slk_query;
 
-SLK_MUST_CHECK slk_err slk_query_sum(void *ret_jacobian, const slk_query *query,
-                                     const slk_witness *witness, slk_pool *pool, slk_job *job,
-                                     slk_error *error);
+/* The sums of n >= 1 witnesses of one circuit, one after the other, group->jacobian_bytes each. The
+ * points are gone through once. Advances the job by the wires of all witnesses. */
+SLK_MUST_CHECK slk_err slk_query_sums(void *ret_jacobians, const slk_query *query,
+                                      const slk_witness *witnesses, size_t n, slk_pool *pool,
+                                      slk_job *job, slk_error *error);
+/* Memory of one of them. fields: of its witness. */
+size_t slk_query_bytes(const slk_group *group, unsigned threads, uint64_t fields);
 
 #endif

@@ -50,10 +50,37 @@ void slk_groth16_prover_done(slk_groth16_prover *prover)
 
 /* --- sums over the parameters ----------------------------------------------------------------- */
 
+/* Of all partitions asked for, [n] each, on the heap. */
 typedef struct proof_sums {
-    slk_g1 a, b1, l, h;
-    slk_g2 b2;
+    unsigned n;
+    slk_g1 *a, *b1, *l, *h;
+    slk_g2 *b2;
+    slk_witness *witnesses;
 } proof_sums;
+
+static slk_err sums_init(proof_sums *ret_sums, unsigned n, slk_error *error)
+{
+    proof_sums sums = {.n = n,
+                       .a = slk_calloc((size_t)4 * n, sizeof(slk_g1)),
+                       .b2 = slk_calloc(n, sizeof(slk_g2)),
+                       .witnesses = slk_calloc(n, sizeof(slk_witness))};
+    *ret_sums = sums;
+    if (sums.a == NULL || sums.b2 == NULL || sums.witnesses == NULL)
+        return slk_fail(error, SLK_E_NOMEM, "no memory for the sums of %u proofs", n);
+    ret_sums->b1 = sums.a + n;
+    ret_sums->l = sums.a + (size_t)2 * n;
+    ret_sums->h = sums.a + (size_t)3 * n;
+    return SLK_OK;
+}
+
+static void sums_done(proof_sums *sums)
+{
+    for (unsigned i = 0; i < sums->n && sums->witnesses != NULL; i++)
+        slk_witness_done(&sums->witnesses[i]);
+    slk_free(sums->witnesses);
+    slk_free(sums->a);
+    slk_free(sums->b2);
+}
 
 static slk_err feed_h(slk_msm *msm, slk_params_points points, const slk_fr *h, slk_job *job,
                       slk_error *error)
@@ -68,14 +95,10 @@ static slk_err feed_h(slk_msm *msm, slk_params_points points, const slk_fr *h, s
 }
 
 static slk_err sum_h(slk_g1 *ret_sum, const slk_groth16_prover *prover, slk_pool *pool,
-                     slk_quotient *quotient, const slk_assignment *from, slk_job *job,
-                     slk_error *error)
+                     const slk_quotient *quotient, slk_job *job, slk_error *error)
 {
     slk_params_points points = slk_params_h(prover->params);
     slk_msm *msm = NULL;
-    if (points.count != (UINT64_C(1) << quotient->log2_n) - 1)
-        return slk_fail(error, SLK_E_CORRUPT, "the parameters are for another domain");
-    SLK_TRY(slk_quotient_run(quotient, from, pool, job, error));
     slk_job_stage(job, "msm h", points.count);
     SLK_TRY(slk_msm_new(&msm, slk_group_of(prover->crypto, SLK_G1), pool, points.count, error));
     slk_err err = feed_h(msm, points, (const slk_fr *)(const void *)quotient->a.data, job, error);
@@ -85,27 +108,51 @@ static slk_err sum_h(slk_g1 *ret_sum, const slk_groth16_prover *prover, slk_pool
     return err;
 }
 
+/* Witness and sum over H of each partition. */
+static slk_err quotients(proof_sums *sums, const slk_groth16_prover *prover, slk_pool *pool,
+                         const slk_c1 *c1, unsigned first, slk_job *job, slk_error *error)
+{
+    slk_quotient quotient;
+    slk_err err = SLK_OK;
+    if (slk_params_h(prover->params).count !=
+        (UINT64_C(1) << slk_quotient_log2(prover->circuit)) - 1)
+        return slk_fail(error, SLK_E_CORRUPT, "the parameters are for another domain");
+    SLK_TRY(slk_quotient_init(&quotient, prover->circuit, error));
+    for (unsigned k = 0; k < sums->n && err == SLK_OK; k++) {
+        const slk_assignment from = {prover->crypto, prover->circuit, c1, first + k};
+        err = slk_quotient_run(&quotient, &sums->witnesses[k], &from, pool, job, error);
+        if (k + 1 == sums->n)
+            slk_region_done(&quotient.b);
+        if (err == SLK_OK)
+            err = sum_h(&sums->h[k], prover, pool, &quotient, job, error);
+    }
+    slk_quotient_done(&quotient);
+    return err;
+}
+
+static slk_err sum_query(void *ret_sums, const char *stage, const slk_query *query,
+                         const proof_sums *sums, slk_pool *pool, slk_job *job, slk_error *error)
+{
+    slk_job_stage(job, stage, sums->n * 64 * (uint64_t)sums->witnesses[0].words);
+    return slk_query_sums(ret_sums, query, sums->witnesses, sums->n, pool, job, error);
+}
+
 static slk_err sum_queries(proof_sums *sums, const slk_groth16_prover *prover, slk_pool *pool,
-                           const slk_witness *witness, slk_job *job, slk_error *error)
+                           slk_job *job, slk_error *error)
 {
     const slk_params *params = prover->params;
     const slk_circuit_density *density = &prover->density;
     const slk_group *g1 = slk_group_of(prover->crypto, SLK_G1);
     const slk_group *g2 = slk_group_of(prover->crypto, SLK_G2);
+    const uint32_t inputs = sums->witnesses[0].inputs;
     const slk_query l = {g1, slk_params_l(params), 0, NULL, NULL};
-    const slk_query a = {g1, slk_params_a(params), witness->inputs, NULL, density->a_aux};
-    const slk_query b1 = {g1, slk_params_b_g1(params), witness->inputs, density->b_inputs,
-                          density->b_aux};
-    const slk_query b2 = {g2, slk_params_b_g2(params), witness->inputs, density->b_inputs,
-                          density->b_aux};
-    slk_job_stage(job, "msm l", witness->wires);
-    SLK_TRY(slk_query_sum(&sums->l, &l, witness, pool, job, error));
-    slk_job_stage(job, "msm a", witness->wires);
-    SLK_TRY(slk_query_sum(&sums->a, &a, witness, pool, job, error));
-    slk_job_stage(job, "msm b1", witness->wires);
-    SLK_TRY(slk_query_sum(&sums->b1, &b1, witness, pool, job, error));
-    slk_job_stage(job, "msm b2", witness->wires);
-    return slk_query_sum(&sums->b2, &b2, witness, pool, job, error);
+    const slk_query a = {g1, slk_params_a(params), inputs, NULL, density->a_aux};
+    const slk_query b1 = {g1, slk_params_b_g1(params), inputs, density->b_inputs, density->b_aux};
+    const slk_query b2 = {g2, slk_params_b_g2(params), inputs, density->b_inputs, density->b_aux};
+    SLK_TRY(sum_query(sums->l, "msm l", &l, sums, pool, job, error));
+    SLK_TRY(sum_query(sums->a, "msm a", &a, sums, pool, job, error));
+    SLK_TRY(sum_query(sums->b1, "msm b1", &b1, sums, pool, job, error));
+    return sum_query(sums->b2, "msm b2", &b2, sums, pool, job, error);
 }
 
 /* --- the three points ------------------------------------------------------------------------- */
@@ -124,10 +171,10 @@ static void add_point(slk_g1 *inout, const slk_g1_affine *point)
     slk_g1_add(inout, inout, &jacobian);
 }
 
-static void write_a(uint8_t out48[48], const slk_groth16_key *key, const proof_sums *sums,
+static void write_a(uint8_t out48[48], const slk_groth16_key *key, const slk_g1 *sum,
                     const slk_fr *r)
 {
-    slk_g1 a = sums->a;
+    slk_g1 a = *sum;
     slk_g1_affine point;
     add_point(&a, &key->alpha_g1);
     add_multiple(&a, &key->delta_g1, r);
@@ -135,10 +182,10 @@ static void write_a(uint8_t out48[48], const slk_groth16_key *key, const proof_s
     slk_g1_write_compressed(out48, &point);
 }
 
-static void write_b(uint8_t out96[96], const slk_groth16_key *key, const proof_sums *sums,
+static void write_b(uint8_t out96[96], const slk_groth16_key *key, const slk_g2 *sum,
                     const slk_fr *s)
 {
-    slk_g2 b = sums->b2, t;
+    slk_g2 b = *sum, t;
     slk_g2_affine point;
     slk_g2_from_affine(&t, &key->beta_g2);
     slk_g2_add(&b, &b, &t);
@@ -150,15 +197,15 @@ static void write_b(uint8_t out96[96], const slk_groth16_key *key, const proof_s
 
 /* s*SA + r*SB1 + r*s*delta + s*alpha + r*beta + SH + SL */
 static void write_c(uint8_t out48[48], const slk_groth16_key *key, const proof_sums *sums,
-                    const slk_fr *r, const slk_fr *s)
+                    unsigned k, const slk_fr *r, const slk_fr *s)
 {
     slk_g1 c;
     slk_g1_affine point;
     slk_fr rs;
-    slk_g1_add(&c, &sums->h, &sums->l);
-    slk_g1_to_affine(&point, &sums->a);
+    slk_g1_add(&c, &sums->h[k], &sums->l[k]);
+    slk_g1_to_affine(&point, &sums->a[k]);
     add_multiple(&c, &point, s);
-    slk_g1_to_affine(&point, &sums->b1);
+    slk_g1_to_affine(&point, &sums->b1[k]);
     add_multiple(&c, &point, r);
     slk_fr_mul(&rs, r, s);
     add_multiple(&c, &key->delta_g1, &rs);
@@ -169,35 +216,24 @@ static void write_c(uint8_t out48[48], const slk_groth16_key *key, const proof_s
     slk_bytes_wipe(&rs, sizeof(rs));
 }
 
-static slk_err prove(proof_sums *sums, slk_witness *witness, slk_quotient *quotient,
-                     const slk_groth16_prover *prover, slk_pool *pool, const slk_c1 *c1,
-                     unsigned partition, slk_job *job, slk_error *error)
-{
-    const slk_assignment from = {prover->crypto, prover->circuit, c1, partition};
-    slk_job_stage(job, "witness", 0);
-    SLK_TRY(slk_quotient_init(quotient, witness, &from, pool, error));
-    SLK_TRY(slk_job_check(job, error));
-    SLK_TRY(sum_h(&sums->h, prover, pool, quotient, &from, job, error));
-    slk_quotient_done(quotient);
-    return sum_queries(sums, prover, pool, witness, job, error);
-}
-
-slk_err slk_groth16_prove(uint8_t ret_proof192[SLK_GROTH16_PROOF_BYTES],
-                          const slk_groth16_prover *prover, slk_pool *pool, const slk_c1 *c1,
-                          unsigned partition, const slk_fr *r, const slk_fr *s, slk_job *job,
-                          slk_error *error)
+slk_err slk_groth16_prove(uint8_t *ret_proofs, const slk_groth16_prover *prover, slk_pool *pool,
+                          const slk_c1 *c1, unsigned first, unsigned n,
+                          const slk_groth16_blinding *blinding, slk_job *job, slk_error *error)
 {
     proof_sums sums;
-    slk_witness witness = {0};
-    slk_quotient quotient = {0};
-    slk_err err = prove(&sums, &witness, &quotient, prover, pool, c1, partition, job, error);
-    slk_quotient_done(&quotient);
-    slk_witness_done(&witness);
-    if (err != SLK_OK)
-        return err;
+    slk_assert(n >= 1);
+    slk_err err = sums_init(&sums, n, error);
+    if (err == SLK_OK)
+        err = quotients(&sums, prover, pool, c1, first, job, error);
+    if (err == SLK_OK)
+        err = sum_queries(&sums, prover, pool, job, error);
     const slk_groth16_key *key = &slk_params_key_of(prover->params)->key;
-    write_a(ret_proof192, key, &sums, r);
-    write_b(ret_proof192 + 48, key, &sums, s);
-    write_c(ret_proof192 + 144, key, &sums, r, s);
-    return SLK_OK;
+    for (unsigned k = 0; k < n && err == SLK_OK; k++) {
+        uint8_t *out = ret_proofs + (size_t)k * SLK_GROTH16_PROOF_BYTES;
+        write_a(out, key, &sums.a[k], &blinding[k].r);
+        write_b(out + 48, key, &sums.b2[k], &blinding[k].s);
+        write_c(out + 144, key, &sums, k, &blinding[k].r, &blinding[k].s);
+    }
+    sums_done(&sums);
+    return err;
 }

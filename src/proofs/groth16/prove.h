@@ -30,12 +30,40 @@ SLK_MUST_CHECK slk_err slk_groth16_prover_init(slk_groth16_prover *ret_prover,
                                                slk_error *error);
 void slk_groth16_prover_done(slk_groth16_prover *prover); /* idempotent on a zeroed struct */
 
-/* Proves one partition with the blinding r, s: the same r, s give the same bytes. Whoever learns r
- * or s learns about the witness; take them fresh from slk_rng_fill and wipe them. Memory and
- * stages: slk_porep_prove. The proof is not verified here. */
-SLK_MUST_CHECK slk_err slk_groth16_prove(uint8_t ret_proof192[SLK_GROTH16_PROOF_BYTES],
-                                         const slk_groth16_prover *prover, slk_pool *pool,
-                                         const slk_c1 *c1, unsigned partition, const slk_fr *r,
-                                         const slk_fr *s, slk_job *job, slk_error *error);
+/* Keeps a proof from telling about the witness. */
+typedef struct slk_groth16_blinding {
+    slk_fr r, s;
+} slk_groth16_blinding;
+
+/* Proves partitions first .. first + n - 1 of a C1, n >= 1, partition k with blinding[k - first]:
+ * the same r, s give the same bytes. Whoever learns r or s learns about the witness; take them
+ * fresh from slk_rng_fill and wipe them. ret_proofs: 192 bytes each, one after the other, unspecified
+ * on failure. The quotients are made one partition after the other, then one pass over the
+ * parameters' other points serves all partitions. Memory: slk_groth16_memory; stages and
+ * cancellation: slk_porep_prove. The proofs are not verified here. */
+SLK_MUST_CHECK slk_err slk_groth16_prove(uint8_t *ret_proofs, const slk_groth16_prover *prover,
+                                         slk_pool *pool, const slk_c1 *c1, unsigned first,
+                                         unsigned n, const slk_groth16_blinding *blinding,
+                                         slk_job *job, slk_error *error);
+
+/* Anonymous memory that slk_groth16_prove of `partitions` partitions needs, item by item, in bytes.
+ * The parameters are mapped and do not count. */
+typedef struct slk_groth16_memory {
+    uint64_t program; /* the process itself and the C1 */
+    uint64_t vectors; /* two of the domain, while the quotients are made */
+    uint64_t witnesses; /* of all partitions */
+    uint64_t circuit; /* tables, densities, scratch of the synthesis */
+    uint64_t transforms; /* tables, and scratch per thread */
+    uint64_t msm_h; /* buckets and chunk of the sum over H */
+    uint64_t msm_queries; /* of the largest of the other four sums, all partitions */
+    uint64_t peak; /* at most this at one time */
+} slk_groth16_memory;
+
+/* threads: of the pool. Needs no parameters; counts the circuit (30 ms for 32 GiB).
+ * SLK_E_NOMEM. */
+SLK_MUST_CHECK slk_err slk_groth16_memory_of(slk_groth16_memory *ret_memory,
+                                             const slk_crypto *crypto,
+                                             const slk_sector_shape *shape, unsigned partitions,
+                                             unsigned threads, slk_error *error);
 
 #endif

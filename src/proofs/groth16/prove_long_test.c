@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "crypto/sha256/sha256.h"
-#include "proofs/porep.h"
+#include "proofs/porep_part.h"
 #include "support/slk_sector_case.h"
 #include "support/slk_test_vectors.h"
 
@@ -204,6 +204,62 @@ static void test_refusals(void **state)
     slk_params_free(params);
 }
 
+/* Parts of a proof of 13 partitions, one pass each, joined; a partition proved alone gives the same
+ * bytes as in a pass with others. */
+static void test_parts(void **state)
+{
+    const fixture *f = *state;
+    slk_params *params = open_params(f);
+    const slk_params_key *key = slk_params_key_of(params);
+    slk_c1 c1;
+    json_t *record;
+    uint8_t proofs[13 * 192], alone[192], joined[13 * 192];
+    slk_porep_blinding blinding;
+    slk_error error = {0};
+    bool valid = false;
+    slk_case_load(&c1, &record, "s-2k-ni");
+    assert_int_equal(c1.partitions, 13);
+    label(f->crypto, &blinding.r, "parts", "r");
+    label(f->crypto, &blinding.s, "parts", "s");
+    slk_porep_statement statement = {
+        .proof = c1.proof,
+        .miner_id = (uint64_t)slk_test_get_int(record, "miner_actor_id"),
+        .sector_number = (uint64_t)slk_test_get_int(record, "sector_number")};
+    memcpy(statement.ticket, c1.ticket, 32);
+    memcpy(statement.seed, c1.seed, 32);
+    memcpy(statement.comm_r, c1.comm_r, 32);
+    memcpy(statement.comm_d, c1.comm_d, 32);
+    slk_porep_part parts[2] = {{statement, 6, 7, proofs + (size_t)6 * 192},
+                               {statement, 0, 6, proofs}};
+    for (size_t i = 0; i < 2; i++)
+        if (slk_porep_prove_partitions(parts[i].proofs, f->crypto, f->pool, params, &c1,
+                                       statement.miner_id, statement.sector_number, parts[i].first,
+                                       parts[i].n, &blinding, NULL, &error) != SLK_OK)
+            fail_msg("%s", error.message);
+    assert_int_equal(slk_porep_join(joined, f->crypto, f->pool, key, parts, 2, NULL), SLK_OK);
+    assert_memory_equal(joined, proofs, sizeof joined);
+    assert_int_equal(slk_porep_prove_partitions(alone, f->crypto, f->pool, params, &c1,
+                                                statement.miner_id, statement.sector_number, 7, 1,
+                                                &blinding, NULL, NULL),
+                     SLK_OK);
+    assert_memory_equal(alone, proofs + (size_t)7 * 192, 192);
+    assert_int_equal(
+        slk_porep_verify_partitions(&valid, f->crypto, f->pool, key, &statement, 8, 1, alone, NULL),
+        SLK_OK);
+    assert_false(valid);
+    parts[0].first = 0;
+    parts[1].first = 7; /* right in number, wrong in place */
+    assert_int_equal(slk_porep_join(joined, f->crypto, f->pool, key, parts, 2, NULL),
+                     SLK_E_CORRUPT);
+    assert_int_equal(slk_porep_prove_partitions(alone, f->crypto, f->pool, params, &c1,
+                                                statement.miner_id, statement.sector_number, 13, 1,
+                                                NULL, NULL, NULL),
+                     SLK_E_INVAL);
+    json_decref(record);
+    slk_c1_done(&c1);
+    slk_params_free(params);
+}
+
 /* A copy of the files under another folder, the parameters as a private mapping would see them
  * after one changed byte: every damage ends in SLK_E_CORRUPT, never in a proof. */
 static void test_damaged_parameters(void **state)
@@ -252,11 +308,9 @@ static void test_damaged_parameters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_recorded_proofs),
-        cmocka_unit_test(test_random_blinding),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_damaged_parameters),
+        cmocka_unit_test(test_files),           cmocka_unit_test(test_recorded_proofs),
+        cmocka_unit_test(test_random_blinding), cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_damaged_parameters),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
