@@ -203,7 +203,7 @@ slk_err slk_porep_verify_partitions(bool *ret_valid, const slk_crypto *crypto, s
     if (err != SLK_OK)
         return err;
     if (n == 1)
-        return slk_groth16_verify(ret_valid, &key->key, proofs, inputs, per, error);
+        return slk_groth16_verify(ret_valid, &key->key, pool, proofs, inputs, per, error);
     return slk_groth16_verify_batch(ret_valid, &key->key, pool, proofs, n, inputs, per, error);
 }
 
