@@ -35,8 +35,15 @@ static const slk_option pc1_options[] = {
              "\"cache\"}]; exit 1 if any failed"},
     {.name = "memory",
      .type = SLK_OPTION_SIZE,
-     .help = "with --batch: memory for labels (default: half of the machine's); with less than two "
-             "layers of all sectors at work they go to files"},
+     .help = "memory for labels (default: half of the machine's, three quarters of what is free "
+             "without --batch); with less than two layers of all sectors at work they go to files"},
+    {.name = "parents",
+     .type = SLK_OPTION_TEXT,
+     .value = "file|fly",
+     .help =
+         "one sector: read parents from a table, or compute them while labelling, which needs no "
+         "56 bytes of disk per node (default: the table of $FIL_PROOFS_PARENT_CACHE; without "
+         "one, computed where there are four threads or little disk)"},
     {.name = "labels",
      .type = SLK_OPTION_TEXT,
      .value = "DIR,...",

@@ -22,13 +22,30 @@ static int run_tool(const slk_command *command, const slk_options *options,
     return slk_tool_done(&tool, code, SLK_EXIT_DONE);
 }
 
+static slk_err parents_option(slk_pc1_parents *ret_parents, slk_tool *tool)
+{
+    const char *text = slk_options_text(tool->options, "parents");
+    if (!text)
+        *ret_parents = SLK_PC1_PARENTS_ANY;
+    else if (strcmp(text, "file") == 0)
+        *ret_parents = SLK_PC1_PARENTS_FILE;
+    else if (strcmp(text, "fly") == 0)
+        *ret_parents = SLK_PC1_PARENTS_FLY;
+    else
+        return slk_tool_misuse(
+            tool, slk_fail(&tool->error, SLK_E_INVAL, "--parents is \"file\" or \"fly\""));
+    return SLK_OK;
+}
+
 static slk_err pc1(slk_tool *tool)
 {
     slk_pc1_request request = {.env = slk_proof_env(tool),
                                .unsealed = slk_options_text(tool->options, "unsealed"),
                                .sealed = slk_options_text(tool->options, "sealed"),
                                .cache = slk_options_text(tool->options, "cache"),
-                               .no_zero_tree_d = slk_options_flag(tool->options, "no-tree-d")};
+                               .no_zero_tree_d = slk_options_flag(tool->options, "no-tree-d"),
+                               .memory_bytes = slk_options_u64(tool->options, "memory")};
+    SLK_TRY(parents_option(&request.parents, tool));
     SLK_TRY(slk_proof_args_sector(&request.sector, tool, true));
     SLK_CLEANUP(slk_freep) slk_piece *pieces = NULL;
     SLK_TRY(slk_proof_args_pieces(&pieces, &request.n_pieces, tool));
@@ -45,7 +62,7 @@ static slk_err pc1(slk_tool *tool)
 static slk_err check_pc1_options(slk_tool *tool)
 {
     static const char *const of_sector[] = {"miner", "sector", "ticket", "sealed", "cache"};
-    static const char *const of_batch[] = {"dry-run", "threads", "lanes", "memory", "labels"};
+    static const char *const of_batch[] = {"dry-run", "threads", "lanes", "labels"};
     const bool batch = slk_options_has(tool->options, "batch");
     for (size_t i = 0; i < sizeof of_sector / sizeof *of_sector; i++)
         if (slk_options_has(tool->options, of_sector[i]) == batch)
@@ -53,6 +70,9 @@ static slk_err check_pc1_options(slk_tool *tool)
                 tool, slk_fail(&tool->error, SLK_E_INVAL,
                                batch ? "--%s does not go with --batch" : "option --%s is required",
                                of_sector[i]));
+    if (batch && slk_options_has(tool->options, "parents"))
+        return slk_tool_misuse(
+            tool, slk_fail(&tool->error, SLK_E_INVAL, "--parents does not go with --batch"));
     for (size_t i = 0; i < sizeof of_batch / sizeof *of_batch; i++)
         if (!batch && slk_options_has(tool->options, of_batch[i]))
             return slk_tool_misuse(tool, slk_fail(&tool->error, SLK_E_INVAL,

@@ -183,6 +183,11 @@ slk_err slk_parents_open(slk_parents *ret_parents, const slk_crypto *crypto, con
     return SLK_OK;
 }
 
+uint64_t slk_parents_bytes(const slk_graph *graph)
+{
+    return graph->nodes * ROW_BYTES;
+}
+
 void slk_parents_done(slk_parents *parents)
 {
     slk_file_map_done(&parents->map);

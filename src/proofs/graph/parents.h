@@ -28,6 +28,8 @@ SLK_MUST_CHECK slk_err slk_parents_open(slk_parents *ret_parents, const slk_cryp
                                         const slk_graph *graph, const char *cache_folder,
                                         const char *scratch_folder, slk_pool *pool, slk_job *job,
                                         slk_error *error);
+/* Of the whole table. */
+uint64_t slk_parents_bytes(const slk_graph *graph);
 void slk_parents_done(slk_parents *parents); /* idempotent */
 
 static inline const uint32_t *slk_parents_row(const slk_parents *parents, uint64_t node)

@@ -67,16 +67,20 @@ slk_err slk_label_layer(const slk_label_task *task, slk_job *job, slk_error *err
     const slk_label_kernel *kernel = slk_label_run_kernel(task->crypto);
     slk_label_key key;
     slk_label_key_init(&key, kernel, &task->replica_id, 1, task->layer);
-    for (uint64_t node = 0; node < task->nodes; node += SLK_LABEL_STEP_NODES) {
+    uint64_t n;
+    for (uint64_t node = 0; node < task->nodes; node += n) {
         SLK_TRY(slk_job_check(job, error));
+        const uint32_t *rows = slk_rows_take(task->rows, &n);
+        if (!rows)
+            return SLK_OK;
         const slk_label_chain chain = {.layer = task->out,
                                        .previous = task->previous,
-                                       .rows = slk_parents_row(task->parents, node),
+                                       .rows = rows,
                                        .first = node,
-                                       .end = slk_min_u64(task->nodes, node + SLK_LABEL_STEP_NODES),
-                                       .ahead = task->nodes};
+                                       .end = node + n,
+                                       .ahead = task->rows->table ? task->nodes : node + n};
         slk_label_run(kernel, &chain, &key);
-        slk_job_advance(job, chain.end - node);
+        slk_job_advance(job, n);
         if (task->done && !slk_gate_raise(task->done, task->done_base + chain.end))
             return SLK_OK;
     }

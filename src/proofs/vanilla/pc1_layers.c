@@ -19,6 +19,9 @@
 /* Two layers may take this part of the memory that is there. */
 #define MEMORY_SHARE_NUM 3u
 #define MEMORY_SHARE_DEN 4u
+/* From so many threads on, computing parents is no slower than reading them. */
+#define FLY_THREADS 4u
+#define MAKERS_MAX 3u
 /* Chunks between two requests to begin writing. */
 #define EARLY_CHUNKS 16u
 
@@ -32,9 +35,12 @@ struct place {
 struct layers {
     slk_pc1_work *work;
     const slk_pc1_request *request;
-    const slk_parents *parents;
+    slk_parents parents; /* empty when they are computed on the fly */
+    slk_rows rows;
     slk_digests digests;
     bool in_memory;
+    bool alone; /* one thread does all, layer by layer */
+    unsigned makers; /* threads that make rows of parents */
     unsigned make[SLK_MAX_LAYERS]; /* layers to make, in order */
     unsigned n;
     struct place place[2]; /* layer l: l mod 2 */
@@ -61,6 +67,7 @@ static void stop(struct layers *l, const slk_error *error)
     slk_gate_close(&l->opened);
     slk_gate_close(&l->labeled);
     slk_gate_close(&l->committed);
+    slk_rows_close(&l->rows);
 }
 
 /* ---- The thread that labels. */
@@ -118,7 +125,7 @@ static slk_err label_layer(struct layers *l, unsigned i, slk_error *error)
     (void)slk_gate_raise(&l->opened, i + 1);
     slk_job_stage(env->job, slk_layer_stage(layer), shape->nodes);
     const slk_label_task task = {.crypto = env->crypto,
-                                 .parents = l->parents,
+                                 .rows = &l->rows,
                                  .nodes = shape->nodes,
                                  .replica_id = l->work->state.replica_id,
                                  .layer = layer,
@@ -180,19 +187,21 @@ static void run_part(struct layers *l, part *one, unsigned i)
         stop(l, &error);
 }
 
-/* Index 0 labels, index 1 writes. */
+/* Index 0 labels, index 1 writes, the others make rows of parents. */
 static void run_thread(void *context, uint64_t begin, uint64_t end, unsigned worker)
 {
     (void)end;
     (void)worker;
     struct layers *l = context;
-    for (unsigned i = 0; i < l->n; i++)
+    if (begin > 1)
+        slk_rows_make(&l->rows);
+    for (unsigned i = 0; i < l->n && begin <= 1; i++)
         run_part(l, begin == 0 ? label_layer : write_layer, i);
 }
 
 static slk_err run_layers(struct layers *l, slk_error *error)
 {
-    if (slk_pool_threads(l->request->env.pool) == 1) {
+    if (l->alone) {
         for (unsigned i = 0; i < l->n; i++) {
             run_part(l, label_layer, i);
             run_part(l, write_layer, i);
@@ -200,8 +209,9 @@ static slk_err run_layers(struct layers *l, slk_error *error)
         return slk_fault_result(&l->fault, error);
     }
     slk_pool *pool = NULL; /* its loop may last for hours: not one that others wait for */
-    SLK_TRY(slk_pool_new(&pool, 2, error));
-    slk_pool_for(pool, 2, 1, run_thread, l);
+    const unsigned threads = 2 + l->makers;
+    SLK_TRY(slk_pool_new(&pool, threads, error));
+    slk_pool_for(pool, threads, 1, run_thread, l);
     slk_pool_free(pool);
     return slk_fault_result(&l->fault, error);
 }
@@ -209,10 +219,66 @@ static slk_err run_layers(struct layers *l, slk_error *error)
 static slk_err take_memory(struct layers *l, slk_error *error)
 {
     const uint64_t bytes = l->request->sector.proof.shape->bytes;
-    l->in_memory = 2 * bytes <= slk_mem_available() / MEMORY_SHARE_DEN * MEMORY_SHARE_NUM;
+    const uint64_t most = l->request->memory_bytes;
+    l->in_memory =
+        2 * bytes <= (most ? most : slk_mem_available() / MEMORY_SHARE_DEN * MEMORY_SHARE_NUM);
     for (size_t i = 0; i < 2 && l->in_memory; i++)
         l->in_memory = slk_region_init(&l->place[i].memory, bytes, "a layer", NULL) == SLK_OK;
     return slk_digests_init(&l->digests, l->request->env.crypto, bytes, error);
+}
+
+/* A table that is made for one sector alone pays only where few threads would compute its rows; and its
+ * disk must be there beside that of the layers. */
+static bool on_the_fly(const struct layers *l, const slk_graph *graph)
+{
+    const slk_pc1_request *r = l->request;
+    uint64_t room = 0;
+    if (r->parents != SLK_PC1_PARENTS_ANY || r->env.parent_cache)
+        return r->parents == SLK_PC1_PARENTS_FLY;
+    const uint64_t need = slk_parents_bytes(graph) + l->n * r->sector.proof.shape->bytes;
+    return slk_pool_threads(r->env.pool) >= FLY_THREADS ||
+           (slk_folder_free_bytes(&room, r->cache, NULL) == SLK_OK && room < need);
+}
+
+static slk_err open_rows(struct layers *l, slk_error *error)
+{
+    const slk_seal_env *env = &l->request->env;
+    slk_graph graph;
+    slk_graph_init(&graph, env->crypto, &l->request->sector.proof);
+    const bool fly = on_the_fly(l, &graph);
+    const unsigned threads = slk_pool_threads(env->pool);
+    l->alone = threads == 1;
+    l->makers = !fly || l->alone ? 0 : threads > MAKERS_MAX ? MAKERS_MAX : threads - 1;
+    SLK_TRY(slk_rows_init(&l->rows, fly ? NULL : &l->parents, env->crypto, &graph, l->n, l->alone,
+                          error));
+    if (fly)
+        return SLK_OK;
+    return slk_parents_open(&l->parents, env->crypto, &graph, env->parent_cache, l->request->cache,
+                            env->pool, env->job, error);
+}
+
+static void begin(struct layers *l)
+{
+    l->place[0].file = l->place[1].file = SLK_OUTFILE_NONE;
+    slk_gate_init(&l->opened);
+    slk_gate_init(&l->labeled);
+    slk_gate_init(&l->committed);
+    slk_fault_init(&l->fault);
+}
+
+static void end(struct layers *l)
+{
+    for (size_t i = 0; i < 2; i++) {
+        slk_file_map_done(&l->place[i].map);
+        slk_outfile_done(&l->place[i].file);
+        slk_region_done(&l->place[i].memory);
+    }
+    slk_digests_done(&l->digests);
+    slk_parents_done(&l->parents);
+    slk_rows_done(&l->rows);
+    slk_gate_done(&l->opened);
+    slk_gate_done(&l->labeled);
+    slk_gate_done(&l->committed);
 }
 
 slk_err slk_pc1_layers(slk_pc1_work *work, const slk_pc1_request *request, slk_error *error)
@@ -224,28 +290,12 @@ slk_err slk_pc1_layers(slk_pc1_work *work, const slk_pc1_request *request, slk_e
     }
     if (l.n == 0)
         return SLK_OK;
-    slk_graph graph;
-    slk_graph_init(&graph, request->env.crypto, &request->sector.proof);
-    SLK_CLEANUP(slk_parents_done) slk_parents parents = {0};
-    SLK_TRY(slk_parents_open(&parents, request->env.crypto, &graph, request->env.parent_cache,
-                             request->cache, request->env.pool, request->env.job, error));
-    l.parents = &parents;
-    l.place[0].file = l.place[1].file = SLK_OUTFILE_NONE;
-    slk_gate_init(&l.opened);
-    slk_gate_init(&l.labeled);
-    slk_gate_init(&l.committed);
-    slk_fault_init(&l.fault);
-    slk_err code = take_memory(&l, error);
+    begin(&l);
+    slk_err code = open_rows(&l, error);
+    if (code == SLK_OK)
+        code = take_memory(&l, error);
     if (code == SLK_OK)
         code = run_layers(&l, error);
-    for (size_t i = 0; i < 2; i++) {
-        slk_file_map_done(&l.place[i].map);
-        slk_outfile_done(&l.place[i].file);
-        slk_region_done(&l.place[i].memory);
-    }
-    slk_digests_done(&l.digests);
-    slk_gate_done(&l.opened);
-    slk_gate_done(&l.labeled);
-    slk_gate_done(&l.committed);
+    end(&l);
     return code;
 }

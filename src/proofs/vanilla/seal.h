@@ -60,9 +60,19 @@ bool slk_comm_r(uint8_t out32[32], const slk_crypto *crypto, const uint8_t comm_
  * is changed). Repeated after precommit 2 and before finalisation it starts over: files of precommit 2
  * are removed.
  * SLK_E_INVAL: pieces that do not give the data's CommD, data that is not Fr32.
- * Peak anonymous memory: 3 MiB per thread; layers, the parent table (56 bytes per node) and files go
- * through the page cache. Disk: sector * (3 + layers) and, without parent_cache, 56 bytes per node
- * for its duration. Job stages: "tree-d", "parents", "layer 1" …, in nodes. */
+ * Peak anonymous memory: two layers where memory_bytes allows it, and 3 MiB per thread, 7 MiB for
+ * parents computed on the fly; else the layers are mapped files, a fifth slower or more. A table of
+ * parents (56 bytes per node) is always mapped. Disk: sector * (3 + layers) and, for a table without
+ * parent_cache, 56 bytes per node for its duration. With more than one thread in env.pool a layer is
+ * digested, written and made durable while the next one is labelled.
+ * Job stages: "tree-d", "parents", "layer 1" …, in nodes. */
+typedef enum slk_pc1_parents {
+    SLK_PC1_PARENTS_ANY, /* the file of parent_cache; without one what is likely to be faster */
+    SLK_PC1_PARENTS_FILE, /* a table: parent_cache's, or one made for this */
+    SLK_PC1_PARENTS_FLY, /* computed by other threads as they are needed */
+    SLK_PC1_PARENTS_COUNT
+} slk_pc1_parents;
+
 typedef struct slk_pc1_request {
     slk_seal_env env;
     slk_sector_identity sector;
@@ -73,6 +83,8 @@ typedef struct slk_pc1_request {
     const char *cache;
     bool
         no_zero_tree_d; /* of all-zero data leave the file of TreeD out: our steps do not need it */
+    slk_pc1_parents parents;
+    uint64_t memory_bytes; /* most for layers; 0: three quarters of what the machine has to spare */
 } slk_pc1_request;
 
 typedef struct slk_pc1_result {

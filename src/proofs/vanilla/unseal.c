@@ -32,22 +32,26 @@ static slk_err label_all(slk_file_map *last, slk_file_map *other, const slk_unse
                              env->pool, env->job, error));
     uint8_t replica_id[32];
     slk_replica_id(replica_id, env->crypto, &request->sector, request->comm_d);
-    for (unsigned layer = 1; layer <= shape->layers; layer++) {
+    slk_rows rows;
+    SLK_TRY(slk_rows_init(&rows, &parents, env->crypto, &graph, shape->layers, true, error));
+    slk_err code = SLK_OK;
+    for (unsigned layer = 1; layer <= shape->layers && code == SLK_OK; layer++) {
         /* The layer below moves to `other`, the new one overwrites the one before it. */
         slk_file_map below = *last;
         *last = *other;
         *other = below;
         slk_job_stage(env->job, slk_layer_stage(layer), shape->nodes);
         const slk_label_task task = {.crypto = env->crypto,
-                                     .parents = &parents,
+                                     .rows = &rows,
                                      .nodes = shape->nodes,
                                      .replica_id = replica_id,
                                      .layer = layer,
                                      .out = last->data,
                                      .previous = layer > 1 ? other->data : NULL};
-        SLK_TRY(slk_label_layer(&task, env->job, error));
+        code = slk_label_layer(&task, env->job, error);
     }
-    return SLK_OK;
+    slk_rows_done(&rows);
+    return code;
 }
 
 /* Blocks of 128 padded and 127 raw bytes decoded at a time. */
