@@ -9,9 +9,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define SECTORS_MAX 40u
 
@@ -70,10 +73,12 @@ static void add_sector(struct world *w, uint64_t bytes, uint8_t porep)
     w->batch[i].env = (slk_seal_env){.job = &w->job[i]};
 }
 
+/* In memory where there is such a folder: a thousand small files are flushed. */
 static void open_world(struct world *w, void **state)
 {
     *w = (struct world){.env = *(const slk_seal_env *)*state};
-    (void)snprintf(w->folder, sizeof w->folder, "/tmp/selkie-batch-XXXXXX");
+    const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    (void)snprintf(w->folder, sizeof w->folder, "%s/selkie-batch-XXXXXX", parent);
     assert_non_null(mkdtemp(w->folder));
 }
 
@@ -166,11 +171,11 @@ static void test_on_files(void **state)
     close_world(&w);
 }
 
-/* Files of several chunks. */
+/* Files of several chunks, on a disk. */
 static void test_large(void **state)
 {
-    struct world w;
-    open_world(&w, state);
+    struct world w = {.env = *(const slk_seal_env *)*state, .folder = "/tmp/selkie-batch-XXXXXX"};
+    assert_non_null(mkdtemp(w.folder));
     for (size_t i = 0; i < 2; i++)
         add_sector(&w, 8 << 20, 7);
     const slk_pc1_batch_options options = options_of(&w);
@@ -258,6 +263,55 @@ static void test_failures_stay_alone(void **state)
     close_world(&w);
 }
 
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void no_more_room(void *context, size_t index)
+{
+    if (index == *(const size_t *)context)
+        limit_files(1000);
+}
+
+/* The disk takes no more while layers are written whose files are open: from the moment the last
+ * sector cannot open its own. */
+static void test_writes_fail(void **state)
+{
+    struct world w;
+    open_world(&w, state);
+    for (size_t i = 0; i < 9; i++)
+        add_sector(&w, 2048, 7);
+    size_t last = w.n - 1;
+    SLK_CLEANUP(slk_freep)
+    char *blocked = slk_path_join(w.batch[last].cache, "sc-02-data-layer-2..tmp");
+    assert_int_equal(slk_folder_make(blocked, 0755, NULL), SLK_OK);
+    slk_pc1_batch_options options = options_of(&w);
+    options.threads = 1;
+    options.ended = no_more_room;
+    options.context = &last;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    const size_t failed = run(&w, &options);
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(slk_remove_tree(blocked, NULL), SLK_OK);
+    /* Narrow kernels have made the groups before that of the last sector. */
+    assert_true(failed >= 1 && failed <= w.n);
+    for (size_t i = w.n - failed; i < last; i++) {
+        assert_int_equal(w.outcomes[i].code, SLK_E_LIMIT);
+        assert_non_null(strstr(w.outcomes[i].error.message, "cannot write"));
+    }
+    options.ended = NULL;
+    assert_int_equal(run(&w, &options), 0);
+    for (size_t i = 0; i < w.n; i++) {
+        assert_int_equal(w.outcomes[i].result.layers_kept, i < w.n - failed ? 2 : 1);
+        same_sector(&w, i);
+    }
+    close_world(&w);
+}
+
 static void test_whole_batch_canceled(void **state)
 {
     struct world w;
@@ -327,6 +381,7 @@ int main(void)
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_groups_and_graphs),
         cmocka_unit_test(test_failures_stay_alone),
+        cmocka_unit_test(test_writes_fail),
         cmocka_unit_test(test_whole_batch_canceled),
         cmocka_unit_test(test_goes_on),
     };
