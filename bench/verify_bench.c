@@ -18,6 +18,7 @@
 enum { BATCH = 100, INPUTS = 39, REPETITIONS = 30 };
 
 typedef struct bench {
+    slk_crypto *crypto;
     slk_pool *pool;
     slk_groth16_key key;
     uint8_t *key_bytes;
@@ -47,6 +48,26 @@ static void read_g1(bench *b)
 static void read_g2(bench *b)
 {
     slk_assert(slk_g2_read_compressed(&b->g2, b->proofs[0] + 48));
+}
+
+static void read_g1_8(bench *b)
+{
+    slk_g1_affine points[8];
+    slk_assert(slk_g1_read_compressed_all(b->crypto, points, b->proofs[0], sizeof b->proofs[0], 8));
+}
+
+static void read_g2_8(bench *b)
+{
+    slk_g2_affine points[8];
+    slk_assert(
+        slk_g2_read_compressed_all(b->crypto, points, b->proofs[0] + 48, sizeof b->proofs[0], 8));
+}
+
+static void in_g1_40(bench *b)
+{
+    slk_g1_affine points[INPUTS + 1];
+    slk_assert(slk_g1_read_all(b->crypto, points, b->key_bytes + SLK_GROTH16_KEY_BYTES(0),
+                               SLK_G1_BYTES, INPUTS + 1));
 }
 
 static void lines(bench *b)
@@ -83,7 +104,8 @@ static void read_key(bench *b)
     slk_error error = {0};
     slk_groth16_key key;
     size_t used;
-    must(slk_groth16_key_read(&key, &used, b->key_bytes, b->key_len, INPUTS + 1, &error), &error);
+    must(slk_groth16_key_read(&key, &used, b->crypto, b->key_bytes, b->key_len, INPUTS + 1, &error),
+         &error);
     slk_groth16_key_done(&key);
 }
 
@@ -91,7 +113,8 @@ static void one(const bench *b, slk_pool *pool)
 {
     slk_error error = {0};
     bool valid = false;
-    must(slk_groth16_verify(&valid, &b->key, pool, b->proofs[0], b->inputs[0], INPUTS, &error),
+    must(slk_groth16_verify(&valid, b->crypto, &b->key, pool, b->proofs[0], b->inputs[0], INPUTS,
+                            &error),
          &error);
     slk_assert(valid);
 }
@@ -110,8 +133,8 @@ static void batch(bench *b)
 {
     slk_error error = {0};
     bool valid = false;
-    must(slk_groth16_verify_batch(&valid, &b->key, b->pool, b->proofs[0], BATCH, b->inputs[0],
-                                  INPUTS, &error),
+    must(slk_groth16_verify_batch(&valid, b->crypto, &b->key, b->pool, b->proofs[0], BATCH,
+                                  b->inputs[0], INPUTS, &error),
          &error);
     slk_assert(valid);
 }
@@ -135,14 +158,14 @@ static void measure(const char *name, bench *b, void (*work)(bench *), unsigned 
 static void load(bench *b)
 {
     slk_error error = {0};
-    slk_crypto *crypto = NULL;
     slk_porep_statement statement;
     slk_c1 c1;
     json_t *record;
     size_t used;
-    must(slk_crypto_new(&crypto, NULL, &error), &error);
+    must(slk_crypto_new(&b->crypto, getenv("SELKIE_CPU"), &error), &error);
     b->key_bytes = slk_test_vectors_bytes("params-2k.vk", &b->key_len);
-    must(slk_groth16_key_read(&b->key, &used, b->key_bytes, b->key_len, INPUTS + 1, &error),
+    must(slk_groth16_key_read(&b->key, &used, b->crypto, b->key_bytes, b->key_len, INPUTS + 1,
+                              &error),
          &error);
     slk_case_load(&c1, &record, "s-2k-data");
     statement = (slk_porep_statement){.proof = c1.proof};
@@ -153,14 +176,13 @@ static void load(bench *b)
     memcpy(statement.comm_r, c1.comm_r, 32);
     memcpy(statement.comm_d, c1.comm_d, 32);
     slk_test_get_hex(b->proofs[0], SLK_GROTH16_PROOF_BYTES, record, "proof_random");
-    must(slk_porep_public_inputs(b->inputs[0], crypto, &statement, 0, &error), &error);
+    must(slk_porep_public_inputs(b->inputs[0], b->crypto, &statement, 0, &error), &error);
     for (size_t i = 1; i < BATCH; i++) {
         memcpy(b->proofs[i], b->proofs[0], sizeof b->proofs[0]);
         memcpy(b->inputs[i], b->inputs[0], sizeof b->inputs[0]);
     }
     json_decref(record);
     slk_c1_done(&c1);
-    slk_crypto_free(crypto);
 }
 
 int main(int argc, char **argv)
@@ -176,6 +198,9 @@ int main(int argc, char **argv)
     slk_gt_one(&b->product);
     measure("read G1 compressed", b, read_g1, 1);
     measure("read G2 compressed", b, read_g2, 1);
+    measure("read 8 of G1 compressed", b, read_g1_8, 8);
+    measure("read 8 of G2 compressed", b, read_g2_8, 8);
+    measure("read 40 of G1", b, in_g1_40, INPUTS + 1);
     measure("lines of G2", b, lines, 1);
     measure("miller by lines", b, miller_lines, 1);
     measure("miller", b, miller, 1);
@@ -188,6 +213,7 @@ int main(int argc, char **argv)
     slk_groth16_key_done(&b->key);
     free(b->key_bytes);
     slk_pool_free(b->pool);
+    slk_crypto_free(b->crypto);
     slk_free(b);
     return 0;
 }

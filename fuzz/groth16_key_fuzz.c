@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     SLK_CLEANUP(slk_groth16_key_done) slk_groth16_key key = {0};
     slk_error error = {0};
     size_t used = 0;
-    if (slk_groth16_key_read(&key, &used, data, n, MAX_IC, &error) != SLK_OK) {
+    if (slk_groth16_key_read(&key, &used, fuzz_crypto(), data, n, MAX_IC, &error) != SLK_OK) {
         slk_assert(error.code == SLK_E_CORRUPT && used == 0);
         return 0;
     }

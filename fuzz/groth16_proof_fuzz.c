@@ -15,7 +15,8 @@ static slk_groth16_key *test_key(void)
     if (key.ic == NULL) {
         size_t n = 0, used = 0;
         uint8_t *bytes = slk_test_vectors_bytes("params-2k.vk", &n);
-        slk_assert(slk_groth16_key_read(&key, &used, bytes, n, 64, NULL) == SLK_OK && used == n);
+        slk_assert(slk_groth16_key_read(&key, &used, fuzz_crypto(), bytes, n, 64, NULL) == SLK_OK &&
+                   used == n);
         free(bytes);
     }
     return &key;
@@ -24,13 +25,20 @@ static slk_groth16_key *test_key(void)
 static void check_points(const uint8_t proof[SLK_GROTH16_PROOF_BYTES])
 {
     uint8_t out[SLK_G2_COMPRESSED_BYTES];
-    slk_g1_affine g1;
-    slk_g2_affine g2;
-    if (slk_g1_read_compressed(&g1, proof)) {
+    slk_g1_affine g1, g1_row;
+    slk_g2_affine g2, g2_row;
+    bool one = slk_g1_read_compressed(&g1, proof);
+    slk_assert(slk_g1_read_compressed_all(fuzz_crypto(), &g1_row, proof, 0, 1) == one);
+    if (one) {
+        slk_assert(memcmp(&g1, &g1_row, sizeof g1) == 0);
         slk_g1_write_compressed(out, &g1);
         slk_assert(memcmp(out, proof, SLK_G1_COMPRESSED_BYTES) == 0);
     }
-    if (slk_g2_read_compressed(&g2, proof + SLK_G1_COMPRESSED_BYTES)) {
+    one = slk_g2_read_compressed(&g2, proof + SLK_G1_COMPRESSED_BYTES);
+    slk_assert(slk_g2_read_compressed_all(fuzz_crypto(), &g2_row, proof + SLK_G1_COMPRESSED_BYTES,
+                                          0, 1) == one);
+    if (one) {
+        slk_assert(memcmp(&g2, &g2_row, sizeof g2) == 0);
         slk_g2_write_compressed(out, &g2);
         slk_assert(memcmp(out, proof + SLK_G1_COMPRESSED_BYTES, sizeof out) == 0);
     }
@@ -65,7 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     slk_assert(inputs);
     for (uint32_t i = 0; i + 1 < key->n_ic; i++)
         slk_fr_from_u64(&inputs[i], i + 1);
-    slk_assert(slk_groth16_verify(&valid, key, NULL, data, inputs, key->n_ic - 1, &error) == SLK_OK);
+    slk_assert(slk_groth16_verify(&valid, fuzz_crypto(), key, NULL, data, inputs, key->n_ic - 1,
+                                  &error) == SLK_OK);
     slk_assert(!valid);
     return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "crypto/blake2b/blake2b_impl.h"
 #include "crypto/crypto.h"
+#include "crypto/curve/curve_impl.h"
 #include "crypto/curve/group.h"
 #include "crypto/ntt/ntt_impl.h"
 #include "crypto/poseidon/poseidon_impl.h"
@@ -13,7 +14,7 @@
 
 enum {
     SLK_POSEIDON_ARITIES = 4, /* 2, 4, 8, 11 */
-    SLK_PRIMITIVES = 8, /* rows of kernels.c */
+    SLK_PRIMITIVES = 9, /* rows of kernels.c */
 };
 
 struct slk_crypto {
@@ -27,6 +28,7 @@ struct slk_crypto {
     const slk_poseidon_impl *poseidon;
     const slk_group *groups[2]; /* by slk_group_id */
     const slk_ntt_impl *ntt;
+    const slk_curve_impl *curve;
     slk_poseidon_table poseidon_tables[SLK_POSEIDON_ARITIES];
 };
 

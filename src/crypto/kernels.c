@@ -309,6 +309,32 @@ static void g2_work(const slk_crypto *crypto)
     slk_group_work(slk_group_of(crypto, SLK_G2));
 }
 
+static bool use_curve(slk_crypto *crypto, size_t index, const char **ret_name, uint64_t *ret_needs)
+{
+    static const slk_curve_impl *const kernels[] = {&slk_curve_ifma, &slk_curve_plain};
+    if (index >= sizeof kernels / sizeof *kernels)
+        return false;
+    crypto->curve = kernels[index];
+    *ret_name = kernels[index]->name;
+    *ret_needs = kernels[index]->needs;
+    return true;
+}
+
+/* Multiples of the generators, and points with x = 1 … 8, of which some are on the curve and none in
+ * the group. */
+static bool curve_works(const slk_crypto *crypto)
+{
+    return slk_curve_works(crypto->curve);
+}
+
+static void curve_work(const slk_crypto *crypto)
+{
+    slk_g2_affine points[SLK_CURVE_LANES];
+    for (size_t i = 0; i < SLK_CURVE_LANES; i++)
+        slk_g2_generator(&points[i]);
+    slk_assert(crypto->curve->in_g2(points) == 0xff);
+}
+
 const slk_primitive slk_primitives[SLK_PRIMITIVES] = {
     {"sha256", "block", use_sha256, sha256_works, sha256_work, 100},
     {"sha256_pairs", "pair", use_sha256_pairs, sha256_pairs_works, sha256_pairs_work, 64},
@@ -318,4 +344,5 @@ const slk_primitive slk_primitives[SLK_PRIMITIVES] = {
     {"ntt", "element", use_ntt, ntt_works, ntt_work, 4 * NTT_VALUES},
     {"g1", "addition", use_g1, g1_works, g1_work, SLK_GROUP_WORK_PAIRS},
     {"g2", "addition", use_g2, g2_works, g2_work, SLK_GROUP_WORK_PAIRS},
+    {"curve", "point of G2", use_curve, curve_works, curve_work, SLK_CURVE_LANES},
 };

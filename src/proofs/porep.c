@@ -161,9 +161,10 @@ slk_err slk_porep_verify_batch(bool *ret_valid, const slk_crypto *crypto, slk_po
         done += proof_bytes[i] / SLK_GROTH16_PROOF_BYTES;
     }
     if (total == 1)
-        return slk_groth16_verify(ret_valid, &key->key, pool, bytes, inputs, per_partition, error);
-    return slk_groth16_verify_batch(ret_valid, &key->key, pool, bytes, total, inputs, per_partition,
-                                    error);
+        return slk_groth16_verify(ret_valid, crypto, &key->key, pool, bytes, inputs, per_partition,
+                                  error);
+    return slk_groth16_verify_batch(ret_valid, crypto, &key->key, pool, bytes, total, inputs,
+                                    per_partition, error);
 }
 
 slk_err slk_porep_verify(bool *ret_valid, const slk_crypto *crypto, slk_pool *pool,
@@ -203,8 +204,9 @@ slk_err slk_porep_verify_partitions(bool *ret_valid, const slk_crypto *crypto, s
     if (err != SLK_OK)
         return err;
     if (n == 1)
-        return slk_groth16_verify(ret_valid, &key->key, pool, proofs, inputs, per, error);
-    return slk_groth16_verify_batch(ret_valid, &key->key, pool, proofs, n, inputs, per, error);
+        return slk_groth16_verify(ret_valid, crypto, &key->key, pool, proofs, inputs, per, error);
+    return slk_groth16_verify_batch(ret_valid, crypto, &key->key, pool, proofs, n, inputs, per,
+                                    error);
 }
 
 /* --- proving ---------------------------------------------------------------------------------- */

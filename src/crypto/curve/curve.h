@@ -9,6 +9,7 @@
 #define SLK_CRYPTO_CURVE_CURVE_H
 
 #include "base/err.h"
+#include "crypto/crypto.h"
 #include "crypto/fr/fr.h"
 
 #include <stdbool.h>
@@ -53,6 +54,17 @@ SLK_MUST_CHECK bool slk_g1_read_compressed(slk_g1_affine *ret_point,
                                            const uint8_t in48[SLK_G1_COMPRESSED_BYTES]);
 SLK_MUST_CHECK bool slk_g2_read_compressed(slk_g2_affine *ret_point,
                                            const uint8_t in96[SLK_G2_COMPRESSED_BYTES]);
+
+/* The same for n points, eight at a time where the processor can; point i is read at
+ * in + i * stride. False, with ret_points unspecified, when any is refused. */
+SLK_MUST_CHECK bool slk_g1_read_all(const slk_crypto *crypto, slk_g1_affine *ret_points,
+                                    const uint8_t *in, size_t stride, size_t n);
+SLK_MUST_CHECK bool slk_g2_read_all(const slk_crypto *crypto, slk_g2_affine *ret_points,
+                                    const uint8_t *in, size_t stride, size_t n);
+SLK_MUST_CHECK bool slk_g1_read_compressed_all(const slk_crypto *crypto, slk_g1_affine *ret_points,
+                                               const uint8_t *in, size_t stride, size_t n);
+SLK_MUST_CHECK bool slk_g2_read_compressed_all(const slk_crypto *crypto, slk_g2_affine *ret_points,
+                                               const uint8_t *in, size_t stride, size_t n);
 
 /* Uncompressed and compressed forms; infinity is written with its flag. */
 void slk_g1_write(uint8_t out96[SLK_G1_BYTES], const slk_g1_affine *point);

@@ -3,6 +3,9 @@
 #include "crypto/curve/group.h"
 #include "crypto/curve/pairing.h"
 
+#include "crypto/crypto_impl.h"
+#include "crypto/curve/fp_bytes.h"
+
 #include "base/mem.h"
 #include "support/slk_test_vectors.h"
 
@@ -305,6 +308,199 @@ static void test_miller_lines(void **state)
     slk_free(lines);
 }
 
+/* --- many points at once ---------------------------------------------------------------------- */
+
+enum { ROW = 17 };
+
+typedef struct row {
+    uint8_t g1[ROW][96], g2[ROW][192]; /* uncompressed */
+    uint8_t g1_short[ROW][48], g2_short[ROW][96];
+    slk_g1_affine want1[ROW];
+    slk_g2_affine want2[ROW];
+} row;
+
+/* Multiples of both signs, whose roots are now the larger, now the smaller. */
+static void row_init(row *r)
+{
+    for (size_t i = 0; i < ROW; i++) {
+        multiple_g1(&r->want1[i], i * i * i + 1);
+        multiple_g2(&r->want2[i], UINT64_MAX - i);
+        if (i % 3 == 1)
+            slk_g1_affine_neg(&r->want1[i], &r->want1[i]);
+        slk_g1_write(r->g1[i], &r->want1[i]);
+        slk_g2_write(r->g2[i], &r->want2[i]);
+        slk_g1_write_compressed(r->g1_short[i], &r->want1[i]);
+        slk_g2_write_compressed(r->g2_short[i], &r->want2[i]);
+    }
+}
+
+/* Whether each of the four readers takes the first n points. */
+static void expect_row(const slk_crypto *crypto, const row *r, size_t n, bool g1, bool g2,
+                       bool g1_short, bool g2_short)
+{
+    slk_g1_affine got1[ROW];
+    slk_g2_affine got2[ROW];
+    assert_true(slk_g1_read_all(crypto, got1, r->g1[0], 96, n) == g1);
+    if (g1)
+        assert_memory_equal(got1, r->want1, n * sizeof(got1[0]));
+    assert_true(slk_g2_read_all(crypto, got2, r->g2[0], 192, n) == g2);
+    if (g2)
+        assert_memory_equal(got2, r->want2, n * sizeof(got2[0]));
+    assert_true(slk_g1_read_compressed_all(crypto, got1, r->g1_short[0], 48, n) == g1_short);
+    if (g1_short)
+        assert_memory_equal(got1, r->want1, n * sizeof(got1[0]));
+    assert_true(slk_g2_read_compressed_all(crypto, got2, r->g2_short[0], 96, n) == g2_short);
+    if (g2_short)
+        assert_memory_equal(got2, r->want2, n * sizeof(got2[0]));
+}
+
+static void expect_refused(const slk_crypto *crypto, row *bad, const row *good)
+{
+    expect_row(crypto, bad, ROW, false, false, false, false);
+    *bad = *good;
+}
+
+static void check_rows(const char *level)
+{
+    slk_crypto *crypto = NULL;
+    row *good = slk_alloc(2, sizeof(*good)), *bad = good + 1;
+    assert_non_null(good);
+    assert_int_equal(slk_crypto_new(&crypto, level, NULL), SLK_OK);
+    row_init(good);
+    *bad = *good;
+    for (size_t n = 0; n <= ROW; n++)
+        expect_row(crypto, good, n, true, true, true, true);
+    for (size_t i = 0; i < ROW; i++) {
+        for (unsigned flag = 0; flag < 3; flag++) { /* infinity, larger y or none, compressed */
+            bad->g1[i][0] ^= (uint8_t)(0x20u << flag);
+            bad->g2[i][0] ^= (uint8_t)(0x20u << flag);
+            bad->g1_short[i][0] ^= (uint8_t)(flag == 0 ? 0x40u : 0x20u << flag);
+            bad->g2_short[i][0] ^= (uint8_t)(flag == 0 ? 0x40u : 0x20u << flag);
+            expect_refused(crypto, bad, good);
+        }
+        memset(bad->g1[i], 0, 96); /* infinity */
+        memset(bad->g2[i], 0, 192);
+        memset(bad->g1_short[i], 0, 48);
+        memset(bad->g2_short[i], 0, 96);
+        bad->g1[i][0] = bad->g2[i][0] = 0x40;
+        bad->g1_short[i][0] = bad->g2_short[i][0] = 0xc0;
+        expect_refused(crypto, bad, good);
+        bad->g1[i][95] ^= 1; /* off the curve; above p */
+        bad->g2[i][191] ^= 1;
+        memset(bad->g1_short[i] + 1, 0xff, 47);
+        bad->g1_short[i][0] = 0x9f;
+        memset(bad->g2_short[i] + 48, 0xff, 48);
+        expect_refused(crypto, bad, good);
+    }
+    slk_free(good);
+    slk_crypto_free(crypto);
+}
+
+static void test_rows(void **state)
+{
+    (void)state;
+    check_rows(NULL);
+    check_rows("avx2");
+    check_rows("plain");
+}
+
+/* x = 0, 1, 2 …: nearly none belongs to a point of order r, half to points of the curve. In rows of
+ * one, by the kernels of this machine and one at a time; a real and an imaginary x in G2. */
+static void test_small_x(void **state)
+{
+    (void)state;
+    slk_crypto *crypto = NULL;
+    uint8_t bytes[96];
+    slk_g1_affine g1;
+    slk_g2_affine g2;
+    assert_int_equal(slk_crypto_new(&crypto, NULL, NULL), SLK_OK);
+    for (unsigned x = 0; x < 256; x++) {
+        memset(bytes, 0, sizeof(bytes));
+        bytes[0] = x % 2 ? 0x80 : 0xa0;
+        bytes[47] = (uint8_t)x;
+        assert_true(slk_g1_read_compressed(&g1, bytes) ==
+                    slk_g1_read_compressed_all(crypto, &g1, bytes, 0, 1));
+        assert_true(slk_g2_read_compressed(&g2, bytes) ==
+                    slk_g2_read_compressed_all(crypto, &g2, bytes, 0, 1));
+        bytes[47] = x % 3 == 0;
+        bytes[95] = (uint8_t)x;
+        assert_true(slk_g2_read_compressed(&g2, bytes) ==
+                    slk_g2_read_compressed_all(crypto, &g2, bytes, 0, 1));
+    }
+    slk_crypto_free(crypto);
+}
+
+/* x in G2's field for which x^3 + 4 (1 + u) is real, once a square among the real numbers and once
+ * not: the square root's special case. From Python. */
+static void test_real_squares(void **state)
+{
+    (void)state;
+    static const char *const xs[] = {
+        /* c1, c0 */
+        "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+        "00000000020bcf671744ce4ca2529d4382da2564a63621a2e9df59993ee24f268dbaa982bbc8ec97c8207e"
+        "05a03215f5e4b6c75cfb",
+        "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+        "00000000020e31aad2f4b199f7f87e6433692648312e55a89b142b798084e1ac133c07736855bf683690d5"
+        "fa5f87e90a1b49384db0"};
+    slk_crypto *crypto = NULL;
+    assert_int_equal(slk_crypto_new(&crypto, NULL, NULL), SLK_OK);
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t bytes[96];
+        slk_fp2 x[8], y[8];
+        slk_test_hex(bytes, 96, xs[i]);
+        for (size_t k = 0; k < 8; k++) {
+            assert_true(slk_fp_read(&x[k].c[1], bytes));
+            assert_true(slk_fp_read(&x[k].c[0], bytes + 48));
+        }
+        assert_int_equal(slk_curve_plain.y_g2(y, x), 0xff);
+        assert_int_equal(crypto->curve->y_g2(y, x), 0xff);
+    }
+    slk_crypto_free(crypto);
+}
+
+/* Points whose order is made of factors of the cofactor alone, and a good point plus such a one. */
+static void test_small_orders(void **state)
+{
+    (void)state;
+    static const char y_of_4[] = "0a989badd40d6212b33cffc3f3763e9bc760f988c9926b26da9dd85e92848344"
+                                 "6346b8ed00e1de5d5ea93e354abe706c";
+    /* r, and the cofactor (z-1)^2 / 3 without its factors 11^2 and 10177^2, little-endian; from Python. */
+    static const char *const factors[] = {
+        "01000000fffffffffe5bfeff02a4bd5305d8a10908d83933487d9d2953a7ed73",
+        "432370635cb77a62683077c5fb7d790000000000000000000000000000000000",
+        "2ba0dc28c0490163746a4c4d0900000000000000000000000000000000000000"};
+    slk_crypto *crypto = NULL;
+    uint8_t bytes[96] = {0}, scalar[32];
+    slk_g1_affine good, outside, small, got;
+    slk_g1 point, sum;
+    assert_int_equal(slk_crypto_new(&crypto, NULL, NULL), SLK_OK);
+    multiple_g1(&good, 77);
+    bytes[47] = 4;
+    slk_test_hex(bytes + 48, 48, y_of_4);
+    assert_true(slk_group_g1.decode(&outside, bytes, NULL, 1));
+    for (size_t which = 0; which < 3; which++) {
+        small = outside;
+        for (size_t i = 0; i <= which; i += which > 0 ? which : 1) {
+            slk_test_hex(scalar, 32, factors[i]);
+            slk_g1_mul_bits(&point, &small, scalar, 256);
+            slk_g1_to_affine(&small, &point);
+        }
+        assert_false(slk_g1_affine_is_infinity(&small));
+        for (int plus = 0; plus < 2; plus++) {
+            slk_g1_from_affine(&point, &small);
+            slk_g1_from_affine(&sum, &good);
+            if (plus)
+                slk_g1_add(&point, &point, &sum);
+            slk_g1_to_affine(&got, &point);
+            slk_g1_write(bytes, &got);
+            assert_false(slk_g1_read(&got, bytes));
+            assert_false(slk_g1_read_all(crypto, &got, bytes, 0, 1));
+        }
+    }
+    slk_crypto_free(crypto);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +512,10 @@ int main(void)
         cmocka_unit_test(test_pairing_is_bilinear),
         cmocka_unit_test(test_combine),
         cmocka_unit_test(test_miller_lines),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_small_x),
+        cmocka_unit_test(test_real_squares),
+        cmocka_unit_test(test_small_orders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

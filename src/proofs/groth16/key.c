@@ -24,19 +24,19 @@ static slk_err bad_point(slk_error *error, const char *which)
                     "verifying key: %s is not a point of the group, or is infinity", which);
 }
 
-static slk_err read_ic(slk_groth16_key *key, const uint8_t *bytes, slk_error *error)
+static slk_err read_ic(slk_groth16_key *key, const slk_crypto *crypto, const uint8_t *bytes,
+                       slk_error *error)
 {
     key->ic = slk_alloc(key->n_ic, sizeof(*key->ic));
     if (key->ic == NULL)
         return slk_fail(error, SLK_E_NOMEM, "no memory for a verifying key");
-    for (uint32_t i = 0; i < key->n_ic; i++)
-        if (!slk_g1_read(&key->ic[i], bytes + AT_IC + (size_t)SLK_G1_BYTES * i))
-            return bad_point(error, "an input point");
+    if (!slk_g1_read_all(crypto, key->ic, bytes + AT_IC, SLK_G1_BYTES, key->n_ic))
+        return bad_point(error, "an input point");
     return SLK_OK;
 }
 
-static slk_err read_key(slk_groth16_key *key, const uint8_t *bytes, size_t n, uint32_t max_ic,
-                        slk_error *error)
+static slk_err read_key(slk_groth16_key *key, const slk_crypto *crypto, const uint8_t *bytes,
+                        size_t n, uint32_t max_ic, slk_error *error)
 {
     if (n < AT_IC)
         return slk_fail(error, SLK_E_CORRUPT, "verifying key: only %zu bytes", n);
@@ -58,7 +58,7 @@ static slk_err read_key(slk_groth16_key *key, const uint8_t *bytes, size_t n, ui
     if (!slk_g1_read(&key->delta_g1, bytes + AT_DELTA_G1) ||
         !slk_g2_read(&key->delta_g2, bytes + AT_DELTA_G2))
         return bad_point(error, "delta");
-    return read_ic(key, bytes, error);
+    return read_ic(key, crypto, bytes, error);
 }
 
 static slk_err prepare_key(slk_groth16_key *key, slk_error *error)
@@ -75,11 +75,11 @@ static slk_err prepare_key(slk_groth16_key *key, slk_error *error)
     return SLK_OK;
 }
 
-slk_err slk_groth16_key_read(slk_groth16_key *ret_key, size_t *ret_used, const uint8_t *bytes,
-                             size_t n, uint32_t max_ic, slk_error *error)
+slk_err slk_groth16_key_read(slk_groth16_key *ret_key, size_t *ret_used, const slk_crypto *crypto,
+                             const uint8_t *bytes, size_t n, uint32_t max_ic, slk_error *error)
 {
     slk_groth16_key key = {0};
-    slk_err err = read_key(&key, bytes, n, max_ic, error);
+    slk_err err = read_key(&key, crypto, bytes, n, max_ic, error);
     if (err != SLK_OK) {
         slk_groth16_key_done(&key);
         return err;

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/pool.h"
+#include "crypto/crypto.h"
 #include "crypto/curve/curve.h"
 #include "crypto/curve/pairing.h"
 #include "crypto/fr/fr.h"
@@ -37,30 +38,32 @@ typedef struct slk_groth16_key {
  * goes on after it). SLK_E_CORRUPT: too short, more than max_ic input points, a point that is not
  * on its curve, not in its group, or infinity. */
 SLK_MUST_CHECK slk_err slk_groth16_key_read(slk_groth16_key *ret_key, size_t *ret_used,
-                                            const uint8_t *bytes, size_t n, uint32_t max_ic,
-                                            slk_error *error);
+                                            const slk_crypto *crypto, const uint8_t *bytes,
+                                            size_t n, uint32_t max_ic, slk_error *error);
 void slk_groth16_key_done(slk_groth16_key *key); /* idempotent on a zeroed struct */
 
 /* One proof of 192 bytes (compressed A, B, C) for n_inputs = key->n_ic - 1 public inputs.
  * *ret_valid false also for bytes that are no points of the right groups or infinity. About 0.6 ms
  * on two threads of the pool, 0.9 ms on one, for 39 inputs. */
-SLK_MUST_CHECK slk_err slk_groth16_verify(bool *ret_valid, const slk_groth16_key *key,
-                                          slk_pool *pool,
+SLK_MUST_CHECK slk_err slk_groth16_verify(bool *ret_valid, const slk_crypto *crypto,
+                                          const slk_groth16_key *key, slk_pool *pool,
                                           const uint8_t proof192[SLK_GROTH16_PROOF_BYTES],
                                           const slk_fr *inputs, size_t n_inputs, slk_error *error);
 
 /* n proofs, one after the other, with their inputs one after the other, in one equation with
  * random 128-bit coefficients from the kernel. Accepts a batch with a bad proof with probability
  * 2^-128. About 0.3 ms per proof and core. n >= 1. */
-SLK_MUST_CHECK slk_err slk_groth16_verify_batch(bool *ret_valid, const slk_groth16_key *key,
-                                                slk_pool *pool, const uint8_t *proofs, size_t n,
+SLK_MUST_CHECK slk_err slk_groth16_verify_batch(bool *ret_valid, const slk_crypto *crypto,
+                                                const slk_groth16_key *key, slk_pool *pool,
+                                                const uint8_t *proofs, size_t n,
                                                 const slk_fr *inputs, size_t n_inputs,
                                                 slk_error *error);
 
 /* The same, and which are good: ret_valid[n]. As fast as a batch when all are; otherwise every
  * proof is checked by itself, too. */
-SLK_MUST_CHECK slk_err slk_groth16_verify_each(bool *ret_valid, const slk_groth16_key *key,
-                                               slk_pool *pool, const uint8_t *proofs, size_t n,
+SLK_MUST_CHECK slk_err slk_groth16_verify_each(bool *ret_valid, const slk_crypto *crypto,
+                                               const slk_groth16_key *key, slk_pool *pool,
+                                               const uint8_t *proofs, size_t n,
                                                const slk_fr *inputs, size_t n_inputs,
                                                slk_error *error);
 

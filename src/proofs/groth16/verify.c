@@ -8,25 +8,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-typedef struct proof_points {
-    slk_g1_affine a, c;
-    slk_g2_affine b;
-} proof_points;
-
-static bool read_a(proof_points *points, const uint8_t proof192[SLK_GROTH16_PROOF_BYTES])
-{
-    return slk_g1_read_compressed(&points->a, proof192);
-}
-
-static bool read_b(proof_points *points, const uint8_t proof192[SLK_GROTH16_PROOF_BYTES])
-{
-    return slk_g2_read_compressed(&points->b, proof192 + 48);
-}
-
-static bool read_c(proof_points *points, const uint8_t proof192[SLK_GROTH16_PROOF_BYTES])
-{
-    return slk_g1_read_compressed(&points->c, proof192 + 144);
-}
+/* Where A, B and C begin in a proof. */
+enum { AT_A = 0, AT_B = 48, AT_C = 144 };
 
 static slk_err check_inputs(const slk_groth16_key *key, size_t n_inputs, slk_error *error)
 {
@@ -98,31 +81,28 @@ static void multiply_terms(slk_gt *inout, slk_pool *pool, const slk_pairing_term
 /* --- one proof -------------------------------------------------------------------------------- */
 
 typedef struct single_run {
+    const slk_crypto *crypto;
     const slk_groth16_key *key;
     const uint8_t *proof;
     const slk_fr *scalars;
     slk_g1 *parts; /* [input_groups] */
-    proof_points points;
+    slk_g1_affine a_c[2];
+    slk_g2_affine b;
     slk_g2_lines b_lines;
     atomic_bool bad;
 } single_run;
 
-/* Independent pieces, the long ones first. */
-enum { PIECE_B, PIECE_A, PIECE_C, PIECES_OF_PROOF };
+/* After the input points, pieces that do not depend on each other. */
+enum { PIECE_B, PIECE_A_C, PIECES_OF_PROOF };
 
 static bool single_piece(single_run *run, uint64_t piece)
 {
-    switch (piece) {
-    case PIECE_A:
-        return read_a(&run->points, run->proof);
-    case PIECE_C:
-        return read_c(&run->points, run->proof);
-    default:
-        if (!read_b(&run->points, run->proof))
-            return false;
-        slk_g2_lines_of(&run->b_lines, &run->points.b);
-        return true;
-    }
+    if (piece == PIECE_A_C)
+        return slk_g1_read_compressed_all(run->crypto, run->a_c, run->proof + AT_A, AT_C - AT_A, 2);
+    if (!slk_g2_read_compressed(&run->b, run->proof + AT_B))
+        return false;
+    slk_g2_lines_of(&run->b_lines, &run->b);
+    return true;
 }
 
 static void single_body(void *context, uint64_t begin, uint64_t end, unsigned worker)
@@ -138,9 +118,9 @@ static void single_body(void *context, uint64_t begin, uint64_t end, unsigned wo
     }
 }
 
-slk_err slk_groth16_verify(bool *ret_valid, const slk_groth16_key *key, slk_pool *pool,
-                           const uint8_t proof192[SLK_GROTH16_PROOF_BYTES], const slk_fr *inputs,
-                           size_t n_inputs, slk_error *error)
+slk_err slk_groth16_verify(bool *ret_valid, const slk_crypto *crypto, const slk_groth16_key *key,
+                           slk_pool *pool, const uint8_t proof192[SLK_GROTH16_PROOF_BYTES],
+                           const slk_fr *inputs, size_t n_inputs, slk_error *error)
 {
     slk_g1_affine combined;
     SLK_TRY(check_inputs(key, n_inputs, error));
@@ -151,18 +131,19 @@ slk_err slk_groth16_verify(bool *ret_valid, const slk_groth16_key *key, slk_pool
         return slk_fail(error, SLK_E_NOMEM, "no memory for public inputs");
     scalars[0] = slk_fr_one;
     memcpy(scalars + 1, inputs, n_inputs * sizeof(slk_fr));
-    single_run run = {.key = key, .proof = proof192, .scalars = scalars, .parts = parts};
+    single_run run = {
+        .crypto = crypto, .key = key, .proof = proof192, .scalars = scalars, .parts = parts};
     slk_pool_for(pool, groups + PIECES_OF_PROOF, 1, single_body, &run);
     if (atomic_load(&run.bad)) {
         *ret_valid = false;
         return SLK_OK;
     }
     sum_groups(&combined, parts, groups);
-    slk_g1_affine_neg(&run.points.a, &run.points.a);
+    slk_g1_affine_neg(&run.a_c[0], &run.a_c[0]);
     /* e(-A, B) * e(IC, gamma) * e(C, delta) * e(alpha, beta) == 1 */
-    const slk_pairing_term terms[] = {{&run.points.a, &run.b_lines},
+    const slk_pairing_term terms[] = {{&run.a_c[0], &run.b_lines},
                                       {&combined, &key->lines->gamma},
-                                      {&run.points.c, &key->lines->delta}};
+                                      {&run.a_c[1], &key->lines->delta}};
     slk_gt product = key->alpha_beta;
     multiply_terms(&product, pool, terms, sizeof(terms) / sizeof(terms[0]));
     *ret_valid = slk_pairing_is_one(&product);
@@ -181,6 +162,7 @@ typedef struct batch_part {
 } batch_part;
 
 typedef struct batch_run {
+    const slk_crypto *crypto;
     const slk_groth16_key *key;
     const uint8_t *proofs;
     const slk_fr *coefficients; /* z_j, below 2^128 */
@@ -193,24 +175,23 @@ typedef struct batch_run {
 
 static void batch_chunk(batch_run *run, batch_part *part, size_t first)
 {
-    slk_g1_affine scaled[CHUNK], c[CHUNK];
+    slk_g1_affine a[CHUNK], c[CHUNK];
     slk_g2_affine b[CHUNK];
     size_t n = run->n - first < run->chunk ? run->n - first : run->chunk;
+    const uint8_t *proofs = run->proofs + first * SLK_GROTH16_PROOF_BYTES;
     slk_g1 product;
-    for (size_t i = 0; i < n; i++) {
-        proof_points points;
-        const uint8_t *proof = run->proofs + (first + i) * SLK_GROTH16_PROOF_BYTES;
-        if (!read_a(&points, proof) || !read_b(&points, proof) || !read_c(&points, proof)) {
-            atomic_store(&run->bad, true);
-            return;
-        }
-        slk_g1_combine(&product, &points.a, &run->coefficients[first + i], 1);
-        slk_g1_to_affine(&scaled[i], &product);
-        slk_g1_affine_neg(&scaled[i], &scaled[i]);
-        b[i] = points.b;
-        c[i] = points.c;
+    if (!slk_g1_read_compressed_all(run->crypto, a, proofs + AT_A, SLK_GROTH16_PROOF_BYTES, n) ||
+        !slk_g2_read_compressed_all(run->crypto, b, proofs + AT_B, SLK_GROTH16_PROOF_BYTES, n) ||
+        !slk_g1_read_compressed_all(run->crypto, c, proofs + AT_C, SLK_GROTH16_PROOF_BYTES, n)) {
+        atomic_store(&run->bad, true);
+        return;
     }
-    slk_pairing_miller(&part->product, scaled, b, n);
+    for (size_t i = 0; i < n; i++) {
+        slk_g1_combine(&product, &a[i], &run->coefficients[first + i], 1);
+        slk_g1_to_affine(&a[i], &product);
+        slk_g1_affine_neg(&a[i], &a[i]);
+    }
+    slk_pairing_miller(&part->product, a, b, n);
     slk_g1_combine(&product, c, run->coefficients + first, n);
     slk_g1_add(&part->c_sum, &part->c_sum, &product);
 }
@@ -281,9 +262,9 @@ static bool batch_equation(const batch_run *run, slk_pool *pool)
     return slk_pairing_is_one(&product);
 }
 
-slk_err slk_groth16_verify_batch(bool *ret_valid, const slk_groth16_key *key, slk_pool *pool,
-                                 const uint8_t *proofs, size_t n, const slk_fr *inputs,
-                                 size_t n_inputs, slk_error *error)
+slk_err slk_groth16_verify_batch(bool *ret_valid, const slk_crypto *crypto,
+                                 const slk_groth16_key *key, slk_pool *pool, const uint8_t *proofs,
+                                 size_t n, const slk_fr *inputs, size_t n_inputs, slk_error *error)
 {
     unsigned threads = slk_pool_threads(pool);
     SLK_TRY(check_inputs(key, n_inputs, error));
@@ -298,7 +279,8 @@ slk_err slk_groth16_verify_batch(bool *ret_valid, const slk_groth16_key *key, sl
     combine_scalars(scalars, coefficients, n, inputs, n_inputs);
     for (unsigned t = 0; t < threads; t++)
         slk_gt_one(&parts[t].product);
-    batch_run run = {.key = key,
+    batch_run run = {.crypto = crypto,
+                     .key = key,
                      .proofs = proofs,
                      .coefficients = coefficients,
                      .scalars = scalars,
@@ -314,6 +296,7 @@ slk_err slk_groth16_verify_batch(bool *ret_valid, const slk_groth16_key *key, sl
 /* --- which of many ---------------------------------------------------------------------------- */
 
 typedef struct each_run {
+    const slk_crypto *crypto;
     const slk_groth16_key *key;
     const uint8_t *proofs;
     const slk_fr *inputs;
@@ -327,24 +310,28 @@ static void each_body(void *context, uint64_t begin, uint64_t end, unsigned work
     each_run *run = context;
     (void)worker;
     for (uint64_t j = begin; j < end; j++)
-        if (slk_groth16_verify(&run->valid[j], run->key, NULL,
+        if (slk_groth16_verify(&run->valid[j], run->crypto, run->key, NULL,
                                run->proofs + j * SLK_GROTH16_PROOF_BYTES,
                                run->inputs + j * run->n_inputs, run->n_inputs, NULL) != SLK_OK)
             atomic_store(&run->no_memory, true);
 }
 
-slk_err slk_groth16_verify_each(bool *ret_valid, const slk_groth16_key *key, slk_pool *pool,
-                                const uint8_t *proofs, size_t n, const slk_fr *inputs,
-                                size_t n_inputs, slk_error *error)
+slk_err slk_groth16_verify_each(bool *ret_valid, const slk_crypto *crypto,
+                                const slk_groth16_key *key, slk_pool *pool, const uint8_t *proofs,
+                                size_t n, const slk_fr *inputs, size_t n_inputs, slk_error *error)
 {
     bool all = false;
-    SLK_TRY(slk_groth16_verify_batch(&all, key, pool, proofs, n, inputs, n_inputs, error));
+    SLK_TRY(slk_groth16_verify_batch(&all, crypto, key, pool, proofs, n, inputs, n_inputs, error));
     SLK_CLEANUP(slk_freep) bool *valid = slk_alloc(n, sizeof(bool));
     if (valid == NULL)
         return slk_fail(error, SLK_E_NOMEM, "no memory for %zu proofs", n);
     memset(valid, 1, n * sizeof(bool));
-    each_run run = {
-        .key = key, .proofs = proofs, .inputs = inputs, .n_inputs = n_inputs, .valid = valid};
+    each_run run = {.crypto = crypto,
+                    .key = key,
+                    .proofs = proofs,
+                    .inputs = inputs,
+                    .n_inputs = n_inputs,
+                    .valid = valid};
     if (!all)
         slk_pool_for(pool, n, 1, each_body, &run);
     if (atomic_load(&run.no_memory))

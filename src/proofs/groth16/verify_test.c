@@ -52,7 +52,8 @@ static int setup(void **state)
     assert_non_null(f);
     assert_int_equal(slk_crypto_new(&f->crypto, NULL, NULL), SLK_OK);
     f->key.shape = slk_sector_shape_parse("2KiB");
-    assert_int_equal(slk_groth16_key_read(&f->key.key, &used, bytes, n, 40, NULL), SLK_OK);
+    assert_int_equal(slk_groth16_key_read(&f->key.key, &used, f->crypto, bytes, n, 40, NULL),
+                     SLK_OK);
     assert_int_equal(used, n);
     free(bytes);
     load_case(f, "s-2k-data");
@@ -258,8 +259,8 @@ static many *many_new(fixture *f)
 static bool batch_valid(const fixture *f, slk_pool *pool, const many *m, size_t n)
 {
     bool answer = false;
-    assert_int_equal(slk_groth16_verify_batch(&answer, &f->key.key, pool, m->proofs[0], n,
-                                              m->inputs[0], INPUTS, NULL),
+    assert_int_equal(slk_groth16_verify_batch(&answer, f->crypto, &f->key.key, pool, m->proofs[0],
+                                              n, m->inputs[0], INPUTS, NULL),
                      SLK_OK);
     return answer;
 }
@@ -278,8 +279,8 @@ static void test_batch_sizes(void **state)
     assert_true(batch_valid(f, pool, m, MANY));
     for (size_t i = 0; i < 4; i++) {
         bool answer = false;
-        assert_int_equal(slk_groth16_verify(&answer, &f->key.key, pool, m->proofs[i], m->inputs[i],
-                                            INPUTS, NULL),
+        assert_int_equal(slk_groth16_verify(&answer, f->crypto, &f->key.key, pool, m->proofs[i],
+                                            m->inputs[i], INPUTS, NULL),
                          SLK_OK);
         assert_true(answer);
     }
@@ -311,8 +312,8 @@ static void test_bad_proof_at_every_place(void **state)
         spoil(m, at, at % 4);
         assert_false(batch_valid(f, pool, m, 17));
         assert_true(batch_valid(f, pool, m, at > 0 ? at : 17) == (at > 0));
-        assert_int_equal(slk_groth16_verify_each(each, &f->key.key, pool, m->proofs[0], 17,
-                                                 m->inputs[0], INPUTS, NULL),
+        assert_int_equal(slk_groth16_verify_each(each, f->crypto, &f->key.key, pool, m->proofs[0],
+                                                 17, m->inputs[0], INPUTS, NULL),
                          SLK_OK);
         for (size_t i = 0; i < 17; i++)
             assert_true(each[i] == (i != at));
@@ -383,21 +384,25 @@ static void test_many_partitions(void **state)
 
 static void test_damaged_keys(void **state)
 {
-    (void)state;
+    const fixture *f = *state;
     size_t n, used;
     uint8_t *bytes = slk_test_vectors_bytes("params-2k.vk", &n);
     slk_groth16_key key;
     static const size_t points[] = {0, 96, 192, 384, 576, 672, 868, 868 + 96 * 39};
     for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
         bytes[points[i] + 50] ^= 4;
-        assert_int_equal(slk_groth16_key_read(&key, &used, bytes, n, 40, NULL), SLK_E_CORRUPT);
+        assert_int_equal(slk_groth16_key_read(&key, &used, f->crypto, bytes, n, 40, NULL),
+                         SLK_E_CORRUPT);
         bytes[points[i] + 50] ^= 4;
     }
     for (size_t cut = 0; cut < n; cut += 97)
-        assert_int_equal(slk_groth16_key_read(&key, &used, bytes, cut, 40, NULL), SLK_E_CORRUPT);
-    assert_int_equal(slk_groth16_key_read(&key, &used, bytes, n, 39, NULL), SLK_E_CORRUPT);
+        assert_int_equal(slk_groth16_key_read(&key, &used, f->crypto, bytes, cut, 40, NULL),
+                         SLK_E_CORRUPT);
+    assert_int_equal(slk_groth16_key_read(&key, &used, f->crypto, bytes, n, 39, NULL),
+                     SLK_E_CORRUPT);
     memset(bytes + 864, 0, 4);
-    assert_int_equal(slk_groth16_key_read(&key, &used, bytes, n, 40, NULL), SLK_E_CORRUPT);
+    assert_int_equal(slk_groth16_key_read(&key, &used, f->crypto, bytes, n, 40, NULL),
+                     SLK_E_CORRUPT);
     free(bytes);
 }
 

@@ -23,7 +23,7 @@ static slk_err read_key(slk_params_key *key, size_t *ret_used, const slk_crypto 
     slk_params_sidecar sidecar;
     uint32_t ic = slk_params_ic_count(shape);
     SLK_TRY(slk_params_sidecar_read(&sidecar, crypto, folder, shape, error));
-    SLK_TRY(slk_groth16_key_read(&key->key, ret_used, bytes, n, ic, error));
+    SLK_TRY(slk_groth16_key_read(&key->key, ret_used, crypto, bytes, n, ic, error));
     key->shape = shape;
     key->development = sidecar.present || !slk_params_key_is_published(shape, bytes, *ret_used);
     slk_err err = SLK_OK;
