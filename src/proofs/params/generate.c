@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WINDOW_BITS 15u
+#define WINDOW_BITS 16u
 #define BATCH 16384u /* points made and written at a time */
 
 /* Everything one generation needs. */
