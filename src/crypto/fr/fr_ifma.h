@@ -9,7 +9,7 @@
  * "Carried" means limbs below 2^52, the last holding what is left: what factors must be. "Loose"
  * means limbs of any size and sign below 2^62, the value as above: what sums may be.
  *
- * gcc 12 keeps a multiplication in registers as written here: 95 multiply-adds (47.5 cycles on two
+ * gcc 12 keeps a multiplication in registers as written here: 100 multiply-adds (50 cycles on two
  * ports), 55 cycles measured for one after the other on Zen 5 with the carry, 82 one behind the
  * other. One accumulator for low and high halves, or reducing limb by limb, gains nothing there. */
 #ifndef SLK_CRYPTO_FR_IFMA_H
