@@ -151,10 +151,12 @@ void slk_label_run(const slk_label_kernel *kernel, const slk_label_chain *chain,
 
 const slk_label_kernel *slk_label_run_kernel(const slk_crypto *crypto)
 {
-    size_t i = 0;
-    while (slk_label_kernel_at(crypto, i)->lanes > 1)
-        i++;
-    return slk_label_kernel_at(crypto, i);
+    const slk_label_kernel *kernel = NULL;
+    for (size_t i = 0; (kernel = slk_label_kernel_at(crypto, i)) != NULL; i++)
+        if (kernel->lanes == 1 && slk_label_works(kernel))
+            break;
+    slk_assert(kernel);
+    return kernel;
 }
 
 void slk_label_unpack(const slk_label_kernel *kernel, uint8_t *const *nodes, const void *records,
@@ -182,6 +184,27 @@ void slk_label_pack(const slk_label_kernel *kernel, void *records, const uint8_t
 }
 
 /* ---- Choice by answers and by speed. */
+
+/* A run of nodes with all their parents below, as labels one by one have it. */
+static bool run_works(const slk_label_kernel *kernel, bool upper)
+{
+    enum { NODES = 40, ROW = 14 };
+    uint8_t layer[NODES * 32], twin[NODES * 32], previous[NODES * 32];
+    uint32_t rows[NODES * ROW] = {0};
+    const uint8_t id[32] = {7};
+    const uint8_t *const ids[1] = {id};
+    for (size_t i = 0; i < sizeof previous; i++)
+        previous[i] = (uint8_t)(i * 173 + (i >> 8));
+    for (size_t i = ROW; i < NODES * ROW; i++)
+        rows[i] = (uint32_t)(i % ROW == 0 ? i / ROW - 1 : i * 31 % (i / ROW));
+    slk_label_key key;
+    slk_label_key_init(&key, kernel, ids, 1, upper ? 2 : 1);
+    slk_label_chain chain = {layer, upper ? previous : NULL, rows, 0, NODES, NODES};
+    slk_label_run(kernel, &chain, &key);
+    chain.layer = twin;
+    slk_label_run(&slk_label_ref, &chain, &key);
+    return memcmp(layer, twin, sizeof layer) == 0;
+}
 
 bool slk_label_works(const slk_label_kernel *kernel)
 {
@@ -218,7 +241,7 @@ bool slk_label_works(const slk_label_kernel *kernel)
                 return false;
         }
     }
-    return true;
+    return !kernel->run || (run_works(kernel, false) && run_works(kernel, true));
 }
 
 void slk_label_work(const slk_label_kernel *kernel, size_t records)
