@@ -43,6 +43,7 @@ static slk_err pc1(slk_tool *tool)
                                .unsealed = slk_options_text(tool->options, "unsealed"),
                                .sealed = slk_options_text(tool->options, "sealed"),
                                .cache = slk_options_text(tool->options, "cache"),
+                               .columns = slk_options_flag(tool->options, "tree-c"),
                                .no_zero_tree_d = slk_options_flag(tool->options, "no-tree-d"),
                                .memory_bytes = slk_options_u64(tool->options, "memory")};
     SLK_TRY(parents_option(&request.parents, tool));

@@ -117,10 +117,11 @@ enum {
     AT_TREE_D = 176,
     AT_DONE = 208,
     AT_LAYERS = 216,
-    AT_CHECK = AT_LAYERS + 32 * (int)SLK_MAX_LAYERS,
+    AT_COMM_C = AT_LAYERS + 32 * (int)SLK_MAX_LAYERS,
+    AT_CHECK = AT_COMM_C + 32,
     STATE_BYTES = AT_CHECK + 32
 };
-static const uint8_t state_magic[16] = "selkie pc1 v3\n";
+static const uint8_t state_magic[16] = "selkie pc1 v4\n";
 
 slk_err slk_pc1_state_save(const slk_pc1_state *state, const slk_crypto *crypto, const char *cache,
                            slk_error *error)
@@ -138,6 +139,7 @@ slk_err slk_pc1_state_save(const slk_pc1_state *state, const slk_crypto *crypto,
     memcpy(b + AT_TREE_D, state->tree_d_digest, 32);
     slk_store_le64(b + AT_DONE, state->layers_done);
     memcpy(b + AT_LAYERS, state->layer_digest, sizeof state->layer_digest);
+    memcpy(b + AT_COMM_C, state->comm_c, 32);
     slk_sha256_of(crypto, b + AT_CHECK, b, AT_CHECK);
     return slk_cache_write(cache, SLK_PC1_STATE_FILE, b, sizeof b, error);
 }
@@ -163,6 +165,7 @@ static bool decode_state(slk_pc1_state *state, const slk_crypto *crypto, const u
     memcpy(state->tree_d_digest, b + AT_TREE_D, 32);
     state->layers_done = (uint32_t)slk_load_le64(b + AT_DONE);
     memcpy(state->layer_digest, b + AT_LAYERS, sizeof state->layer_digest);
+    memcpy(state->comm_c, b + AT_COMM_C, 32);
     return true;
 }
 

@@ -35,6 +35,7 @@ typedef struct slk_pc1_state {
     uint8_t tree_d_digest[32]; /* see slk_tree_builder_digest; zero when all data is zero */
     uint32_t layers_done; /* bit l - 1: layer l is finished and has this digest */
     uint8_t layer_digest[SLK_MAX_LAYERS][32];
+    uint8_t comm_c[32]; /* TreeC is finished and has this root; zero: it is not */
 } slk_pc1_state;
 
 /* *ret_found false: there is none, or none that is whole (then it is as good as none). Of

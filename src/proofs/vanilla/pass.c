@@ -56,6 +56,12 @@ void slk_pass_done(slk_pass *pass)
 
 /* ---- Digests. */
 
+/* Without columns only the last layer is of interest. */
+static unsigned first_input(const slk_pass *pass)
+{
+    return pass->tree_c ? 0 : pass->shape->layers - 1;
+}
+
 static uint64_t units(const slk_pass *pass)
 {
     return (pass->shape->nodes + UNIT_NODES - 1) / UNIT_NODES;
@@ -63,7 +69,7 @@ static uint64_t units(const slk_pass *pass)
 
 slk_err slk_pass_digest(slk_pass *pass, slk_error *error)
 {
-    for (unsigned i = 0; i < pass->shape->layers; i++)
+    for (unsigned i = first_input(pass); i < pass->shape->layers; i++)
         SLK_TRY(slk_digests_init(&pass->digests[i], pass->crypto, pass->shape->bytes, error));
     if (pass->zero_data)
         return SLK_OK;
@@ -186,7 +192,7 @@ static slk_err do_step(const slk_pass *pass, struct desk *desk, uint64_t first, 
 {
     const unsigned layers = pass->shape->layers;
     const unsigned end = layers + (pass->tree_r && !pass->zero_data ? 1 : 0);
-    for (unsigned i = pass->tree_c ? 0 : layers - 1; i < end; i++)
+    for (unsigned i = first_input(pass); i < end; i++)
         SLK_TRY(read_step(pass, desk, i, first, n, error));
     if (pass->tree_c)
         slk_poseidon_columns(pass->crypto, layers, desk->columns + at * 32,

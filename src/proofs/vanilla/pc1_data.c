@@ -61,8 +61,12 @@ static slk_err build_tree_d(uint8_t comm_d[32], uint8_t digest32[32],
     struct copying copying = {.from = -1, .to = sealed};
     slk_job_stage(env->job, "tree-d", shape->nodes);
     SLK_TRY(open_unsealed(&copying, request, error));
-    slk_err code = slk_tree_build(comm_d, digest32, env->crypto, &geometry, copy_leaves, &copying,
-                                  &sink, env->pool, env->job, error);
+    slk_pool *pool = NULL; /* half of the threads wait for the disk */
+    slk_err code = slk_pool_new(&pool, 2 * slk_pool_threads(env->pool), error);
+    if (code == SLK_OK)
+        code = slk_tree_build(comm_d, digest32, env->crypto, &geometry, copy_leaves, &copying,
+                              &sink, pool, env->job, error);
+    slk_pool_free(pool);
     slk_closep(&copying.from);
     return code;
 }
@@ -164,6 +168,7 @@ slk_err slk_pc1_data(slk_pc1_state *state, bool found, const slk_pc1_request *re
     else
         SLK_TRY(make_zero_data(state, found, request, path, error));
     SLK_TRY(slk_outfile_commit(&sealed, error));
+    memset(state->comm_c, 0, 32); /* TreeC has been removed with what else came after */
     slk_replica_id(state->replica_id, request->env.crypto, &request->sector, state->comm_d);
     return slk_pc1_state_save(state, request->env.crypto, request->cache, error);
 }

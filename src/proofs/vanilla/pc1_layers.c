@@ -3,7 +3,8 @@
  * labelled, so that neither waits for the other's work. With one thread the two take turns by layer.
  *
  * A layer and the one below lie in memory (huge pages when there are any) and are written out from
- * there; where memory is short they are the mapped files themselves. */
+ * there; where memory is short they are the mapped files themselves. When asked for, further threads
+ * hash columns into TreeC while the last layer is labelled, and in the end all do. */
 #include "base/bytes.h"
 #include "base/fault.h"
 #include "base/file.h"
@@ -12,6 +13,7 @@
 #include "base/num.h"
 #include "proofs/label/label.h"
 #include "proofs/vanilla/digest.h"
+#include "proofs/vanilla/pc1_columns.h"
 #include "proofs/vanilla/pc1_impl.h"
 
 #include <string.h>
@@ -47,6 +49,8 @@ struct layers {
     slk_gate opened; /* files of make[] that are open */
     slk_gate labeled; /* nodes labelled, counted through all of make[] */
     slk_gate committed; /* layers of make[] that are durable */
+    bool fused; /* TreeC is made, too */
+    slk_pc1_columns columns;
     slk_fault fault;
 };
 
@@ -122,6 +126,9 @@ static slk_err label_layer(struct layers *l, unsigned i, slk_error *error)
         SLK_TRY(load_layer(l, layer - 1, error));
     }
     SLK_TRY(open_layer(l, layer, error));
+    if (l->fused && i + 1 == l->n)
+        SLK_TRY(slk_pc1_columns_begin(&l->columns, data_of(l, layer - 1), data_of(l, layer),
+                                      &l->labeled, i * shape->nodes, error));
     (void)slk_gate_raise(&l->opened, i + 1);
     slk_job_stage(env->job, slk_layer_stage(layer), shape->nodes);
     const slk_label_task task = {.crypto = env->crypto,
@@ -187,16 +194,45 @@ static void run_part(struct layers *l, part *one, unsigned i)
         stop(l, &error);
 }
 
-/* Index 0 labels, index 1 writes, the others make rows of parents. */
+/* The last layer is open, so the two it needs are in their places. */
+static void hash_columns(struct layers *l, unsigned worker)
+{
+    slk_error error = {0};
+    if (slk_gate_wait(&l->opened, l->n) && !slk_fault_any(&l->fault) &&
+        slk_pc1_columns_work(&l->columns, worker, &error) != SLK_OK)
+        stop(l, &error);
+}
+
+/* Index 0 labels, index 1 writes, the next make rows of parents; others hash columns, in the end all
+ * do. */
 static void run_thread(void *context, uint64_t begin, uint64_t end, unsigned worker)
 {
     (void)end;
-    (void)worker;
     struct layers *l = context;
-    if (begin > 1)
+    if (begin > 1 && begin < 2 + l->makers)
         slk_rows_make(&l->rows);
     for (unsigned i = 0; i < l->n && begin <= 1; i++)
         run_part(l, begin == 0 ? label_layer : write_layer, i);
+    if (!l->fused)
+        return;
+    if (begin == 0)
+        slk_pc1_columns_alone(&l->columns);
+    hash_columns(l, worker);
+}
+
+/* With one thread there is nobody to do it beside the labels; a last layer that was kept gives no
+ * occasion. Precommit 2 makes TreeC then. */
+static bool can_fuse(const struct layers *l)
+{
+    return l->request->columns && slk_pool_threads(l->request->env.pool) > 1 &&
+           l->make[l->n - 1] == l->request->sector.proof.shape->layers;
+}
+
+/* The one that writes is mostly idle, so on two processors there are three threads. */
+static unsigned column_threads(const struct layers *l)
+{
+    const unsigned threads = slk_pool_threads(l->request->env.pool);
+    return threads > 2 + l->makers ? threads - 2 - l->makers : 1;
 }
 
 static slk_err run_layers(struct layers *l, slk_error *error)
@@ -208,12 +244,18 @@ static slk_err run_layers(struct layers *l, slk_error *error)
         }
         return slk_fault_result(&l->fault, error);
     }
+    const unsigned threads = 2 + l->makers + (l->fused ? column_threads(l) : 0);
+    if (l->fused)
+        SLK_TRY(slk_pc1_columns_open(&l->columns, l->request, threads, error));
     slk_pool *pool = NULL; /* its loop may last for hours: not one that others wait for */
-    const unsigned threads = 2 + l->makers;
     SLK_TRY(slk_pool_new(&pool, threads, error));
     slk_pool_for(pool, threads, 1, run_thread, l);
     slk_pool_free(pool);
-    return slk_fault_result(&l->fault, error);
+    SLK_TRY(slk_fault_result(&l->fault, error));
+    if (!l->fused)
+        return SLK_OK;
+    SLK_TRY(slk_pc1_columns_commit(&l->columns, l->work->state.comm_c, error));
+    return slk_pc1_state_save(&l->work->state, l->request->env.crypto, l->request->cache, error);
 }
 
 static slk_err take_memory(struct layers *l, slk_error *error)
@@ -264,6 +306,8 @@ static void begin(struct layers *l)
     slk_gate_init(&l->labeled);
     slk_gate_init(&l->committed);
     slk_fault_init(&l->fault);
+    slk_pc1_columns_none(&l->columns);
+    l->fused = can_fuse(l);
 }
 
 static void end(struct layers *l)
@@ -274,6 +318,7 @@ static void end(struct layers *l)
         slk_region_done(&l->place[i].memory);
     }
     slk_digests_done(&l->digests);
+    slk_pc1_columns_done(&l->columns);
     slk_parents_done(&l->parents);
     slk_rows_done(&l->rows);
     slk_gate_done(&l->opened);

@@ -11,6 +11,7 @@
 struct making {
     const slk_pc2_request *request;
     slk_pass pass;
+    bool has_tree_c; /* by precommit 1 */
     slk_base_trees tree_c, tree_r;
     slk_outfile sealed, columns;
 };
@@ -43,6 +44,8 @@ static slk_err check_digests(slk_pass *pass, const slk_pc1_state *state, slk_err
 {
     uint8_t digest[32];
     for (unsigned i = 0; i < pass->shape->layers; i++) {
+        if (!pass->digests[i].of)
+            continue;
         slk_pass_layer_digest(pass, i, digest);
         SLK_TRY(check_digest(pass, i, digest, state->layer_digest[i], error));
     }
@@ -75,12 +78,13 @@ static slk_err open_files(struct making *m, slk_error *error)
     const slk_crypto *crypto = request->env.crypto;
     SLK_CLEANUP(slk_closep) int sealed = -1;
     SLK_TRY(slk_tree_open_sized(&sealed, request->sealed, shape->bytes, error));
-    SLK_TRY(slk_base_trees_open(&m->tree_c, crypto, shape, request->cache, "tree-c", error));
+    if (!m->has_tree_c)
+        SLK_TRY(slk_base_trees_open(&m->tree_c, crypto, shape, request->cache, "tree-c", error));
     SLK_TRY(slk_base_trees_open(&m->tree_r, crypto, shape, request->cache, "tree-r-last", error));
     SLK_TRY(slk_outfile_open(&m->sealed, request->sealed, NULL, shape->bytes, error));
     SLK_TRY(open_columns(m, error));
     slk_outfile_direct(&m->sealed);
-    m->pass.tree_c = &m->tree_c;
+    m->pass.tree_c = m->has_tree_c ? NULL : &m->tree_c;
     m->pass.tree_r = &m->tree_r;
     m->pass.sealed = &m->sealed;
     return SLK_OK;
@@ -110,17 +114,35 @@ static slk_err make_all(struct making *m, slk_pc2_result *result, const slk_pc1_
     SLK_TRY(slk_pass_run(&m->pass, env->pool, env->job, error));
     if (state)
         SLK_TRY(check_digests(&m->pass, state, error));
-    SLK_TRY(slk_base_trees_finish(result->comm_c, &m->tree_c, error));
+    if (m->has_tree_c)
+        memcpy(result->comm_c, state->comm_c, 32);
+    else
+        SLK_TRY(slk_base_trees_finish(result->comm_c, &m->tree_c, error));
     SLK_TRY(slk_base_trees_finish(result->comm_r_last, &m->tree_r, error));
     SLK_TRY(read_comm_d(result->comm_d, &m->pass, error));
     bool joined = slk_comm_r(result->comm_r, env->crypto, result->comm_c, result->comm_r_last);
     slk_assert(joined);
     if (m->pass.columns)
         SLK_TRY(slk_outfile_commit(&m->columns, error));
-    SLK_TRY(slk_base_trees_commit(&m->tree_c, error));
+    if (!m->has_tree_c)
+        SLK_TRY(slk_base_trees_commit(&m->tree_c, error));
     SLK_TRY(slk_base_trees_commit(&m->tree_r, error));
     SLK_TRY(slk_outfile_commit(&m->sealed, error));
     return slk_t_aux_write(m->request->cache, shape, error);
+}
+
+/* Whether the files of TreeC are those precommit 1 has noted. Kept columns are made with TreeC. */
+static bool has_tree_c(const slk_pc2_request *request, const slk_pc1_state *state)
+{
+    static const uint8_t none[32];
+    if (memcmp(state->comm_c, none, 32) == 0 || request->keep_columns)
+        return false;
+    slk_tree_set set = SLK_TREE_SET_NONE;
+    const bool has = slk_tree_set_open(&set, request->env.crypto, request->proof.shape,
+                                       request->cache, NULL, NULL) == SLK_OK &&
+                     memcmp(set.root, state->comm_c, 32) == 0;
+    slk_tree_set_done(&set);
+    return has;
 }
 
 static slk_err make_synthetic(const slk_pc2_request *request, const uint8_t *replica_id,
@@ -151,6 +173,7 @@ static slk_err pc2_with(struct making *m, slk_pc2_result *result, slk_error *err
     const bool zero_data = found && memcmp(state.comm_d, zero, 32) == 0;
     SLK_TRY(slk_pass_open(&m->pass, request->env.crypto, request->proof.shape, request->cache,
                           zero_data, error));
+    m->has_tree_c = found && has_tree_c(request, &state);
     SLK_TRY(open_files(m, error));
     SLK_TRY(make_all(m, result, found ? &state : NULL, error));
     const uint8_t *replica_id = request->replica_id;

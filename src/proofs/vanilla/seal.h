@@ -81,8 +81,13 @@ typedef struct slk_pc1_request {
     size_t n_pieces;
     const char *sealed;
     const char *cache;
-    bool
-        no_zero_tree_d; /* of all-zero data leave the file of TreeD out: our steps do not need it */
+    /* Of all-zero data leave the file of TreeD out: our steps do not need it. */
+    bool no_zero_tree_d;
+    /* Also make TreeC, in the processors the last layer leaves idle and after it in all of them:
+     * precommit 1 takes longer, both together less. Needs two threads and the last layer to be
+     * made, and is left to precommit 2 otherwise. 1 MiB + 32 KiB per layer and thread more; stage
+     * "tree-c". */
+    bool columns;
     slk_pc1_parents parents;
     uint64_t memory_bytes; /* most for layers; 0: three quarters of what the machine has to spare */
 } slk_pc1_request;
@@ -100,7 +105,8 @@ SLK_MUST_CHECK slk_err slk_pc1(slk_pc1_result *ret_result, const slk_pc1_request
  * their file.
  *
  * One pass over layers and data makes both trees and the replica. Reads the data out of TreeD, so it can
- * be repeated. With `.selkie-pc1` in the cache every layer and TreeD are checked against their digests on
+ * be repeated. TreeC is kept when precommit 1 has made it; then of the layers only the last is read.
+ * With `.selkie-pc1` in the cache what is read is checked against their digests on
  * the way; nothing gets its final name before they were right. replica_id (only used for synthetic
  * proofs) may be NULL when `.selkie-pc1` is there. The cache path is recorded in t_aux as given.
  * Peak anonymous memory: 2 MiB + 32 KiB * (layers + 1) per thread, 32 bytes per MiB of layers and TreeD
