@@ -49,6 +49,31 @@ static void must(slk_err err, const slk_error *error)
     slk_assert(err == SLK_OK);
 }
 
+/* Additions in full batches whose points stay in the second-level cache. */
+static void bench_additions(const slk_group *group, const uint8_t *points)
+{
+    enum { ROUNDS = 200 };
+    char name[64];
+    slk_point_pair *pairs = slk_alloc(SLK_PAIRS_MAX, sizeof(*pairs));
+    uint8_t *acc = slk_alloc(SLK_PAIRS_MAX, group->affine_bytes);
+    void *scratch = slk_alloc(1, group->pair_scratch_bytes);
+    slk_assert(pairs != NULL && acc != NULL && scratch != NULL);
+    memcpy(acc, points, SLK_PAIRS_MAX * group->affine_bytes);
+    for (size_t i = 0; i < SLK_PAIRS_MAX; i++) {
+        size_t at = i * group->affine_bytes;
+        const uint8_t *addend = points + SLK_PAIRS_MAX * group->affine_bytes + at;
+        pairs[i] = (slk_point_pair){acc + at, addend, i % 2 == 1};
+    }
+    watch start = watch_start();
+    for (int round = 0; round < ROUNDS; round++)
+        group->add_pairs(pairs, SLK_PAIRS_MAX, scratch);
+    (void)snprintf(name, sizeof name, "additions %s %s", group->name, group->kernel);
+    report(name, &start, (uint64_t)ROUNDS * SLK_PAIRS_MAX);
+    slk_free(pairs);
+    slk_free(acc);
+    slk_free(scratch);
+}
+
 static void bench_group(const slk_group *group, slk_pool *pool, const slk_fr *scalars, size_t n)
 {
     slk_error error = {0};
@@ -66,6 +91,7 @@ static void bench_group(const slk_group *group, slk_pool *pool, const slk_fr *sc
     (void)snprintf(name, sizeof name, "fixed base %s", group->name);
     report(name, &start, n);
     group->encode(encoded, points, n);
+    bench_additions(group, points);
     /* The window of a large sum, so that the cost per point is that of 2^22 points. */
     must(slk_msm_new(&msm, group, pool, UINT64_C(1) << LOG2_NTT, &error), &error);
     start = watch_start();

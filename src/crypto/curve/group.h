@@ -5,8 +5,9 @@
  * Points are handed around as bytes with 8-byte alignment: affine points of affine_bytes each, in a
  * form of the group's own in which all zero bytes are infinity, and Jacobian ones of jacobian_bytes
  * with the layout of curve.h. The work horse is add_pairs: many independent affine additions that
- * share one field inversion (about 6 multiplications per addition instead of 11 to 16). An addition
- * takes about 1,000 cycles in G1 with the plain kernel and 130 with the one for AVX-512 IFMA. */
+ * share one field inversion (about 6 multiplications per addition instead of 11 to 16). In batches of
+ * 1,024 on Zen 5 an addition takes 680 cycles in G1 and 2,000 in G2 with the plain kernel, 150 and 410
+ * with the one for AVX-512 IFMA. */
 #ifndef SLK_CRYPTO_CURVE_GROUP_H
 #define SLK_CRYPTO_CURVE_GROUP_H
 
