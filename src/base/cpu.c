@@ -45,7 +45,6 @@ static const struct level {
 } levels[] = {
     {"native", UINT64_MAX},
     {"plain", 0},
-    {"ref", 0},
     {"sse", SLK_CPU_SSSE3 | SLK_CPU_SSE41 | SLK_CPU_SHA},
     {"avx2",
      SLK_CPU_SSSE3 | SLK_CPU_SSE41 | SLK_CPU_SHA | SLK_CPU_AVX2 | SLK_CPU_BMI2 | SLK_CPU_ADX},
