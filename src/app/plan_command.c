@@ -6,6 +6,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "codec/json.h"
+#include "proofs/groth16/prove.h"
 #include "proofs/params/params.h"
 
 #include <stdio.h>
@@ -158,10 +160,14 @@ static uint64_t parameter_bytes(const slk_tool *tool, const slk_sector_shape *sh
     return 0;
 }
 
-static void plan_size(slk_tool *tool, slk_plan_measures *m, const slk_sector_shape *shape,
-                      json_t *sizes)
+static slk_err plan_size(slk_tool *tool, slk_plan_measures *m, const slk_sector_shape *shape,
+                         json_t *sizes)
 {
     slk_plan one, batch;
+    slk_groth16_memory memory;
+    SLK_TRY(slk_groth16_memory_of(&memory, tool->crypto, shape, shape->partitions, m->machine.cores,
+                                  &tool->error));
+    m->machine.snark_memory_bytes = memory.peak;
     m->machine.parameters_bytes = parameter_bytes(tool, shape);
     slk_plan_make(&one, shape, &m->machine, false);
     slk_plan_make(&batch, shape, &m->machine, true);
@@ -179,6 +185,7 @@ static void plan_size(slk_tool *tool, slk_plan_measures *m, const slk_sector_sha
     (void)json_array_append_new(sizes, json_pack("{s:s,s:o,s:o,s:o}", "sector_size", shape->name,
                                                  "single", mode_json(&one), "batch",
                                                  mode_json(&batch), "advice", advice));
+    return SLK_OK;
 }
 
 static slk_err make_folder(slk_bench *bench)
@@ -209,7 +216,8 @@ static slk_err plan(slk_bench *bench)
     slk_plan_measures m;
     SLK_TRY(make_folder(bench));
     SLK_TRY(slk_plan_measure(&m, bench, &tool->error));
-    json_t *sizes = json_array(), *machine = machine_json(&m);
+    SLK_CLEANUP(slk_json_decrefp) json_t *sizes = json_array();
+    SLK_CLEANUP(slk_json_decrefp) json_t *machine = machine_json(&m);
     if (!tool->options->json) {
         const char *key;
         json_t *value;
@@ -224,15 +232,12 @@ static slk_err plan(slk_bench *bench)
     for (size_t i = 0; i < 2; i++) {
         const slk_sector_shape *shape = slk_sector_shape_parse(names[i]);
         if (!only || only == shape)
-            plan_size(tool, &m, shape, sizes);
+            SLK_TRY(plan_size(tool, &m, shape, sizes));
     }
-    if (!tool->options->json) {
-        json_decref(machine);
-        json_decref(sizes);
-        return SLK_OK;
+    if (tool->options->json) {
+        slk_tool_json(tool, "machine", json_incref(machine));
+        slk_tool_json(tool, "sizes", json_incref(sizes));
     }
-    slk_tool_json(tool, "machine", machine);
-    slk_tool_json(tool, "sizes", sizes);
     return SLK_OK;
 }
 

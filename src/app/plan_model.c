@@ -16,8 +16,6 @@
 #define G2_COST 2.8 /* an addition in G2 in additions of G1 */
 #define WITNESS_SECONDS 10.0
 #define TRANSFORMS 6.0
-#define WITNESS_BYTES UINT64_C(95000000)
-#define BUCKET_BYTES UINT64_C(200000000)
 #define GROUP_BYTES (UINT64_C(2) << 20) /* of a sector whose labels are on files */
 #define PROOF_FILES_BYTES UINT64_C(64)
 #define C1_JSON_BYTES UINT64_C(51000000)
@@ -129,7 +127,7 @@ static void plan_c2(slk_plan_stage *s, const slk_sector_shape *shape, const slk_
         shape->partitions *
         (WITNESS_SECONDS + 1e-9 * (full * m->scalar_point_ns + ones * m->one_point_ns +
                                    butterflies * m->butterfly_ns));
-    s->memory_bytes = 2 * 32 * (UINT64_C(1) << DOMAIN_LOG2) + WITNESS_BYTES + BUCKET_BYTES;
+    s->memory_bytes = m->snark_memory_bytes;
     /* The H query, a good quarter of the file, is read for every partition unless memory keeps it. */
     s->read_bytes = m->parameters_bytes;
     if (m->memory_bytes < s->memory_bytes + m->parameters_bytes / 4)

@@ -16,6 +16,7 @@ typedef struct slk_plan_machine {
     unsigned cores;
     uint64_t memory_bytes;
     uint64_t parameters_bytes; /* of the Groth16 file of this sector size */
+    uint64_t snark_memory_bytes; /* of its proof: proofs/groth16 accounts for it */
     double label_one_ns; /* a node of one sector alone */
     /* Kernels that label several sectors side by side: how many, and the time of a node and sector of a
      * full group. */

@@ -18,6 +18,7 @@ static const slk_plan_machine reference = {
     .cores = 16,
     .memory_bytes = 1200 * GIB,
     .parameters_bytes = UINT64_C(47373896256),
+    .snark_memory_bytes = 9 * GIB,
     .label_one_ns = 2560 / 3.6,
     .kernel = {{16, 870 / 3.6}},
     .n_kernels = 1,
