@@ -10,11 +10,17 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PAGE SLK_AIO_DIRECT_BYTES
@@ -245,6 +251,43 @@ static void test_names(void **state)
     slk_aio_free(NULL);
 }
 
+/* 0: threads are taken where the kernel has io_uring, but cannot say what it can do (before 5.6);
+ * 77: such a kernel cannot be made here. */
+static int on_old_kernel(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_register, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog filter = {.len = sizeof code / sizeof *code, .filter = code};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+        return 77;
+    slk_aio *aio = NULL;
+    if (slk_aio_new(&aio, 4, SLK_AIO_ANY, NULL) != SLK_OK)
+        return 1;
+    const bool right = strcmp(slk_aio_way_name(aio), "threads") == 0;
+    slk_aio_free(aio);
+    return right ? 0 : 2;
+}
+
+static void test_old_kernel(void **state)
+{
+    (void)state;
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(on_old_kernel());
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     static slk_aio_way ways[] = {SLK_AIO_ANY, SLK_AIO_URING, SLK_AIO_THREADS};
@@ -259,6 +302,7 @@ int main(void)
             cmocka_unit_test_prestate(test_drain, &ways[i]),
             cmocka_unit_test_prestate(test_names, &ways[i]),
             cmocka_unit_test_prestate(test_settle, &ways[i]),
+            cmocka_unit_test_prestate(test_old_kernel, &ways[i]),
         };
         failed += cmocka_run_group_tests(tests, NULL, NULL);
     }

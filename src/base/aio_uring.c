@@ -12,6 +12,18 @@ struct uring {
     slk_aio_slot *slots;
 };
 
+/* Kernels before 5.6 have the ring, but not these two requests, and cannot be asked either.
+ * source: Linux io_uring_enter(2), io_uring_register(2) */
+static bool can_transfer(struct io_uring *ring)
+{
+    struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+    const bool can = probe && io_uring_opcode_supported(probe, IORING_OP_READ) &&
+                     io_uring_opcode_supported(probe, IORING_OP_WRITE);
+    if (probe)
+        io_uring_free_probe(probe);
+    return can;
+}
+
 static slk_err uring_open(void **ret_state, slk_aio_slot *slots, unsigned depth, slk_error *error)
 {
     struct uring *u = slk_calloc(1, sizeof *u);
@@ -23,6 +35,12 @@ static slk_err uring_open(void **ret_state, slk_aio_slot *slots, unsigned depth,
         slk_free(u);
         return slk_fail(error, SLK_E_UNSUPPORTED,
                         "io_uring is not permitted or not there on this machine (error %d)", -rc);
+    }
+    if (!can_transfer(&u->ring)) {
+        io_uring_queue_exit(&u->ring);
+        slk_free(u);
+        return slk_fail(error, SLK_E_UNSUPPORTED,
+                        "io_uring of this machine cannot read and write files");
     }
     *ret_state = u;
     return SLK_OK;
