@@ -170,6 +170,7 @@ static void files_appear_whole(void **state)
     SLK_CLEANUP(slk_freep) char *deep = slk_path_join(folder, "a/b/c");
     SLK_CLEANUP(slk_freep) char *path = slk_path_join(deep, "file");
     slk_error e = {0};
+    assert_int_equal(slk_folder_make("", 0700, &e), SLK_E_INVAL);
     assert_int_equal(slk_folder_make(deep, 0700, &e), SLK_OK);
     assert_int_equal(slk_folder_make(deep, 0700, &e), SLK_OK);
     assert_int_equal(slk_file_write_atomic(path, "hello", 5, 0600, &e), SLK_OK);

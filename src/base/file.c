@@ -132,6 +132,13 @@ bool slk_file_exists(const char *path)
     return lstat(path, &st) == 0;
 }
 
+bool slk_file_same(const char *a, const char *b)
+{
+    struct stat one, two;
+    return stat(a, &one) == 0 && stat(b, &two) == 0 && one.st_ino == two.st_ino &&
+           one.st_dev == two.st_dev;
+}
+
 slk_err slk_file_read_all(slk_buf *buf, const char *path, slk_error *error)
 {
     SLK_CLEANUP(slk_closep) int fd = -1;
@@ -221,6 +228,8 @@ slk_err slk_file_write_atomic(const char *path, const void *bytes, size_t n, uns
 
 slk_err slk_folder_make(const char *path, unsigned mode, slk_error *error)
 {
+    if (*path == 0)
+        return slk_fail(error, SLK_E_INVAL, "a folder is needed, and its name is empty");
     SLK_CLEANUP(slk_freep) char *partial = slk_strdup(path);
     if (!partial)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");

@@ -38,6 +38,8 @@ SLK_MUST_CHECK slk_err slk_file_sync(int fd, const char *path, slk_error *error)
 /* SLK_E_NOTFOUND when absent; SLK_E_INVAL when not a regular file. */
 SLK_MUST_CHECK slk_err slk_file_size(uint64_t *ret_bytes, const char *path, slk_error *error);
 bool slk_file_exists(const char *path); /* any kind of entry */
+/* Both are names, links followed, of one file or folder that exists. */
+bool slk_file_same(const char *a, const char *b);
 
 /* Whole file into buf (appended); SLK_E_LIMIT past buf's maximum. */
 SLK_MUST_CHECK slk_err slk_file_read_all(slk_buf *buf, const char *path, slk_error *error);
@@ -52,7 +54,7 @@ SLK_MUST_CHECK slk_err slk_file_write_atomic(const char *path, const void *bytes
 SLK_MUST_CHECK slk_err slk_file_rename_durable(const char *from, const char *to, slk_error *error);
 SLK_MUST_CHECK slk_err slk_file_sync_folder_of(const char *path, slk_error *error);
 
-/* Makes the folder and its parents (mode 0755 for parents). Existing is fine. */
+/* Makes the folder and its parents (mode 0755 for parents). Existing is fine; SLK_E_INVAL for "". */
 SLK_MUST_CHECK slk_err slk_folder_make(const char *path, unsigned mode, slk_error *error);
 
 /* Removes a file, or a folder with all in it; absent is fine. Never follows links. */

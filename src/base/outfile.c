@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "base/outfile.h"
 
+#include "base/aio.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -15,11 +16,13 @@
 #define DIRECT_UNIT_BYTES 4096u
 
 /* The lock dies with its process. After taking it the name must still be this file's: its writer may
- * have renamed it in between. */
+ * have renamed it in between. And it must be the file's only name: what a killed process left here may be
+ * a second name of a file that is in use (zero_tree_d.c gives such names), which must not be emptied. */
 static slk_err open_locked(int *ret_fd, const char *temp, slk_error *error)
 {
     for (;;) {
-        SLK_CLEANUP(slk_closep) int fd = open(temp, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        SLK_CLEANUP(slk_closep)
+        int fd = open(temp, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
         struct stat opened, named;
         if (fd < 0)
             return slk_fail_errno(error, errno, "cannot create %s", temp);
@@ -31,9 +34,14 @@ static slk_err open_locked(int *ret_fd, const char *temp, slk_error *error)
                             temp);
         if (fstat(fd, &opened) != 0)
             return slk_fail_errno(error, errno, "cannot look at %s", temp);
-        if (stat(temp, &named) != 0 || named.st_ino != opened.st_ino ||
+        if (lstat(temp, &named) != 0 || named.st_ino != opened.st_ino ||
             named.st_dev != opened.st_dev)
             continue;
+        if (opened.st_nlink > 1) {
+            if (unlink(temp) != 0)
+                return slk_fail_errno(error, errno, "cannot replace %s", temp);
+            continue;
+        }
         *ret_fd = fd;
         fd = -1;
         return SLK_OK;
@@ -72,8 +80,13 @@ slk_err slk_outfile_open(slk_outfile *ret_file, const char *path, const char *te
 void slk_outfile_direct(slk_outfile *file)
 {
     /* By its path: the lock keeps others from renaming it. Failure means the page cache is used. */
-    if (file->direct_fd < 0)
-        file->direct_fd = open(file->temp, O_WRONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
+    if (file->direct_fd >= 0)
+        return;
+    SLK_CLEANUP(slk_closep) int fd = open(file->temp, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || !slk_aio_make_direct(fd))
+        return;
+    file->direct_fd = fd;
+    fd = -1;
 }
 
 slk_err slk_outfile_write(const slk_outfile *file, const void *in, size_t n, uint64_t offset,

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int enter(void **state)
 {
@@ -98,6 +99,35 @@ static void test_stale_and_busy(void **state)
     assert_int_equal(bytes, 8);
 }
 
+static void same_bytes(const char *path, const char *want)
+{
+    SLK_CLEANUP(slk_buf_done) slk_buf text;
+    slk_buf_init(&text, 100);
+    assert_int_equal(slk_file_read_all(&text, path, NULL), SLK_OK);
+    assert_string_equal(slk_buf_str(&text), want);
+}
+
+/* A temporary name that is another file's too: that file stays what it is. */
+static void test_second_name(void **state)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(*state, "z");
+    SLK_CLEANUP(slk_freep) char *temp = slk_path_join(*state, "z.tmp");
+    SLK_CLEANUP(slk_freep) char *shared = slk_path_join(*state, "shared");
+    assert_int_equal(slk_file_write_atomic(shared, "of all", 6, 0600, NULL), SLK_OK);
+    assert_int_equal(link(shared, temp), 0);
+    slk_outfile file = SLK_OUTFILE_NONE;
+    assert_int_equal(slk_outfile_open(&file, path, NULL, 0, NULL), SLK_OK);
+    assert_int_equal(slk_file_write_at(file.fd, "own", 3, 0, temp, NULL), SLK_OK);
+    assert_int_equal(slk_outfile_commit(&file, NULL), SLK_OK);
+    slk_outfile_done(&file);
+    same_bytes(shared, "of all");
+    same_bytes(path, "own");
+    assert_int_equal(symlink(shared, temp), 0);
+    assert_int_not_equal(slk_outfile_open(&file, path, NULL, 0, NULL), SLK_OK);
+    same_bytes(shared, "of all");
+    assert_int_equal(unlink(temp), 0);
+}
+
 static void test_unnamed(void **state)
 {
     int fd = -1;
@@ -141,6 +171,7 @@ int main(void)
         cmocka_unit_test(test_commit_and_abandon),
         cmocka_unit_test(test_write),
         cmocka_unit_test(test_stale_and_busy),
+        cmocka_unit_test(test_second_name),
         cmocka_unit_test(test_unnamed),
         cmocka_unit_test(test_fault),
     };

@@ -10,7 +10,6 @@
 #include "proofs/piece/piece.h"
 #include "proofs/tree/tree.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define CHUNK_BYTES (SLK_TREE_CHUNK_NODES * (size_t)32)
@@ -99,17 +98,10 @@ static slk_err check_shared(const slk_seal_env *env, const slk_sector_shape *sha
 
 /* ---- One file, many names. */
 
-static bool same_file(const char *a, const char *b)
-{
-    struct stat one, two;
-    return stat(a, &one) == 0 && stat(b, &two) == 0 && one.st_ino == two.st_ino &&
-           one.st_dev == two.st_dev;
-}
-
 /* False: no such name could be given. */
 static bool give_name(const char *shared, const char *path)
 {
-    if (same_file(shared, path))
+    if (slk_file_same(shared, path))
         return true; /* renaming one name of a file over another would do nothing */
     SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s.tmp", path);
     if (!temp)
