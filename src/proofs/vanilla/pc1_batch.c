@@ -29,7 +29,9 @@ static uint64_t memory_allowed(const slk_pc1_batch_options *options)
     if (options->memory_bytes)
         return options->memory_bytes;
     const long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
-    return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes / 2 : 0;
+    const uint64_t half = pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes / 2 : 0;
+    const uint64_t spare = slk_mem_available() / 4 * 3; /* a container may have less than a half */
+    return spare > 0 ? slk_min_u64(half, spare) : half;
 }
 
 /* n sectors over that many threads, each of which labels its share in one record where there is a kernel
@@ -221,12 +223,18 @@ struct batch {
     const slk_pc1_batch_options *options;
 };
 
+/* Sectors before this one have their folders and sealed files already. */
+static bool same_place(const char *own, const char *other)
+{
+    return strcmp(own, other) == 0 || slk_file_same(own, other);
+}
+
 static slk_err check_alone(const struct batch *b, size_t i, slk_error *error)
 {
     const slk_pc1_request *own = &b->lanes[i].request;
     for (size_t k = 0; k < i; k++) {
         const slk_pc1_request *other = &b->lanes[k].request;
-        if (strcmp(own->cache, other->cache) == 0 || strcmp(own->sealed, other->sealed) == 0)
+        if (same_place(own->cache, other->cache) || same_place(own->sealed, other->sealed))
             return slk_fail(error, SLK_E_INVAL,
                             "sector %zu of the batch has the cache folder or the sealed file of "
                             "sector %zu: %s",

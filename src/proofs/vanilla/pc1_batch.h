@@ -22,7 +22,8 @@ typedef struct slk_pc1_batch_options {
     slk_seal_env env; /* for all sectors; its job cancels and watches the whole batch */
     unsigned threads; /* groups labelled at the same time at most; 0: one per processor */
     unsigned lanes; /* sectors of one group at most, up to 32; 0: what is fastest here, measured */
-    uint64_t memory_bytes; /* for labels, of all threads together; 0: half of the machine's */
+    uint64_t memory_bytes; /* for labels, of all threads together; 0: half of the machine's,
+                            * but at most three quarters of what is to spare */
     /* Folders for labels that memory does not hold, best one per drive. None: the cache folder of a
      * group's first sector. */
     const char *const *folders;
@@ -50,7 +51,7 @@ typedef struct slk_pc1_batch_stats {
 /* Seals requests[0 .. n), n up to SLK_PC1_BATCH_MAX, outcomes[i] for each; returns how many failed. Of a
  * request's env only the job is used: it cancels that sector and shows its stages.
  *
- * Two sectors with the same cache folder or sealed file: the later is SLK_E_INVAL. A failure of
+ * Two sectors with the same cache folder or sealed file, by whatever names: the later is SLK_E_INVAL. A failure of
  * what a group shares (memory, files for labels) is the failure of all sectors in it. Finished layers
  * are kept as by slk_pc1: a group begins above the last layer that all its sectors have.
  *

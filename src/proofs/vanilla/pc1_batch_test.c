@@ -312,6 +312,26 @@ static void test_writes_fail(void **state)
     close_world(&w);
 }
 
+/* Sector 1 has the sealed file of 0 by another name, 2 its folder. */
+static void test_other_names(void **state)
+{
+    struct world w;
+    open_world(&w, state);
+    for (size_t i = 0; i < 4; i++)
+        add_sector(&w, 2048, 7);
+    char sealed[96];
+    (void)snprintf(sealed, sizeof sealed, "%s/./b-sealed-0", w.folder);
+    w.batch[1].sealed = sealed;
+    assert_int_equal(symlink(w.batch[0].cache, w.batch[2].cache), 0);
+    const slk_pc1_batch_options options = options_of(&w);
+    assert_int_equal(run(&w, &options), 2);
+    assert_int_equal(w.outcomes[1].code, SLK_E_INVAL);
+    assert_int_equal(w.outcomes[2].code, SLK_E_INVAL);
+    same_sector(&w, 0);
+    same_sector(&w, 3);
+    close_world(&w);
+}
+
 static void test_whole_batch_canceled(void **state)
 {
     struct world w;
@@ -382,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_groups_and_graphs),
         cmocka_unit_test(test_failures_stay_alone),
         cmocka_unit_test(test_writes_fail),
+        cmocka_unit_test(test_other_names),
         cmocka_unit_test(test_whole_batch_canceled),
         cmocka_unit_test(test_goes_on),
     };
