@@ -240,6 +240,8 @@ slk_err slk_label_files_parents(slk_label_files *f, const void **ret_parents, ui
                                 slk_error *error)
 {
     slk_assert(node == f->filled);
+    if (f->failure.code != SLK_OK) /* kept by _put: what this node needs may be missing */
+        return reap(f, false, error);
     if (f->asked <= node || node % ASK_EVERY == 0)
         SLK_TRY(ask_ahead(f, node, error));
     while (f->pending[node % f->ahead] > 0)

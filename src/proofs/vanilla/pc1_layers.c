@@ -104,6 +104,7 @@ static slk_err load_layer(struct layers *l, unsigned layer, slk_error *error)
 static slk_err open_layer(struct layers *l, unsigned layer, slk_error *error)
 {
     struct place *p = place_of(l, layer);
+    slk_outfile_done(&p->file); /* the names of the layer two below */
     SLK_TRY(slk_pc1_layer_open(&p->file, l->request, layer, error));
     if (l->in_memory)
         return SLK_OK;
