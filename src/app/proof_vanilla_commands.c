@@ -63,6 +63,8 @@ static slk_err pc1(slk_tool *tool)
 static slk_err check_pc1_options(slk_tool *tool)
 {
     static const char *const of_sector[] = {"miner", "sector", "ticket", "sealed", "cache"};
+    static const char *const of_one[] = {"seal-proof", "sector-size", "porep-id", "api-version",
+                                         "feature",    "unsealed",    "pieces",   "parents"};
     static const char *const of_batch[] = {"dry-run", "threads", "lanes", "labels"};
     const bool batch = slk_options_has(tool->options, "batch");
     for (size_t i = 0; i < sizeof of_sector / sizeof *of_sector; i++)
@@ -71,9 +73,10 @@ static slk_err check_pc1_options(slk_tool *tool)
                 tool, slk_fail(&tool->error, SLK_E_INVAL,
                                batch ? "--%s does not go with --batch" : "option --%s is required",
                                of_sector[i]));
-    if (batch && slk_options_has(tool->options, "parents"))
-        return slk_tool_misuse(
-            tool, slk_fail(&tool->error, SLK_E_INVAL, "--parents does not go with --batch"));
+    for (size_t i = 0; i < sizeof of_one / sizeof *of_one; i++)
+        if (batch && slk_options_has(tool->options, of_one[i]))
+            return slk_tool_misuse(tool, slk_fail(&tool->error, SLK_E_INVAL,
+                                                  "--%s does not go with --batch", of_one[i]));
     for (size_t i = 0; i < sizeof of_batch / sizeof *of_batch; i++)
         if (!batch && slk_options_has(tool->options, of_batch[i]))
             return slk_tool_misuse(tool, slk_fail(&tool->error, SLK_E_INVAL,

@@ -2,6 +2,7 @@
 """Precommit 1 of many sectors on the command line: killed again and again, with bad sectors among them."""
 import os
 import random
+import resource
 
 from support import *
 
@@ -92,6 +93,26 @@ def bad_lists():
         equal(sorted(p.name for p in folder.iterdir()), ["bad.json", "data"], "files made")
 
 
+def few_open_files():
+    """The limit that a shell gives is raised as far as it may be."""
+    with Folder() as folder:
+        path = write_list(folder, sectors(folder, 16, seal_proof=5))
+        done = subprocess.run([SELKIE, "proof", "pc1", "--batch", str(path), "--json"], capture_output=True, text=True,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (30, 400)))
+        equal(done.returncode, 0, done.stdout[-600:] + done.stderr[-600:])
+
+
+def options_that_go_with_it():
+    with Folder() as folder:
+        rows = sectors(folder, 2, seal_proof=5)
+        path = write_list(folder, rows)
+        for option in ("--seal-proof", "--unsealed", "--pieces", "--parents"):
+            answer = selkie("proof", "pc1", "--batch", path, option, "5", status=2)
+            expect(option in answer["error"]["message"], f"{option} is named")
+        equal(selkie("proof", "pc1", "--batch", path, "--no-tree-d")["failed"], 0, "failed sectors")
+        equal([(pathlib.Path(r["cache"]) / "sc-02-data-tree-d.dat").exists() for r in rows], [True, False], "TreeD of data only")
+
+
 def dry_run():
     with Folder() as folder:
         path = write_list(folder, sectors(folder, 17) + sectors(folder, 2, seal_proof=5))
@@ -104,4 +125,5 @@ def dry_run():
 
 if __name__ == "__main__":
     run_cases([("killed-and-begun-again", killed_and_begun_again), ("bad-sectors-among-good", bad_sectors_among_good),
-               ("bad-lists", bad_lists), ("dry-run", dry_run)])
+               ("bad-lists", bad_lists), ("few-open-files", few_open_files),
+               ("options-that-go-with-it", options_that_go_with_it), ("dry-run", dry_run)])
