@@ -201,11 +201,13 @@ slk_err slk_step_provider_trees(slk_task *task, slk_error *error)
     uint8_t zero_comm_d[32];
     SLK_TRY(prover->zero_comm_d(prover->ctx, zero_comm_d, w.row.sector.seal_proof, error));
     slk_err code = prover->pc2(prover->ctx, &comm, &w.row.sector, &w.paths, &task->job, error);
+    /* Whatever of the labels is damaged or gone: labelling makes it again. */
+    const bool lacking = code == SLK_E_CORRUPT || code == SLK_E_NOTFOUND;
     int64_t relabels = 0;
-    if (code == SLK_E_CORRUPT)
+    if (lacking)
         SLK_TRY(slk_sql_number(&relabels, slk_seal_db(task->seal), &count_relabels,
                                SLK_ARGS(slk_arg_u(task->sp_id), slk_arg_u(task->number)), NULL));
-    if (code == SLK_E_CORRUPT && relabels < RELABELS_MAX) {
+    if (lacking && relabels < RELABELS_MAX) {
         task->event = SLK_EV_RELABEL;
         slk_task_note(task, "%s", slk_error_text(error, code));
         return SLK_OK;

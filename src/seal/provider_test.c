@@ -459,6 +459,10 @@ static void damaged_layers(void **state)
     world_fail(w, OP_PC2, 0, 2, SLK_E_CORRUPT);
     until(w, 4, "sealed");
     assert_int_equal(w->calls[OP_PC1], 3);
+    assert_true(order(w, w->partner_id, "", 6, NULL));
+    world_fail(w, OP_PC2, 0, 1, SLK_E_NOTFOUND); /* files that are gone are made again, too */
+    until(w, 6, "sealed");
+    assert_int_equal(w->calls[OP_PC1], 5);
     assert_true(order(w, w->partner_id, "", 5, NULL));
     world_fail(w, OP_PC2, 0, 1000, SLK_E_CORRUPT);
     for (unsigned i = 0; i < 200 && !world_failed(&w->provider, 5, text); i++)
