@@ -6,11 +6,12 @@
 #include "base/num.h"
 #include "crypto/fr/fr.h"
 #include "crypto/poseidon/poseidon.h"
-#include "proofs/vanilla/cache.h"
+#include "crypto/sha256/sha256.h"
 
 #define STEP_NODES 1024u
 #define STEP_BYTES (STEP_NODES * (size_t)32)
 #define UNIT_BYTES (SLK_TREE_CHUNK_NODES * (size_t)32)
+static_assert(UNIT_BYTES == SLK_DIGEST_CHUNK_BYTES, "one digest a unit");
 
 void slk_pc1_columns_none(slk_pc1_columns *ret_columns)
 {
@@ -18,6 +19,13 @@ void slk_pc1_columns_none(slk_pc1_columns *ret_columns)
     slk_base_trees_none(&ret_columns->trees);
     for (size_t i = 0; i < SLK_MAX_LAYERS; i++)
         ret_columns->fd[i] = -1;
+}
+
+/* The two last layers are in memory. */
+static unsigned layers_read(const slk_pc1_columns *columns)
+{
+    const unsigned layers = columns->shape->layers;
+    return layers > 2 ? layers - 2 : 0;
 }
 
 static size_t worker_bytes(const slk_pc1_columns *columns)
@@ -42,7 +50,9 @@ slk_err slk_pc1_columns_begin(slk_pc1_columns *columns, const uint8_t *below, co
     columns->last = last;
     columns->labeled = labeled;
     columns->labeled_base = base;
-    for (unsigned i = 0; i + 2 < columns->shape->layers; i++) {
+    for (unsigned i = 0; i < layers_read(columns); i++) {
+        SLK_TRY(slk_digests_init(&columns->digests[i], columns->request->env.crypto,
+                                 columns->shape->bytes, error));
         columns->path[i] = slk_layer_path(columns->request->cache, i + 1);
         if (!columns->path[i])
             return slk_fail(error, SLK_E_NOMEM, "out of memory");
@@ -57,6 +67,7 @@ void slk_pc1_columns_done(slk_pc1_columns *columns)
     for (size_t i = 0; i < SLK_MAX_LAYERS; i++) {
         slk_closep(&columns->fd[i]);
         slk_free(columns->path[i]);
+        slk_digests_done(&columns->digests[i]);
     }
     slk_region_done(&columns->scratch);
     slk_base_trees_done(&columns->trees);
@@ -65,14 +76,16 @@ void slk_pc1_columns_done(slk_pc1_columns *columns)
 
 /* Layer i + 1 of nodes [first, first + n): in memory, or read into the buffer. */
 static slk_err layer_nodes(const slk_pc1_columns *columns, const uint8_t **ret_nodes,
-                           uint8_t *buffer, unsigned i, uint64_t first, size_t n, slk_error *error)
+                           uint8_t *buffer, slk_sha256 *hash, unsigned i, uint64_t first, size_t n,
+                           slk_error *error)
 {
     const unsigned layers = columns->shape->layers;
-    if (i + 2 >= layers) {
+    if (i >= layers_read(columns)) {
         *ret_nodes = (i + 1 == layers ? columns->last : columns->below) + first * 32;
         return SLK_OK;
     }
     SLK_TRY(slk_file_read_at(columns->fd[i], buffer, n * 32, first * 32, columns->path[i], error));
+    slk_sha256_update(hash, buffer, n * 32);
     for (size_t k = 0; k < n; k++) {
         if (!slk_fr_node_is_canonical(buffer + 32 * k))
             return slk_fail(error, SLK_E_CORRUPT, "%s: node %llu is not a field element",
@@ -86,14 +99,19 @@ static slk_err hash_unit(slk_pc1_columns *columns, uint64_t first, size_t n, uin
                          slk_error *error)
 {
     const unsigned layers = columns->shape->layers;
+    slk_sha256 hash[SLK_MAX_LAYERS];
+    for (unsigned i = 0; i < layers; i++)
+        slk_sha256_init(&hash[i], columns->request->env.crypto);
     for (size_t at = 0; at < n; at += STEP_NODES) {
         const size_t step = (size_t)slk_min_u64(STEP_NODES, n - at);
         const uint8_t *rows[SLK_MAX_LAYERS];
         for (unsigned i = 0; i < layers; i++)
-            SLK_TRY(layer_nodes(columns, &rows[i], memory + UNIT_BYTES + i * STEP_BYTES, i,
-                                first + at, step, error));
+            SLK_TRY(layer_nodes(columns, &rows[i], memory + UNIT_BYTES + i * STEP_BYTES, &hash[i],
+                                i, first + at, step, error));
         slk_poseidon_columns(columns->request->env.crypto, layers, memory + at * 32, rows, step);
     }
+    for (unsigned i = 0; i < layers_read(columns); i++)
+        slk_sha256_final(&hash[i], columns->digests[i].of + first / SLK_TREE_CHUNK_NODES * 32);
     return slk_base_trees_put(&columns->trees, first, memory, n, error);
 }
 
@@ -121,11 +139,17 @@ void slk_pc1_columns_alone(slk_pc1_columns *columns)
     atomic_store(&columns->alone, true);
 }
 
-slk_err slk_pc1_columns_commit(slk_pc1_columns *columns, uint8_t comm_c[32], slk_error *error)
+slk_err slk_pc1_columns_commit(slk_pc1_columns *columns, slk_pc1_state *state, slk_error *error)
 {
-    uint8_t root[32];
+    uint8_t root[32], digest[32];
+    for (unsigned i = 0; i < layers_read(columns); i++) {
+        slk_digests_final(&columns->digests[i], digest);
+        if (memcmp(digest, state->layer_digest[i], 32) != 0)
+            return slk_fail(error, SLK_E_CORRUPT,
+                            "%s is not what was written; run precommit 1 again", columns->path[i]);
+    }
     SLK_TRY(slk_base_trees_finish(root, &columns->trees, error));
     SLK_TRY(slk_base_trees_commit(&columns->trees, error));
-    memcpy(comm_c, root, 32);
+    memcpy(state->comm_c, root, 32);
     return SLK_OK;
 }

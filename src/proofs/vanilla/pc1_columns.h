@@ -7,7 +7,8 @@
 #include "base/gate.h"
 #include "base/mem.h"
 #include "proofs/tree/base_trees.h"
-#include "proofs/vanilla/seal.h"
+#include "proofs/vanilla/cache.h"
+#include "proofs/vanilla/digest.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -18,6 +19,7 @@ typedef struct slk_pc1_columns {
     slk_base_trees trees;
     int fd[SLK_MAX_LAYERS]; /* of the layers that are not in memory */
     char *path[SLK_MAX_LAYERS];
+    slk_digests digests[SLK_MAX_LAYERS]; /* of what is read from them */
     const uint8_t *below, *last; /* the two last layers; borrowed */
     slk_gate *labeled; /* nodes of the last layer that are final, from labeled_base; borrowed */
     uint64_t labeled_base;
@@ -50,8 +52,9 @@ SLK_MUST_CHECK slk_err slk_pc1_columns_work(slk_pc1_columns *columns, unsigned w
 /* All labels are there: from now on the job's stage is "tree-c", in nodes. */
 void slk_pc1_columns_alone(slk_pc1_columns *columns);
 
-/* After all workers have ended well: the rest of the trees, and the files under their names. */
-SLK_MUST_CHECK slk_err slk_pc1_columns_commit(slk_pc1_columns *columns, uint8_t comm_c[32],
+/* After all workers have ended well: the rest of the trees, and the files under their names, with their
+ * root in state->comm_c. SLK_E_CORRUPT: a layer that was read back is not what state says was written. */
+SLK_MUST_CHECK slk_err slk_pc1_columns_commit(slk_pc1_columns *columns, slk_pc1_state *state,
                                               slk_error *error);
 
 #endif

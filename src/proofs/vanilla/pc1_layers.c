@@ -255,7 +255,7 @@ static slk_err run_layers(struct layers *l, slk_error *error)
     SLK_TRY(slk_fault_result(&l->fault, error));
     if (!l->fused)
         return SLK_OK;
-    SLK_TRY(slk_pc1_columns_commit(&l->columns, l->work->state.comm_c, error));
+    SLK_TRY(slk_pc1_columns_commit(&l->columns, &l->work->state, error));
     return slk_pc1_state_save(&l->work->state, l->request->env.crypto, l->request->cache, error);
 }
 
