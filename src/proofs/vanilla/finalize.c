@@ -7,16 +7,22 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* Takes ownership of path. */
-static slk_err remove_path(char *path, slk_error *error)
+static slk_err remove_name(const char *path, slk_error *error)
 {
-    if (!path)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    slk_err code = SLK_OK;
     if (unlink(path) != 0 && errno != ENOENT)
-        code = slk_fail_errno(error, errno, "cannot remove %s", path);
-    slk_free(path);
-    return code;
+        return slk_fail_errno(error, errno, "cannot remove %s", path);
+    return SLK_OK;
+}
+
+/* Also what a killed writer left under the temporary name. Takes ownership. */
+static slk_err remove_path(char *owned_path, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = owned_path;
+    SLK_CLEANUP(slk_freep) char *temp = path ? slk_strf("%s.tmp", path) : NULL;
+    if (!temp)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    SLK_TRY(remove_name(temp, error));
+    return remove_name(path, error);
 }
 
 /* What must be complete before anything is removed. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Recorded sectors made again: every file, commitment and C1 byte. */
+#include "base/file.h"
+#include "base/mem.h"
 #include "support/slk_seal_case.h"
 
 #include <setjmp.h>
@@ -27,6 +29,26 @@ static void test_tree_shapes(void **state)
 static void test_8m(void **state)
 {
     slk_seal_case_run_all(*state, "s-8m-data");
+}
+
+/* What a killed writer left does not outlive the sector's large files. */
+static void test_finalize_leftovers(void **state)
+{
+    static const char *const names[] = {".selkie-columns.tmp", "sc-02-data-tree-d.dat.tmp"};
+    slk_seal_case c;
+    slk_seal_case_open(&c, *state, "s-2k-data");
+    slk_seal_case_run_pc1(&c);
+    slk_seal_case_run_pc2(&c);
+    for (size_t k = 0; k < 2; k++) {
+        SLK_CLEANUP(slk_freep) char *stale = slk_path_join(c.cache, names[k]);
+        assert_int_equal(slk_file_write_atomic(stale, "x", 1, 0644, NULL), SLK_OK);
+    }
+    assert_int_equal(slk_finalize_cache(c.sector.proof.shape, c.cache, NULL), SLK_OK);
+    for (size_t k = 0; k < 2; k++) {
+        SLK_CLEANUP(slk_freep) char *stale = slk_path_join(c.cache, names[k]);
+        assert_false(slk_file_exists(stale));
+    }
+    slk_seal_case_close(&c);
 }
 
 static int setup(void **state)
@@ -62,6 +84,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_2k),
         cmocka_unit_test(test_tree_shapes),
         cmocka_unit_test(test_8m),
+        cmocka_unit_test(test_finalize_leftovers),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
