@@ -168,9 +168,10 @@ SLK_MUST_CHECK slk_err slk_c1_verify(bool *ret_valid, slk_error *reason, const s
                                      const slk_c1_expected *expected, const slk_crypto *crypto,
                                      slk_pool *pool, slk_error *error);
 
-/* ---- Finalisation: removes layers, kept columns, TreeD, TreeC and `.selkie-pc1`, with temporary files of theirs; p_aux, t_aux, tree-r-last and
- * the synthetic file stay. SLK_E_NOTFOUND when precommit 2 is not complete (nothing is removed).
- * slk_clear_synthetic removes the synthetic file; absent is fine. */
+/* ---- Finalisation: removes layers, kept columns, TreeD, TreeC, `.selkie-pc1`, and the temporary files
+ * killed writers left of these; p_aux, t_aux, tree-r-last and the synthetic file stay. SLK_E_NOTFOUND when
+ * precommit 2 is not complete (nothing is removed). slk_clear_synthetic removes the synthetic file; absent
+ * is fine. */
 SLK_MUST_CHECK slk_err slk_finalize_cache(const slk_sector_shape *shape, const char *cache,
                                           slk_error *error);
 SLK_MUST_CHECK slk_err slk_clear_synthetic(const char *cache, slk_error *error);
