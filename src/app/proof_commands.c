@@ -58,8 +58,11 @@ static const slk_option pc1_options[] = {
      .type = SLK_OPTION_FLAG,
      .help = "with --batch: only says memory, disk, groups and kernel"},
     {.name = "tree-c",
-     .type = SLK_OPTION_FLAG,
-     .help = "make TreeC, too, in idle processors while the last layer is labelled"},
+     .type = SLK_OPTION_TEXT,
+     .value = "auto|yes|no",
+     .help = "one sector: make TreeC, too, in idle processors while the last layer is labelled, so "
+             "that pc2 need not (default auto: where a processor is idle, two layers lie in memory "
+             "and the disk has room for it)"},
     {.name = "no-tree-d",
      .type = SLK_OPTION_FLAG,
      .help = "leave out TreeD of an all-zero sector: only other programs read it"},

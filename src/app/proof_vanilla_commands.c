@@ -37,16 +37,31 @@ static slk_err parents_option(slk_pc1_parents *ret_parents, slk_tool *tool)
     return SLK_OK;
 }
 
+static slk_err tree_c_option(slk_pc1_tree_c *ret_tree_c, slk_tool *tool)
+{
+    const char *text = slk_options_text(tool->options, "tree-c");
+    if (!text || strcmp(text, "auto") == 0)
+        *ret_tree_c = SLK_PC1_TREE_C_AUTO;
+    else if (strcmp(text, "yes") == 0)
+        *ret_tree_c = SLK_PC1_TREE_C_YES;
+    else if (strcmp(text, "no") == 0)
+        *ret_tree_c = SLK_PC1_TREE_C_NO;
+    else
+        return slk_tool_misuse(
+            tool, slk_fail(&tool->error, SLK_E_INVAL, "--tree-c is \"auto\", \"yes\" or \"no\""));
+    return SLK_OK;
+}
+
 static slk_err pc1(slk_tool *tool)
 {
     slk_pc1_request request = {.env = slk_proof_env(tool),
                                .unsealed = slk_options_text(tool->options, "unsealed"),
                                .sealed = slk_options_text(tool->options, "sealed"),
                                .cache = slk_options_text(tool->options, "cache"),
-                               .columns = slk_options_flag(tool->options, "tree-c"),
                                .no_zero_tree_d = slk_options_flag(tool->options, "no-tree-d"),
                                .memory_bytes = slk_options_u64(tool->options, "memory")};
     SLK_TRY(parents_option(&request.parents, tool));
+    SLK_TRY(tree_c_option(&request.tree_c, tool));
     SLK_TRY(slk_proof_args_sector(&request.sector, tool, true));
     SLK_CLEANUP(slk_freep) slk_piece *pieces = NULL;
     SLK_TRY(slk_proof_args_pieces(&pieces, &request.n_pieces, tool));
@@ -56,6 +71,7 @@ static slk_err pc1(slk_tool *tool)
     slk_tool_comm_d(tool, "comm_d", result.comm_d);
     slk_tool_hex(tool, "replica_id", result.replica_id, 32);
     slk_tool_number(tool, "layers_kept", result.layers_kept);
+    slk_tool_bool(tool, "tree_c", result.tree_c);
     return SLK_OK;
 }
 
@@ -63,8 +79,9 @@ static slk_err pc1(slk_tool *tool)
 static slk_err check_pc1_options(slk_tool *tool)
 {
     static const char *const of_sector[] = {"miner", "sector", "ticket", "sealed", "cache"};
-    static const char *const of_one[] = {"seal-proof", "sector-size", "porep-id", "api-version",
-                                         "feature",    "unsealed",    "pieces",   "parents"};
+    static const char *const of_one[] = {"seal-proof",  "sector-size", "porep-id",
+                                         "api-version", "feature",     "unsealed",
+                                         "pieces",      "parents",     "tree-c"};
     static const char *const of_batch[] = {"dry-run", "threads", "lanes", "labels"};
     const bool batch = slk_options_has(tool->options, "batch");
     for (size_t i = 0; i < sizeof of_sector / sizeof *of_sector; i++)

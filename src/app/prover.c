@@ -188,6 +188,7 @@ static slk_err prover_pc1(void *ctx, const slk_seal_sector *sector, const uint8_
     slk_pc1_request request = {.env = env_of(ctx, job),
                                .sealed = paths->sealed,
                                .cache = paths->cache,
+                               .tree_c = SLK_PC1_TREE_C_AUTO,
                                .no_zero_tree_d = true};
     SLK_TRY(fill_identity(&request.sector, sector, ticket, error));
     slk_pc1_result result;

@@ -141,7 +141,7 @@ class Sector:
         return ["--sealed", self.sealed, "--cache", self.cache]
 
     def pc1(self, **other):
-        return ["proof", "pc1", *self.proof, *self.identity(**other), "--unsealed", self.unsealed, "--pieces",
+        return ["proof", "pc1", *self.proof, *self.identity(**other), "--tree-c", "no", "--unsealed", self.unsealed, "--pieces",
                 self.pieces, *self.place()]
 
     def pc2(self):

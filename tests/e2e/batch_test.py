@@ -39,7 +39,7 @@ def check_against_one_by_one(folder, row):
     alone = folder / "alone"
     alone.mkdir()
     more = ["--unsealed", row["unsealed"]] if "unsealed" in row else []
-    selkie("proof", "pc1", "--seal-proof", row["seal_proof"], "--miner", row["miner"], "--sector", row["sector"],
+    selkie("proof", "pc1", "--tree-c", "no", "--seal-proof", row["seal_proof"], "--miner", row["miner"], "--sector", row["sector"],
            "--ticket", row["ticket"], "--sealed", alone / "sealed", "--cache", alone / "cache", *more)
     own = pathlib.Path(row["cache"])
     equal(sorted(p.name for p in own.iterdir()), sorted(p.name for p in (alone / "cache").iterdir()), "files")

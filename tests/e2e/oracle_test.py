@@ -62,7 +62,7 @@ def compare(program, size, feature, version, data):
             cache = pathlib.Path(rec["pc1_output"]["config"]["path"])
             cache.mkdir(parents=True, exist_ok=True)
             write_pieces(rec, folder / "pieces.json")
-            pc1 = selkie("proof", "pc1", *proof, *identity(rec), "--unsealed", case.out / "unsealed", "--pieces", folder / "pieces.json",
+            pc1 = selkie("proof", "pc1", *proof, *identity(rec), "--tree-c", "no", "--unsealed", case.out / "unsealed", "--pieces", folder / "pieces.json",
                          "--sealed", ours / "sealed", "--cache", cache)
             equal((pc1["comm_d"], pc1["replica_id"]), (rec["comm_d"], rec["replica_id"]), "CommD and replica id")
             check_files(cache, rec["cache_after_pc1"], "cache after PC1")

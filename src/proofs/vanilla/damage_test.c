@@ -689,7 +689,7 @@ static void fused_tree_c(const slk_seal_env *env, const char *name, const char *
     slk_seal_case c;
     slk_seal_case_open(&c, env, name);
     slk_pc1_request request = slk_seal_case_pc1(&c);
-    request.columns = true;
+    request.tree_c = SLK_PC1_TREE_C_YES;
     slk_pc1_result result;
     slk_error error = {0};
     SLK_CLEANUP(slk_freep) char *tree = in_cache(&c, tree_c);
@@ -722,7 +722,7 @@ static void test_fused_tree_c(void **state)
     slk_seal_case c;
     slk_seal_case_open(&c, &alone, "s-2k-data");
     slk_pc1_request request = slk_seal_case_pc1(&c);
-    request.columns = true;
+    request.tree_c = SLK_PC1_TREE_C_YES;
     slk_pc1_result result;
     slk_error error = {0};
     assert_int_equal(slk_pc1(&result, &request, &error), SLK_OK);

@@ -56,10 +56,10 @@ void slk_pass_done(slk_pass *pass)
 
 /* ---- Digests. */
 
-/* Without columns only the last layer is of interest. */
+/* Without columns and digests only the last layer is of interest. */
 static unsigned first_input(const slk_pass *pass)
 {
-    return pass->tree_c ? 0 : pass->shape->layers - 1;
+    return pass->tree_c || pass->digests[0].of ? 0 : pass->shape->layers - 1;
 }
 
 static uint64_t units(const slk_pass *pass)
@@ -69,7 +69,7 @@ static uint64_t units(const slk_pass *pass)
 
 slk_err slk_pass_digest(slk_pass *pass, slk_error *error)
 {
-    for (unsigned i = first_input(pass); i < pass->shape->layers; i++)
+    for (unsigned i = 0; i < pass->shape->layers; i++)
         SLK_TRY(slk_digests_init(&pass->digests[i], pass->crypto, pass->shape->bytes, error));
     if (pass->zero_data)
         return SLK_OK;

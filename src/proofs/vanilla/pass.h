@@ -34,7 +34,8 @@ SLK_MUST_CHECK slk_err slk_pass_open(slk_pass *ret_pass, const slk_crypto *crypt
                                      bool zero_data, slk_error *error);
 void slk_pass_done(slk_pass *pass); /* idempotent, zeroed allowed */
 
-/* Digest all inputs that are read on the way, TreeD as slk_tree_builder_digest does. Memory: 32 bytes per MiB. */
+/* Digest all inputs, which are then all read; TreeD as slk_tree_builder_digest does. Memory: 32 bytes
+ * per MiB. */
 SLK_MUST_CHECK slk_err slk_pass_digest(slk_pass *pass, slk_error *error);
 /* After the pass. layer counts from 0; not of TreeD with zero_data. */
 void slk_pass_layer_digest(const slk_pass *pass, unsigned layer, uint8_t out32[32]);

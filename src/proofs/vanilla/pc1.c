@@ -142,6 +142,8 @@ slk_err slk_pc1(slk_pc1_result *ret_result, const slk_pc1_request *request, slk_
         return code;
     memcpy(ret_result->comm_d, work.state.comm_d, 32);
     memcpy(ret_result->replica_id, work.state.replica_id, 32);
+    static const uint8_t none[32];
     ret_result->layers_kept = kept;
+    ret_result->tree_c = memcmp(work.state.comm_c, none, 32) != 0;
     return SLK_OK;
 }

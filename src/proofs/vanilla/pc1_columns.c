@@ -28,6 +28,18 @@ static unsigned layers_read(const slk_pc1_columns *columns)
     return layers > 2 ? layers - 2 : 0;
 }
 
+bool slk_pc1_columns_pay(const slk_pc1_room *room)
+{
+    return room->threads > room->busy && room->in_memory &&
+           room->disk_free_bytes >= room->disk_needed_bytes;
+}
+
+uint64_t slk_pc1_columns_disk_bytes(const slk_sector_shape *shape)
+{
+    const slk_tree_geometry geometry = slk_tree_c_geometry(shape);
+    return shape->base_trees * slk_tree_file_bytes(&geometry);
+}
+
 static size_t worker_bytes(const slk_pc1_columns *columns)
 {
     return UNIT_BYTES + columns->shape->layers * STEP_BYTES;

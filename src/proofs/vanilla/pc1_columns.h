@@ -11,7 +11,21 @@
 #include "proofs/vanilla/digest.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
+
+/* What SLK_PC1_TREE_C_AUTO depends on. */
+typedef struct slk_pc1_room {
+    unsigned threads; /* that may work at a time */
+    unsigned busy; /* of them those that label and compute parents */
+    bool in_memory; /* the two last layers; else all layers would fight for the page cache */
+    uint64_t disk_free_bytes, disk_needed_bytes; /* needed: layers to make, and TreeC */
+} slk_pc1_room;
+
+bool slk_pc1_columns_pay(const slk_pc1_room *room);
+
+/* Size of TreeC's files together. */
+uint64_t slk_pc1_columns_disk_bytes(const slk_sector_shape *shape);
 
 typedef struct slk_pc1_columns {
     const slk_pc1_request *request;

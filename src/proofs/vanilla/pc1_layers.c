@@ -3,8 +3,9 @@
  * labelled, so that neither waits for the other's work. With one thread the two take turns by layer.
  *
  * A layer and the one below lie in memory (huge pages when there are any) and are written out from
- * there; where memory is short they are the mapped files themselves. When asked for, further threads
- * hash columns into TreeC while the last layer is labelled, and in the end all do. */
+ * there; where memory is short they are the mapped files themselves. On request, or where processors are
+ * idle and there is room (SLK_PC1_TREE_C_AUTO), further threads hash columns into TreeC while the last
+ * layer is labelled, and in the end all do. */
 #include "base/bytes.h"
 #include "base/fault.h"
 #include "base/file.h"
@@ -221,19 +222,49 @@ static void run_thread(void *context, uint64_t begin, uint64_t end, unsigned wor
     hash_columns(l, worker);
 }
 
-/* With one thread there is nobody to do it beside the labels; a last layer that was kept gives no
- * occasion. Precommit 2 makes TreeC then. */
-static bool can_fuse(const struct layers *l)
-{
-    return l->request->columns && slk_pool_threads(l->request->env.pool) > 1 &&
-           l->make[l->n - 1] == l->request->sector.proof.shape->layers;
-}
-
 /* The one that writes is mostly idle, so on two processors there are three threads. */
 static unsigned column_threads(const struct layers *l)
 {
     const unsigned threads = slk_pool_threads(l->request->env.pool);
     return threads > 2 + l->makers ? threads - 2 - l->makers : 1;
+}
+
+static unsigned all_threads(const struct layers *l)
+{
+    return 2 + l->makers + (l->fused ? column_threads(l) : 0);
+}
+
+/* With one thread there is nobody to do it beside the labels; a last layer that was kept gives no
+ * occasion. Precommit 2 makes TreeC then. */
+static bool can_fuse(const struct layers *l)
+{
+    const slk_pc1_request *r = l->request;
+    const slk_sector_shape *shape = r->sector.proof.shape;
+    if (r->tree_c == SLK_PC1_TREE_C_NO || l->alone || l->make[l->n - 1] != shape->layers)
+        return false;
+    if (r->tree_c == SLK_PC1_TREE_C_YES)
+        return true;
+    slk_pc1_room room = {.threads = slk_pool_threads(r->env.pool),
+                         .busy = 1 + l->makers,
+                         .in_memory = l->in_memory,
+                         .disk_needed_bytes =
+                             l->n * shape->bytes + slk_pc1_columns_disk_bytes(shape)};
+    return slk_folder_free_bytes(&room.disk_free_bytes, r->cache, NULL) == SLK_OK &&
+           slk_pc1_columns_pay(&room);
+}
+
+/* Room that another process has taken meanwhile is no failure where nobody has insisted. */
+static slk_err open_columns(struct layers *l, slk_error *error)
+{
+    l->fused = can_fuse(l);
+    if (!l->fused)
+        return SLK_OK;
+    const slk_err code = slk_pc1_columns_open(&l->columns, l->request, all_threads(l), error);
+    if (l->request->tree_c == SLK_PC1_TREE_C_YES || (code != SLK_E_NOSPACE && code != SLK_E_NOMEM))
+        return code;
+    slk_pc1_columns_done(&l->columns);
+    l->fused = false;
+    return SLK_OK;
 }
 
 static slk_err run_layers(struct layers *l, slk_error *error)
@@ -245,9 +276,8 @@ static slk_err run_layers(struct layers *l, slk_error *error)
         }
         return slk_fault_result(&l->fault, error);
     }
-    const unsigned threads = 2 + l->makers + (l->fused ? column_threads(l) : 0);
-    if (l->fused)
-        SLK_TRY(slk_pc1_columns_open(&l->columns, l->request, threads, error));
+    SLK_TRY(open_columns(l, error));
+    const unsigned threads = all_threads(l);
     slk_pool *pool = NULL; /* its loop may last for hours: not one that others wait for */
     SLK_TRY(slk_pool_new(&pool, threads, error));
     slk_pool_for(pool, threads, 1, run_thread, l);
@@ -308,7 +338,6 @@ static void begin(struct layers *l)
     slk_gate_init(&l->committed);
     slk_fault_init(&l->fault);
     slk_pc1_columns_none(&l->columns);
-    l->fused = can_fuse(l);
 }
 
 static void end(struct layers *l)

@@ -73,6 +73,19 @@ typedef enum slk_pc1_parents {
     SLK_PC1_PARENTS_COUNT
 } slk_pc1_parents;
 
+/* Who makes TreeC. Precommit 1 does it in the processors that the last layer leaves idle, and after that
+ * layer in all of them: it takes longer, both steps together less. Where there is but one thread, or the
+ * last layer was kept from an earlier run, it is left to precommit 2 whatever is asked for.
+ * Memory: 1 MiB + 32 KiB * layers per thread more. Disk: that of TreeC, reserved before the first layer.
+ * Job stage "tree-c". TreeC gets its names when it is whole; what a killed run has left is removed. */
+typedef enum slk_pc1_tree_c {
+    SLK_PC1_TREE_C_NO, /* precommit 2 */
+    SLK_PC1_TREE_C_AUTO, /* precommit 1 where env.pool has more threads than labels and parents keep
+                          * busy, the two last layers lie in memory, and the disk has room for TreeC
+                          * beside the layers that are to be made */
+    SLK_PC1_TREE_C_YES /* precommit 1; SLK_E_NOSPACE, SLK_E_NOMEM where there is no room */
+} slk_pc1_tree_c;
+
 typedef struct slk_pc1_request {
     slk_seal_env env;
     slk_sector_identity sector;
@@ -83,11 +96,7 @@ typedef struct slk_pc1_request {
     const char *cache;
     /* Of all-zero data leave the file of TreeD out: our steps do not need it. */
     bool no_zero_tree_d;
-    /* Also make TreeC, in the processors the last layer leaves idle and after it in all of them:
-     * precommit 1 takes longer, both together less. Needs two threads and the last layer to be
-     * made, and is left to precommit 2 otherwise. 1 MiB + 32 KiB per layer and thread more; stage
-     * "tree-c". */
-    bool columns;
+    slk_pc1_tree_c tree_c;
     slk_pc1_parents parents;
     uint64_t memory_bytes; /* most for layers; 0: three quarters of what the machine has to spare */
 } slk_pc1_request;
@@ -96,6 +105,7 @@ typedef struct slk_pc1_result {
     uint8_t comm_d[32];
     uint8_t replica_id[32];
     unsigned layers_kept; /* found finished and right */
+    bool tree_c; /* made, so precommit 2 does not */
 } slk_pc1_result;
 
 SLK_MUST_CHECK slk_err slk_pc1(slk_pc1_result *ret_result, const slk_pc1_request *request,
@@ -105,9 +115,8 @@ SLK_MUST_CHECK slk_err slk_pc1(slk_pc1_result *ret_result, const slk_pc1_request
  * their file.
  *
  * One pass over layers and data makes both trees and the replica. Reads the data out of TreeD, so it can
- * be repeated. TreeC is kept when precommit 1 has made it; then of the layers only the last is read.
- * With `.selkie-pc1` in the cache what is read is checked against their digests on
- * the way; nothing gets its final name before they were right. replica_id (only used for synthetic
+ * be repeated. TreeC is kept when precommit 1 has made it. With `.selkie-pc1` in the cache every layer and
+ * TreeD are checked against their digests on the way; nothing gets its final name before they were right. replica_id (only used for synthetic
  * proofs) may be NULL when `.selkie-pc1` is there. The cache path is recorded in t_aux as given.
  * Peak anonymous memory: 2 MiB + 32 KiB * (layers + 1) per thread, 32 bytes per MiB of layers and TreeD
  * and 64 per MiB of sector (14 MiB at 32 GiB). Disk: sealed is written beside the old one, so one more
