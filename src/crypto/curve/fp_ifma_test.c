@@ -18,7 +18,7 @@ static const slk_fp zero, one = {{0x760900000002fffd, 0xebf4000bc40c0002, 0x5f48
 
 static slk_fp random_fp(uint64_t *seed)
 {
-    slk_fp out;
+    slk_fp out = {0};
     for (size_t k = 0; k < 6; k++) {
         for (int i = 0; i < 4; i++) {
             *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);

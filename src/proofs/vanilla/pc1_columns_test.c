@@ -36,7 +36,8 @@ static int setup(void **state)
     (void)snprintf(w.cache, sizeof w.cache, "%s/cache", w.folder);
     (void)snprintf(w.other, sizeof w.other, "%s/other", w.folder);
     (void)snprintf(w.sealed, sizeof w.sealed, "%s/sealed", w.folder);
-    w.request = (slk_pc1_request){.sealed = w.sealed, .cache = w.cache, .columns = true};
+    w.request =
+        (slk_pc1_request){.sealed = w.sealed, .cache = w.cache, .tree_c = SLK_PC1_TREE_C_YES};
     w.request.sector.miner_id = 1000;
     slk_seal_proof_custom(&w.request.sector.proof, &w.shape, porep_id, SLK_API_1_1,
                           SLK_FEATURE_NONE);
