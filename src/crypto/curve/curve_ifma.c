@@ -3,12 +3,14 @@
  *
  * Membership is one multiplication by |z| = 0xd201000000010000 and an endomorphism that is cheap to
  * apply: P of E(Fp) is in G1 if and only if (beta x, y) = -z^2 P, Q of E'(Fp2) is in G2 if and only
- * if psi(Q) = z Q. source: M. Scott, eprint 2021/1130, sections 4 and 6 (BLS12-381).
+ * if psi(Q) = z Q. source: M. Scott, A note on group membership tests,
+ * eprint 2021/1130; checked against blst's test by curve_test.c.
  *
- * No curve here has a point of order two, so doublings have no special case. An addition of equal or
- * opposite points, or to infinity, which only a point outside the group can meet, gives z = 0 by
- * these formulas, and z = 0 stays z = 0 through every further step: such points are refused at the
- * end.
+ * No curve here has a point of order two (its order is odd), so y is never 0 and a doubling gives z = 0
+ * only from z = 0. The chain adds Q to kQ for 2 <= k < 2^63 only, and for Q of order r, k is neither 0
+ * nor +-1 modulo r: such a Q meets no special case. One that does, by equal or opposite points or by
+ * infinity, is outside the group; the sum's z = z1 * z2 * (x2 - x1) is then 0, later steps multiply by
+ * z and keep it 0, and z = 0 is refused at the end.
  *
  * Coordinates are kept below 8 p: x below 5.1 p, y below 3.1 p, z below 1.1 p. */
 #include "crypto/curve/curve_impl.h"

@@ -4,7 +4,8 @@
  * An element is five limbs of 52 bits, limb k of all eight in one register. Products are those of
  * Montgomery with R = 2^260: slk_fr8_mul(a, b) = a * b / R mod r. r = 0.0284 R, so a product of
  * values below a*r and b*r comes out below (0.0284 a b + 1) r, and nothing is ever reduced further
- * before the end: values may grow to 35r, which is just below 2^260. Users state their bounds.
+ * before the end: values may grow to 35r, which is just below 2^260, so of the factors of one product
+ * a * b <= 1197. Users state their bounds.
  *
  * "Carried" means limbs below 2^52, the last holding what is left: what factors must be. "Loose"
  * means limbs of any size and sign below 2^62, the value as above: what sums may be.

@@ -43,8 +43,8 @@ SLK_MUST_CHECK slk_err slk_groth16_key_read(slk_groth16_key *ret_key, size_t *re
 void slk_groth16_key_done(slk_groth16_key *key); /* idempotent on a zeroed struct */
 
 /* One proof of 192 bytes (compressed A, B, C) for n_inputs = key->n_ic - 1 public inputs.
- * *ret_valid false also for bytes that are no points of the right groups or infinity. About 0.6 ms
- * on two threads of the pool, 0.9 ms on one, for 39 inputs. */
+ * *ret_valid false also for bytes that are no points of the right groups or infinity. About 0.9 ms
+ * on two threads of the pool, 1 ms on one, for 39 inputs. */
 SLK_MUST_CHECK slk_err slk_groth16_verify(bool *ret_valid, const slk_crypto *crypto,
                                           const slk_groth16_key *key, slk_pool *pool,
                                           const uint8_t proof192[SLK_GROTH16_PROOF_BYTES],
