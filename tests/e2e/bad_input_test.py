@@ -560,7 +560,7 @@ def file_too_large():
             def bound(limit=limit):
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
             answer = run(*s.pc1(), limit=bound)
-            judge(answer, FAILED, "limit|no-space|io", ["cache"], f"files of at most {limit} bytes")
+            judge(answer, FAILED, "limit|no-space|io", ["cache|sealed"], f"files of at most {limit} bytes")
             expect(not leftovers(folder), f"left over {leftovers(folder)}")
         selkie(*s.pc1())
         s.is_right("cache_after_pc1", "after the limit was lifted")
