@@ -2,11 +2,13 @@
 /* ProveCommitSectors3: the actor's checks in the actor's order. source: reference/chain 1.6, 4.4 */
 #include "devnet/devnet_impl.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "fil/commcid.h"
 #include "fil/policy.h"
 #include "fil/randomness.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -142,9 +144,13 @@ static bool ask_verifier(const proving *p, size_t i)
         declared_comm_d(p, seal.comm_d32, i) != SLK_OK)
         return false;
     bool valid = false;
-    slk_error ignored;
+    slk_error error = {0};
     const slk_devnet_verifier *v = &devnet->verifier;
-    return v->verify_seal(v->context, &valid, &seal, &ignored) == SLK_OK && valid;
+    const slk_err code = v->verify_seal(v->context, &valid, &seal, &error);
+    if (code != SLK_OK)
+        slk_log(SLK_LOG_WARN, "devnet.not_verified", "sector=f0%" PRIu64 "/%" PRIu64 " why=\"%s\"",
+                seal.miner_id, seal.sector_number, slk_error_text(&error, code));
+    return code == SLK_OK && valid;
 }
 
 /* The verdict on sector i: from the log when replaying, else from the verifier and recorded. */

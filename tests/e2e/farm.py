@@ -56,7 +56,7 @@ class Farm:
             **os.environ, **chain, **trust,
             "SELKIE_NETWORK_DEVELOPMENT": "true",
             "SELKIE_HTTP_LISTENADDRESS": f"127.0.0.1:{self.ports.get(name, 0)}",
-            "SELKIE_PROOFS_PARAMETERSFOLDER": str(self.params),
+            "FIL_PROOFS_PARAMETER_CACHE": str(self.params),  # the devnet, too, reads this one
             "SELKIE_CLIENT_POLLINTERVAL": self.poll,
             "SELKIE_CLIENT_TICKETSLACK": "100",
             "SELKIE_PROVIDER_SEALPROOFS": "[5, 6, 7]",
