@@ -33,6 +33,7 @@ struct slk_prover {
     pthread_mutex_t lock; /* guards the two tables; entries stay until _free */
     slk_params_key *keys[SIZES_MAX];
     slk_params *params[SIZES_MAX];
+    uint64_t promised_bytes; /* for layers, to sectors being labeled; guarded by lock */
 };
 
 static slk_err pin(const slk_prover *prover, slk_error *error)
@@ -182,6 +183,27 @@ static slk_seal_env env_of(slk_prover *prover, slk_job *job)
 
 /* ---- sealing ---- */
 
+/* Memory for the two layers of one more sector, beside what was promised to the others: they fill theirs
+ * over hours, so that the kernel calls it available for long. 0 when there is not enough. */
+static uint64_t promise_layers(slk_prover *prover, uint64_t sector_bytes)
+{
+    const uint64_t spare = slk_mem_available() / 4 * 3;
+    uint64_t bytes = 2 * sector_bytes;
+    (void)pthread_mutex_lock(&prover->lock);
+    if (spare < prover->promised_bytes || spare - prover->promised_bytes < bytes)
+        bytes = 0;
+    prover->promised_bytes += bytes;
+    (void)pthread_mutex_unlock(&prover->lock);
+    return bytes;
+}
+
+static void end_promise(slk_prover *prover, uint64_t bytes)
+{
+    (void)pthread_mutex_lock(&prover->lock);
+    prover->promised_bytes -= bytes;
+    (void)pthread_mutex_unlock(&prover->lock);
+}
+
 static slk_err prover_pc1(void *ctx, const slk_seal_sector *sector, const uint8_t ticket[32],
                           const slk_seal_paths *paths, slk_job *job, slk_error *error)
 {
@@ -193,8 +215,11 @@ static slk_err prover_pc1(void *ctx, const slk_seal_sector *sector, const uint8_
     SLK_TRY(fill_identity(&request.sector, sector, ticket, error));
     slk_pc1_result result;
     slk_meter meter;
+    const uint64_t promised = promise_layers(ctx, request.sector.proof.shape->bytes);
+    request.memory_bytes = promised ? promised : 1; /* less than any layer: they are mapped files */
     slk_meter_start(&meter);
     const slk_err code = slk_pc1(&result, &request, error);
+    end_promise(ctx, promised);
     slk_meter_stop(&meter, "pc1", sector->sp_id, sector->number, code == SLK_OK);
     return code;
 }

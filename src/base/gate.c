@@ -34,6 +34,14 @@ void slk_gate_close(slk_gate *gate)
     (void)pthread_mutex_unlock(&gate->lock);
 }
 
+bool slk_gate_closed(slk_gate *gate)
+{
+    (void)pthread_mutex_lock(&gate->lock);
+    const bool closed = gate->closed;
+    (void)pthread_mutex_unlock(&gate->lock);
+    return closed;
+}
+
 bool slk_gate_wait(slk_gate *gate, uint64_t level)
 {
     (void)pthread_mutex_lock(&gate->lock);

@@ -24,6 +24,8 @@ bool slk_gate_raise(slk_gate *gate, uint64_t level);
 /* The level will rise no more: all waiting ends, and waiting for more than the level is refused. */
 void slk_gate_close(slk_gate *gate);
 
+bool slk_gate_closed(slk_gate *gate);
+
 /* Waits until the level is at least `level`: true; false when the gate was closed before. Sleeps; takes
  * a lock each time, so it is for every thousand units rather than for each. */
 bool slk_gate_wait(slk_gate *gate, uint64_t level);

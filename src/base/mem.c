@@ -98,10 +98,44 @@ static uint64_t number_in_file(const char *path)
     return found == 1 ? number : UINT64_MAX;
 }
 
+/* Bytes of files' pages in the group, which the kernel gives up before it kills. */
+static uint64_t file_pages(const char *path)
+{
+    uint64_t bytes = 0;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    char line[128];
+    while (fgets(line, sizeof line, file)) {
+        unsigned long long number;
+        if (sscanf(line, "inactive_file %llu", &number) == 1 ||
+            sscanf(line, "active_file %llu", &number) == 1)
+            bytes += number;
+    }
+    (void)fclose(file);
+    return bytes;
+}
+
 /* source: Linux Documentation/admin-guide/cgroup-v2.rst, memory interface files */
+static uint64_t room_of(const char *group)
+{
+    char path[640];
+    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
+    const uint64_t most = number_in_file(path);
+    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.current", group);
+    uint64_t used = number_in_file(path);
+    if (most == UINT64_MAX || used == UINT64_MAX)
+        return UINT64_MAX;
+    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.stat", group);
+    const uint64_t files = file_pages(path);
+    used -= files < used ? files : used;
+    return most > used ? most - used : 0;
+}
+
+/* Of the process's group and all above it, whose limits hold, too. */
 static uint64_t group_room(void)
 {
-    char group[512], path[640];
+    char group[512];
     FILE *file = fopen("/proc/self/cgroup", "re");
     if (!file)
         return UINT64_MAX;
@@ -109,13 +143,14 @@ static uint64_t group_room(void)
     (void)fclose(file);
     if (found != 1)
         return UINT64_MAX;
-    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
-    const uint64_t most = number_in_file(path);
-    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.current", group);
-    const uint64_t used = number_in_file(path);
-    if (most == UINT64_MAX || used == UINT64_MAX)
-        return UINT64_MAX;
-    return most > used ? most - used : 0;
+    uint64_t least = room_of(group);
+    for (char *end = strrchr(group, '/'); end; end = strrchr(group, '/')) {
+        *end = '\0';
+        const uint64_t room = room_of(group);
+        if (room < least)
+            least = room;
+    }
+    return least;
 }
 
 uint64_t slk_mem_available(void)

@@ -36,7 +36,7 @@ SLK_MUST_CHECK slk_err slk_region_init(slk_region *ret_region, size_t bytes, con
 void slk_region_done(slk_region *region); /* idempotent, zeroed struct allowed */
 
 /* Bytes this process may take without pushing others out: what the kernel calls available, less where
- * its control group (version 2) is limited. 0 when unknown. */
+ * its control group (version 2) or one above is limited. 0 when there is none or it is unknown. */
 uint64_t slk_mem_available(void);
 
 /* Peak and current resident anonymous memory of this process in bytes, from /proc/self/status

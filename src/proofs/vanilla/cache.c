@@ -240,6 +240,12 @@ char *slk_layer_path(const char *cache, unsigned layer)
     return slk_tree_path(cache, id, -1);
 }
 
+char *slk_layer_temp(const char *cache, unsigned layer)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_layer_path(cache, layer);
+    return path ? slk_strf("%.*s.tmp", (int)(strlen(path) - 3), path) : NULL;
+}
+
 const char *slk_layer_stage(unsigned layer)
 {
     static const char *const names[SLK_MAX_LAYERS] = {

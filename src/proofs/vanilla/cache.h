@@ -59,6 +59,8 @@ SLK_MUST_CHECK slk_err slk_cache_lock(int *ret_fd, const char *cache, bool exclu
 
 /* Path of layer l (from 1) in a cache folder; heap, NULL when out of memory. */
 char *slk_layer_path(const char *cache, unsigned layer) SLK_MUST_CHECK;
+/* What it is written as: the official temporary name has two dots. source: reference/proofs 4 */
+char *slk_layer_temp(const char *cache, unsigned layer) SLK_MUST_CHECK;
 
 /* CommD of all-zero data. */
 void slk_comm_d_zero(uint8_t out32[32], const slk_crypto *crypto, const slk_sector_shape *shape);

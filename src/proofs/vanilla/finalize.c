@@ -14,15 +14,20 @@ static slk_err remove_name(const char *path, slk_error *error)
     return SLK_OK;
 }
 
-/* Also what a killed writer left under the temporary name. Takes ownership. */
-static slk_err remove_path(char *owned_path, slk_error *error)
+/* Also what a killed writer left under the temporary name. Takes ownership of both. */
+static slk_err remove_both(char *owned_path, char *owned_temp, slk_error *error)
 {
     SLK_CLEANUP(slk_freep) char *path = owned_path;
-    SLK_CLEANUP(slk_freep) char *temp = path ? slk_strf("%s.tmp", path) : NULL;
-    if (!temp)
+    SLK_CLEANUP(slk_freep) char *temp = owned_temp;
+    if (!path || !temp)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     SLK_TRY(remove_name(temp, error));
     return remove_name(path, error);
+}
+
+static slk_err remove_path(char *owned_path, slk_error *error)
+{
+    return remove_both(owned_path, owned_path ? slk_strf("%s.tmp", owned_path) : NULL, error);
 }
 
 /* What must be complete before anything is removed. */
@@ -52,7 +57,7 @@ slk_err slk_finalize_cache(const slk_sector_shape *shape, const char *cache, slk
     SLK_TRY(slk_cache_lock(&lock, cache, true, error));
     SLK_TRY(check_kept(shape, cache, error));
     for (unsigned layer = 1; layer <= shape->layers; layer++)
-        SLK_TRY(remove_path(slk_layer_path(cache, layer), error));
+        SLK_TRY(remove_both(slk_layer_path(cache, layer), slk_layer_temp(cache, layer), error));
     for (unsigned i = 0; i < shape->base_trees; i++)
         SLK_TRY(remove_path(slk_base_tree_path(cache, "tree-c", shape, i), error));
     SLK_TRY(remove_path(slk_tree_path(cache, "tree-d", -1), error));

@@ -14,6 +14,7 @@
 /* A unit of work is one chunk of the digests and a whole number of chunks of the trees. Within it
  * nodes go step by step, so that what is read stays in the cache until it has been used. */
 #define UNIT_NODES SLK_TREE_CHUNK_NODES
+#define SLICE_UNITS UINT64_C(64) /* of a thread, between other users of the pool: seconds */
 #define UNIT_BYTES (UNIT_NODES * (size_t)32)
 #define STEP_NODES 1024u
 #define STEP_BYTES (STEP_NODES * (size_t)32)
@@ -129,6 +130,7 @@ struct run {
     slk_pass *pass;
     slk_job *job;
     size_t unit_nodes;
+    uint64_t first; /* unit of the slice */
     slk_region scratch;
     slk_fault fault;
 };
@@ -254,7 +256,7 @@ static void do_units(void *context, uint64_t begin, uint64_t end, unsigned worke
     struct run *run = context;
     slk_error error = {0};
     for (uint64_t unit = begin; unit < end && !slk_fault_any(&run->fault); unit++) {
-        if (do_unit(run, unit, worker, &error) != SLK_OK)
+        if (do_unit(run, run->first + unit, worker, &error) != SLK_OK)
             slk_fault_set(&run->fault, &error);
     }
 }
@@ -269,7 +271,10 @@ slk_err slk_pass_run(slk_pass *pass, slk_pool *pool, slk_job *job, slk_error *er
     slk_fault_init(&run.fault);
     SLK_TRY(
         slk_region_init(&run.scratch, slk_pool_threads(pool) * desk_bytes(pass), "a pass", error));
-    slk_pool_for(pool, units(pass), 1, do_units, &run);
+    /* In slices: C1 and proofs that wait for the pool get their turn between them. */
+    const uint64_t slice = SLICE_UNITS * slk_pool_threads(pool);
+    for (run.first = 0; run.first < units(pass); run.first += slice)
+        slk_pool_for(pool, slk_min_u64(slice, units(pass) - run.first), 1, do_units, &run);
     slk_region_done(&run.scratch);
     return slk_fault_result(&run.fault, error);
 }

@@ -49,14 +49,17 @@ static slk_err start_state(slk_pc1_state *state, bool *ret_found, const slk_pc1_
 
 /* ---- Layers. */
 
-/* Clears the bits of layers whose file is not there or not what it was. */
+/* Keeps the layers below the first whose file is not there or not what it was. Those above may have been
+ * made from what a failing disk gave for it: their own digests would not tell. */
 static slk_err check_layers(slk_pc1_state *state, const slk_pc1_request *request, slk_error *error)
 {
     const slk_sector_shape *shape = request->sector.proof.shape;
+    const uint32_t done = state->layers_done;
+    state->layers_done = 0;
     for (unsigned layer = 1; layer <= shape->layers; layer++) {
         const uint32_t bit = 1u << (layer - 1);
-        if (!(state->layers_done & bit))
-            continue;
+        if (!(done & bit))
+            return SLK_OK;
         SLK_CLEANUP(slk_freep) char *path = slk_layer_path(request->cache, layer);
         if (!path)
             return slk_fail(error, SLK_E_NOMEM, "out of memory");
@@ -66,7 +69,8 @@ static slk_err check_layers(slk_pc1_state *state, const slk_pc1_request *request
         if (code == SLK_E_CANCELED || code == SLK_E_NOMEM)
             return code;
         if (code != SLK_OK || memcmp(digest, state->layer_digest[layer - 1], 32) != 0)
-            state->layers_done &= ~bit;
+            return SLK_OK;
+        state->layers_done |= bit;
     }
     return SLK_OK;
 }
@@ -75,11 +79,8 @@ slk_err slk_pc1_layer_open(slk_outfile *ret_file, const slk_pc1_request *request
                            slk_error *error)
 {
     SLK_CLEANUP(slk_freep) char *path = slk_layer_path(request->cache, layer);
-    if (!path)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    /* The official temporary name has two dots. source: reference/proofs 4 */
-    SLK_CLEANUP(slk_freep) char *temp = slk_strf("%.*s.tmp", (int)(strlen(path) - 3), path);
-    if (!temp)
+    SLK_CLEANUP(slk_freep) char *temp = slk_layer_temp(request->cache, layer);
+    if (!path || !temp)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     return slk_outfile_open(ret_file, path, temp, request->sector.proof.shape->bytes, error);
 }

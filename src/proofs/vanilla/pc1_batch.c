@@ -31,7 +31,7 @@ static uint64_t memory_allowed(const slk_pc1_batch_options *options)
     const long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
     const uint64_t half = pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes / 2 : 0;
     const uint64_t spare = slk_mem_available() / 4 * 3; /* a container may have less than a half */
-    return spare > 0 ? slk_min_u64(half, spare) : half;
+    return slk_min_u64(half, spare);
 }
 
 /* n sectors over that many threads, each of which labels its share in one record where there is a kernel

@@ -134,7 +134,8 @@ slk_err slk_pc1_columns_work(slk_pc1_columns *columns, unsigned worker, slk_erro
     uint8_t *memory = columns->scratch.data + worker * worker_bytes(columns);
     for (;;) {
         const uint64_t first = atomic_fetch_add(&columns->next, 1) * n;
-        if (first >= nodes || !slk_gate_wait(columns->labeled, columns->labeled_base + first + n))
+        if (first >= nodes || !slk_gate_wait(columns->labeled, columns->labeled_base + first + n) ||
+            slk_gate_closed(columns->labeled))
             return SLK_OK;
         SLK_TRY(slk_job_check(columns->request->env.job, error));
         SLK_TRY(hash_unit(columns, first, n, memory, error));

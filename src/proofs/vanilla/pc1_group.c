@@ -66,8 +66,10 @@ static void reap(struct run *r, bool wait)
     for (size_t i = 0; i < n; i++) {
         slk_error error;
         const unsigned number = (unsigned)(done[i].tag / 2);
+        if (r->group->lanes[number]->ended) /* the name in done[i] went with its file */
+            continue;
         const slk_err code = slk_aio_result(&done[i], &error);
-        if (code != SLK_OK && !r->group->lanes[number]->ended)
+        if (code != SLK_OK)
             drop(r, number, code, &error);
     }
 }

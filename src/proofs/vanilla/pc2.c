@@ -158,6 +158,18 @@ static slk_err make_synthetic(const slk_pc2_request *request, const uint8_t *rep
                                replica_id, result, error);
 }
 
+/* A mark that cannot be read says nothing about the layers: they are not those of other programs, which
+ * leave none. */
+static slk_err check_unmarked(const slk_pc2_request *request, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(request->cache, SLK_PC1_STATE_FILE);
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    if (slk_file_exists(path))
+        return slk_fail(error, SLK_E_CORRUPT, "%s is damaged; run precommit 1 again", path);
+    return SLK_OK;
+}
+
 static slk_err pc2_with(struct making *m, slk_pc2_result *result, slk_error *error)
 {
     const slk_pc2_request *request = m->request;
@@ -166,8 +178,7 @@ static slk_err pc2_with(struct making *m, slk_pc2_result *result, slk_error *err
     bool found = false;
     SLK_TRY(slk_cache_lock(&lock, request->cache, true, error));
     SLK_TRY(slk_pc1_state_load(&state, &found, request->env.crypto, request->cache, error));
-    if (found)
-        SLK_TRY(check_state(request, &state, error));
+    SLK_TRY(found ? check_state(request, &state, error) : check_unmarked(request, error));
     uint8_t zero[32];
     slk_comm_d_zero(zero, request->env.crypto, request->proof.shape);
     const bool zero_data = found && memcmp(state.comm_d, zero, 32) == 0;

@@ -119,7 +119,7 @@ SLK_MUST_CHECK slk_err slk_pc1(slk_pc1_result *ret_result, const slk_pc1_request
  * TreeD are checked against their digests on the way; nothing gets its final name before they were right. replica_id (only used for synthetic
  * proofs) may be NULL when `.selkie-pc1` is there. The cache path is recorded in t_aux as given.
  * Peak anonymous memory: 2 MiB + 32 KiB * (layers + 1) per thread, 32 bytes per MiB of layers and TreeD
- * and 64 per MiB of sector (14 MiB at 32 GiB). Disk: sealed is written beside the old one, so one more
+ * and 64 per MiB of sector (14 MiB at 32 GiB); for synthetic proofs 6 MiB per thread. Disk: sealed is written beside the old one, so one more
  * sector for its duration. Job stages "check" (rows of TreeD), "trees" in nodes, "synthetic". */
 typedef struct slk_pc2_request {
     slk_seal_env env;
