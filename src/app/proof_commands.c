@@ -35,8 +35,8 @@ static const slk_option pc1_options[] = {
              "\"cache\"}]; exit 1 if any failed"},
     {.name = "memory",
      .type = SLK_OPTION_SIZE,
-     .help = "memory for labels (default: half of the machine's, three quarters of what is free "
-             "without --batch); with less than two layers of all sectors at work they go to files"},
+     .help = "memory for labels (default: three quarters of what is free); with less than two "
+             "layers of all sectors at work they go to files"},
     {.name = "parents",
      .type = SLK_OPTION_TEXT,
      .value = "file|fly",

@@ -10,7 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MEASURE_US 2000u
 #define SPEEDUP 1.15
@@ -26,12 +25,7 @@ struct spread {
 
 static uint64_t memory_allowed(const slk_pc1_batch_options *options)
 {
-    if (options->memory_bytes)
-        return options->memory_bytes;
-    const long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
-    const uint64_t half = pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes / 2 : 0;
-    const uint64_t spare = slk_mem_available() / 4 * 3; /* a container may have less than a half */
-    return slk_min_u64(half, spare);
+    return options->memory_bytes ? options->memory_bytes : slk_mem_available() / 4 * 3;
 }
 
 /* n sectors over that many threads, each of which labels its share in one record where there is a kernel

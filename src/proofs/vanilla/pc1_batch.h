@@ -22,8 +22,8 @@ typedef struct slk_pc1_batch_options {
     slk_seal_env env; /* for all sectors; its job cancels and watches the whole batch */
     unsigned threads; /* groups labelled at the same time at most; 0: one per processor */
     unsigned lanes; /* sectors of one group at most, up to 32; 0: what is fastest here, measured */
-    uint64_t memory_bytes; /* for labels, of all threads together; 0: half of the machine's,
-                            * but at most three quarters of what is to spare */
+    uint64_t memory_bytes; /* for labels, of all threads together; 0: three quarters of
+                            * what the machine has to spare */
     /* Folders for labels that memory does not hold, best one per drive. None: the cache folder of a
      * group's first sector. */
     const char *const *folders;
