@@ -273,7 +273,9 @@ class Sector:
         return digest(self.folder / cache / f"sc-02-data-layer-{self.layers}.dat")
 
     def selkie_labels(self):
-        run = self.selkie("proof", "pc1", *self.kind, *self.identity, "--unsealed", "unsealed", "--sealed", self.sealed, "--cache", self.cache)
+        # TreeC belongs to the row of PC2, as in the crates; by itself Selkie would begin it while it labels.
+        run = self.selkie("proof", "pc1", *self.kind, *self.identity, "--unsealed", "unsealed", "--sealed", self.sealed, "--cache", self.cache,
+                          "--tree-c", "no")
         stages = run.answer["stages"]
         labels = sum(seconds for name, seconds in stages.items() if name.startswith("layer"))
         self.comm_d, self.labels = run.answer["comm_d"], self.layer(self.cache)

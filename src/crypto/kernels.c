@@ -332,7 +332,7 @@ static void curve_work(const slk_crypto *crypto)
     slk_g2_affine points[SLK_CURVE_LANES];
     for (size_t i = 0; i < SLK_CURVE_LANES; i++)
         slk_g2_generator(&points[i]);
-    slk_assert(crypto->curve->in_g2(points) == 0xff);
+    (void)crypto->curve->in_g2(points); /* curve_works judges the answer */
 }
 
 const slk_primitive slk_primitives[SLK_PRIMITIVES] = {

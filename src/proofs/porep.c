@@ -25,6 +25,8 @@ static slk_err check_statement(const slk_porep_statement *statement, slk_error *
 {
     if (statement->sector_number > SLK_SECTOR_NUMBER_MAX)
         return slk_fail(error, SLK_E_INVAL, "the sector number is out of range");
+    if (statement->miner_id > INT64_MAX)
+        return slk_fail(error, SLK_E_INVAL, "the miner id is out of range");
     SLK_TRY(check_commitment(statement->comm_r, "comm_r", error));
     return check_commitment(statement->comm_d, "comm_d", error);
 }

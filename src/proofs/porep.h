@@ -72,7 +72,8 @@ typedef struct slk_porep_blinding {
  * compact witnesses, point buckets); the parameters are read through the page cache, those of L, A
  * and B once for all partitions. job reports the stages "witness", "fft" and "msm h" of each
  * partition, then "msm l", "msm a", "msm b1", "msm b2" and "verify"; cancelling returns
- * SLK_E_CANCELED within a second. */
+ * SLK_E_CANCELED at the next look at the job: within a second, but for the witness (up to 10
+ * core-seconds of a 32 GiB partition), which is made to its end. */
 SLK_MUST_CHECK slk_err slk_porep_prove(uint8_t *ret_proof, const slk_crypto *crypto, slk_pool *pool,
                                        const slk_params *params, const slk_c1 *c1,
                                        uint64_t miner_id, uint64_t sector_number,

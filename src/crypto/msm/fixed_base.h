@@ -23,7 +23,7 @@ SLK_MUST_CHECK slk_err slk_fixed_base_new(slk_fixed_base **ret_table, const slk_
 void slk_fixed_base_free(slk_fixed_base *table); /* NULL allowed */
 
 /* out[i] = scalars[i] * base, affine (infinity for scalar 0), i < n. With IFMA about 1 us per product
- * and core in G1, 3 us in G2; five times as much without. Scratch of about 0.4 MB per thread; SLK_E_NOMEM. */
+ * and core in G1, 3 us in G2; five times as much without. Scratch of up to 0.8 MB per thread; SLK_E_NOMEM. */
 SLK_MUST_CHECK slk_err slk_fixed_base_mul(const slk_fixed_base *table, slk_pool *pool, void *out,
                                           const slk_fr *scalars, size_t n, slk_error *error);
 

@@ -51,7 +51,7 @@ void slk_ntt_reorder(slk_ntt *ntt, slk_fr *values);
  * a becomes H's coefficients in natural order, c is spoilt. log2_n >= 6.
  *
  * job (may be NULL) advances by slk_ntt_quotient_work(log2_n) units in all, most of it in the first;
- * SLK_E_CANCELED within a tenth of a second, the vectors are then spoilt. */
+ * SLK_E_CANCELED within a pass over the vector (2^27 elements: a second), the vectors are then spoilt. */
 uint64_t slk_ntt_quotient_work(unsigned log2_n);
 SLK_MUST_CHECK slk_err slk_ntt_quotient_product(slk_ntt *ntt, slk_fr *a, slk_fr *b, slk_job *job,
                                                 slk_error *error);

@@ -32,7 +32,7 @@ SLK_MUST_CHECK slk_err slk_quotient_init(slk_quotient *ret_quotient, const slk_c
 void slk_quotient_done(slk_quotient *quotient); /* idempotent */
 
 /* Synthesises: the witness, and the coefficients of H = (A*B - C) / (X^n - 1) in natural order into
- * `a`. Stages "witness" and "fft". SLK_E_CANCELED within a tenth of a second. */
+ * `a`. Stages "witness" and "fft". SLK_E_CANCELED after the witness, or within a pass of a transform. */
 SLK_MUST_CHECK slk_err slk_quotient_run(slk_quotient *quotient, slk_witness *ret_witness,
                                         const slk_assignment *from, slk_pool *pool, slk_job *job,
                                         slk_error *error);

@@ -7,7 +7,8 @@
 #include "crypto/ntt/ntt.h"
 #include "proofs/vanilla/record.h"
 
-#define PROGRAM_BYTES (UINT64_C(5) << 20) /* measured: 2 MiB, and 1 MiB of heap per thread */
+#define PROGRAM_BYTES (UINT64_C(3) << 20) /* measured: 2 MiB, and 1 MiB of heap per thread */
+#define HEAP_BYTES (UINT64_C(1) << 20)
 #define CIRCUIT_TABLE_BYTES (UINT64_C(1) << 20) /* proofs/circuit/circuit.h */
 #define SYNTHESIS_BYTES (UINT64_C(350) << 10) /* per thread */
 
@@ -25,8 +26,9 @@ static void fill(slk_groth16_memory *m, const slk_crypto *crypto, const slk_circ
     const uint64_t bitmap = (whole.aux + 63) / 64 * 8;
     slk_record_layout record;
     slk_record_layout_init(&record, slk_circuit_shape(circuit));
-    m->program = PROGRAM_BYTES + (uint64_t)record.record_bytes * partitions *
-                                     slk_circuit_shape(circuit)->challenges;
+    const slk_sector_shape *shape = slk_circuit_shape(circuit);
+    m->program = PROGRAM_BYTES + threads * HEAP_BYTES +
+                 record.record_bytes * larger(partitions, shape->partitions) * shape->challenges;
     m->vectors = 2 * sizeof(slk_fr) * n;
     m->witnesses =
         partitions * (2 * bitmap + bitmap / 2 + sizeof(slk_fr) * (whole.fields + whole.inputs));

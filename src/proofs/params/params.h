@@ -121,7 +121,7 @@ SLK_MUST_CHECK slk_err slk_params_fetch(const slk_crypto *crypto, const char *fo
 /* Makes development parameters in folder (all four files) from the secrets that follow from
  * "<secrets_label>: alpha" and so on, and replaces none: SLK_E_EXISTS when the .params file is
  * already there, SLK_E_BUSY while another process makes them. Peak anonymous memory 96 bytes per
- * variable and 60 MB; 2 KiB: 1.1 GB of file, 320 MB of memory, 24 s on two cores of 2.6 GHz.
+ * variable and 110 MB; 2 KiB: 1.1 GB of file, 370 MB of memory, 24 s on two cores of 2.6 GHz.
  * ret_params_sha256 may be NULL. source: reference/proofs 9.3, 12. */
 SLK_MUST_CHECK slk_err slk_params_generate(uint8_t ret_params_sha256[32], const slk_crypto *crypto,
                                            slk_pool *pool, const char *folder,
