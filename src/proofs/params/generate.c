@@ -4,17 +4,21 @@
 #include "proofs/params/params.h"
 
 #include "base/bytes.h"
+#include "base/fault.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "crypto/msm/fixed_base.h"
 #include "crypto/sha256/sha256.h"
 #include "proofs/params/internal.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
 #define WINDOW_BITS 16u
+#define PIECE 512u /* points encoded and written by one thread */
 #define BATCH 16384u /* points made and written at a time */
 
 /* Everything one generation needs. */
@@ -31,34 +35,68 @@ typedef struct generator {
     size_t n_scalars;
     uint8_t *affine; /* [BATCH] */
     uint8_t *encoded; /* [BATCH] */
+    uint8_t *written; /* [BATCH], the batch before: on disk, its bytes not yet in the hash */
+    size_t written_bytes;
     int fd;
     const char *path;
     uint64_t offset;
     slk_sha256 hash;
+    slk_fault fault;
 } generator;
+
+static void hash_written(generator *g)
+{
+    slk_sha256_update(&g->hash, g->written, g->written_bytes);
+    g->written_bytes = 0;
+}
 
 static slk_err put(generator *g, const void *bytes, size_t n, slk_error *error)
 {
     SLK_TRY(slk_file_write_at(g->fd, bytes, n, g->offset, g->path, error));
+    hash_written(g);
     slk_sha256_update(&g->hash, bytes, n);
     g->offset += n;
     return SLK_OK;
 }
 
-static void encode_body(void *context, uint64_t begin, uint64_t end, unsigned worker)
+static void put_piece(generator *g, size_t first)
 {
-    const generator *g = context;
+    const size_t bytes = g->group->encoded_bytes;
+    const size_t n = (size_t)slk_min_u64(PIECE, g->n_scalars - first);
+    uint8_t *encoded = g->encoded + first * bytes;
+    slk_error error;
+    g->group->encode(encoded, g->affine + first * g->group->affine_bytes, n);
+    if (slk_file_write_at(g->fd, encoded, n * bytes, g->offset + first * bytes, g->path, &error) !=
+        SLK_OK)
+        slk_fault_set(&g->fault, &error);
+}
+
+/* Bytes are hashed in their order, so that one thread does it, a batch later. */
+static void put_body(void *context, uint64_t begin, uint64_t end, unsigned worker)
+{
     (void)worker;
-    g->group->encode(g->encoded + begin * g->group->encoded_bytes,
-                     g->affine + begin * g->group->affine_bytes, end - begin);
+    for (uint64_t i = begin; i < end; i++) {
+        if (i == 0)
+            hash_written(context);
+        else
+            put_piece(context, (i - 1) * PIECE);
+    }
 }
 
 static slk_err flush_scalars(generator *g, slk_error *error)
 {
     SLK_TRY(slk_job_check(g->job, error));
     SLK_TRY(slk_fixed_base_mul(g->table, g->pool, g->affine, g->scalars, g->n_scalars, error));
-    slk_pool_for(g->pool, g->n_scalars, 512, encode_body, g);
-    SLK_TRY(put(g, g->encoded, g->n_scalars * g->group->encoded_bytes, error));
+    slk_pool_for(g->pool, 1 + (g->n_scalars + PIECE - 1) / PIECE, 1, put_body, g);
+    SLK_TRY(slk_fault_result(&g->fault, error));
+    uint8_t *hashed = g->written;
+    g->written = g->encoded;
+    g->written_bytes = g->n_scalars * g->group->encoded_bytes;
+    g->encoded = hashed;
+    g->offset += g->written_bytes;
+    /* Advice: the disk works while the next points are made, and the sync at the end is short. */
+    (void)sync_file_range(g->fd, (off_t)(g->offset - g->written_bytes), (off_t)g->written_bytes,
+                          SYNC_FILE_RANGE_WRITE);
     slk_job_advance(g->job, g->n_scalars);
     g->n_scalars = 0;
     return SLK_OK;
@@ -192,7 +230,8 @@ static slk_err allocate(generator *g, slk_error *error)
     g->scalars = slk_alloc(BATCH, sizeof(slk_fr));
     g->affine = slk_alloc(BATCH, SLK_AFFINE_BYTES_MAX);
     g->encoded = slk_alloc(BATCH, SLK_G2_BYTES);
-    if (g->scalars == NULL || g->affine == NULL || g->encoded == NULL)
+    g->written = slk_alloc(BATCH, SLK_G2_BYTES);
+    if (!g->scalars || !g->affine || !g->encoded || !g->written)
         return slk_fail(error, SLK_E_NOMEM, "no memory for generating parameters");
     return SLK_OK;
 }
@@ -204,6 +243,7 @@ static void generator_done(generator *g)
     slk_free(g->scalars);
     slk_free(g->affine);
     slk_free(g->encoded);
+    slk_free(g->written);
     slk_bytes_wipe(&g->secrets, sizeof(g->secrets));
 }
 
@@ -254,10 +294,12 @@ static slk_err write_file(generator *g, const char *folder, const slk_sector_sha
 {
     SLK_TRY(slk_file_reserve(g->fd, file_bytes(&g->queries), g->path, error));
     slk_sha256_init(&g->hash, g->crypto);
+    slk_fault_init(&g->fault);
     SLK_TRY(put_all(g, error));
     slk_assert(g->offset == file_bytes(&g->queries));
     slk_job_stage(g->job, "sync", 0);
     SLK_TRY(slk_file_sync(g->fd, g->path, error));
+    hash_written(g);
     slk_sha256_final(&g->hash, ret_sha256);
     return publish(g, folder, shape, label, ret_sha256, error);
 }
