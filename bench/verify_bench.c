@@ -83,7 +83,7 @@ static void miller_lines(bench *b)
 
 static void miller(bench *b)
 {
-    slk_pairing_miller(&b->product, &b->g1, &b->g2, 1);
+    slk_pairing_miller(b->crypto, &b->product, &b->g1, &b->g2, 1);
 }
 
 static void final_exponentiation(bench *b)

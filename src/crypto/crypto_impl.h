@@ -7,6 +7,7 @@
 #include "crypto/crypto.h"
 #include "crypto/curve/curve_impl.h"
 #include "crypto/curve/group.h"
+#include "crypto/curve/miller_impl.h"
 #include "crypto/ntt/ntt_impl.h"
 #include "crypto/poseidon/poseidon_impl.h"
 #include "crypto/sha256/sha256_impl.h"
@@ -14,7 +15,7 @@
 
 enum {
     SLK_POSEIDON_ARITIES = 4, /* 2, 4, 8, 11 */
-    SLK_PRIMITIVES = 9, /* rows of kernels.c */
+    SLK_PRIMITIVES = 10, /* rows of kernels.c */
 };
 
 struct slk_crypto {
@@ -29,6 +30,7 @@ struct slk_crypto {
     const slk_group *groups[2]; /* by slk_group_id */
     const slk_ntt_impl *ntt;
     const slk_curve_impl *curve;
+    const slk_miller_impl *miller;
     slk_poseidon_table poseidon_tables[SLK_POSEIDON_ARITIES];
 };
 

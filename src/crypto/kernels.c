@@ -335,6 +335,35 @@ static void curve_work(const slk_crypto *crypto)
     (void)crypto->curve->in_g2(points); /* curve_works judges the answer */
 }
 
+static bool use_miller(slk_crypto *crypto, size_t index, const char **ret_name, uint64_t *ret_needs)
+{
+    static const slk_miller_impl *const kernels[] = {&slk_miller_ifma, &slk_miller_plain};
+    if (index >= sizeof kernels / sizeof *kernels)
+        return false;
+    crypto->miller = kernels[index];
+    *ret_name = kernels[index]->name;
+    *ret_needs = kernels[index]->needs;
+    return true;
+}
+
+static bool miller_works(const slk_crypto *crypto)
+{
+    return slk_miller_works(crypto->miller);
+}
+
+static void miller_work(const slk_crypto *crypto)
+{
+    slk_g1_affine p[SLK_MILLER_LANES];
+    slk_g2_affine q[SLK_MILLER_LANES];
+    slk_gt product;
+    for (size_t i = 0; i < SLK_MILLER_LANES; i++) {
+        slk_g1_generator(&p[i]);
+        slk_g2_generator(&q[i]);
+    }
+    slk_gt_one(&product);
+    slk_pairing_miller(crypto, &product, p, q, SLK_MILLER_LANES);
+}
+
 const slk_primitive slk_primitives[SLK_PRIMITIVES] = {
     {"sha256", "block", use_sha256, sha256_works, sha256_work, 100},
     {"sha256_pairs", "pair", use_sha256_pairs, sha256_pairs_works, sha256_pairs_work, 64},
@@ -345,4 +374,5 @@ const slk_primitive slk_primitives[SLK_PRIMITIVES] = {
     {"g1", "addition", use_g1, g1_works, g1_work, SLK_GROUP_WORK_PAIRS},
     {"g2", "addition", use_g2, g2_works, g2_work, SLK_GROUP_WORK_PAIRS},
     {"curve", "point of G2", use_curve, curve_works, curve_work, SLK_CURVE_LANES},
+    {"miller", "pair", use_miller, miller_works, miller_work, SLK_MILLER_LANES},
 };

@@ -3,6 +3,7 @@
 #include "crypto/curve/group.h"
 #include "crypto/curve/pairing.h"
 
+#include "base/cpu.h"
 #include "crypto/crypto_impl.h"
 #include "crypto/curve/fp_bytes.h"
 
@@ -227,10 +228,10 @@ static void test_pairing_is_bilinear(void **state)
     multiple_g2(&q3, 3);
     slk_g1_affine_neg(&p6, &p6);
     slk_gt_one(&product);
-    slk_pairing_miller(&product, &p6, &q1, 1);
-    slk_pairing_miller(&product, &p2, &q3, 1);
+    slk_miller_product(&slk_miller_plain, &product, &p6, &q1, 1);
+    slk_miller_product(&slk_miller_plain, &product, &p2, &q3, 1);
     assert_true(slk_pairing_is_one(&product));
-    slk_pairing_miller(&product, &p1, &q1, 1);
+    slk_miller_product(&slk_miller_plain, &product, &p1, &q1, 1);
     assert_false(slk_pairing_is_one(&product));
 }
 
@@ -295,9 +296,9 @@ static void test_miller_lines(void **state)
     for (size_t n = 0; n <= 3 * N; n++) {
         slk_gt_one(&together);
         slk_gt_one(&apart);
-        slk_pairing_miller(&together, p, q, n);
+        slk_miller_product(&slk_miller_plain, &together, p, q, n);
         for (size_t i = 0; i < n; i++)
-            slk_pairing_miller(&apart, &p[i], &q[i], 1);
+            slk_miller_product(&slk_miller_plain, &apart, &p[i], &q[i], 1);
         assert_memory_equal(&together, &apart, sizeof(apart));
         if (n > N)
             continue;
@@ -306,6 +307,35 @@ static void test_miller_lines(void **state)
         assert_memory_equal(&by_lines, &apart, sizeof(apart));
     }
     slk_free(lines);
+}
+
+/* By eight lanes and by blst: e(P, Q) e(P, -Q) = 1 for all numbers of pairs, infinity among them; and not
+ * when one pair differs. */
+static void test_miller_lanes(void **state)
+{
+    (void)state;
+    enum { N = 19 };
+    slk_g1_affine p[N];
+    slk_g2_affine q[N], minus[N];
+    if (slk_miller_ifma.needs & ~slk_cpu_features(NULL))
+        skip();
+    for (size_t i = 0; i < N; i++) {
+        multiple_g1(&p[i], 5 * i + 2);
+        multiple_g2(&q[i], i * i + 3);
+        slk_g2_affine_neg(&minus[i], &q[i]);
+        if (i % 7 == 4)
+            memset(&p[i], 0, sizeof(p[i]));
+    }
+    for (size_t n = 1; n <= N; n++) {
+        slk_gt product, other;
+        slk_gt_one(&product);
+        slk_miller_product(&slk_miller_ifma, &product, p, q, n);
+        other = product;
+        slk_miller_product(&slk_miller_plain, &product, p, minus, n);
+        assert_true(slk_pairing_is_one(&product));
+        slk_miller_product(&slk_miller_plain, &other, p, minus, n - 1);
+        assert_true(slk_pairing_is_one(&other) == slk_g1_affine_is_infinity(&p[n - 1]));
+    }
 }
 
 /* --- many points at once ---------------------------------------------------------------------- */
@@ -512,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_pairing_is_bilinear),
         cmocka_unit_test(test_combine),
         cmocka_unit_test(test_miller_lines),
+        cmocka_unit_test(test_miller_lanes),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_small_x),
         cmocka_unit_test(test_real_squares),

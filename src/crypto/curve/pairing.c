@@ -2,6 +2,7 @@
 #include "crypto/curve/pairing.h"
 
 #include "base/assume.h"
+#include "crypto/crypto_impl.h"
 
 #include <blst.h>
 #include <string.h>
@@ -84,28 +85,93 @@ void slk_pairing_miller_lines(slk_gt *inout, const slk_pairing_term *terms, size
     blst_fp12_mul(fp12(inout), fp12(inout), &product);
 }
 
-void slk_pairing_miller(slk_gt *inout, const slk_g1_affine *p, const slk_g2_affine *q, size_t n)
+static void plain_product(slk_gt *inout, const slk_g1_affine *p, const slk_g2_affine *q, size_t n)
 {
-    while (n > 0) {
-        enum { GROUP = 16 }; /* what blst keeps on its stack */
-        const blst_p1_affine *ps[GROUP];
-        const blst_p2_affine *qs[GROUP];
-        size_t taken = n < GROUP ? n : GROUP, used = 0;
-        blst_fp12 loop;
-        for (size_t i = 0; i < taken; i++) {
-            if (slk_g1_affine_is_infinity(&p[i]))
-                continue;
-            ps[used] = (const blst_p1_affine *)&p[i];
-            qs[used++] = (const blst_p2_affine *)&q[i];
-        }
-        if (used > 0) {
-            blst_miller_loop_n(&loop, qs, ps, used);
-            blst_fp12_mul(fp12(inout), fp12(inout), &loop);
-        }
-        p += taken;
-        q += taken;
-        n -= taken;
+    const blst_p1_affine *ps[SLK_MILLER_LANES];
+    const blst_p2_affine *qs[SLK_MILLER_LANES];
+    blst_fp12 loop;
+    for (size_t i = 0; i < n; i++) {
+        ps[i] = (const blst_p1_affine *)&p[i];
+        qs[i] = (const blst_p2_affine *)&q[i];
     }
+    blst_miller_loop_n(&loop, qs, ps, n);
+    blst_fp12_mul(fp12(inout), fp12(inout), &loop);
+}
+
+/* Lanes that are not used repeat the last pair. */
+static void lanes_product(const slk_miller_impl *miller, slk_gt *inout,
+                          slk_g1_affine p[SLK_MILLER_LANES], slk_g2_affine q[SLK_MILLER_LANES],
+                          size_t n)
+{
+    slk_gt values[SLK_MILLER_LANES];
+    for (size_t i = n; i < SLK_MILLER_LANES; i++) {
+        p[i] = p[n - 1];
+        q[i] = q[n - 1];
+    }
+    miller->values(values, p, q);
+    for (size_t i = 1; i < n; i++)
+        slk_gt_mul(&values[0], &values[0], &values[i]);
+    blst_fp12_conjugate(fp12(&values[0])); /* z is negative */
+    slk_gt_mul(inout, inout, &values[0]);
+}
+
+void slk_miller_product(const slk_miller_impl *miller, slk_gt *inout, const slk_g1_affine *p,
+                        const slk_g2_affine *q, size_t n)
+{
+    enum { LANES_WORTH = 3 }; /* eight lanes take as long as two or three loops of blst */
+    slk_g1_affine ps[SLK_MILLER_LANES];
+    slk_g2_affine qs[SLK_MILLER_LANES];
+    for (size_t at = 0; at < n;) {
+        size_t used = 0;
+        for (; at < n && used < SLK_MILLER_LANES; at++) {
+            if (slk_g1_affine_is_infinity(&p[at]))
+                continue;
+            ps[used] = p[at];
+            qs[used++] = q[at];
+        }
+        if (miller->values && used >= LANES_WORTH)
+            lanes_product(miller, inout, ps, qs, used);
+        else if (used > 0)
+            plain_product(inout, ps, qs, used);
+    }
+}
+
+void slk_pairing_miller(const slk_crypto *crypto, slk_gt *inout, const slk_g1_affine *p,
+                        const slk_g2_affine *q, size_t n)
+{
+    slk_miller_product(crypto->miller, inout, p, q, n);
+}
+
+const slk_miller_impl slk_miller_plain = {.name = "plain"};
+
+/* e(k P, Q) e(P, -k Q) = 1 in each pair of lanes, by this kernel; and e(P, Q) by it, e(P, -Q) by blst. */
+bool slk_miller_works(const slk_miller_impl *miller)
+{
+    slk_g1_affine p[SLK_MILLER_LANES];
+    slk_g2_affine q[SLK_MILLER_LANES], minus[SLK_MILLER_LANES];
+    slk_g1 multiple_1 = {0};
+    slk_g2 multiple_2 = {0}, generator_2;
+    slk_g1_generator(&p[0]);
+    slk_g2_generator(&q[0]);
+    slk_g1 generator_1;
+    slk_g1_from_affine(&generator_1, &p[0]);
+    slk_g2_from_affine(&generator_2, &q[0]);
+    multiple_1 = generator_1;
+    multiple_2 = generator_2;
+    for (size_t i = 0; i < SLK_MILLER_LANES; i++) {
+        slk_g1_to_affine(&p[i], &multiple_1);
+        slk_g2_to_affine(&q[SLK_MILLER_LANES - 1 - i], &multiple_2);
+        slk_g1_add(&multiple_1, &multiple_1, &generator_1);
+        slk_g2_add(&multiple_2, &multiple_2, &generator_2);
+    }
+    for (size_t i = 0; i < SLK_MILLER_LANES; i++)
+        slk_g2_affine_neg(&minus[i], &q[i]);
+    slk_gt product, own;
+    slk_gt_one(&own);
+    slk_miller_product(miller, &own, p, q, SLK_MILLER_LANES);
+    product = own;
+    slk_miller_product(&slk_miller_plain, &product, p, minus, SLK_MILLER_LANES);
+    return slk_pairing_is_one(&product) && !slk_pairing_is_one(&own);
 }
 
 bool slk_pairing_is_one(const slk_gt *a)

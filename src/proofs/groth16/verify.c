@@ -210,7 +210,7 @@ static void batch_chunk(batch_run *run, batch_part *part, size_t first)
         slk_g1_to_affine(&a[i], &product);
         slk_g1_affine_neg(&a[i], &a[i]);
     }
-    slk_pairing_miller(&part->product, a, b, n);
+    slk_pairing_miller(run->crypto, &part->product, a, b, n);
     slk_g1_combine(&product, c, run->coefficients + first, n);
     slk_g1_add(&part->c_sum, &part->c_sum, &product);
 }
