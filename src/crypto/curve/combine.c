@@ -109,22 +109,46 @@ static void add_digit(blst_p1 *sum, const term *t, unsigned position)
     blst_p1_add_or_double_affine(sum, sum, (const blst_p1_affine *)&point);
 }
 
-void slk_g1_combine(slk_g1 *out, const slk_g1_affine *points, const slk_fr *scalars, size_t n)
+/* Digits and tables of all terms; the number of digits of the longest scalar. */
+static unsigned prepare(term *terms, const slk_g1_affine *points, const slk_fr *scalars, size_t n)
 {
-    term terms[SLK_COMBINE_MAX];
-    blst_p1 sum;
     unsigned longest = 0;
     slk_assert(n <= SLK_COMBINE_MAX);
-    memset(&sum, 0, sizeof(sum));
     for (size_t i = 0; i < n; i++) {
         recode(&terms[i], &scalars[i]);
         longest = terms[i].n_digits > longest ? terms[i].n_digits : longest;
     }
     tabulate(terms, points, n);
-    for (unsigned position = longest; position-- > 0;) {
+    return longest;
+}
+
+void slk_g1_combine(slk_g1 *out, const slk_g1_affine *points, const slk_fr *scalars, size_t n)
+{
+    term terms[SLK_COMBINE_MAX];
+    blst_p1 sum;
+    memset(&sum, 0, sizeof(sum));
+    for (unsigned position = prepare(terms, points, scalars, n); position-- > 0;) {
         blst_p1_double(&sum, &sum);
         for (size_t i = 0; i < n; i++)
             add_digit(&sum, &terms[i], position);
     }
     memcpy(out, &sum, sizeof(sum));
+}
+
+void slk_g1_multiply_each(slk_g1_affine *inout_points, const slk_fr *scalars, size_t n)
+{
+    term terms[SLK_COMBINE_MAX];
+    blst_p1 multiples[SLK_COMBINE_MAX];
+    const blst_p1 *const list[2] = {multiples, NULL};
+    (void)prepare(terms, inout_points, scalars, n);
+    memset(multiples, 0, sizeof(multiples));
+    for (size_t i = 0; i < n; i++) {
+        slk_assert(terms[i].n_odd > 0);
+        for (unsigned position = terms[i].n_digits; position-- > 0;) {
+            blst_p1_double(&multiples[i], &multiples[i]);
+            add_digit(&multiples[i], &terms[i], position);
+        }
+    }
+    if (n > 0)
+        blst_p1s_to_affine((blst_p1_affine *)inout_points, list, n);
 }

@@ -94,6 +94,9 @@ void slk_g1_mul_bits(slk_g1 *out, const slk_g1_affine *a, const uint8_t *scalar,
  * short ones. About 60 KiB of stack. */
 #define SLK_COMBINE_MAX 16u
 void slk_g1_combine(slk_g1 *out, const slk_g1_affine *points, const slk_fr *scalars, size_t n);
+/* points[i] = scalars[i] points[i], n <= SLK_COMBINE_MAX: points of order r, none at infinity, scalars none of
+ * which is zero. Two inversions for all of them; otherwise as slk_g1_combine. */
+void slk_g1_multiply_each(slk_g1_affine *inout_points, const slk_fr *scalars, size_t n);
 void slk_g1_affine_neg(slk_g1_affine *out, const slk_g1_affine *a);
 void slk_g2_affine_neg(slk_g2_affine *out, const slk_g2_affine *a);
 

@@ -272,6 +272,27 @@ static void test_combine(void **state)
         }
 }
 
+/* Each against one multiplication. */
+static void test_multiply_each(void **state)
+{
+    (void)state;
+    slk_g1_affine points[SLK_COMBINE_MAX], want[SLK_COMBINE_MAX];
+    slk_fr scalars[SLK_COMBINE_MAX];
+    for (size_t n = 0; n <= SLK_COMBINE_MAX; n++) {
+        for (size_t i = 0; i < n; i++) {
+            slk_g1 product;
+            uint8_t node[32] = {0};
+            memset(node, (int)(7 * i + n + 1), 1 + (2 * i + n) % 31);
+            assert_true(slk_fr_from_node(&scalars[i], node));
+            multiple_g1(&points[i], (unsigned)(3 * i + 1));
+            slk_g1_mul(&product, &points[i], &scalars[i]);
+            slk_g1_to_affine(&want[i], &product);
+        }
+        slk_g1_multiply_each(points, scalars, n);
+        assert_memory_equal(points, want, n * sizeof(*points));
+    }
+}
+
 /* Lines and pairs give the same value, for all numbers of them; infinity contributes one. */
 static void test_miller_lines(void **state)
 {
@@ -541,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_digits),
         cmocka_unit_test(test_pairing_is_bilinear),
         cmocka_unit_test(test_combine),
+        cmocka_unit_test(test_multiply_each),
         cmocka_unit_test(test_miller_lines),
         cmocka_unit_test(test_miller_lanes),
         cmocka_unit_test(test_rows),

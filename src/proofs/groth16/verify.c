@@ -205,11 +205,9 @@ static void batch_chunk(batch_run *run, batch_part *part, size_t first)
         atomic_store(&run->bad, true);
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        slk_g1_combine(&product, &a[i], &run->coefficients[first + i], 1);
-        slk_g1_to_affine(&a[i], &product);
+    slk_g1_multiply_each(a, run->coefficients + first, n);
+    for (size_t i = 0; i < n; i++)
         slk_g1_affine_neg(&a[i], &a[i]);
-    }
     slk_pairing_miller(run->crypto, &part->product, a, b, n);
     slk_g1_combine(&product, c, run->coefficients + first, n);
     slk_g1_add(&part->c_sum, &part->c_sum, &product);
@@ -241,7 +239,7 @@ static void random_coefficients(slk_fr *coefficients, size_t n)
         uint8_t node[32] = {0};
         slk_rng_fill(node, 16);
         bool canonical = slk_fr_from_node(&coefficients[j], node);
-        slk_assert(canonical);
+        slk_assert(canonical && !slk_fr_is_zero(&coefficients[j])); /* zero: once in 2^128 */
     }
 }
 
