@@ -191,6 +191,14 @@ static void test_quotient(void **state)
         check_quotient(level, 7, pool);
         check_quotient(level, 15, pool);
     }
+    slk_pool_free(pool);
+}
+
+static void test_large_quotient(void **state)
+{
+    (void)state;
+    slk_pool *pool = NULL;
+    assert_int_equal(slk_pool_new(&pool, 2, NULL), SLK_OK);
     check_quotient(LEVELS - 1, 23, pool);
     slk_pool_free(pool);
 }
@@ -258,8 +266,13 @@ static void test_bounds(void **state)
             check_bounds(&slk_ntt_ifma, &slk_ntt_plain);
 }
 
-int main(void)
+/* With an argument: the test that takes minutes under the sanitizers. */
+int main(int argc, char **argv)
 {
+    (void)argv;
+    const struct CMUnitTest large[] = {cmocka_unit_test(test_large_quotient)};
+    if (argc > 1)
+        return cmocka_run_group_tests(large, setup, teardown);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_horner), cmocka_unit_test(test_three_levels),
         cmocka_unit_test(test_quotient),       cmocka_unit_test(test_cancel),
