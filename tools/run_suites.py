@@ -105,7 +105,7 @@ def kernels():
 
 
 def unit_asan():
-    return meson_tests(ASAN, "unit", "unit-asan", 8, ASAN_OPTIONS=ASAN_CHECKS, UBSAN_OPTIONS=UBSAN_CHECKS)
+    return meson_tests(ASAN, "unit", "unit-asan", 16, ASAN_OPTIONS=ASAN_CHECKS, UBSAN_OPTIONS=UBSAN_CHECKS)
 
 
 def fuzz():
