@@ -429,6 +429,46 @@ static slk_err chain_search(void *ctx, slk_seal_landing *ret, const char *messag
     return SLK_OK;
 }
 
+/* ---- money ---- */
+
+/* A sector without data of that proof, sealed now: what the node wants to name a deposit. */
+static void sample_precommit(slk_precommit *ret, int64_t seal_proof, int64_t head)
+{
+    const uint8_t comm_r[32] = {0};
+    *ret = (slk_precommit){
+        .seal_proof = seal_proof,
+        .seal_rand_epoch = head - SLK_SEAL_RANDOMNESS_LOOKBACK,
+        .expiration = head + SLK_MAX_SECTOR_EXPIRATION_EXTENSION,
+    };
+    slk_comm_r_cid(&ret->sealed_cid, comm_r);
+}
+
+static slk_err chain_funds(void *ctx, slk_seal_funds *ret, uint64_t sp_id, int64_t seal_proof,
+                           slk_error *error)
+{
+    slk_chain_ops *ops = ctx;
+    slk_seal_proof proof;
+    slk_tipset head;
+    slk_miner_info info;
+    slk_precommit sample;
+    slk_bigint available, deposit, pledge, sender;
+    SLK_TRY(slk_seal_proof_registered(&proof, seal_proof, error));
+    SLK_TRY(slk_chain_head(ops->chain, &head, error));
+    SLK_TRY(slk_chain_miner_info(ops->chain, &info, sp_id, &head, error));
+    SLK_TRY(slk_chain_available_balance(ops->chain, &available, sp_id, &head, error));
+    sample_precommit(&sample, seal_proof, head.height);
+    SLK_TRY(slk_chain_precommit_deposit(ops->chain, &deposit, sp_id, &sample, &head, error));
+    SLK_TRY(slk_chain_initial_pledge(ops->chain, &pledge, SLK_MAX_SECTOR_EXPIRATION_EXTENSION,
+                                     proof.shape->bytes, 0, &head, error));
+    SLK_TRY(slk_chain_sender_balance(ops->chain, &sender, &info, error));
+    static_assert(SLK_SEAL_ATTO_CHARS >= SLK_BIGINT_TEXT_CHARS, "every amount has room");
+    slk_bigint_print(ret->available, &available);
+    slk_bigint_print(ret->deposit_per_sector, &deposit);
+    slk_bigint_print(ret->pledge_per_sector, &pledge);
+    slk_bigint_print(ret->sender_balance, &sender);
+    return SLK_OK;
+}
+
 void slk_chain_ops_fill(slk_seal_chain *ret_chain, slk_chain_ops *ops)
 {
     *ret_chain = (slk_seal_chain){
@@ -445,5 +485,6 @@ void slk_chain_ops_fill(slk_seal_chain *ret_chain, slk_chain_ops *ops)
         .send_commit = chain_send_commit,
         .push_again = chain_push_again,
         .search = chain_search,
+        .funds = chain_funds,
     };
 }

@@ -193,6 +193,11 @@ SLK_MUST_CHECK slk_err slk_chain_choose_sender(slk_chain *chain, slk_address *re
                                                const slk_address *preferred, size_t n_preferred,
                                                const slk_bigint *need, slk_error *error);
 
+/* The most that any one address may spend for the miner: of worker and owner, those that
+ * slk_chain_choose_sender would take. Zero when there is none. */
+SLK_MUST_CHECK slk_err slk_chain_sender_balance(slk_chain *chain, slk_bigint *ret_balance,
+                                                const slk_miner_info *miner, slk_error *error);
+
 /* --- messages ----------------------------------------------------------------------------- */
 
 /* A random version-4 UUID, to be stored before the push it names. */

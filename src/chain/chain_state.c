@@ -233,9 +233,10 @@ static bool controls(const slk_miner_info *miner, const slk_address *id)
     return found;
 }
 
-/* SLK_E_NOTFOUND with the reason when this address cannot send for the miner. */
-static slk_err try_sender(slk_chain *chain, slk_address *ret_key, const slk_miner_info *miner,
-                          const slk_address *candidate, const slk_bigint *need, slk_error *error)
+/* SLK_E_NOTFOUND with the reason when this address cannot send for the miner, rich or poor. */
+static slk_err try_sender(slk_chain *chain, slk_address *ret_key, slk_bigint *ret_balance,
+                          const slk_miner_info *miner, const slk_address *candidate,
+                          slk_error *error)
 {
     slk_address id = *candidate, key;
     slk_bigint balance;
@@ -246,8 +247,6 @@ static slk_err try_sender(slk_chain *chain, slk_address *ret_key, const slk_mine
     if (!controls(miner, &id))
         return slk_fail(error, SLK_E_NOTFOUND, "does not control the miner");
     SLK_TRY(slk_chain_wallet_balance(chain, &balance, &id, error));
-    if (slk_bigint_cmp(&balance, need) < 0)
-        return slk_fail(error, SLK_E_NOTFOUND, "balance too low");
     slk_err code = slk_chain_account_key(chain, &key, &id, error);
     if (code == SLK_E_INVAL) /* a multisig, for instance */
         return slk_fail(error, SLK_E_NOTFOUND, "has no key of its own");
@@ -256,6 +255,42 @@ static slk_err try_sender(slk_chain *chain, slk_address *ret_key, const slk_mine
     if (!has)
         return slk_fail(error, SLK_E_NOTFOUND, "key is not in the node's wallet");
     *ret_key = key;
+    *ret_balance = balance;
+    return SLK_OK;
+}
+
+/* The same, and it must hold `need`. */
+static slk_err try_payer(slk_chain *chain, slk_address *ret_key, const slk_miner_info *miner,
+                         const slk_address *candidate, const slk_bigint *need, slk_error *error)
+{
+    slk_address key;
+    slk_bigint balance;
+    SLK_TRY(try_sender(chain, &key, &balance, miner, candidate, error));
+    if (slk_bigint_cmp(&balance, need) < 0) {
+        char has[SLK_BIGINT_TEXT_CHARS], wants[SLK_BIGINT_TEXT_CHARS];
+        slk_bigint_print(has, &balance);
+        slk_bigint_print(wants, need);
+        return slk_fail(error, SLK_E_NOTFOUND, "has %s attoFIL of the %s needed", has, wants);
+    }
+    *ret_key = key;
+    return SLK_OK;
+}
+
+slk_err slk_chain_sender_balance(slk_chain *chain, slk_bigint *ret_balance,
+                                 const slk_miner_info *miner, slk_error *error)
+{
+    slk_bigint most = {{0}};
+    const slk_address *candidates[] = {&miner->worker, &miner->owner};
+    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+        slk_address key;
+        slk_bigint balance;
+        const slk_err code = try_sender(chain, &key, &balance, miner, candidates[i], error);
+        if (code == SLK_OK && slk_bigint_cmp(&balance, &most) > 0)
+            most = balance;
+        else if (code != SLK_OK && code != SLK_E_NOTFOUND)
+            return code;
+    }
+    *ret_balance = most;
     return SLK_OK;
 }
 
@@ -270,7 +305,7 @@ slk_err slk_chain_choose_sender(slk_chain *chain, slk_address *ret_from,
                                        : i == n_preferred ? &miner->worker
                                                           : &miner->owner;
         slk_error why = {0};
-        slk_err code = try_sender(chain, ret_from, miner, candidate, need, &why);
+        slk_err code = try_payer(chain, ret_from, miner, candidate, need, &why);
         if (code == SLK_OK)
             return SLK_OK;
         if (code != SLK_E_NOTFOUND) {

@@ -115,6 +115,9 @@ typedef struct slk_seal_prover {
                             slk_error *error);
 } slk_seal_prover;
 
+/* Room for an amount in attoFIL: 78 digits and a NUL. */
+#define SLK_SEAL_ATTO_CHARS 80u
+
 /* One pre-commit as the chain keeps it. */
 typedef struct slk_seal_precommit_info {
     bool found;
@@ -123,7 +126,7 @@ typedef struct slk_seal_precommit_info {
     int64_t ticket_epoch; /* SealRandEpoch */
     int64_t precommit_epoch; /* P */
     int64_t expiration;
-    char deposit[80]; /* attoFIL, decimal */
+    char deposit[SLK_SEAL_ATTO_CHARS]; /* attoFIL, decimal */
 } slk_seal_precommit_info;
 
 typedef struct slk_seal_sector_info {
@@ -185,6 +188,16 @@ typedef struct slk_seal_commit {
     const char *uuid;
 } slk_seal_commit;
 
+/* The money of a miner, attoFIL in decimal: what a scheduler looks at before it orders. */
+typedef struct slk_seal_funds {
+    char available[SLK_SEAL_ATTO_CHARS]; /* free in the miner actor */
+    char deposit_per_sector[SLK_SEAL_ATTO_CHARS]; /* of a pre-commit now, without data */
+    char pledge_per_sector[SLK_SEAL_ATTO_CHARS]; /* of a commit now, without data */
+    char
+        sender_balance[SLK_SEAL_ATTO_CHARS]; /* the richest address that can send for the miner; "0"
+                                               * when none can */
+} slk_seal_funds;
+
 /* The client's own node of the chain (the provider may have one for tickets only).
  * Queries see the state of the current head. "chain down" is SLK_E_UNREACHABLE or SLK_E_TIMEOUT. */
 typedef struct slk_seal_chain {
@@ -223,6 +236,9 @@ typedef struct slk_seal_chain {
     slk_err (*push_again)(void *ctx, const char *signed_json, slk_error *error);
     /* Looks for the message with the node's confidence. */
     slk_err (*search)(void *ctx, slk_seal_landing *ret, const char *message_cid, slk_error *error);
+    /* What the miner has and what a sector of that proof costs now. SLK_E_INVAL: no such miner. */
+    slk_err (*funds)(void *ctx, slk_seal_funds *ret, uint64_t sp_id, int64_t seal_proof,
+                     slk_error *error);
 } slk_seal_chain;
 
 /* The other end of a remote-seal relation. Strings are borrowed for the call. */

@@ -439,6 +439,18 @@ static slk_err stub_search(void *ctx, slk_seal_landing *ret, const char *cid, sl
     return SLK_OK;
 }
 
+static slk_err stub_funds(void *ctx, slk_seal_funds *ret, uint64_t sp_id, int64_t proof,
+                          slk_error *error)
+{
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
+    (void)proof;
+    if (sp_id != WORLD_SP)
+        return slk_fail(error, SLK_E_INVAL, "no such miner");
+    SLK_TRY(fault(w, OP_FUNDS, error));
+    *ret = w->funds;
+    return SLK_OK;
+}
+
 static void land_commit(world *w, world_message *m, world_chain_sector *s)
 {
     uint8_t seed[32], c1[32], want[192];
@@ -718,7 +730,7 @@ static slk_seal_ops stub_ops(world *w)
                    stub_check_replica, stub_verify_c1, stub_c2, stub_verify_proof},
         .chain = {w, stub_network, stub_head, stub_ticket, stub_seed, stub_allocated,
                   stub_check_miner, stub_precommit_info, stub_sector_info, stub_send_precommit,
-                  stub_send_commit, stub_push_again, stub_search},
+                  stub_send_commit, stub_push_again, stub_search, stub_funds},
         .peer = {w, peer_available, peer_order, peer_status, peer_fetch, peer_forget, peer_commit1,
                  peer_finalize, peer_cleanup, peer_ticket, peer_complete},
         .keeper = {w, keeper_hash, keeper_wrap, keeper_unwrap},
@@ -789,6 +801,10 @@ world *world_new(void)
     w->now_ms = INT64_C(1700000000000);
     w->head = 5000;
     w->auto_land = true;
+    w->funds = (slk_seal_funds){.available = "0",
+                                .deposit_per_sector = "120",
+                                .pledge_per_sector = "200",
+                                .sender_balance = "1000000"};
     node_init(&w->provider, w, true);
     node_init(&w->client, w, false);
     assert_int_equal(slk_partner_add(&w->partner_id, w->token, w->provider.seal, "acme",

@@ -36,6 +36,7 @@ typedef enum world_op {
     OP_SEND_PRECOMMIT,
     OP_SEND_COMMIT,
     OP_SEARCH,
+    OP_FUNDS,
     OP_AVAILABLE,
     OP_ORDER,
     OP_STATUS,
@@ -114,6 +115,7 @@ struct world {
     bool auto_land; /* messages land one epoch after they were sent */
     int64_t next_exit_code; /* of the next message to land */
     int64_t next_batch_exit;
+    slk_seal_funds funds; /* deposit 120, pledge 200, sender 1000000 attoFIL */
     bool always_refuse; /* every commit lands with exit code 16 */
     bool steal_slots; /* slots are gone when the order comes */
     world_lie lie;
