@@ -18,14 +18,16 @@ MAY_INCLUDE = {
     "transfer": "base codec crypto fil net",
     "seal": "base codec fil db",
     "remote": "base crypto codec fil net db seal transfer",
-    "app": "base crypto codec db fil net proofs chain devnet transfer seal remote",
+    "access": "base codec db net",
+    "page": "base codec db net seal remote access",
+    "app": "base crypto codec db fil net proofs chain devnet transfer seal remote access page",
 }
 # Third-party headers stay behind one folder each.
 THIRD_PARTY = {
     "blst.h": {"crypto", "devnet", "proofs"},
     "hwloc.h": {"base"},
     "liburing.h": {"base"},
-    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal"},
+    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page"},
     "sqlite3.h": {"db"},
     "curl/curl.h": {"net"},
     "microhttpd.h": {"net"},

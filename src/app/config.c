@@ -101,6 +101,12 @@ static const config_key keys[] = {
      "A sector whose ticket runs out within so many epochs is not pre-committed any more."},
     {"Client", "ChainPollInterval", KEY_TIME, AT(chain_poll_ms), "", 0, 0, NULL,
      "Between two looks at the chain. Unset: a quarter of an epoch."},
+    {"Page", "Enable", KEY_BOOL, AT(page_enable), "true", 0, 0, NULL,
+     "Serve the page at / and its API at /api/v0/, for those with an access token."},
+    {"Page", "LoopbackOnly", KEY_BOOL, AT(page_loopback_only), "false", 0, 0, NULL,
+     "Serve them to this machine alone."},
+    {"Page", "SessionTime", KEY_TIME, AT(page_session_ms), "12h", 0, 0, NULL,
+     "How long a login lasts."},
     {"Proofs", "ParametersFolder", KEY_TEXT, AT(parameters_folder), "", 0, 0,
      "FIL_PROOFS_PARAMETER_CACHE",
      "Groth16 parameter files. Unset: /var/tmp/filecoin-proof-parameters, or a folder in the "

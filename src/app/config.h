@@ -56,6 +56,10 @@ typedef struct slk_config {
     int64_t seed_margin_epochs;
     int64_t ticket_slack_epochs;
     int64_t chain_poll_ms; /* 0: a quarter epoch */
+    /* [Page] */
+    bool page_enable;
+    bool page_loopback_only;
+    int64_t page_session_ms;
     /* [Proofs] */
     char *parameters_folder;
     int64_t threads; /* 0: all processors */

@@ -14,9 +14,19 @@
 #define OVERVIEW_BYTES_MAX (64u << 10)
 
 static const slk_command *const tables[] = {
-    slk_commands_demo,    slk_commands_run,    slk_commands_provider, slk_commands_client,
-    slk_commands_sectors, slk_commands_devnet, slk_commands_proof,    slk_commands_params,
-    slk_commands_cpu,     slk_commands_bench,  slk_commands_plan,     NULL,
+    slk_commands_demo,
+    slk_commands_run,
+    slk_commands_provider,
+    slk_commands_client,
+    slk_commands_sectors,
+    slk_commands_auth,
+    slk_commands_devnet,
+    slk_commands_proof,
+    slk_commands_params,
+    slk_commands_cpu,
+    slk_commands_bench,
+    slk_commands_plan,
+    NULL,
 };
 
 /* What most people need most of the time. */

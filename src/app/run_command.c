@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "net/certificate.h"
 #include "net/server.h"
+#include "page/page.h"
 #include "remote/client_api.h"
 #include "remote/provider_api.h"
 
@@ -17,13 +18,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROUTES_MAX (SLK_REMOTE_PROVIDER_ROUTES + SLK_REMOTE_CLIENT_ROUTES + 2)
+#define ROUTES_MAX (SLK_REMOTE_PROVIDER_ROUTES + SLK_REMOTE_CLIENT_ROUTES + SLK_PAGE_ROUTES_MAX + 2)
 
 /* What runs beside the heart. */
 struct service {
     slk_node *node;
     slk_remote_provider *provider;
     slk_remote_client *client;
+    slk_page *page;
     slk_http_server *server;
     slk_http_route routes[ROUTES_MAX];
     size_t n_routes;
@@ -67,6 +69,35 @@ static slk_err pick_certificate(struct service *service, slk_error *error)
 
 /* ---- starting ---- */
 
+static slk_err own_url(void *context, char **ret_url, slk_error *error)
+{
+    return slk_repo_url(ret_url, context, error);
+}
+
+static slk_err add_page(struct service *service, slk_error *error)
+{
+    slk_node *node = service->node;
+    const slk_config *config = &node->repo.config;
+    const slk_page_options options = {
+        .seal = node->seal,
+        .peer = node->peer,
+        .node_name = node->repo.name,
+        .version = SLK_VERSION,
+        .scratch_folder = node->scratch_folder,
+        .storage_folder = node->storage_folder,
+        .development = config->development,
+        .loopback_only = config->page_loopback_only,
+        .secure_cookies =
+            !config->delegate_tls || strncmp(config->external_url, "https://", 8) == 0,
+        .session_ms = config->page_session_ms,
+        .own_url = own_url,
+        .context = &node->repo,
+    };
+    SLK_TRY(slk_page_new(&service->page, &options, error));
+    service->n_routes += slk_page_routes(service->routes + service->n_routes, service->page);
+    return SLK_OK;
+}
+
 static slk_err add_routes(struct service *service, slk_error *error)
 {
     slk_node *node = service->node;
@@ -84,7 +115,7 @@ static slk_err add_routes(struct service *service, slk_error *error)
         slk_remote_client_routes(service->routes + service->n_routes, service->client);
         service->n_routes += SLK_REMOTE_CLIENT_ROUTES;
     }
-    return SLK_OK;
+    return node->repo.config.page_enable ? add_page(service, error) : SLK_OK;
 }
 
 static void warn_of_plain_http(const slk_config *config)
@@ -174,6 +205,9 @@ static void print_start(const struct service *service)
                      "%s\n",
                      folder, node->repo.config.development ? 5 : 8, folder);
     (void)printf("                selkie watch --repo %s\n", folder);
+    if (node->repo.config.page_enable)
+        (void)printf("  page          %s/   (selkie ui open --repo %s prints a login token)\n",
+                     service->url, folder);
     (void)fflush(stdout);
 }
 
@@ -196,10 +230,12 @@ static slk_err start(struct service *service, slk_error *error)
 static void stop(struct service *service)
 {
     slk_remote_provider_cancel(service->provider);
+    slk_page_cancel(service->page);
     slk_http_server_free(service->server);
     slk_seal_stop(service->node->seal);
     slk_remote_provider_free(service->provider);
     slk_remote_client_free(service->client);
+    slk_page_free(service->page);
     slk_free(service->certificate_file);
     slk_free(service->key_file);
     slk_free(service->url);

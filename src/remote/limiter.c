@@ -46,14 +46,24 @@ static uint32_t hash(const char *text)
     return h;
 }
 
-bool slk_limiter_take(slk_limiter *limiter, const char *address, int64_t now_ms)
+static bool look(slk_limiter *limiter, const char *address, int64_t now_ms, bool take)
 {
     int64_t *full_at = &limiter->full_at_ms[hash(address) % SLOTS];
     slk_assert(pthread_mutex_lock(&limiter->lock) == 0);
     const int64_t base = *full_at > now_ms ? *full_at : now_ms;
     const bool allowed = base + limiter->interval_ms - now_ms <= limiter->burst_ms;
-    if (allowed)
+    if (allowed && take)
         *full_at = base + limiter->interval_ms;
     slk_assert(pthread_mutex_unlock(&limiter->lock) == 0);
     return allowed;
+}
+
+bool slk_limiter_take(slk_limiter *limiter, const char *address, int64_t now_ms)
+{
+    return look(limiter, address, now_ms, true);
+}
+
+bool slk_limiter_has(slk_limiter *limiter, const char *address, int64_t now_ms)
+{
+    return look(limiter, address, now_ms, false);
 }

@@ -18,5 +18,7 @@ void slk_limiter_free(slk_limiter *limiter); /* NULL allowed */
 
 /* Takes one call of that address at now_ms (monotonic); false: too many. Any thread. */
 bool slk_limiter_take(slk_limiter *limiter, const char *address, int64_t now_ms);
+/* Whether that address has a call left, without taking it. */
+bool slk_limiter_has(slk_limiter *limiter, const char *address, int64_t now_ms);
 
 #endif

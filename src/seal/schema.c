@@ -117,10 +117,22 @@ static const char client[] =
     " failed_reason VARCHAR(20) NOT NULL DEFAULT '', failed_reason_msg TEXT NOT NULL DEFAULT '',"
     " PRIMARY KEY (sp_id, sector_number));";
 
+static const char access[] =
+    "CREATE TABLE access_token ("
+    " name TEXT PRIMARY KEY, token_hash TEXT NOT NULL UNIQUE, role TEXT NOT NULL,"
+    " once SMALLINT NOT NULL DEFAULT 0, created_ms BIGINT NOT NULL,"
+    " expires_ms BIGINT NOT NULL DEFAULT 0, used_ms BIGINT NOT NULL DEFAULT 0);"
+    "CREATE TABLE access_session ("
+    " session_hash TEXT PRIMARY KEY, token_name TEXT NOT NULL, role TEXT NOT NULL,"
+    " created_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL);"
+    "CREATE INDEX access_session_token ON access_session (token_name);"
+    "CREATE INDEX sector_event_at ON sector_event (at_ms);";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
     {3, "seal: client role", client},
+    {4, "access: tokens and sessions; timeline by time", access},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

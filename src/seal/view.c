@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#define PAGE_MAX 1000u
+#define TEXT_MAX ((size_t)256)
+
 static const slk_sql partners = {
     "view.partners",
     "SELECT p.id, p.partner_name, p.partner_url, p.allowance_remaining, p.allowance_total,"
@@ -44,20 +47,56 @@ static const slk_sql providers = {
     " WHERE ($1 < 0 OR (r.sp_id = $1 AND r.sector_number = $2))" \
     " ORDER BY r.create_time DESC, r.sp_id, r.sector_number DESC LIMIT $3"
 
-static const slk_sql provider_sectors = {
-    "view.provider_sectors",
-    "SELECT" SECTOR_COLUMNS "," TASK_COLUMNS ", p.partner_name, r.tree_d_cid, r.tree_r_cid,"
-    " r.ticket_epoch, r.ticket_source, r.after_notify_client, r.cleanup_timeout"
-    " FROM rseal_provider_pipeline r JOIN rseal_delegated_partners p ON p.id = "
-    "r.partner_id" TASK_JOIN("provider") PICK};
-static const slk_sql client_sectors = {
-    "view.client_sectors",
-    "SELECT" SECTOR_COLUMNS "," TASK_COLUMNS ", p.provider_url, s.tree_d_cid, s.tree_r_cid,"
-    " s.ticket_epoch, s.precommit_msg_cid, s.commit_msg_cid, s.precommit_epoch, s.seed_epoch,"
-    " r.after_cleanup"
-    " FROM rseal_client_pipeline r JOIN sectors_sdr_pipeline s"
-    " ON s.sp_id = r.sp_id AND s.sector_number = r.sector_number"
-    " LEFT JOIN rseal_client_providers p ON p.id = r.provider_id" TASK_JOIN("client") PICK};
+#define PROVIDER_COLUMNS                                                            \
+    SECTOR_COLUMNS "," TASK_COLUMNS ", p.partner_name, r.tree_d_cid, r.tree_r_cid," \
+                   " r.ticket_epoch, r.ticket_source, r.after_notify_client, r.cleanup_timeout"
+#define PROVIDER_JOINS \
+    " JOIN rseal_delegated_partners p ON p.id = r.partner_id" TASK_JOIN("provider")
+#define CLIENT_COLUMNS                                                                          \
+    SECTOR_COLUMNS "," TASK_COLUMNS ", p.provider_url, s.tree_d_cid, s.tree_r_cid,"             \
+                   " s.ticket_epoch, s.precommit_msg_cid, s.commit_msg_cid, s.precommit_epoch," \
+                   " s.seed_epoch, r.after_cleanup"
+#define CLIENT_JOINS                                              \
+    " JOIN sectors_sdr_pipeline s"                                \
+    " ON s.sp_id = r.sp_id AND s.sector_number = r.sector_number" \
+    " LEFT JOIN rseal_client_providers p ON p.id = r.provider_id" TASK_JOIN("client")
+
+static const slk_sql provider_sectors = {"view.provider_sectors",
+                                         "SELECT" PROVIDER_COLUMNS
+                                         " FROM rseal_provider_pipeline r" PROVIDER_JOINS PICK};
+static const slk_sql client_sectors = {"view.client_sectors",
+                                       "SELECT" CLIENT_COLUMNS
+                                       " FROM rseal_client_pipeline r" CLIENT_JOINS PICK};
+
+/* A page of them: the rows are picked before anything is joined to each. $1 miner, $2 state,
+ * $3 failed, $4 peer, $5 a LIKE pattern; "" and negative numbers pick all. */
+#define MATCHES(peer_column, name, comm_r)                                             \
+    " WHERE ($1 < 0 OR r.sp_id = $1) AND ($2 = '' OR r.state = $2)"                    \
+    " AND ($3 < 0 OR r.failed = $3) AND ($4 < 0 OR r." peer_column " = $4)"            \
+    " AND ($5 = '' OR CAST(r.sector_number AS TEXT) LIKE $5 ESCAPE '\\'"               \
+    " OR lower(" name ") LIKE $5 ESCAPE '\\' OR lower(" comm_r ") LIKE $5 ESCAPE '\\'" \
+    " OR lower(r.failed_reason) LIKE $5 ESCAPE '\\'"                                   \
+    " OR lower(r.failed_reason_msg) LIKE $5 ESCAPE '\\')"
+#define PROVIDER_MATCHES                                              \
+    " FROM rseal_provider_pipeline r JOIN rseal_delegated_partners p" \
+    " ON p.id = r.partner_id" MATCHES("partner_id", "p.partner_name", "r.tree_r_cid")
+#define CLIENT_MATCHES                                                     \
+    " FROM rseal_client_pipeline r JOIN sectors_sdr_pipeline s"            \
+    " ON s.sp_id = r.sp_id AND s.sector_number = r.sector_number"          \
+    " LEFT JOIN rseal_client_providers p ON p.id = r.provider_id" MATCHES( \
+        "provider_id", "p.provider_url", "s.tree_r_cid")
+#define NEWEST_FIRST " ORDER BY r.create_time DESC, r.sp_id, r.sector_number DESC"
+
+static const slk_sql provider_page = {"view.provider_page",
+                                      "SELECT" PROVIDER_COLUMNS
+                                      " FROM (SELECT r.*" PROVIDER_MATCHES NEWEST_FIRST
+                                      " LIMIT $6 OFFSET $7) r" PROVIDER_JOINS NEWEST_FIRST};
+static const slk_sql client_page = {
+    "view.client_page", "SELECT" CLIENT_COLUMNS " FROM (SELECT r.*" CLIENT_MATCHES NEWEST_FIRST
+                        " LIMIT $6 OFFSET $7) r" CLIENT_JOINS NEWEST_FIRST};
+static const slk_sql provider_total = {"view.provider_total", "SELECT count(*)" PROVIDER_MATCHES};
+static const slk_sql client_total = {"view.client_total", "SELECT count(*)" CLIENT_MATCHES};
+
 static const slk_sql timeline = {
     "view.timeline", "SELECT at_ms, role, node, actor, event, from_state, to_state, detail"
                      " FROM sector_event WHERE sp_id = $1 AND sector_number = $2 ORDER BY id"};
@@ -315,6 +354,49 @@ slk_err slk_view_sectors(slk_buf *out, slk_seal *seal, uint64_t limit, slk_error
     int64_t most = limit == 0 || limit > 100000 ? 1000 : slk_i64(limit);
     SLK_TRY(append_sectors(array, seal, -1, -1, most, error));
     return slk_json_print(out, array);
+}
+
+/* "%text%" in lower case with LIKE's own signs escaped; "" stays "". */
+static slk_err like_pattern(slk_buf *out, const char *text, slk_error *error)
+{
+    slk_err code = *text ? slk_buf_byte(out, '%') : SLK_OK;
+    for (const char *c = text; *c && code == SLK_OK; c++) {
+        if (strchr("%_\\", *c))
+            code = slk_buf_byte(out, '\\');
+        if (code == SLK_OK)
+            code = slk_buf_byte(out, (uint8_t)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c));
+    }
+    if (code == SLK_OK && *text)
+        code = slk_buf_byte(out, '%');
+    return code == SLK_OK ? SLK_OK
+                          : slk_fail(error, SLK_E_INVAL, "the text to look for is too long");
+}
+
+slk_err slk_view_sector_page(slk_buf *out, slk_seal *seal, const slk_view_filter *filter,
+                             slk_error *error)
+{
+    if (filter->limit == 0 || filter->limit > PAGE_MAX || filter->offset > UINT32_MAX)
+        return slk_fail(error, SLK_E_INVAL, "a page has 1 to %u sectors", PAGE_MAX);
+    SLK_CLEANUP(slk_buf_done) slk_buf pattern;
+    slk_buf_init(&pattern, TEXT_MAX);
+    SLK_TRY(like_pattern(&pattern, filter->text, error));
+    const bool client = filter->pipeline == SLK_PIPELINE_CLIENT;
+    const slk_arg args[] = {slk_arg_i(filter->sp_id),         slk_arg_t(filter->state),
+                            slk_arg_i(filter->failed),        slk_arg_i(filter->peer_id),
+                            slk_arg_t(slk_buf_str(&pattern)), slk_arg_u(filter->limit),
+                            slk_arg_u(filter->offset)};
+    int64_t total;
+    SLK_TRY(slk_sql_number(&total, slk_seal_db(seal), client ? &client_total : &provider_total,
+                           args, 5, error));
+    SLK_CLEANUP(slk_json_decrefp) json_t *rows = NULL;
+    SLK_TRY(new_array(&rows, error));
+    SLK_TRY(append_rows(rows, seal, client ? &client_page : &provider_page, args, 7,
+                        client ? KIND_CLIENT_SECTOR : KIND_PROVIDER_SECTOR, error));
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *all = json_pack("{s:I,s:O}", "total", (json_int_t)total, "rows", rows);
+    if (!all)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    return slk_json_print(out, all);
 }
 
 slk_err slk_view_sector(slk_buf *out, slk_seal *seal, uint64_t sp_id, uint64_t number,

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "seal/seal.h"
+#include "seal/state.h"
 
 #include <stdint.h>
 
@@ -23,6 +24,22 @@ SLK_MUST_CHECK slk_err slk_view_providers(slk_buf *out, slk_seal *seal, slk_erro
  *           "last_error"} or null}] */
 SLK_MUST_CHECK slk_err slk_view_sectors(slk_buf *out, slk_seal *seal, uint64_t limit,
                                         slk_error *error);
+
+/* Which sectors of one side. */
+typedef struct slk_view_filter {
+    slk_pipeline pipeline;
+    int64_t sp_id; /* -1 any */
+    const char *state; /* "" any */
+    int64_t failed; /* 0 or 1; -1 either */
+    int64_t peer_id; /* of the partner (provider side) or the provider (client side); -1 any */
+    const char *text; /* in number, peer, CommR, reason or message, any case; "" any */
+    uint64_t limit; /* 1..1000 */
+    uint64_t offset;
+} slk_view_filter;
+
+/* {"total","rows":[as slk_view_sectors]}, newest first. */
+SLK_MUST_CHECK slk_err slk_view_sector_page(slk_buf *out, slk_seal *seal,
+                                            const slk_view_filter *filter, slk_error *error);
 
 /* One sector with everything known (roles "provider" and "client" where present) and its timeline
  * [{"at_ms","role","node","actor","event","from","to","detail"}], oldest first.

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Provider side: who may order from us. A new token is in the answer once and nowhere else. */
+#include "page/page_impl.h"
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "codec/json.h"
+#include "remote/connect.h"
+#include "seal/provider.h"
+#include "seal/view.h"
+
+#include <stdio.h>
+
+#define NAME_MAX_CHARS ((size_t)127)
+#define ALLOWANCE_MAX INT64_C(1000000000)
+#define OVERLAP_MAX_MS (INT64_C(30) * 86400000)
+
+static slk_err list(slk_buf *out, page_request *request, slk_error *error)
+{
+    return slk_view_partners(out, request->page->options.seal, error);
+}
+
+static slk_err read_url(const char **ret, const page_request *request, slk_error *error)
+{
+    SLK_TRY(slk_page_text(ret, request, "url", SLK_CONNECT_URL_CHARS, "", error));
+    return **ret ? slk_connect_check_url(*ret, error) : SLK_OK;
+}
+
+static slk_err read_proofs(int64_t *out, size_t *ret_n, const page_request *request,
+                           slk_error *error)
+{
+    json_t *array;
+    SLK_TRY(slk_json_array(&array, request->body, "proofs", error));
+    const size_t n = json_array_size(array);
+    if (n > SLK_SEAL_MAX_PROOFS)
+        return slk_fail(error, SLK_E_INVAL, "proofs: at most %u", SLK_SEAL_MAX_PROOFS);
+    for (size_t i = 0; i < n; i++)
+        SLK_TRY(slk_json_as_i64(&out[i], json_array_get(array, i), "proofs", error));
+    *ret_n = n;
+    return SLK_OK;
+}
+
+/* {"id","name","token","connect_string"} */
+static slk_err print_secret(slk_buf *out, const page_request *request, int64_t id, const char *name,
+                            const char *url, const char *token, slk_error *error)
+{
+    SLK_CLEANUP(slk_buf_done) slk_buf text;
+    slk_buf_init(&text, SLK_CONNECT_TEXT_MAX);
+    slk_connect connect = {0};
+    (void)request;
+    (void)snprintf(connect.url, sizeof connect.url, "%s", url);
+    (void)snprintf(connect.token, sizeof connect.token, "%s", token);
+    slk_err code = slk_connect_print(&text, &connect);
+    slk_bytes_wipe(&connect, sizeof connect);
+    if (code != SLK_OK)
+        return slk_fail(error, code, "the connect string cannot be made");
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *answer = json_pack("{s:I,s:s,s:s,s:s}", "id", (json_int_t)id, "name", name, "token",
+                               token, "connect_string", slk_buf_str(&text));
+    code = answer ? slk_json_print(out, answer) : slk_page_out_of_memory(error);
+    slk_bytes_wipe(text.data, text.len);
+    return code;
+}
+
+/* Our own URL, before anything is made: without it there is no connect string. */
+static slk_err own_url(char **ret, const page_request *request, slk_error *error)
+{
+    const slk_page_options *o = &request->page->options;
+    SLK_TRY(o->own_url(o->context, ret, error));
+    return slk_connect_check_url(*ret, error);
+}
+
+static slk_err add(slk_buf *out, page_request *request, slk_error *error)
+{
+    const char *name, *url;
+    int64_t allowance = 100, id, proofs[SLK_SEAL_MAX_PROOFS];
+    size_t n = 0;
+    char token[SLK_TOKEN_CHARS];
+    SLK_CLEANUP(slk_freep) char *own = NULL;
+    SLK_TRY(slk_page_text(&name, request, "name", NAME_MAX_CHARS, NULL, error));
+    SLK_TRY(read_url(&url, request, error));
+    SLK_TRY(slk_page_number(&allowance, request, "allowance", 0, ALLOWANCE_MAX, error));
+    SLK_TRY(read_proofs(proofs, &n, request, error));
+    SLK_TRY(own_url(&own, request, error));
+    SLK_TRY(slk_partner_add(&id, token, request->page->options.seal, name, url, allowance, proofs,
+                            n, error));
+    const slk_err code = print_secret(out, request, id, name, own, token, error);
+    slk_bytes_wipe(token, sizeof token);
+    return code;
+}
+
+static slk_err set(slk_buf *out, page_request *request, slk_error *error)
+{
+    (void)out;
+    slk_seal *seal = request->page->options.seal;
+    const char *url;
+    int64_t id, remaining = -1, total = -1;
+    SLK_TRY(slk_page_id(&id, request, "id", error));
+    SLK_TRY(read_url(&url, request, error));
+    SLK_TRY(slk_page_number(&remaining, request, "allowance_remaining", 0, ALLOWANCE_MAX, error));
+    SLK_TRY(slk_page_number(&total, request, "allowance_total", 0, ALLOWANCE_MAX, error));
+    if ((remaining < 0) != (total < 0))
+        return slk_fail(error, SLK_E_INVAL,
+                        "allowance_remaining and allowance_total are set together");
+    if (slk_page_has(request, "url"))
+        SLK_TRY(slk_partner_set_url(seal, id, url, error));
+    if (total >= 0)
+        SLK_TRY(slk_partner_set_allowance(seal, id, remaining, total, error));
+    return SLK_OK;
+}
+
+static slk_err rotate(slk_buf *out, page_request *request, slk_error *error)
+{
+    slk_seal *seal = request->page->options.seal;
+    int64_t id, overlap_ms = 3600000;
+    char token[SLK_TOKEN_CHARS];
+    SLK_CLEANUP(slk_freep) char *own = NULL;
+    SLK_TRY(slk_page_id(&id, request, "id", error));
+    SLK_TRY(slk_page_number(&overlap_ms, request, "overlap_ms", 0, OVERLAP_MAX_MS, error));
+    SLK_TRY(own_url(&own, request, error));
+    SLK_TRY(slk_partner_rotate(token, seal, id, overlap_ms, error));
+    const slk_err code = print_secret(out, request, id, "", own, token, error);
+    slk_bytes_wipe(token, sizeof token);
+    return code;
+}
+
+static slk_err remove_partner(slk_buf *out, page_request *request, slk_error *error)
+{
+    (void)out;
+    int64_t id;
+    SLK_TRY(slk_page_id(&id, request, "id", error));
+    return slk_partner_remove(request->page->options.seal, id, error);
+}
+
+const page_endpoint slk_page_partner_endpoints[] = {
+    {"GET", "/api/v0/partners", SLK_ROLE_READ, list},
+    {"POST", "/api/v0/partners", SLK_ROLE_ADMIN, add},
+    {"PUT", "/api/v0/partners/{id}", SLK_ROLE_ADMIN, set},
+    {"POST", "/api/v0/partners/{id}/rotate", SLK_ROLE_ADMIN, rotate},
+    {"DELETE", "/api/v0/partners/{id}", SLK_ROLE_ADMIN, remove_partner},
+    {NULL, NULL, SLK_ROLE_NONE, NULL},
+};

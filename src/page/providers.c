@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Client side: whom we order from. */
+#include "page/page_impl.h"
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "codec/json.h"
+#include "remote/connect.h"
+#include "seal/client.h"
+#include "seal/view.h"
+
+#include <inttypes.h>
+
+#define NAME_MAX_CHARS ((size_t)127)
+
+static slk_err list(slk_buf *out, page_request *request, slk_error *error)
+{
+    return slk_view_providers(out, request->page->options.seal, error);
+}
+
+static slk_err read_connect(slk_connect *ret, const page_request *request, slk_error *error)
+{
+    const slk_page_options *o = &request->page->options;
+    const char *text;
+    SLK_CLEANUP(slk_freep) char *own = NULL;
+    SLK_TRY(slk_page_text(&text, request, "connect_string", SLK_CONNECT_TEXT_MAX, NULL, error));
+    (void)(o->own_url(o->context, &own, NULL) == SLK_OK); /* unknown: nothing to compare with */
+    const char *const urls[] = {own};
+    return slk_connect_read(ret, text, urls, 1, error);
+}
+
+/* {"partner_name","allowance_remaining"} of us at that provider. */
+static slk_err try_provider(char *name, int64_t *ret_allowance, const page_request *request,
+                            const slk_connect *connect, slk_error *error)
+{
+    const slk_seal_remote remote = {.url = connect->url, .token = connect->token};
+    bool authorized = false;
+    SLK_TRY(slk_remote_peer_authorize(request->page->options.peer, &authorized, name, ret_allowance,
+                                      &remote, error));
+    if (!authorized)
+        return slk_fail(error, SLK_E_AUTH, "%s does not know the token; ask for a new one",
+                        connect->url);
+    return SLK_OK;
+}
+
+static slk_err add_tried(slk_buf *out, const page_request *request, const slk_connect *connect,
+                         uint64_t miner, const char *name, slk_error *error)
+{
+    char partner_name[SLK_SEAL_REASON_CHARS] = "";
+    int64_t allowance = 0, id = 0;
+    SLK_TRY(try_provider(partner_name, &allowance, request, connect, error));
+    SLK_TRY(slk_client_provider_add(&id, request->page->options.seal, miner, connect->url,
+                                    connect->token, *name ? name : connect->url, error));
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *answer =
+        json_pack("{s:I,s:s,s:s,s:I}", "id", (json_int_t)id, "url", connect->url, "partner_name",
+                  partner_name, "allowance_remaining", (json_int_t)allowance);
+    return answer ? slk_json_print(out, answer) : slk_page_out_of_memory(error);
+}
+
+static slk_err add(slk_buf *out, page_request *request, slk_error *error)
+{
+    uint64_t miner;
+    const char *name;
+    slk_connect connect = {0};
+    SLK_TRY(slk_page_miner(&miner, request, "miner", error));
+    SLK_TRY(slk_page_text(&name, request, "name", NAME_MAX_CHARS, "", error));
+    SLK_TRY(read_connect(&connect, request, error));
+    const slk_err code = add_tried(out, request, &connect, miner, name, error);
+    slk_bytes_wipe(&connect, sizeof connect);
+    return code;
+}
+
+static slk_err set(slk_buf *out, page_request *request, slk_error *error)
+{
+    (void)out;
+    int64_t id;
+    bool enabled;
+    SLK_TRY(slk_page_id(&id, request, "id", error));
+    SLK_TRY(slk_json_bool(&enabled, request->body, "enabled", error));
+    return slk_client_provider_enable(request->page->options.seal, id, enabled, error);
+}
+
+static slk_err remove_provider(slk_buf *out, page_request *request, slk_error *error)
+{
+    (void)out;
+    int64_t id;
+    SLK_TRY(slk_page_id(&id, request, "id", error));
+    return slk_client_provider_remove(request->page->options.seal, id, error);
+}
+
+const page_endpoint slk_page_provider_endpoints[] = {
+    {"GET", "/api/v0/providers", SLK_ROLE_READ, list},
+    {"POST", "/api/v0/providers", SLK_ROLE_ADMIN, add},
+    {"PUT", "/api/v0/providers/{id}", SLK_ROLE_ADMIN, set},
+    {"DELETE", "/api/v0/providers/{id}", SLK_ROLE_ADMIN, remove_provider},
+    {NULL, NULL, SLK_ROLE_NONE, NULL},
+};
