@@ -136,14 +136,21 @@ static enum MHD_Result refuse(slk_http_exchange *exchange, int status, const cha
     return code == SLK_OK ? MHD_YES : MHD_NO;
 }
 
+static slk_err reply_no_route(slk_http_exchange *exchange, int status)
+{
+    if (status != 405)
+        return slk_http_reply_error(exchange, status, slk_err_name(SLK_E_NOTFOUND),
+                                    "nothing is at %s", exchange->path);
+    SLK_TRY(slk_http_reply_header(exchange, "Allow", exchange->near->method));
+    if (exchange->near->plain_errors)
+        return slk_http_reply_empty(exchange, status);
+    return slk_http_reply_error(exchange, status, slk_err_name(SLK_E_INVAL), "%s does not take %s",
+                                exchange->path, exchange->method);
+}
+
 static enum MHD_Result refuse_route(slk_http_exchange *exchange, int status)
 {
-    slk_err code = status == 405
-                       ? slk_http_reply_error(exchange, status, "invalid", "%s does not take %s",
-                                              exchange->path, exchange->method)
-                       : slk_http_reply_error(exchange, status, slk_err_name(SLK_E_NOTFOUND),
-                                              "nothing is at %s", exchange->path);
-    return code == SLK_OK ? MHD_YES : MHD_NO;
+    return reply_no_route(exchange, status) == SLK_OK ? MHD_YES : MHD_NO;
 }
 
 static uint64_t announced_body(const slk_http_exchange *exchange)

@@ -35,7 +35,8 @@ typedef struct slk_http_route {
     slk_http_handler *handler;
     void *context;
     size_t max_body_bytes; /* 0 means SLK_HTTP_JSON_MAX_BYTES */
-    bool plain_errors; /* the guard's and slk_http_reply_failure's answers are plain text */
+    /* Errors are one line of text, 405 is empty, unless the request accepts application/json. */
+    bool plain_errors;
 } slk_http_route;
 
 typedef struct slk_http_server_options {

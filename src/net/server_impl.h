@@ -37,6 +37,7 @@ struct slk_http_exchange {
     struct MHD_Connection *mhd;
     const slk_http_route *route; /* NULL until routed */
     int route_status; /* of slk_http_route_find */
+    const slk_http_route *near; /* with 405: one at this path, for another method */
     char *target; /* as sent: raw path and query; heap */
     const char *method;
     bool started; /* the guard has seen it */

@@ -96,6 +96,13 @@ static void escape_json(char *out, const char *in, size_t n)
     *out = 0;
 }
 
+/* Whether an Accept header names application/json. */
+static bool accepts_json(const slk_http_exchange *exchange)
+{
+    const char *accept = slk_http_header_value(exchange, "Accept");
+    return accept && strcasestr(accept, "application/json") != NULL;
+}
+
 slk_err slk_http_reply_error(slk_http_exchange *exchange, int status, const char *code,
                              const char *format, ...)
 {
@@ -104,7 +111,7 @@ slk_err slk_http_reply_error(slk_http_exchange *exchange, int status, const char
     va_start(args, format);
     (void)vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    if (exchange->route && exchange->route->plain_errors)
+    if (exchange->route && exchange->route->plain_errors && !accepts_json(exchange))
         return reply_line(exchange, status, line);
     escape_json(escaped, line, sizeof line);
     (void)snprintf(json, sizeof json, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}", code,

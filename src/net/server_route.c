@@ -71,6 +71,7 @@ int slk_http_route_find(slk_http_exchange *exchange)
             return 200;
         }
         status = 405;
+        exchange->near = &o->routes[i];
     }
     return status;
 }

@@ -359,6 +359,9 @@ static void ask(struct asked *ret, const struct node *node, const slk_http_reque
     ret->n = response.body.len;
     assert_in_range(ret->n, 0, sizeof ret->body - 1);
     memcpy(ret->body, slk_buf_str(&response.body), ret->n);
+    /* As Go ends a message. */
+    if (ret->status == 200 && strcmp(ret->type, "application/json") == 0)
+        assert_int_equal(ret->body[--ret->n], '\n');
     ret->body[ret->n] = 0;
     slk_http_response_done(&response);
 }
@@ -431,8 +434,36 @@ static void posts_want_json(void **state)
         post(&a, node_of(i), posts[i], "application/json", "{\"partner_token\":");
         assert_int_equal(a.status, 400);
         assert_memory_equal(a.type, "text/plain", 10);
-        post(&a, node_of(i), posts[i], "application/json; charset=utf-8", "{\"partner_token\":7}");
+        assert_memory_equal(a.body, "invalid request body: ", 22);
+        post(&a, node_of(i), posts[i], "application/json; charset=utf-8", "{}");
         assert_int_equal(a.status, 400);
+        post(&a, node_of(i), posts[i], "application/json", "{\"partner_token\":7}");
+        assert_int_equal(a.status, 400);
+    }
+}
+
+static void errors_are_json_for_who_accepts_it(void **state)
+{
+    (void)state;
+    const slk_http_header accept = {"Accept", "text/html, application/json;q=0.9"};
+    const slk_http_request request = {.bearer = STRANGER, .headers = &accept, .n_headers = 1};
+    struct asked a;
+    ask(&a, &w.provider, &request, "sealed-data/1000/1");
+    assert_int_equal(a.status, 401);
+    assert_string_equal(a.type, "application/json");
+    assert_string_equal(a.body, "{\"error\":{\"code\":\"auth\",\"message\":\"unauthorized\"}}");
+    get(&a, &w.provider, "sealed-data/1000/1", STRANGER);
+    assert_string_equal(a.body, "unauthorized\n");
+}
+
+static void another_method_gets_405_and_the_right_one(void **state)
+{
+    (void)state;
+    struct asked a;
+    for (size_t i = 0; i < POSTS; i++) {
+        get(&a, node_of(i), posts[i], NULL);
+        assert_int_equal(a.status, 405);
+        assert_int_equal(a.n, 0);
     }
 }
 
@@ -499,7 +530,7 @@ static void orders_are_accepted_once_and_refused_in_200(void **state)
     tell(&a, "order", ORDER(1, 8), w.token);
     assert_int_equal(a.status, 200);
     assert_string_equal(a.body, "{\"accepted\":false,"
-                                "\"reject_reason\":\"proof type not allowed for this partner\"}");
+                                "\"reject_reason\":\"proof type 8 not allowed for this partner\"}");
     tell(&a, "order",
          "{\"partner_token\":\"%s\",\"slot_token\":\"00112233445566778899aabbccddeeff\","
          "\"sp_id\":1000,\"sector_number\":1,\"reg_seal_proof\":5}",
@@ -533,8 +564,10 @@ static void orders_are_accepted_once_and_refused_in_200(void **state)
     assert_memory_equal(a.body, "{\"accepted\":false", 17);
     tell(&a, "commit1", COMMIT1(1), w.token);
     assert_int_equal(a.status, 412);
-    tell(&a, "finalize", SECTOR(1), w.token);
-    assert_int_equal(a.status, 412);
+    assert_string_equal(a.body, "sector trees not yet complete\n");
+    tell(&a, "finalize", SECTOR(1), w.token); /* too early: nothing happens */
+    assert_int_equal(a.status, 200);
+    assert_int_equal(a.n, 0);
 }
 
 static void what_is_sealed_can_be_fetched(void **state)
@@ -759,7 +792,7 @@ static void complete_is_checked_and_idempotent(void **state)
     post(&a, &w.client, "complete", "application/json",
          "{\"partner_token\":\"x\",\"sp_id\":1000,\"sector_number\":0,\"tree_d_cid\":\"bafy\","
          "\"tree_r_cid\":\"\",\"ticket_epoch\":0,\"ticket_value\":\"AAAA\"}");
-    assert_int_equal(a.status, 400);
+    assert_int_equal(a.status, 401); /* who it is comes before what it says */
 }
 
 int main(void)
@@ -767,6 +800,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(capabilities_need_no_token),
         cmocka_unit_test(posts_want_json),
+        cmocka_unit_test(errors_are_json_for_who_accepts_it),
+        cmocka_unit_test(another_method_gets_405_and_the_right_one),
         cmocka_unit_test(strangers_get_401_except_from_authorize),
         cmocka_unit_test(partners_are_told_their_allowance),
         cmocka_unit_test(nothing_ordered_looks_gone),

@@ -69,16 +69,15 @@ static slk_err post_complete(void *context, slk_http_exchange *exchange, slk_err
     slk_remote_client *client = context;
     slk_wire_complete message;
     SLK_TRY(slk_endpoint_read(&message, &slk_wire_type_complete, exchange, error));
+    const char *token = slk_endpoint_token(exchange, message.partner_token);
+    if (slk_client_authorize(client->seal, token, error) == SLK_E_AUTH)
+        return slk_fail(error, SLK_E_AUTH, "unauthorized");
     uint64_t sp_id, number;
     SLK_TRY(slk_endpoint_sector(&sp_id, &number, message.sp_id, message.sector_number, error));
     slk_seal_completion completion;
     SLK_TRY(read_completion(&completion, &message, error));
-    const char *token = slk_endpoint_token(exchange, message.partner_token);
-    const slk_err code =
-        slk_client_complete(client->seal, token, sp_id, number, &completion, error);
-    if (code == SLK_E_AUTH)
-        return slk_fail(error, code, "unauthorized");
-    SLK_TRY(code);
+    SLK_TRY(slk_endpoint_hide_sector(
+        slk_client_complete(client->seal, token, sp_id, number, &completion, error), error));
     slk_log(SLK_LOG_INFO, "complete.received", "sector=f0%" PRIu64 "/%" PRIu64, sp_id, number);
     return slk_http_reply_empty(exchange, 200);
 }

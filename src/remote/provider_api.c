@@ -190,18 +190,17 @@ static slk_err post_status(slk_remote_provider *provider, slk_http_exchange *exc
 typedef slk_err sector_fn(slk_seal *seal, int64_t partner_id, uint64_t sp_id, uint64_t number,
                           slk_error *error);
 
-/* finalize and cleanup: 200 empty. */
+/* finalize and cleanup: 200 empty, as the reference answers, also when there is nothing to do: for
+ * a sector that is not there (any more), since a client that repeats itself after the row was
+ * collected must come to an end; and for finalize before the trees are done, which changes
+ * nothing, so that C1 can still be made. */
 static slk_err post_sector(slk_remote_provider *provider, slk_http_exchange *exchange,
                            sector_fn *fn, const char *event, slk_error *error)
 {
     struct sector_call sector;
     SLK_TRY(read_sector_call(&sector, provider, exchange, error));
     const slk_err code = fn(provider->seal, sector.partner.id, sector.sp_id, sector.number, error);
-    if (code == SLK_E_BUSY)
-        return slk_http_reply_text(exchange, 412, "%s", slk_error_text(error, code));
-    /* Nothing to do for a sector that is not there (any more), as the reference answers: a client
-     * that repeats itself after the row was collected must come to an end. */
-    if (code == SLK_E_NOTFOUND)
+    if (code == SLK_E_NOTFOUND || code == SLK_E_BUSY)
         return slk_http_reply_empty(exchange, 200);
     SLK_TRY(code);
     slk_log(SLK_LOG_INFO, event, "sector=f0%" PRIu64 "/%" PRIu64 " partner=%" PRId64, sector.sp_id,
@@ -223,15 +222,24 @@ static slk_err post_cleanup(slk_remote_provider *provider, slk_http_exchange *ex
 
 /* ---- files ---- */
 
+static slk_err read_param(uint64_t *ret, const slk_http_exchange *exchange, const char *name,
+                          slk_error *error)
+{
+    if (slk_http_param_u64(exchange, name, ret, NULL) != SLK_OK)
+        return slk_fail(error, SLK_E_INVAL, "invalid %s", name);
+    return SLK_OK;
+}
+
 static slk_err find_files(slk_provider_files *ret, const slk_remote_provider *provider,
                           const slk_http_exchange *exchange, slk_error *error)
 {
+    uint64_t sp_id, number;
+    SLK_TRY(read_param(&sp_id, exchange, "sp_id", error));
+    SLK_TRY(read_param(&number, exchange, "sector_number", error));
     slk_partner partner;
     SLK_TRY(authorize(&partner, provider, exchange, NULL, error));
-    uint64_t sp_id, number;
-    SLK_TRY(slk_http_param_u64(exchange, "sp_id", &sp_id, error));
-    SLK_TRY(slk_http_param_u64(exchange, "sector_number", &number, error));
-    return slk_provider_get_files(ret, provider->seal, partner.id, sp_id, number, error);
+    return slk_endpoint_hide_sector(
+        slk_provider_get_files(ret, provider->seal, partner.id, sp_id, number, error), error);
 }
 
 static slk_err get_sealed_data(slk_remote_provider *provider, slk_http_exchange *exchange,
@@ -300,6 +308,19 @@ static slk_err reply_c1(slk_http_exchange *exchange, int fd, uint64_t bytes, slk
                                  produce_c1, release_c1, reader);
 }
 
+/* What the state says comes before what the seed looks like, as with the reference. */
+static slk_err refuse_seed(slk_seal *seal, int64_t partner_id, uint64_t sp_id, uint64_t number,
+                           slk_error *error)
+{
+    slk_seal_status status;
+    SLK_TRY(slk_provider_status(&status, seal, partner_id, sp_id, number, error));
+    if (status.state == SLK_SEAL_REMOTE_GONE)
+        return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
+    if (status.state != SLK_SEAL_REMOTE_COMPLETE)
+        return slk_fail(error, SLK_E_BUSY, "the trees are not done yet");
+    return slk_fail(error, SLK_E_INVAL, "seed_value must be 32 bytes");
+}
+
 static slk_err post_commit1(slk_remote_provider *provider, slk_http_exchange *exchange,
                             slk_error *error)
 {
@@ -309,17 +330,18 @@ static slk_err post_commit1(slk_remote_provider *provider, slk_http_exchange *ex
     SLK_TRY(authorize(&partner, provider, exchange, request.partner_token, error));
     uint64_t sp_id, number;
     SLK_TRY(slk_endpoint_sector(&sp_id, &number, request.sp_id, request.sector_number, error));
-    if (request.seed_value.n != 32)
-        return slk_fail(error, SLK_E_INVAL, "seed_value must be 32 bytes");
     int fd = -1;
     uint64_t bytes = 0;
     const slk_err code =
-        slk_provider_commit1(&fd, &bytes, provider->seal, partner.id, sp_id, number,
-                             request.seed_epoch ? request.seed_epoch : INT64_MIN,
-                             request.seed_value.data, &provider->job, error);
+        request.seed_value.n == 32
+            ? slk_provider_commit1(&fd, &bytes, provider->seal, partner.id, sp_id, number,
+                                   request.seed_epoch ? request.seed_epoch : INT64_MIN,
+                                   request.seed_value.data, &provider->job, error)
+            : refuse_seed(provider->seal, partner.id, sp_id, number, error);
     if (code == SLK_E_BUSY)
-        return slk_http_reply_text(exchange, 412, "%s", slk_error_text(error, code));
-    SLK_TRY(code);
+        return slk_http_reply_error(exchange, 412, slk_err_name(code),
+                                    "sector trees not yet complete");
+    SLK_TRY(slk_endpoint_hide_sector(code, error));
     slk_log(SLK_LOG_INFO, "c1.served", "sector=f0%" PRIu64 "/%" PRIu64 " bytes=%" PRIu64, sp_id,
             number, bytes);
     return reply_c1(exchange, fd, bytes, error);

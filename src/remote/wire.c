@@ -63,7 +63,7 @@ TYPE(available) = {
     SIZE(available),
     {
         FIELD(slk_wire_available, available, WIRE_BOOL, WIRE_REQUIRED),
-        FIELD(slk_wire_available, slot_token, WIRE_TEXT, WIRE_MAY_LACK),
+        FIELD(slk_wire_available, slot_token, WIRE_TEXT, WIRE_OMIT_EMPTY),
     },
 };
 TYPE(order) = {
@@ -71,9 +71,9 @@ TYPE(order) = {
     {
         FIELD(slk_wire_order, partner_token, WIRE_TEXT, WIRE_MAY_LACK),
         FIELD(slk_wire_order, slot_token, WIRE_TEXT, WIRE_MAY_LACK),
-        FIELD(slk_wire_order, sp_id, WIRE_I64, WIRE_REQUIRED),
-        FIELD(slk_wire_order, sector_number, WIRE_I64, WIRE_REQUIRED),
-        FIELD(slk_wire_order, reg_seal_proof, WIRE_I64, WIRE_REQUIRED),
+        FIELD(slk_wire_order, sp_id, WIRE_I64, WIRE_MAY_LACK),
+        FIELD(slk_wire_order, sector_number, WIRE_I64, WIRE_MAY_LACK),
+        FIELD(slk_wire_order, reg_seal_proof, WIRE_I64, WIRE_MAY_LACK),
     },
 };
 TYPE(ordered) = {
@@ -87,8 +87,8 @@ TYPE(sector_request) = {
     SIZE(sector_request),
     {
         FIELD(slk_wire_sector_request, partner_token, WIRE_TEXT, WIRE_MAY_LACK),
-        FIELD(slk_wire_sector_request, sp_id, WIRE_I64, WIRE_REQUIRED),
-        FIELD(slk_wire_sector_request, sector_number, WIRE_I64, WIRE_REQUIRED),
+        FIELD(slk_wire_sector_request, sp_id, WIRE_I64, WIRE_MAY_LACK),
+        FIELD(slk_wire_sector_request, sector_number, WIRE_I64, WIRE_MAY_LACK),
     },
 };
 TYPE(status) = {
@@ -106,22 +106,22 @@ TYPE(commit1) = {
     SIZE(commit1),
     {
         FIELD(slk_wire_commit1, partner_token, WIRE_TEXT, WIRE_MAY_LACK),
-        FIELD(slk_wire_commit1, sp_id, WIRE_I64, WIRE_REQUIRED),
-        FIELD(slk_wire_commit1, sector_number, WIRE_I64, WIRE_REQUIRED),
+        FIELD(slk_wire_commit1, sp_id, WIRE_I64, WIRE_MAY_LACK),
+        FIELD(slk_wire_commit1, sector_number, WIRE_I64, WIRE_MAY_LACK),
         FIELD(slk_wire_commit1, seed_epoch, WIRE_I64, WIRE_OMIT_EMPTY),
-        FIELD(slk_wire_commit1, seed_value, WIRE_BYTES, WIRE_REQUIRED),
+        FIELD(slk_wire_commit1, seed_value, WIRE_BYTES, WIRE_MAY_LACK),
     },
 };
 TYPE(complete) = {
     SIZE(complete),
     {
         FIELD(slk_wire_complete, partner_token, WIRE_TEXT, WIRE_MAY_LACK),
-        FIELD(slk_wire_complete, sp_id, WIRE_I64, WIRE_REQUIRED),
-        FIELD(slk_wire_complete, sector_number, WIRE_I64, WIRE_REQUIRED),
-        FIELD(slk_wire_complete, tree_d_cid, WIRE_TEXT, WIRE_REQUIRED),
-        FIELD(slk_wire_complete, tree_r_cid, WIRE_TEXT, WIRE_REQUIRED),
-        FIELD(slk_wire_complete, ticket_epoch, WIRE_I64, WIRE_REQUIRED),
-        FIELD(slk_wire_complete, ticket_value, WIRE_BYTES, WIRE_REQUIRED),
+        FIELD(slk_wire_complete, sp_id, WIRE_I64, WIRE_MAY_LACK),
+        FIELD(slk_wire_complete, sector_number, WIRE_I64, WIRE_MAY_LACK),
+        FIELD(slk_wire_complete, tree_d_cid, WIRE_TEXT, WIRE_MAY_LACK),
+        FIELD(slk_wire_complete, tree_r_cid, WIRE_TEXT, WIRE_MAY_LACK),
+        FIELD(slk_wire_complete, ticket_epoch, WIRE_I64, WIRE_MAY_LACK),
+        FIELD(slk_wire_complete, ticket_value, WIRE_BYTES, WIRE_MAY_LACK),
     },
 };
 TYPE(ticket) = {
@@ -264,7 +264,7 @@ slk_err slk_wire_read(void *ret_message, const slk_wire_type *type, const void *
     SLK_CLEANUP(slk_json_decrefp) json_t *object = NULL;
     if (slk_json_parse(&object, text, n, SLK_WIRE_BODY_MAX_BYTES, error) != SLK_OK)
         return slk_fail_context(error, SLK_E_INVAL, "malformed JSON");
-    if (!json_is_object(object))
+    if (!json_is_object(object) && !json_is_null(object))
         return slk_fail(error, SLK_E_INVAL, "the message is no JSON object");
     uint8_t message[sizeof(slk_wire_complete) + sizeof(slk_wire_c1_url)]
         __attribute__((aligned(8)));

@@ -127,9 +127,10 @@ extern const slk_wire_type slk_wire_type_capabilities, slk_wire_type_token_reque
 /* Appends message (the struct that belongs to type) as compact JSON, fields in Go's order. */
 SLK_MUST_CHECK slk_err slk_wire_print(slk_buf *out, const slk_wire_type *type, const void *message);
 
-/* Reads n bytes of JSON into *ret_message. Unknown fields are ignored, absent optional ones are
- * empty. SLK_E_INVAL names the field: not an object, a required field missing or null, a wrong
- * type, an integer outside int64, bad base64, more bytes or numbers than there is room for. Texts
+/* Reads n bytes of JSON into *ret_message as Go does: unknown fields are ignored; in a request every
+ * field, in an answer every optional one may be absent or null and then is empty, and null alone
+ * is a message of empty fields. SLK_E_INVAL names the field: not an object, a required field
+ * missing or null, a wrong type, an integer outside int64, bad base64, more bytes or numbers than there is room for. Texts
  * longer than their room are cut: no token or CID of that length is a good one. */
 SLK_MUST_CHECK slk_err slk_wire_read(void *ret_message, const slk_wire_type *type, const void *text,
                                      size_t n, slk_error *error);

@@ -107,15 +107,14 @@ static void malformed_messages_are_refused(void **state)
     refuses(order, "", "malformed JSON");
     refuses(order, "{\"sp_id\":1", "malformed JSON");
     refuses(order, "[]", "no JSON object");
-    refuses(order, "{}", "sp_id: missing");
-    refuses(order, "{\"sp_id\":null,\"sector_number\":2,\"reg_seal_proof\":5}", "sp_id: missing");
+    refuses(&slk_wire_type_ticket, "{}", "ticket: missing");
+    refuses(&slk_wire_type_ticket, "{\"ticket\":\"AQ==\",\"epoch\":null}", "epoch: missing");
     refuses(order, "{\"sp_id\":\"1\",\"sector_number\":2,\"reg_seal_proof\":5}", "sp_id");
     refuses(order, "{\"sp_id\":1.5,\"sector_number\":2,\"reg_seal_proof\":5}", "sp_id");
     refuses(order, "{\"sp_id\":1,\"sector_number\":9223372036854775808,\"reg_seal_proof\":5}", "");
     refuses(order, "{\"partner_token\":5,\"sp_id\":1,\"sector_number\":2,\"reg_seal_proof\":5}",
             "partner_token");
     refuses(&slk_wire_type_ordered, "{\"accepted\":1}", "accepted");
-    refuses(&slk_wire_type_commit1, "{\"sp_id\":1,\"sector_number\":2}", "seed_value: missing");
     refuses(&slk_wire_type_commit1, "{\"sp_id\":1,\"sector_number\":2,\"seed_value\":\"A\"}",
             "seed_value: want base64");
     refuses(&slk_wire_type_ticket, "{\"ticket\":[3],\"epoch\":1}", "ticket");
@@ -125,6 +124,21 @@ static void malformed_messages_are_refused(void **state)
     memcpy(json + 11 + 88, "\",\"epoch\":1}", 13);
     refuses(&slk_wire_type_ticket, json, "at most 64 bytes");
     refuses(&slk_wire_type_capabilities, "{\"supported_proofs\":[8,\"9\"]}", "supported_proofs");
+}
+
+static void fields_a_request_lacks_are_empty(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"{}", "null", "{\"sp_id\":null,\"seed_value\":null}"};
+    for (size_t i = 0; i < 3; i++) {
+        slk_wire_commit1 commit1;
+        memset(&commit1, 0x5a, sizeof commit1);
+        assert_int_equal(
+            slk_wire_read(&commit1, &slk_wire_type_commit1, texts[i], strlen(texts[i]), NULL),
+            SLK_OK);
+        const slk_wire_commit1 empty = {0};
+        assert_memory_equal(&commit1, &empty, sizeof empty);
+    }
 }
 
 static void long_texts_are_cut_at_a_character(void **state)
@@ -246,6 +260,7 @@ int main(void)
         cmocka_unit_test(every_message_is_go_json),
         cmocka_unit_test(unknown_fields_are_ignored_and_optional_ones_may_lack),
         cmocka_unit_test(malformed_messages_are_refused),
+        cmocka_unit_test(fields_a_request_lacks_are_empty),
         cmocka_unit_test(long_texts_are_cut_at_a_character),
         cmocka_unit_test(connect_strings_round_trip),
         cmocka_unit_test(bad_connect_strings_are_refused),

@@ -399,8 +399,7 @@ static slk_err complete_body(slk_db *db, void *context, slk_error *error)
     return slk_state_apply(db, &c->change, error);
 }
 
-slk_err slk_client_complete(slk_seal *seal, const char *token, uint64_t sp_id, uint64_t number,
-                            const slk_seal_completion *completion, slk_error *error)
+slk_err slk_client_authorize(slk_seal *seal, const char *token, slk_error *error)
 {
     const slk_seal_keeper *keeper = &slk_seal_get_ops(seal)->keeper;
     char hash[65];
@@ -410,6 +409,16 @@ slk_err slk_client_complete(slk_seal *seal, const char *token, uint64_t sp_id, u
         slk_sql_number(&known, slk_seal_db(seal), &token_known, SLK_ARGS(slk_arg_t(hash)), error));
     if (known == 0)
         return slk_fail(error, SLK_E_AUTH, "the partner token is not known here");
+    return SLK_OK;
+}
+
+slk_err slk_client_complete(slk_seal *seal, const char *token, uint64_t sp_id, uint64_t number,
+                            const slk_seal_completion *completion, slk_error *error)
+{
+    SLK_TRY(slk_client_authorize(seal, token, error));
+    const slk_seal_keeper *keeper = &slk_seal_get_ops(seal)->keeper;
+    char hash[65];
+    keeper->hash(keeper->ctx, hash, token);
     if (!in_range(sp_id, number))
         return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
     slk_seal_commitments comm;

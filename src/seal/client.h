@@ -40,6 +40,8 @@ SLK_MUST_CHECK slk_err slk_client_abandon(slk_seal *seal, uint64_t sp_id, uint64
 
 /* ---- for the endpoints ---- */
 
+/* SLK_E_AUTH when no provider of ours has that token (any text may come in). */
+SLK_MUST_CHECK slk_err slk_client_authorize(slk_seal *seal, const char *token, slk_error *error);
 /* A provider tells that it is done. Converges with the poll; idempotent. SLK_E_AUTH: no provider
  * of ours has that token; SLK_E_NOTFOUND: not a sector delegated to a provider with that token. */
 SLK_MUST_CHECK slk_err slk_client_complete(slk_seal *seal, const char *token, uint64_t sp_id,

@@ -171,6 +171,7 @@ struct order {
     const slk_seal_sector *sector;
     const char *refusal; /* NULL: accepted */
     bool fresh;
+    char proof_refusal[64]; /* room for one that names the proof */
 };
 
 /* True when the row is there already; the refusal then says whose it is as little as possible. */
@@ -255,7 +256,10 @@ static slk_err order_body(slk_db *db, void *context, slk_error *error)
     room r;
     SLK_TRY(room_read(&r, db, o->seal, o->partner_id, error));
     if (!proof_allowed(o, &r)) {
-        o->refusal = "proof type not allowed for this partner";
+        (void)snprintf(o->proof_refusal, sizeof o->proof_refusal,
+                       "proof type %lld not allowed for this partner",
+                       (long long)o->sector->seal_proof);
+        o->refusal = o->proof_refusal;
         return SLK_OK;
     }
     bool disk = false;
@@ -274,7 +278,8 @@ slk_err slk_provider_order(bool *ret_accepted, char reason[SLK_SEAL_REASON_CHARS
 {
     if (!in_range(sector->sp_id, sector->number))
         return slk_fail(error, SLK_E_INVAL, "sp_id and sector_number must be below 2^63");
-    struct order o = {seal, partner_id, slot_token, sector, NULL, false};
+    struct order o = {
+        .seal = seal, .partner_id = partner_id, .slot_token = slot_token, .sector = sector};
     SLK_TRY(slk_db_tx(slk_seal_db(seal), order_body, &o, error));
     *ret_accepted = o.refusal == NULL;
     (void)snprintf(reason, SLK_SEAL_REASON_CHARS, "%s", o.refusal ? o.refusal : "");

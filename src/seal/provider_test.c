@@ -212,7 +212,7 @@ static void refused(void **state)
         slk_provider_order(&accepted, reason, w->provider.seal, w->partner_id, "", &s, NULL),
         SLK_OK);
     assert_false(accepted);
-    assert_string_equal(reason, "proof type not allowed for this partner");
+    assert_string_equal(reason, "proof type 8 not allowed for this partner");
     s = (slk_seal_sector){UINT64_MAX, 1, WORLD_PROOF};
     assert_int_equal(
         slk_provider_order(&accepted, reason, w->provider.seal, w->partner_id, "", &s, NULL),

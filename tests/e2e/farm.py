@@ -38,7 +38,7 @@ class Farm:
         self.ports = {name: free_port() for name in ("devnet", "provider", "client")}
         self.processes, self.starts = {}, {}
         self.poll = "500ms"
-        self.params = parameters_folder(size)
+        self.params = parameters_folder(size) if size else self.folder  # without a size nothing is proven
 
     def repo(self, name):
         return self.folder / name
