@@ -27,12 +27,14 @@ struct slk_http_client {
     pthread_mutex_t mutex; /* guards idle */
     CURL *idle[IDLE_HANDLES]; /* each with its open connection */
     unsigned n_idle;
+    slk_http_client_counts counts;
 };
 
 /* One call in progress. */
 typedef struct call {
     CURL *curl;
     const slk_http_request *request;
+    slk_http_client_counts *counts;
     slk_http_response response;
     slk_error sink_error;
     slk_err sink_code;
@@ -189,6 +191,7 @@ static slk_err take_body(call *c, const uint8_t *bytes, size_t n)
 {
     slk_error *error = &c->sink_error;
     c->received += n;
+    slk_counter_add(&c->counts->received_bytes, n);
     if (c->response.status < 200 || c->response.status > 299) {
         slk_buf *body = &c->response.body;
         size_t keep = body->len < REASON_BYTES ? REASON_BYTES - body->len : 0;
@@ -425,13 +428,15 @@ static slk_err perform(call *c, const slk_http_client *client, slk_error *error)
 slk_err slk_http_call(slk_http_client *client, const slk_http_request *request,
                       slk_http_response *ret_response, slk_error *error)
 {
-    call c = {.request = request};
+    call c = {.request = request, .counts = &client->counts};
     c.max_body = request->max_body_bytes ? request->max_body_bytes : BODY_MAX_DEFAULT;
     slk_buf_init(&c.response.body, slk_max_u64(c.max_body, REASON_BYTES));
     reset_headers(&c.response);
     if (!(c.curl = take_handle(client)))
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    slk_counter_add(&client->counts.calls, 1);
     slk_err code = perform(&c, client, error);
+    slk_counter_add(&client->counts.failed, code == SLK_OK ? 0 : 1);
     return_handle(client, c.curl);
     curl_slist_free_all(c.headers);
     if (code == SLK_OK)
@@ -439,6 +444,11 @@ slk_err slk_http_call(slk_http_client *client, const slk_http_request *request,
     else
         slk_buf_done(&c.response.body);
     return code;
+}
+
+const slk_http_client_counts *slk_http_client_get_counts(const slk_http_client *client)
+{
+    return &client->counts;
 }
 
 void slk_http_response_done(slk_http_response *response)

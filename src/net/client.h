@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/job.h"
+#include "base/tally.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,6 +32,14 @@ SLK_MUST_CHECK slk_err slk_http_client_new(slk_http_client **ret_client,
                                            slk_error *error);
 void slk_http_client_free(slk_http_client *client); /* no call in progress; NULL allowed */
 void slk_http_client_freep(slk_http_client **client); /* for SLK_CLEANUP */
+
+/* What went through the client so far. */
+typedef struct slk_http_client_counts {
+    slk_counter calls;
+    slk_counter failed; /* of them, without a whole answer */
+    slk_counter received_bytes; /* of bodies */
+} slk_http_client_counts;
+const slk_http_client_counts *slk_http_client_get_counts(const slk_http_client *client);
 
 typedef struct slk_http_header {
     const char *name;

@@ -33,6 +33,7 @@ static void exchange_free(slk_http_exchange *exchange)
 {
     if (!exchange)
         return;
+    slk_http_count_end(exchange);
     for (size_t i = 0; i < exchange->n_params; i++)
         slk_free(exchange->params[i].value);
     for (size_t i = 0; i < exchange->n_fields; i++) {
@@ -179,6 +180,7 @@ static enum MHD_Result begin(slk_http_exchange *exchange, const char *version)
         exchange->close_after = has_body(exchange);
         return exchange->close_after ? refuse_route(exchange, status) : MHD_YES;
     }
+    slk_http_count_begin(exchange);
     size_t max =
         exchange->route->max_body_bytes ? exchange->route->max_body_bytes : SLK_HTTP_JSON_MAX_BYTES;
     if (announced_body(exchange) > max)
@@ -407,6 +409,7 @@ slk_err slk_http_server_new(slk_http_server **ret_server, const slk_http_server_
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     server->options = *options;
     set_defaults(&server->options);
+    SLK_TRY(slk_http_count_init(server, error));
     SLK_TRY(start(server, error));
     *ret_server = server;
     server = NULL;
@@ -420,6 +423,7 @@ void slk_http_server_free(slk_http_server *server)
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
     slk_http_watch_stop(server);
+    slk_free(server->counts);
     slk_free(server);
 }
 

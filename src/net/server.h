@@ -14,6 +14,7 @@
 #define SLK_NET_SERVER_H
 
 #include "base/err.h"
+#include "base/tally.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,6 +63,22 @@ void slk_http_server_free(slk_http_server *server);
 void slk_http_server_freep(slk_http_server **server); /* for SLK_CLEANUP */
 uint16_t slk_http_server_port(const slk_http_server *server);
 
+/* ---- what the server counts of each route, from the first request to the last byte ---- */
+#define SLK_HTTP_STATUSES 18u
+/* The statuses counted one by one; the last is 0 and stands for any other. */
+extern const int slk_http_statuses[SLK_HTTP_STATUSES];
+typedef struct slk_http_counts {
+    slk_counter requests;
+    slk_gauge active; /* begun, not yet answered in full */
+    slk_counter bytes; /* of bodies sent */
+    slk_counter status[SLK_HTTP_STATUSES]; /* as slk_http_statuses */
+    slk_histogram duration_us;
+} slk_http_counts;
+/* Of route index < n_routes of the options; lives as long as the server. */
+const slk_http_counts *slk_http_server_counts(const slk_http_server *server, size_t route);
+/* The route itself; NULL past the last. */
+const slk_http_route *slk_http_server_route(const slk_http_server *server, size_t route);
+
 /* ---- the request: all texts live until the handler returns ---- */
 const char *slk_http_method(const slk_http_exchange *exchange);
 const char *slk_http_path(const slk_http_exchange *exchange);
@@ -82,6 +99,8 @@ bool slk_http_is_json(const slk_http_exchange *exchange);
 const char *slk_http_body(const slk_http_exchange *exchange, size_t *ret_n);
 /* Numeric address of the peer without port, "127.0.0.1". */
 const char *slk_http_peer(const slk_http_exchange *exchange);
+/* Who serves this. */
+const slk_http_server *slk_http_server_of(const slk_http_exchange *exchange);
 
 /* ---- the reply: everything given is copied unless said otherwise ---- */
 /* Adds a field to the reply that follows. */

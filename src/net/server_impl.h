@@ -43,6 +43,10 @@ struct slk_http_exchange {
     bool started; /* the guard has seen it */
     bool replied;
     bool close_after; /* the reply ends the connection */
+    slk_http_counts *counts; /* of the route, once it is counted there */
+    int64_t begin_us; /* monotonic */
+    int status; /* of the reply */
+    uint64_t sent_bytes; /* of the body */
     slk_buf body;
     http_param params[PARAMS_MAX];
     size_t n_params;
@@ -56,6 +60,7 @@ struct slk_http_server {
     slk_http_server_options options;
     struct MHD_Daemon *daemon;
     uint16_t port;
+    slk_http_counts *counts; /* of each route */
     pthread_mutex_t mutex; /* guards connections, deadlines and stopping */
     pthread_cond_t wake;
     http_connection *connections;
@@ -70,6 +75,11 @@ bool slk_http_guard(const slk_http_exchange *exchange, const char *version, int 
 
 /* server_route.c: fills route and params. Status 200, 404, 405 or 400. */
 int slk_http_route_find(slk_http_exchange *exchange);
+
+/* server_count.c: room for the counts, and the two ends of an exchange that has a route. */
+slk_err slk_http_count_init(slk_http_server *server, slk_error *error);
+void slk_http_count_begin(slk_http_exchange *exchange);
+void slk_http_count_end(slk_http_exchange *exchange);
 
 /* server_watch.c: the list of connections and the thread that cuts the late ones. */
 slk_err slk_http_watch_start(slk_http_server *server, slk_error *error);

@@ -28,6 +28,12 @@ slk_err slk_http_reply_header(slk_http_exchange *exchange, const char *name, con
     return SLK_OK;
 }
 
+static void count_body(slk_http_exchange *exchange, uint64_t n)
+{
+    if (strcmp(exchange->method, "HEAD") != 0)
+        exchange->sent_bytes += n;
+}
+
 /* Takes over response. */
 static slk_err send_reply(slk_http_exchange *exchange, int status, const char *content_type,
                           struct MHD_Response *response)
@@ -46,6 +52,7 @@ static slk_err send_reply(slk_http_exchange *exchange, int status, const char *c
     ok = ok && MHD_queue_response(exchange->mhd, (unsigned)status, response) == MHD_YES;
     MHD_destroy_response(response);
     exchange->replied = ok;
+    exchange->status = ok ? status : 0;
     return ok ? SLK_OK : SLK_E_INTERNAL;
 }
 
@@ -54,6 +61,7 @@ slk_err slk_http_reply_bytes(slk_http_exchange *exchange, int status, const char
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(
         n, (void *)(uintptr_t)(n ? bytes : ""), MHD_RESPMEM_MUST_COPY);
+    count_body(exchange, n);
     return send_reply(exchange, status, content_type, response);
 }
 
@@ -197,6 +205,7 @@ static slk_err reply_unsatisfiable(slk_http_exchange *exchange, uint64_t total)
 /* Under TLS there is no sendfile, and MHD's own file reader makes records of 4 KiB: larger pieces
  * cost less. Plain connections keep sendfile. */
 typedef struct file_part {
+    slk_http_exchange *exchange;
     int fd;
     uint64_t first;
 } file_part;
@@ -208,7 +217,10 @@ static ssize_t read_part(void *context, uint64_t position, char *out, size_t cap
     do
         n = pread(p->fd, out, capacity, slk_i64(p->first + position));
     while (n < 0 && errno == EINTR);
-    return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
+    if (n <= 0)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    p->exchange->sent_bytes += (uint64_t)n;
+    return n;
 }
 
 static void free_part(void *context)
@@ -219,7 +231,7 @@ static void free_part(void *context)
 }
 
 /* Takes over fd, also on failure (NULL). */
-static struct MHD_Response *file_response(const slk_http_exchange *exchange, int fd, uint64_t first,
+static struct MHD_Response *file_response(slk_http_exchange *exchange, int fd, uint64_t first,
                                           uint64_t n)
 {
     struct MHD_Response *response = NULL;
@@ -227,6 +239,7 @@ static struct MHD_Response *file_response(const slk_http_exchange *exchange, int
         response = MHD_create_response_from_fd_at_offset64(n, fd, first);
         if (!response)
             (void)close(fd);
+        count_body(exchange, n);
         return response;
     }
     file_part *p = slk_alloc(1, sizeof *p);
@@ -234,7 +247,7 @@ static struct MHD_Response *file_response(const slk_http_exchange *exchange, int
         (void)close(fd);
         return NULL;
     }
-    *p = (file_part){fd, first};
+    *p = (file_part){exchange, fd, first};
     response = MHD_create_response_from_callback(n, STREAM_BLOCK, read_part, p, free_part);
     if (!response)
         free_part(p);
@@ -293,6 +306,7 @@ slk_err slk_http_reply_file(slk_http_exchange *exchange, const char *path, const
 /* ---- streams ---- */
 
 typedef struct stream {
+    slk_http_exchange *exchange;
     slk_http_produce *produce;
     void (*release)(void *context);
     void *context;
@@ -306,6 +320,7 @@ static ssize_t read_stream(void *context, uint64_t position, char *out, size_t c
     if (s->produce(s->context, (uint8_t *)out, capacity, &n, NULL) != SLK_OK)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     slk_assert(n <= capacity);
+    s->exchange->sent_bytes += n;
     return n ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
 }
 
@@ -327,7 +342,7 @@ slk_err slk_http_reply_stream(slk_http_exchange *exchange, int status, const cha
             release(context);
         return SLK_E_NOMEM;
     }
-    *s = (stream){produce, release, context};
+    *s = (stream){exchange, produce, release, context};
     uint64_t size = content_length < 0 ? MHD_SIZE_UNKNOWN : slk_u64(content_length);
     struct MHD_Response *response =
         MHD_create_response_from_callback(size, STREAM_BLOCK, read_stream, s, free_stream);
