@@ -205,6 +205,33 @@ static slk_err init_threads(slk_seal *seal, slk_error *error)
     return SLK_OK;
 }
 
+static slk_err init_counts(slk_seal *seal, slk_error *error)
+{
+    size_t n;
+    (void)slk_seal_steps(&n);
+    seal->counts = slk_calloc(n, sizeof *seal->counts);
+    if (!seal->counts)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        slk_histogram_init(&seal->counts[i].done_us, slk_work_bounds_us,
+                           sizeof slk_work_bounds_us / sizeof *slk_work_bounds_us);
+    return SLK_OK;
+}
+
+slk_step_counts *slk_seal_counts_of(slk_seal *seal, const slk_step *step)
+{
+    size_t n;
+    return &seal->counts[step - slk_seal_steps(&n)];
+}
+
+const slk_step_counts *slk_seal_step_counts(const slk_seal *seal, size_t step)
+{
+    size_t n;
+    (void)slk_seal_steps(&n);
+    slk_assert(step < n);
+    return &seal->counts[step];
+}
+
 static slk_err open_database(slk_seal *seal, slk_error *error)
 {
     size_t n;
@@ -240,6 +267,7 @@ slk_err slk_seal_new(slk_seal **ret_seal, slk_db *db, const slk_seal_ops *ops,
     seal->start_monotonic_ms = slk_clock_monotonic_ms();
     fill_defaults(&seal->options);
     SLK_TRY(check_options(&seal->options, error));
+    SLK_TRY(init_counts(seal, error));
     SLK_TRY(init_threads(seal, error));
     SLK_TRY(make_folders(&seal->options, error));
     SLK_TRY(open_database(seal, error));
@@ -260,6 +288,7 @@ void slk_seal_free(slk_seal *seal)
         (void)pthread_cond_destroy(&seal->work);
         (void)pthread_mutex_destroy(&seal->mutex);
     }
+    slk_free(seal->counts);
     slk_free(seal);
 }
 

@@ -13,6 +13,7 @@
 #define SLK_SEAL_SEAL_H
 
 #include "base/err.h"
+#include "base/tally.h"
 #include "db/db.h"
 #include "seal/ops.h"
 #include "seal/task.h"
@@ -76,6 +77,14 @@ void slk_seal_wake(slk_seal *seal);
  * more is ready or max_tasks have run; *ret_ran of them. For tests and tools. */
 SLK_MUST_CHECK slk_err slk_seal_run_ready(uint64_t *ret_ran, slk_seal *seal, uint64_t max_tasks,
                                           slk_error *error);
+
+/* What this process has done so far of the step of that index in slk_seal_steps. */
+typedef struct slk_step_counts {
+    slk_histogram done_us; /* runs that ended with their edge, by how long they took */
+    slk_counter again; /* runs that failed and are tried again */
+    slk_counter failed; /* runs that failed the sector */
+} slk_step_counts;
+const slk_step_counts *slk_seal_step_counts(const slk_seal *seal, size_t step);
 
 /* What the parts of this folder share. */
 slk_db *slk_seal_db(slk_seal *seal);

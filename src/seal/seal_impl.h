@@ -38,6 +38,7 @@ struct slk_seal {
     slk_db *db;
     slk_seal_ops ops;
     slk_seal_options options;
+    slk_step_counts *counts; /* of each step */
     int64_t start_wall_ms;
     int64_t start_monotonic_ms;
 
@@ -60,6 +61,9 @@ struct slk_seal {
     unsigned workers_n;
     int64_t last_gc_ms;
 };
+
+/* The counts of a step of the table, to add to. */
+slk_step_counts *slk_seal_counts_of(slk_seal *seal, const slk_step *step);
 
 /* Cancels the jobs of that sector that run here; returns how many. */
 unsigned slk_seal_cancel_running(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id,

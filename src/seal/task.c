@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "seal/task.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "seal/rows_impl.h"
@@ -336,7 +337,7 @@ static void put_back(slk_task *task, int64_t delay_ms, const char *why, int64_t 
                 (long)task->id, slk_error_text(&error, code));
 }
 
-static void complete_done(slk_task *task, const slk_step *step)
+static void complete_done(slk_task *task, const slk_step *step, uint64_t took_us)
 {
     slk_seal *seal = task->seal;
     struct finish f = {task, step,
@@ -345,6 +346,7 @@ static void complete_done(slk_task *task, const slk_step *step)
     slk_error error = {0};
     slk_err code = slk_db_tx(seal->db, done_body, &f, &error);
     if (code == SLK_OK) {
+        slk_histogram_add(&slk_seal_counts_of(seal, step)->done_us, took_us);
         slk_log(SLK_LOG_INFO, "task.done", "step=%s sector=f0%lu/%lu note=\"%s\"", step->name,
                 (unsigned long)task->sp_id, (unsigned long)task->number, task->note);
         return;
@@ -375,6 +377,7 @@ static void complete_failed(slk_task *task, const slk_step *step, slk_err code,
     f.change.failed_reason = reason;
     slk_error error = {0};
     slk_err done = slk_db_tx(seal->db, failed_body, &f, &error);
+    slk_counter_add(&slk_seal_counts_of(seal, step)->failed, 1);
     slk_log(SLK_LOG_ERROR, "sector.failed", "step=%s sector=f0%lu/%lu reason=%s why=\"%s\"",
             step->name, (unsigned long)task->sp_id, (unsigned long)task->number, reason, detail);
     if (done == SLK_E_CONFLICT)
@@ -398,6 +401,7 @@ static void complete_error(slk_task *task, const slk_step *step, slk_err code,
         complete_failed(task, step, code, cause);
         return;
     }
+    slk_counter_add(&slk_seal_counts_of(seal, step)->again, 1);
     bool counted = !never && verdict == SLK_SEAL_RETRY;
     int64_t waits = 0;
     if (slk_sql_number(&waits, seal->db, &read_waits, SLK_ARGS(slk_arg_i(task->id)), NULL) !=
@@ -410,7 +414,8 @@ static void complete_error(slk_task *task, const slk_step *step, slk_err code,
     put_back(task, delay, slk_error_text(cause, code), counted ? 0 : 1, counted ? 1 : 0);
 }
 
-static void complete(slk_task *task, const slk_step *step, slk_err code, const slk_error *cause)
+static void complete(slk_task *task, const slk_step *step, slk_err code, const slk_error *cause,
+                     uint64_t took_us)
 {
     if (slk_seal_is_dead(task->seal) ||
         slk_seal_crash_point(task->seal, "task.before_complete", NULL) != SLK_OK)
@@ -420,7 +425,7 @@ static void complete(slk_task *task, const slk_step *step, slk_err code, const s
     else if (task->wait)
         put_back(task, task->wait_ms > 0 ? task->wait_ms : step->interval_ms, task->note, 0, 0);
     else
-        complete_done(task, step);
+        complete_done(task, step, took_us);
     slk_seal_crash_here(task->seal, "task.after_complete");
 }
 
@@ -429,11 +434,12 @@ static void run_claimed(slk_task *task, const slk_step *step, int64_t lease_unti
     slk_seal_running running = {.task = task, .step = step, .lease_until_ms = lease_until_ms};
     enter_running(task->seal, &running);
     slk_error cause = {0};
+    const uint64_t start_ns = slk_clock_monotonic_ns();
     slk_err code = slk_seal_crash_point(task->seal, "task.claimed", &cause);
     if (code == SLK_OK)
         code = step->run(task, &cause);
     leave_running(task->seal, &running);
-    complete(task, step, code, &cause);
+    complete(task, step, code, &cause, (slk_clock_monotonic_ns() - start_ns) / 1000);
     if (task->output && task->output_done)
         task->output_done(task->output);
     slk_free(task->output);
