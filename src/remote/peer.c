@@ -64,6 +64,18 @@ void slk_remote_peer_free(slk_remote_peer *peer)
     slk_free(peer);
 }
 
+slk_remote_peer_totals slk_remote_peer_get_totals(const slk_remote_peer *peer)
+{
+    const slk_http_client_counts *quick = slk_http_client_get_counts(peer->quick);
+    const slk_http_client_counts *slow = slk_http_client_get_counts(peer->slow);
+    return (slk_remote_peer_totals){
+        .calls = slk_counter_read(&quick->calls) + slk_counter_read(&slow->calls),
+        .failed = slk_counter_read(&quick->failed) + slk_counter_read(&slow->failed),
+        .received_bytes =
+            slk_counter_read(&quick->received_bytes) + slk_counter_read(&slow->received_bytes),
+    };
+}
+
 static bool is_loopback(const char *authority)
 {
     static const char *const hosts[] = {"127.0.0.1", "[::1]", "localhost"};

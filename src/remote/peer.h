@@ -31,6 +31,14 @@ SLK_MUST_CHECK slk_err slk_remote_peer_new(slk_remote_peer **ret_peer,
                                            slk_error *error);
 void slk_remote_peer_free(slk_remote_peer *peer); /* no call in progress; NULL allowed */
 
+/* Calls to peers so far, downloads included. */
+typedef struct slk_remote_peer_totals {
+    uint64_t calls;
+    uint64_t failed; /* without a whole answer */
+    uint64_t received_bytes;
+} slk_remote_peer_totals;
+slk_remote_peer_totals slk_remote_peer_get_totals(const slk_remote_peer *peer);
+
 /* Fills ops->peer's functions; they borrow peer. Safe from many threads. */
 void slk_remote_peer_ops(slk_seal_peer *ret_ops, slk_remote_peer *peer);
 

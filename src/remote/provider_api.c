@@ -2,6 +2,7 @@
 #include "remote/provider_api.h"
 
 #include "base/assume.h"
+#include "base/clock.h"
 #include "base/job.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -36,6 +37,7 @@ struct served {
 struct slk_remote_provider {
     slk_seal *seal;
     slk_job job; /* of all C1s; nobody reads its progress, _cancel ends them */
+    slk_remote_provider_counts counts;
     struct served served[SLK_REMOTE_PROVIDER_ROUTES];
 };
 
@@ -47,6 +49,8 @@ slk_err slk_remote_provider_new(slk_remote_provider **ret_provider, slk_seal *se
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the provider's endpoints");
     provider->seal = seal;
     slk_job_init(&provider->job);
+    slk_histogram_init(&provider->counts.commit1_us, slk_answer_bounds_us,
+                       sizeof slk_answer_bounds_us / sizeof *slk_answer_bounds_us);
     *ret_provider = provider;
     return SLK_OK;
 }
@@ -54,6 +58,12 @@ slk_err slk_remote_provider_new(slk_remote_provider **ret_provider, slk_seal *se
 void slk_remote_provider_free(slk_remote_provider *provider)
 {
     slk_free(provider);
+}
+
+const slk_remote_provider_counts *
+slk_remote_provider_get_counts(const slk_remote_provider *provider)
+{
+    return &provider->counts;
 }
 
 void slk_remote_provider_cancel(slk_remote_provider *provider)
@@ -114,8 +124,10 @@ static slk_err post_available(slk_remote_provider *provider, slk_http_exchange *
     slk_wire_available answer = {0};
     char slot[SLK_SLOT_CHARS] = "";
     SLK_TRY(slk_provider_available(&answer.available, slot, provider->seal, partner.id, error));
-    if (answer.available)
+    if (answer.available) {
+        slk_counter_add(&provider->counts.slots, 1);
         (void)snprintf(answer.slot_token, sizeof answer.slot_token, "%s", slot);
+    }
     return slk_endpoint_reply(exchange, &slk_wire_type_available, &answer, error);
 }
 
@@ -133,6 +145,7 @@ static slk_err post_order(slk_remote_provider *provider, slk_http_exchange *exch
     char reason[SLK_SEAL_REASON_CHARS] = "";
     SLK_TRY(slk_provider_order(&answer.accepted, reason, provider->seal, partner.id,
                                request.slot_token, &sector, error));
+    slk_counter_add(answer.accepted ? &provider->counts.accepted : &provider->counts.refused, 1);
     if (!answer.accepted)
         (void)snprintf(answer.reject_reason, sizeof answer.reject_reason, "%s", reason);
     if (answer.accepted)
@@ -332,6 +345,7 @@ static slk_err post_commit1(slk_remote_provider *provider, slk_http_exchange *ex
     SLK_TRY(slk_endpoint_sector(&sp_id, &number, request.sp_id, request.sector_number, error));
     int fd = -1;
     uint64_t bytes = 0;
+    const uint64_t start_ns = slk_clock_monotonic_ns();
     const slk_err code =
         request.seed_value.n == 32
             ? slk_provider_commit1(&fd, &bytes, provider->seal, partner.id, sp_id, number,
@@ -342,6 +356,7 @@ static slk_err post_commit1(slk_remote_provider *provider, slk_http_exchange *ex
         return slk_http_reply_error(exchange, 412, slk_err_name(code),
                                     "sector trees not yet complete");
     SLK_TRY(slk_endpoint_hide_sector(code, error));
+    slk_histogram_add(&provider->counts.commit1_us, (slk_clock_monotonic_ns() - start_ns) / 1000);
     slk_log(SLK_LOG_INFO, "c1.served", "sector=f0%" PRIu64 "/%" PRIu64 " bytes=%" PRIu64, sp_id,
             number, bytes);
     return reply_c1(exchange, fd, bytes, error);

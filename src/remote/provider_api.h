@@ -10,6 +10,7 @@
 #define SLK_REMOTE_PROVIDER_API_H
 
 #include "base/err.h"
+#include "base/tally.h"
 #include "net/server.h"
 #include "seal/seal.h"
 
@@ -25,6 +26,16 @@ SLK_MUST_CHECK slk_err slk_remote_provider_new(slk_remote_provider **ret_provide
 void slk_remote_provider_free(slk_remote_provider *provider); /* server gone; NULL allowed */
 /* Ends a C1 that is being computed, and all later ones: before the server is freed. NULL allowed. */
 void slk_remote_provider_cancel(slk_remote_provider *provider);
+
+/* What was answered so far, beside what the server counts of its routes. */
+typedef struct slk_remote_provider_counts {
+    slk_counter accepted; /* orders, repeated ones too */
+    slk_counter refused;
+    slk_counter slots;
+    slk_histogram commit1_us; /* C1s, kept ones too */
+} slk_remote_provider_counts;
+const slk_remote_provider_counts *
+slk_remote_provider_get_counts(const slk_remote_provider *provider);
 
 /* The routes with their context, for slk_http_server_options. */
 void slk_remote_provider_routes(slk_http_route out[SLK_REMOTE_PROVIDER_ROUTES],
