@@ -19,15 +19,16 @@ MAY_INCLUDE = {
     "seal": "base codec fil db",
     "remote": "base crypto codec fil net db seal transfer",
     "access": "base codec db net",
+    "monitor": "base codec db net seal remote access",
     "page": "base codec db net seal remote access",
-    "app": "base crypto codec db fil net proofs chain devnet transfer seal remote access page",
+    "app": "base crypto codec db fil net proofs chain devnet transfer seal remote access monitor page",
 }
 # Third-party headers stay behind one folder each.
 THIRD_PARTY = {
     "blst.h": {"crypto", "devnet", "proofs"},
     "hwloc.h": {"base"},
     "liburing.h": {"base"},
-    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page"},
+    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page", "monitor"},
     "sqlite3.h": {"db"},
     "curl/curl.h": {"net"},
     "microhttpd.h": {"net"},

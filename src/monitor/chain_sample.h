@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What the node last saw of the chain: asked now and then by the monitor's own thread, so that
+ * neither a page of metrics nor an alert waits for a chain node. */
+#ifndef SLK_MONITOR_CHAIN_SAMPLE_H
+#define SLK_MONITOR_CHAIN_SAMPLE_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SLK_SAMPLE_MINERS 32u
+
+/* One miner we order for. Amounts in FIL, good for looking at, not for paying. */
+typedef struct slk_miner_sample {
+    uint64_t sp_id; /* given */
+    int64_t seal_proof; /* given: of its latest sector, -1 none yet */
+    bool known; /* the rest is set */
+    char sender[128]; /* who would pay now */
+    double sender_fil;
+    double available_fil; /* of the miner actor itself */
+    double deposit_fil; /* for one more sector of that proof; 0 unknown */
+} slk_miner_sample;
+
+typedef struct slk_chain_sample {
+    int64_t taken_ms; /* wall clock; 0: nothing asked yet */
+    bool answered;
+    char why[256]; /* when not */
+    int64_t head_epoch;
+    int64_t head_ms; /* wall clock of the head's block */
+    int64_t epoch_ms;
+    size_t miners_n;
+    slk_miner_sample miners[SLK_SAMPLE_MINERS];
+} slk_chain_sample;
+
+/* Fills the sample but for what is given; false answers are put into it, not returned. Called by one
+ * thread at a time; may take as long as a chain node takes. sample NULL: there is no chain. */
+typedef struct slk_chain_sampler {
+    void *ctx;
+    void (*sample)(void *ctx, slk_chain_sample *sample);
+} slk_chain_sampler;
+
+#endif

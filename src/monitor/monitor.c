@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "monitor/monitor_impl.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+
+#include <time.h>
+
+#define SAMPLE_MS_DEFAULT 30000
+
+/* The miners we order for, with the proof of the latest sector of each. */
+static const slk_sql find_miners = {
+    "monitor.miners",
+    "SELECT p.sp_id, max(c.reg_seal_proof) FROM rseal_client_providers p"
+    " LEFT JOIN rseal_client_pipeline c ON c.sp_id = p.sp_id GROUP BY p.sp_id ORDER BY p.sp_id"};
+
+static slk_err read_miners(slk_chain_sample *sample, slk_db *db, slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_query_init(&q, db, &find_miners, error));
+    while (sample->miners_n < SLK_SAMPLE_MINERS) {
+        bool row = false;
+        SLK_TRY(slk_query_step(&q, &row, error));
+        if (!row)
+            break;
+        sample->miners[sample->miners_n++] = (slk_miner_sample){
+            .sp_id = slk_u64(slk_column_i64(&q, 0)),
+            .seal_proof = slk_column_is_null(&q, 1) ? -1 : slk_column_i64(&q, 1),
+        };
+    }
+    return SLK_OK;
+}
+
+static void take_sample(slk_monitor *monitor)
+{
+    const slk_chain_sampler *chain = &monitor->options.chain;
+    if (!chain->sample)
+        return;
+    slk_chain_sample sample = {.taken_ms = slk_clock_wall_ms()};
+    slk_error error = {0};
+    const slk_err code = read_miners(&sample, slk_seal_db(monitor->options.seal), &error);
+    if (code != SLK_OK)
+        slk_log(SLK_LOG_WARN, "monitor.miners",
+                "why=\"%s\" next=\"the chain is asked for the rest\"",
+                slk_error_text(&error, code));
+    chain->sample(chain->ctx, &sample);
+    slk_assert(pthread_mutex_lock(&monitor->mutex) == 0);
+    monitor->sample = sample;
+    slk_assert(pthread_mutex_unlock(&monitor->mutex) == 0);
+}
+
+void slk_monitor_chain(slk_chain_sample *ret_sample, slk_monitor *monitor)
+{
+    slk_assert(pthread_mutex_lock(&monitor->mutex) == 0);
+    *ret_sample = monitor->sample;
+    slk_assert(pthread_mutex_unlock(&monitor->mutex) == 0);
+}
+
+/* ---- the thread ---- */
+
+/* Until the next look or the end; false at the end. */
+static bool rest(slk_monitor *monitor)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += monitor->options.sample_ms / 1000;
+    until.tv_nsec += monitor->options.sample_ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    int rc = 0;
+    slk_assert(pthread_mutex_lock(&monitor->mutex) == 0);
+    while (!monitor->stopping && rc == 0)
+        rc = pthread_cond_timedwait(&monitor->wake, &monitor->mutex, &until);
+    const bool goes_on = !monitor->stopping;
+    slk_assert(pthread_mutex_unlock(&monitor->mutex) == 0);
+    return goes_on;
+}
+
+static void *look(void *context)
+{
+    slk_monitor *monitor = context;
+    do
+        take_sample(monitor);
+    while (rest(monitor));
+    return NULL;
+}
+
+slk_err slk_monitor_new(slk_monitor **ret_monitor, const slk_monitor_options *options,
+                        slk_error *error)
+{
+    slk_monitor *monitor = slk_calloc(1, sizeof *monitor);
+    if (!monitor)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for the monitor");
+    monitor->options = *options;
+    if (monitor->options.sample_ms <= 0)
+        monitor->options.sample_ms = SAMPLE_MS_DEFAULT;
+    monitor->started_ms = slk_clock_wall_ms();
+    pthread_condattr_t attr;
+    slk_assert(pthread_condattr_init(&attr) == 0);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    slk_assert(pthread_mutex_init(&monitor->mutex, NULL) == 0);
+    slk_assert(pthread_cond_init(&monitor->wake, &attr) == 0);
+    (void)pthread_condattr_destroy(&attr);
+    *ret_monitor = monitor;
+    return SLK_OK;
+}
+
+slk_err slk_monitor_start(slk_monitor *monitor, slk_error *error)
+{
+    const int rc = pthread_create(&monitor->thread, NULL, look, monitor);
+    if (rc != 0)
+        return slk_fail_errno(error, rc, "cannot start the monitor");
+    monitor->runs = true;
+    return SLK_OK;
+}
+
+void slk_monitor_free(slk_monitor *monitor)
+{
+    if (!monitor)
+        return;
+    slk_assert(pthread_mutex_lock(&monitor->mutex) == 0);
+    monitor->stopping = true;
+    (void)pthread_cond_broadcast(&monitor->wake);
+    slk_assert(pthread_mutex_unlock(&monitor->mutex) == 0);
+    if (monitor->runs)
+        (void)pthread_join(monitor->thread, NULL);
+    (void)pthread_cond_destroy(&monitor->wake);
+    (void)pthread_mutex_destroy(&monitor->mutex);
+    slk_free(monitor);
+}
+
+void slk_monitor_freep(slk_monitor **monitor)
+{
+    slk_monitor_free(*monitor);
+    *monitor = NULL;
+}
