@@ -64,6 +64,11 @@ void slk_chain_ops_free(slk_chain_ops *ops)
     slk_free(ops);
 }
 
+slk_chain *slk_chain_ops_client(slk_chain_ops *ops)
+{
+    return ops->chain;
+}
+
 /* ---- network and head ---- */
 
 slk_err slk_chain_ops_network(slk_chain_ops *ops, slk_network *ret_network, slk_error *error)

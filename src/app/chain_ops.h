@@ -24,6 +24,9 @@ void slk_chain_ops_free(slk_chain_ops *ops); /* NULL allowed; no call in progres
 /* The functions; they borrow ops. Safe from many threads: pushes wait for each other. */
 void slk_chain_ops_fill(slk_seal_chain *ret_chain, slk_chain_ops *ops);
 
+/* The client underneath, for reading. */
+slk_chain *slk_chain_ops_client(slk_chain_ops *ops);
+
 /* The network as first asked, then from memory. SLK_E_BUSY with *ret_network filled: the chain is not
  * one for a node with development on, which may hold proofs that anybody could forge. */
 SLK_MUST_CHECK slk_err slk_chain_ops_network(slk_chain_ops *ops, slk_network *ret_network,

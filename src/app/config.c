@@ -122,6 +122,9 @@ static const config_key keys[] = {
     {"Workers", "Calls", KEY_NUMBER, AT(call_workers), "2", 1, 64, NULL, "Peers called at once."},
     {"Workers", "Chain", KEY_NUMBER, AT(chain_workers), "2", 1, 64, NULL,
      "Chain calls made at once."},
+    {"Metrics", "Enable", KEY_BOOL, AT(metrics), "true", 0, 0, NULL,
+     "Serve /metrics for Prometheus: to this machine without a token, unless DelegateTLS is on, to "
+     "others with an access token that may read."},
 };
 #define KEYS (sizeof keys / sizeof *keys)
 

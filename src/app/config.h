@@ -69,6 +69,8 @@ typedef struct slk_config {
     int64_t transfer_workers;
     int64_t call_workers;
     int64_t chain_workers;
+    /* [Metrics] */
+    bool metrics;
 } slk_config;
 
 /* Reads path, then the environment. An absent path is SLK_E_NOTFOUND. */

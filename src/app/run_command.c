@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `selkie init` and `selkie run`: a repository, and the node that serves from it. */
+#include "app/chain_sample.h"
 #include "app/service.h"
 #include "app/signals.h"
 
@@ -7,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "monitor/monitor.h"
 #include "net/certificate.h"
 #include "net/server.h"
 #include "page/page.h"
@@ -18,7 +20,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROUTES_MAX (SLK_REMOTE_PROVIDER_ROUTES + SLK_REMOTE_CLIENT_ROUTES + SLK_PAGE_ROUTES_MAX + 2)
+/* made by meson: SLK_REVISION, "" when the source is no git checkout */
+#include <slk_revision.h>
+
+#define ROUTES_MAX (SLK_REMOTE_PROVIDER_ROUTES + SLK_REMOTE_CLIENT_ROUTES + SLK_PAGE_ROUTES_MAX + 3)
 
 /* What runs beside the heart. */
 struct service {
@@ -26,6 +31,7 @@ struct service {
     slk_remote_provider *provider;
     slk_remote_client *client;
     slk_page *page;
+    slk_monitor *monitor;
     slk_http_server *server;
     slk_http_route routes[ROUTES_MAX];
     size_t n_routes;
@@ -68,6 +74,25 @@ static slk_err pick_certificate(struct service *service, slk_error *error)
 }
 
 /* ---- starting ---- */
+
+static slk_err add_monitor(struct service *service, slk_error *error)
+{
+    slk_node *node = service->node;
+    const slk_config *config = &node->repo.config;
+    const slk_monitor_options options = {
+        .seal = node->seal,
+        .provider = service->provider,
+        .peer = node->peer,
+        .chain = slk_chain_sampler_of(node->chain),
+        .version = SLK_VERSION,
+        .revision = SLK_REVISION,
+        .trust_loopback = !config->delegate_tls,
+    };
+    SLK_TRY(slk_monitor_new(&service->monitor, &options, error));
+    if (config->metrics)
+        service->routes[service->n_routes++] = slk_monitor_route(service->monitor);
+    return SLK_OK;
+}
 
 static slk_err own_url(void *context, char **ret_url, slk_error *error)
 {
@@ -115,6 +140,7 @@ static slk_err add_routes(struct service *service, slk_error *error)
         slk_remote_client_routes(service->routes + service->n_routes, service->client);
         service->n_routes += SLK_REMOTE_CLIENT_ROUTES;
     }
+    SLK_TRY(add_monitor(service, error));
     return node->repo.config.page_enable ? add_page(service, error) : SLK_OK;
 }
 
@@ -217,6 +243,7 @@ static slk_err start(struct service *service, slk_error *error)
     SLK_TRY(check_network(node, error));
     SLK_TRY(start_server(service, error));
     SLK_TRY(slk_seal_start(node->seal, error));
+    SLK_TRY(slk_monitor_start(service->monitor, error));
     if (slk_repo_url(&service->url, &node->repo, NULL) != SLK_OK)
         service->url = slk_strdup(node->repo.config.listen);
     if (!service->url)
@@ -232,6 +259,7 @@ static void stop(struct service *service)
     slk_remote_provider_cancel(service->provider);
     slk_page_cancel(service->page);
     slk_http_server_free(service->server);
+    slk_monitor_free(service->monitor);
     slk_seal_stop(service->node->seal);
     slk_remote_provider_free(service->provider);
     slk_remote_client_free(service->client);

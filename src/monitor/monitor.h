@@ -20,9 +20,6 @@
 
 typedef struct slk_monitor slk_monitor;
 
-/* May whoever sent this bearer token (NULL: none) read the metrics? */
-typedef bool slk_monitor_may_read(void *ctx, const char *bearer);
-
 typedef struct slk_monitor_options {
     slk_seal *seal;
     const slk_remote_provider *provider; /* NULL: no provider */
@@ -31,10 +28,8 @@ typedef struct slk_monitor_options {
     const char *version;
     const char *revision;
     /* Requests of this machine itself need no token. Not behind a proxy, whose requests all come from
-     * it. */
+     * it. Others need an access token (access/access.h) that may read. */
     bool trust_loopback;
-    slk_monitor_may_read *may_read; /* NULL: no token is good */
-    void *may_read_ctx;
     int64_t sample_ms; /* between looks at the chain; 0 means 30 s */
 } slk_monitor_options;
 

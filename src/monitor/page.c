@@ -3,6 +3,7 @@
  * selkie_, and process_ where every exporter has the same. source: reference/field 4, Curio */
 #include "monitor/monitor_impl.h"
 
+#include "access/access.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -286,12 +287,11 @@ static slk_err get_metrics(void *context, slk_http_exchange *exchange, slk_error
 {
     slk_monitor *monitor = context;
     const slk_monitor_options *o = &monitor->options;
-    const char *bearer = slk_http_bearer(exchange);
-    const bool allowed = (o->trust_loopback && is_loopback(exchange)) ||
-                         (bearer && o->may_read && o->may_read(o->may_read_ctx, bearer));
-    if (!allowed)
-        return slk_fail(error, SLK_E_AUTH,
-                        "metrics are for this machine, or for a token that may read");
+    if (!o->trust_loopback || !is_loopback(exchange)) {
+        slk_access_who who;
+        SLK_TRY(slk_access_check(&who, slk_seal_db(o->seal), slk_http_bearer(exchange),
+                                 slk_clock_wall_ms(), error));
+    }
     SLK_CLEANUP(slk_buf_done) slk_buf page;
     slk_buf_init(&page, PAGE_MAX_BYTES);
     SLK_TRY(slk_monitor_page(&page, monitor, slk_http_server_of(exchange), error));
