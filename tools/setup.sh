@@ -7,7 +7,7 @@ SELKIE_BUILD_PACKAGES="ca-certificates gcc g++ libc6-dev meson ninja-build pkg-c
   zlib1g-dev libjansson-dev libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev
   libtomlplusplus-dev liburing-dev libhwloc-dev libcmocka-dev"
 SELKIE_CHECK_PACKAGES="clang-format-14 clang-14 libclang-rt-14-dev pmccabe binutils curl zstd
-  postgresql"
+  postgresql prometheus"
 
 selkie_install() { # selkie_install PACKAGE...: installs those that are missing
     local missing=() package

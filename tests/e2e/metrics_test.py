@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""/metrics of a provider and a client that seal a sector: who may read it, what must be on it, what must
+never be, and that Prometheus's own tool takes it."""
+import base64
+import re
+import secrets
+import ssl
+import urllib.error
+
+from farm import Farm
+from support import *
+
+PROVING_SECONDS = 400
+# Curio's names are Curio's, whatever a style guide says of them.
+TOLERATED = re.compile(r"^curio_rseal_")
+
+
+class Watched(Farm):
+    """A farm whose provider gives its metrics to whoever has a token."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.token = secrets.token_hex(32)
+        self.token_file = self.folder / "metrics.token"
+        self.token_file.write_text(self.token + "\n")
+
+    def environment(self, name):
+        return {**super().environment(name), "SELKIE_METRICS_TOKENFILE": str(self.token_file)}
+
+    def ask(self, name, headers=None):
+        """Status, content type and text of /metrics."""
+        trust = ssl.create_default_context(cafile=str(self.repo(name) / "tls.crt"))
+        request = urllib.request.Request(self.url(name) + "/metrics", headers=headers or {})
+        try:
+            with urllib.request.urlopen(request, timeout=30, context=trust) as answer:
+                return answer.status, answer.headers["Content-Type"], answer.read().decode()
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, refusal.headers["Content-Type"], refusal.read().decode()
+
+    def page(self, name):
+        status, kind, text = self.ask(name)
+        equal(status, 200, f"status of /metrics: {text[:200]}")
+        expect(kind.startswith("text/plain; version=0.0.4"), f"content type {kind}")
+        return text
+
+
+def samples(page):
+    """Series with labels -> value, and family -> type."""
+    values, types = {}, {}
+    for line in page.splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split()
+            expect(name not in types, f"{name} comes twice")
+            types[name] = kind
+        elif not line.startswith("#"):
+            series, value = line.rsplit(" ", 1)
+            expect(series not in values, f"{series} comes twice")
+            values[series] = float(value)
+    return values, types
+
+
+def promtool_agrees(page, what):
+    done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True)
+    complaints = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    foreign = [line for line in complaints if not TOLERATED.match(line)]
+    equal(foreign, [], f"promtool on the page of the {what}")
+    expect(done.returncode in (0, 3), f"promtool ended with {done.returncode}")
+
+
+def a_sector_is_seen():
+    with Folder() as folder, Watched(folder) as farm:
+        farm.prepare()
+        before = {name: samples(farm.page(name)) for name in ("provider", "client")}
+        farm.order(count=1)
+        farm.wait(lambda: farm.all_proving(1), PROVING_SECONDS, "a sector to be proving")
+        pages = {name: farm.page(name) for name in ("provider", "client")}
+        for name, page in pages.items():
+            promtool_agrees(page, name)
+            counters_rise(before[name], samples(page))
+        curio_names(samples(pages["provider"])[0])
+        own_names(*(samples(pages[name])[0] for name in ("provider", "client")))
+        no_secrets(farm, pages)
+        who_may_read(farm)
+
+
+def counters_rise(before, after):
+    for series, value in before[0].items():
+        family = re.split(r"[{ ]", series)[0]
+        if before[1].get(family) == "counter":
+            expect(after[0].get(series, -1) >= value, f"{series} fell from {value} to {after[0].get(series)}")
+
+
+def curio_names(values):
+    for endpoint in ("available", "order", "status", "commit1", "finalize", "cleanup"):
+        labels = f'{{endpoint="{endpoint}",method="POST"}}'
+        expect(values[f"curio_rseal_request_count{labels}"] >= 1, f"requests of {endpoint}")
+        expect(values[f"curio_rseal_request_duration_ms_count{labels}"] >= 1, f"durations of {endpoint}")
+        ok = f'curio_rseal_response_status_count{{endpoint="{endpoint}",method="POST",status_code="200"}}'
+        expect(values[ok] >= 1, ok)
+    expect(values['curio_rseal_response_bytes_count{endpoint="sealed-data",method="GET"}'] >= 2048, "bytes of sealed-data")
+    equal(values['curio_rseal_active_requests{endpoint="order",method="POST"}'], 0, "orders under way")
+    expect(values['curio_rseal_orders_total{accepted="true"}'] >= 1, "orders accepted")
+    equal(values['curio_rseal_orders_total{accepted="false"}'], 0, "orders refused")
+    expect(values["curio_rseal_slots_issued_total"] >= 1, "slots")
+    expect(values["curio_rseal_commit1_compute_duration_ms_count"] >= 1, "C1s")
+
+
+def own_names(provider, client):
+    proving = [v for s, v in client.items() if s.startswith('selkie_sectors{role="client",state="proving",miner="f01000"')]
+    equal(proving, [1], "sectors proving")
+    expect(client["selkie_peer_received_bytes_total"] >= 2048, "bytes received")
+    equal(client['selkie_task_duration_seconds_count{step="client.porep"}'], 1, "SNARKs made")
+    equal(provider['selkie_task_duration_seconds_count{step="provider.trees"}'], 1, "trees made")
+    equal(provider['selkie_partner_allowance_remaining{partner="selkie-test"}'], 99, "allowance")
+    for page in (provider, client):
+        equal(page["selkie_chain_up"], 1, "the chain")
+        expect(page['selkie_disk_free_bytes{folder="scratch"}'] > 0, "free disk")
+        expect(page["process_open_fds"] > 3 and page["process_threads"] > 3, "the process")
+        expect(any(s.startswith("selkie_build_info{") for s in page), "which program")
+    expect(client['selkie_chain_sender_balance_fil{miner="f01000"}'] > 0, "balance of the sender")
+    expect(client['selkie_chain_deposit_fil{miner="f01000"}'] > 0, "deposit of one more sector")
+
+
+def no_secrets(farm, pages):
+    connect = (farm.repo("client") / "connect").read_text().strip()
+    partner = json.loads(base64.b64decode(connect))["token"]
+    chain = (farm.repo("devnet") / "token").read_text().strip()
+    canaries = [farm.token, partner, chain, connect]
+    canaries += [hashlib.sha256(c.encode()).hexdigest() for c in canaries]
+    for name, page in pages.items():
+        for canary in canaries:
+            expect(canary not in page, f"a secret is on the page of the {name}")
+        expect(str(farm.folder) not in page, f"a path is on the page of the {name}")
+
+
+def who_may_read(farm):
+    # A request that came through a proxy of this machine is not this machine's.
+    for header in ("X-Forwarded-For", "Forwarded", "Via"):
+        status, _, text = farm.ask("provider", {header: "for=192.0.2.1"})
+        equal(status, 401, f"{header} without a token")
+        expect("selkie_" not in text, "a refusal shows nothing")
+    away = {"X-Forwarded-For": "192.0.2.1"}
+    equal(farm.ask("provider", {**away, "Authorization": "Bearer " + "ab" * 32})[0], 401, "a wrong token")
+    equal(farm.ask("provider", {**away, "Authorization": "Bearer"})[0], 401, "no token at all")
+    equal(farm.ask("provider", {**away, "Authorization": f"Bearer {farm.token}"})[0], 200, "the token")
+
+
+if __name__ == "__main__":
+    if not shutil.which("promtool"):
+        raise SystemExit("promtool is missing: apt-get install prometheus")
+    run_cases([("metrics-of-a-sector", a_sector_is_seen)])
