@@ -17,10 +17,10 @@ typedef struct slk_miner_sample {
     uint64_t sp_id; /* given */
     int64_t seal_proof; /* given: of its latest sector, -1 none yet */
     bool known; /* the rest is set */
-    char sender[128]; /* who would pay now */
-    double sender_fil;
+    double sender_fil; /* of the richest address that can send for it */
     double available_fil; /* of the miner actor itself */
-    double deposit_fil; /* for one more sector of that proof; 0 unknown */
+    double deposit_fil; /* for one more sector of that proof, at its pre-commit */
+    double pledge_fil; /* at its commit, the deposit included */
 } slk_miner_sample;
 
 typedef struct slk_chain_sample {

@@ -75,7 +75,7 @@ static void put_number(slk_exposition *x, double value)
     if (fabs(value) < WHOLE_MAX && value == floor(value))
         put(x, slk_buf_printf(x->out, "%" PRId64 "\n", (int64_t)value));
     else
-        put(x, slk_buf_printf(x->out, "%.9g\n", value));
+        put(x, slk_buf_printf(x->out, "%.15g\n", value));
 }
 
 void slk_expose(slk_exposition *exposition, const slk_label *labels, size_t n, double value)

@@ -27,7 +27,7 @@ static void a_family_and_its_samples(void **state)
                                            "selkie_a{role=\"client\",miner=\"f01000\"} 0.25\n"
                                            "# HELP selkie_b_total What b is.\n"
                                            "# TYPE selkie_b_total counter\n"
-                                           "selkie_b_total 9.00719925e+15\n");
+                                           "selkie_b_total 9.00719925474099e+15\n");
 }
 
 /* A partner may be called anything; the page must stay readable. */

@@ -80,7 +80,7 @@ static const gauge gauges[] = {
      {"partner"},
      1,
      false},
-    {"selkie_partner_allowance_total",
+    {"selkie_partner_allowance_limit",
      "Sectors and slots a partner may have here at once.",
      {"gauges.total", "SELECT partner_name, allowance_total FROM rseal_delegated_partners"
                       " ORDER BY id" LIMIT},

@@ -4,7 +4,7 @@
  *
  * A page is made of counters that the parts keep (server, steps, peers), of gauges read from the
  * database at that moment, of the disks, the process and the last sample of the chain. It holds no
- * token, hash, URL or path. */
+ * token, hash or path. */
 #ifndef SLK_MONITOR_MONITOR_H
 #define SLK_MONITOR_MONITOR_H
 

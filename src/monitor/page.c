@@ -137,27 +137,42 @@ static void expose_provider(slk_exposition *x, const slk_remote_provider *provid
 
 /* ---- what the steps counted ---- */
 
+static bool is_ours(const slk_seal *seal, const slk_step *step)
+{
+    const slk_seal_options *o = slk_seal_get_options(seal);
+    return step->pipeline == SLK_PIPELINE_PROVIDER ? o->provider : o->client;
+}
+
+/* The counters of one kind, of every step this node runs. */
+static void expose_step_counter(slk_exposition *x, const slk_seal *seal, bool failures)
+{
+    size_t n;
+    const slk_step *steps = slk_seal_steps(&n);
+    for (size_t i = 0; i < n; i++) {
+        const slk_step_counts *counts = slk_seal_step_counts(seal, i);
+        if (is_ours(seal, &steps[i]))
+            slk_expose(x, SLK_LABELS({"step", steps[i].name}),
+                       (double)slk_counter_read(failures ? &counts->failed : &counts->again));
+    }
+}
+
 static void expose_steps(slk_exposition *x, const slk_seal *seal)
 {
     size_t n;
     const slk_step *steps = slk_seal_steps(&n);
-    const slk_seal_options *o = slk_seal_get_options(seal);
     slk_expose_family(x, "selkie_task_duration_seconds", SLK_METRIC_HISTOGRAM,
                       "How long a run took that did its step's work.");
     for (size_t i = 0; i < n; i++)
-        if (steps[i].pipeline == SLK_PIPELINE_PROVIDER ? o->provider : o->client)
+        if (is_ours(seal, &steps[i]))
             slk_expose_histogram(x, SLK_LABELS({"step", steps[i].name}),
                                  &slk_seal_step_counts(seal, i)->done_us, S_US);
     slk_expose_family(x, "selkie_task_retries_total", SLK_METRIC_COUNTER,
                       "Runs that did not succeed and are tried again.");
-    for (size_t i = 0; i < n; i++)
-        slk_expose(x, SLK_LABELS({"step", steps[i].name}),
-                   (double)slk_counter_read(&slk_seal_step_counts(seal, i)->again));
+    expose_step_counter(x, seal, false);
     slk_expose_family(x, "selkie_task_failures_total", SLK_METRIC_COUNTER,
                       "Runs after which the sector was given up.");
-    for (size_t i = 0; i < n; i++)
-        slk_expose(x, SLK_LABELS({"step", steps[i].name}),
-                   (double)slk_counter_read(&slk_seal_step_counts(seal, i)->failed));
+    expose_step_counter(x, seal, true);
+    const slk_seal_options *o = slk_seal_get_options(seal);
     slk_expose_family(x, "selkie_workers", SLK_METRIC_GAUGE, "Workers of this node by class.");
     for (unsigned i = 0; i < SLK_CLASS_COUNT; i++)
         slk_expose(x, SLK_LABELS({"class", slk_task_class_name((slk_task_class)i)}),
@@ -224,6 +239,11 @@ static double deposit_fil(const slk_miner_sample *m)
     return m->deposit_fil;
 }
 
+static double pledge_fil(const slk_miner_sample *m)
+{
+    return m->pledge_fil;
+}
+
 static void expose_chain(slk_exposition *x, slk_monitor *monitor)
 {
     slk_chain_sample s;
@@ -241,14 +261,17 @@ static void expose_chain(slk_exposition *x, slk_monitor *monitor)
                       "Age of the head by this machine's clock; negative: the clock is behind.");
     slk_expose(x, SLK_NO_LABELS, (double)(s.taken_ms - s.head_ms) / 1000);
     slk_expose_family(x, "selkie_chain_sender_balance_fil", SLK_METRIC_GAUGE,
-                      "FIL of the address that would send the miner's next message.");
+                      "FIL of the richest address that can send for the miner.");
     expose_miner(x, &s, sender_fil);
     slk_expose_family(x, "selkie_chain_miner_available_fil", SLK_METRIC_GAUGE,
                       "FIL the miner actor can use for deposits and pledges.");
     expose_miner(x, &s, available_fil);
     slk_expose_family(x, "selkie_chain_deposit_fil", SLK_METRIC_GAUGE,
-                      "Deposit the chain asks for one more sector; 0 when unknown.");
+                      "Deposit the chain asks for one more sector.");
     expose_miner(x, &s, deposit_fil);
+    slk_expose_family(x, "selkie_chain_pledge_fil", SLK_METRIC_GAUGE,
+                      "Pledge the chain asks for one more sector.");
+    expose_miner(x, &s, pledge_fil);
 }
 
 /* ---- the whole ---- */
