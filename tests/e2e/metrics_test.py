@@ -3,7 +3,6 @@
 never be, and that Prometheus's own tool takes it."""
 import base64
 import re
-import secrets
 import ssl
 import urllib.error
 
@@ -16,16 +15,7 @@ TOLERATED = re.compile(r"^curio_rseal_")
 
 
 class Watched(Farm):
-    """A farm whose provider gives its metrics to whoever has a token."""
-
-    def __init__(self, folder):
-        super().__init__(folder)
-        self.token = secrets.token_hex(32)
-        self.token_file = self.folder / "metrics.token"
-        self.token_file.write_text(self.token + "\n")
-
-    def environment(self, name):
-        return {**super().environment(name), "SELKIE_METRICS_TOKENFILE": str(self.token_file)}
+    """A farm whose pages of metrics can be asked for."""
 
     def ask(self, name, headers=None):
         """Status, content type and text of /metrics."""
@@ -79,8 +69,7 @@ def a_sector_is_seen():
             counters_rise(before[name], samples(page))
         curio_names(samples(pages["provider"])[0])
         own_names(*(samples(pages[name])[0] for name in ("provider", "client")))
-        no_secrets(farm, pages)
-        who_may_read(farm)
+        who_may_read(farm, no_secrets(farm))
 
 
 def counters_rise(before, after):
@@ -121,19 +110,22 @@ def own_names(provider, client):
     expect(client['selkie_chain_deposit_fil{miner="f01000"}'] > 0, "deposit of one more sector")
 
 
-def no_secrets(farm, pages):
+def no_secrets(farm):
     connect = (farm.repo("client") / "connect").read_text().strip()
     partner = json.loads(base64.b64decode(connect))["token"]
     chain = (farm.repo("devnet") / "token").read_text().strip()
-    canaries = [farm.token, partner, chain, connect]
+    reader = farm.on("provider", "auth", "create-token", "--perm", "read", "--name", "prometheus")["token"]
+    canaries = [reader, partner, chain, connect]
     canaries += [hashlib.sha256(c.encode()).hexdigest() for c in canaries]
-    for name, page in pages.items():
+    for name in ("provider", "client"):
+        page = farm.page(name)
         for canary in canaries:
             expect(canary not in page, f"a secret is on the page of the {name}")
         expect(str(farm.folder) not in page, f"a path is on the page of the {name}")
+    return reader
 
 
-def who_may_read(farm):
+def who_may_read(farm, reader):
     # A request that came through a proxy of this machine is not this machine's.
     for header in ("X-Forwarded-For", "Forwarded", "Via"):
         status, _, text = farm.ask("provider", {header: "for=192.0.2.1"})
@@ -142,7 +134,7 @@ def who_may_read(farm):
     away = {"X-Forwarded-For": "192.0.2.1"}
     equal(farm.ask("provider", {**away, "Authorization": "Bearer " + "ab" * 32})[0], 401, "a wrong token")
     equal(farm.ask("provider", {**away, "Authorization": "Bearer"})[0], 401, "no token at all")
-    equal(farm.ask("provider", {**away, "Authorization": f"Bearer {farm.token}"})[0], 200, "the token")
+    equal(farm.ask("provider", {**away, "Authorization": f"Bearer {reader}"})[0], 200, "the token")
 
 
 if __name__ == "__main__":
