@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         slk_assert(error.message[0]);
         return 0;
     }
-    slk_assert(config.role && config.listen && config.chain_api_info);
+    slk_assert(config.log_level && config.listen && config.chain_api_info);
     slk_assert(config.seal_proofs.n <= SLK_CONFIG_NUMBERS_MAX);
     return 0;
 }

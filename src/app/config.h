@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* config.toml of a node: one table row per key, from which reading, checking, defaults, the
- * environment's names and the commented default file all follow.
+/* config.toml of a node: one table row per key (config_keys.c), from which reading, checking,
+ * defaults, the environment's names and the commented file all follow.
  *
- * Every key may be overridden by SELKIE_<SECTION>_<KEY> in capitals (SELKIE_HTTP_LISTENADDRESS).
- * An unknown key, a wrong type or a value out of bounds is an error with file and line. */
+ * A key's value is, the later winning: its default, the name other programs use in the environment
+ * (FULLNODE_API_INFO), config.toml, SELKIE_<SECTION>_<KEY> in capitals
+ * (SELKIE_HTTP_LISTENADDRESS). A secret may lie in a file of its own that <Key>File names, in
+ * config.toml and the environment alike. An unknown key or variable, a wrong type or a value out of
+ * bounds is an error with file and line. */
 #ifndef SLK_APP_CONFIG_H
 #define SLK_APP_CONFIG_H
 
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define SLK_CONFIG_FILE "config.toml"
 #define SLK_CONFIG_NUMBERS_MAX 20u
+#define SLK_CONFIG_TEXT_MAX_BYTES ((size_t)256 << 10) /* of any text printed here */
 
 typedef struct slk_config_numbers {
     size_t n;
@@ -24,16 +29,26 @@ typedef struct slk_config_numbers {
 
 /* Texts are heap, "" when unset. Times are milliseconds. */
 typedef struct slk_config {
+    /* [Subsystems] */
+    bool enable_provider;
+    int64_t call_workers;
+    int64_t cleanup_timeout_ms;
+    bool enable_client;
+    int64_t transfer_workers;
+    int64_t snark_workers;
     /* [Node] */
-    char *role; /* provider, client, both or "" */
     char *log_level;
+    char *log_file;
+    int64_t log_file_mib; /* 0: no file */
+    int64_t log_files_kept;
     /* [Network] */
     bool development;
     char *chain_api_info; /* secret */
-    char *chain_api_info_file;
     char *precommit_max_fee; /* attoFIL */
     char *commit_max_fee;
     /* [HTTP] */
+    bool http_enable;
+    char *domain_name;
     char *listen;
     char *external_url;
     bool delegate_tls;
@@ -48,7 +63,6 @@ typedef struct slk_config {
     int64_t capacity_sectors;
     char *scratch_folder;
     int64_t slot_ms;
-    int64_t cleanup_timeout_ms;
     int64_t keep_row_ms;
     /* [Client] */
     char *storage_folder;
@@ -65,19 +79,33 @@ typedef struct slk_config {
     int64_t threads; /* 0: all processors */
     /* [Workers] */
     int64_t compute_workers;
-    int64_t snark_workers;
-    int64_t transfer_workers;
-    int64_t call_workers;
     int64_t chain_workers;
     /* [Metrics] */
     bool metrics;
 } slk_config;
 
-/* Reads path, then the environment. An absent path is SLK_E_NOTFOUND. */
+/* Reads path and the environment; ends at the first mistake. An absent path is SLK_E_NOTFOUND. */
 SLK_MUST_CHECK slk_err slk_config_read(slk_config *ret_config, const char *path, slk_error *error);
 void slk_config_done(slk_config *config); /* idempotent; wipes secrets */
 
-/* The default file: every option with prose, type and environment name, commented out. */
+/* Every mistake slk_config_read could end at, each a sentence: a JSON array of texts, empty when
+ * there is none. */
+SLK_MUST_CHECK slk_err slk_config_check(json_t **ret_mistakes, const char *path, slk_error *error);
+
+/* The default file: every option with prose, type, range and environment name, commented out. */
 SLK_MUST_CHECK slk_err slk_config_print_default(slk_buf *out);
+
+/* The default file with what path sets in force; masked: secrets are shown as "***". */
+SLK_MUST_CHECK slk_err slk_config_print_updated(slk_buf *out, const char *path, bool masked,
+                                                slk_error *error);
+
+/* What differs from the defaults, as
+ * [{"section","key","value","default","from":"config.toml:3" or the variable's name}];
+ * value and default as the file has them, secrets as "***". */
+SLK_MUST_CHECK slk_err slk_config_diff(json_t **ret_list, const char *path, slk_error *error);
+
+/* "Section.Key" of every key whose value differs. */
+SLK_MUST_CHECK slk_err slk_config_changed(json_t **ret_names, const slk_config *a,
+                                          const slk_config *b, slk_error *error);
 
 #endif

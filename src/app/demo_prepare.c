@@ -132,8 +132,9 @@ static slk_err write_config(const slk_demo *demo, unsigned which, slk_error *err
     if (!path ||
         slk_buf_printf(&text,
                        "# Written by `selkie demo`. `selkie init` writes one with every option.\n"
-                       "[Node]\nRole = \"%s\"\n\n[Network]\nDevelopment = true\n",
-                       child_names[which]) != SLK_OK)
+                       "[Subsystems]\n%s = true\n\n[Network]\nDevelopment = true\n",
+                       which == SLK_DEMO_CLIENT ? "EnableRemoteSealClient"
+                                                : "EnableRemoteSealProvider") != SLK_OK)
         return no_memory(error);
     if (which == SLK_DEMO_CLIENT && slk_buf_printf(&text, "ChainApiInfoFile = \"%s/api-info\"\n",
                                                    demo->folders[SLK_DEMO_DEVNET]) != SLK_OK)

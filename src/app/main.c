@@ -13,9 +13,12 @@
 
 #define OVERVIEW_BYTES_MAX (64u << 10)
 
+/* One a line. */
+/* clang-format off */
 static const slk_command *const tables[] = {
     slk_commands_demo,
     slk_commands_run,
+    slk_commands_config,
     slk_commands_provider,
     slk_commands_client,
     slk_commands_sectors,
@@ -28,6 +31,7 @@ static const slk_command *const tables[] = {
     slk_commands_plan,
     NULL,
 };
+/* clang-format on */
 
 /* What most people need most of the time. */
 static const char *const common[] = {"demo",         "init",  "run",   "partner add",

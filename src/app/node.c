@@ -2,15 +2,12 @@
 #include "app/node.h"
 
 #include "base/assume.h"
-#include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "proofs/params/params.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define API_INFO_MAX_BYTES (16u << 10)
 
 static slk_err no_memory(slk_error *error)
 {
@@ -19,7 +16,7 @@ static slk_err no_memory(slk_error *error)
 
 static slk_err pick_role(slk_node *node, const slk_node_options *options, slk_error *error)
 {
-    const char *role = options->role ? options->role : node->repo.config.role;
+    const char *role = options->role ? options->role : "";
     if (options->tool || strcmp(role, "both") == 0)
         node->provider = node->client = true;
     else if (strcmp(role, "provider") == 0)
@@ -29,9 +26,14 @@ static slk_err pick_role(slk_node *node, const slk_node_options *options, slk_er
     else if (*role)
         return slk_fail(error, SLK_E_INVAL, "no role `%.40s`: --role provider, client or both",
                         role);
-    else
+    if (options->tool || *role)
+        return SLK_OK;
+    node->provider = node->repo.config.enable_provider;
+    node->client = node->repo.config.enable_client;
+    if (!node->provider && !node->client)
         return slk_fail(error, SLK_E_INVAL,
-                        "say what this node does: --role provider, client or both");
+                        "say what this node does: --role provider, client or both, or "
+                        "EnableRemoteSealProvider, EnableRemoteSealClient in [Subsystems]");
     return SLK_OK;
 }
 
@@ -58,35 +60,18 @@ static slk_err open_prover(slk_node *node, bool tool, slk_error *error)
     return slk_prover_new(&node->prover, &options, error);
 }
 
-/* The node to ask, from the configuration or the file it names; "" when there is none. */
-static slk_err read_api_info(slk_buf *out, const slk_config *config, slk_error *error)
-{
-    if (*config->chain_api_info_file)
-        SLK_TRY(slk_file_read_all(out, config->chain_api_info_file, error));
-    else if (slk_buf_text(out, config->chain_api_info) != SLK_OK)
-        return no_memory(error);
-    while (out->len > 0 && strchr(" \t\r\n", out->data[out->len - 1]))
-        out->data[--out->len] = 0;
-    return SLK_OK;
-}
-
 static slk_err open_chain(slk_node *node, slk_error *error)
 {
     const slk_config *config = &node->repo.config;
-    SLK_CLEANUP(slk_buf_done) slk_buf info;
-    slk_buf_init(&info, API_INFO_MAX_BYTES);
-    SLK_TRY(read_api_info(&info, config, error));
-    if (info.len == 0)
+    if (!*config->chain_api_info)
         return SLK_OK;
     const slk_chain_ops_options options = {
-        .api_info = slk_buf_str(&info),
+        .api_info = config->chain_api_info,
         .precommit_max_fee = config->precommit_max_fee,
         .commit_max_fee = config->commit_max_fee,
         .development = config->development,
     };
-    const slk_err code = slk_chain_ops_new(&node->chain, &options, error);
-    slk_bytes_wipe(info.data, info.len);
-    return code;
+    return slk_chain_ops_new(&node->chain, &options, error);
 }
 
 static slk_err open_peer(slk_node *node, slk_error *error)

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/repo.h"
 
+#include "app/lock.h"
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "net/certificate.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define CONFIG_MAX_BYTES (64u << 10)
@@ -87,25 +85,6 @@ static slk_err read_line(char *out, size_t size, const slk_repo *repo, const cha
     return SLK_OK;
 }
 
-static slk_err take_lock(slk_repo *repo, slk_error *error)
-{
-    SLK_CLEANUP(slk_freep) char *path = slk_path_join(repo->folder, "lock");
-    if (!path)
-        return no_memory(error);
-    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return slk_fail_errno(error, errno, "cannot open %s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        const int why = errno;
-        (void)close(fd);
-        if (why == EWOULDBLOCK)
-            return slk_fail(error, SLK_E_BUSY, "another selkie is running on %s", repo->folder);
-        return slk_fail_errno(error, why, "cannot lock %s", path);
-    }
-    repo->lock_fd = fd;
-    return SLK_OK;
-}
-
 static slk_err open_into(slk_repo *repo, const char *folder, const char *config_file, bool lock,
                          slk_error *error)
 {
@@ -125,7 +104,7 @@ static slk_err open_into(slk_repo *repo, const char *folder, const char *config_
     if (!path)
         return no_memory(error);
     SLK_TRY(slk_config_read(&repo->config, path, error));
-    return lock ? take_lock(repo, error) : SLK_OK;
+    return lock ? slk_lock_take(&repo->lock_fd, repo->folder, error) : SLK_OK;
 }
 
 slk_err slk_repo_open(slk_repo *ret_repo, const char *folder, const char *config_file, bool lock,
@@ -170,10 +149,13 @@ slk_err slk_repo_url(char **ret_url, const slk_repo *repo, slk_error *error)
         size_t n = url ? strlen(url) : 0;
         while (n > 0 && url[n - 1] == '/')
             url[--n] = 0;
+    } else if (*config->domain_name) {
+        url = slk_strf("https://%s", config->domain_name);
     } else if (config->listen[0] == ':' || strncmp(config->listen, "0.0.0.0:", 8) == 0 ||
                strncmp(config->listen, "[::]:", 5) == 0) {
         return slk_fail(error, SLK_E_INVAL,
-                        "peers cannot be told where this node is: set ExternalURL in [HTTP]");
+                        "peers cannot be told where this node is: set DomainName or ExternalURL in "
+                        "[HTTP]");
     } else if (read_line(served, sizeof served, repo, "url", NULL) == SLK_OK) {
         url = slk_strdup(served);
     } else {
@@ -222,7 +204,10 @@ slk_err slk_repo_certificate(const slk_repo *repo, slk_error *error)
     if (config->delegate_tls || *config->certificate_file)
         return SLK_OK;
     char host[256] = "";
-    host_of(host, sizeof host, *config->external_url ? config->external_url : config->listen);
+    host_of(host, sizeof host,
+            *config->external_url  ? config->external_url
+            : *config->domain_name ? config->domain_name
+                                   : config->listen);
     const char *const names[] = {host};
     return slk_net_make_certificate(repo->folder, names, *host ? 1 : 0, error);
 }

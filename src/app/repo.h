@@ -5,7 +5,8 @@
  *   node           this node's name, random, stays for life
  *   secret.key     wraps tokens in the database (0600)
  *   selkie.db      the database
- *   lock           held by the running node: two nodes never share a repository
+ *   lock           held by the running node: two nodes never share a repository (lock.h)
+ *   selkie.log     its log, with selkie.log.1 and so on; log-level: what `selkie log set-level` set
  *   tls.crt, tls.key   self-signed pair, when none is configured
  *   url            where the running node serves, for the commands
  *   scratch/, storage/   sectors being sealed, finished sectors */
@@ -39,8 +40,8 @@ void slk_repo_done(slk_repo *repo); /* idempotent; gives the lock back */
  * memory. */
 char *slk_repo_path(const slk_repo *repo, const char *name, const char *configured) SLK_MUST_CHECK;
 
-/* The base URL peers reach this node at: ExternalURL, else what the node last served under, else
- * from ListenAddress. Heap, without a slash at the end. SLK_E_INVAL when it cannot be known. */
+/* The base URL peers reach this node at: ExternalURL, else https://<DomainName>, else what the node
+ * last served under, else from ListenAddress. Heap, without a slash at the end. SLK_E_INVAL when it cannot be known. */
 SLK_MUST_CHECK slk_err slk_repo_url(char **ret_url, const slk_repo *repo, slk_error *error);
 /* Makes the self-signed pair tls.crt and tls.key for the host peers reach us at, unless there is one,
  * or the configuration names another or leaves TLS to a proxy. */

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "codec/json.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -61,6 +63,8 @@ static void the_default_file_says_the_defaults(void **state)
         assert_int_equal(all[i]->chain_poll_ms, 0);
         assert_int_equal(all[i]->seal_proofs.n, 0);
         assert_int_equal(all[i]->connections, 4);
+        assert_true(all[i]->http_enable);
+        assert_int_equal(all[i]->transfer_workers, 8);
     }
     slk_config_done(&commented);
     slk_config_done(&plain);
@@ -98,12 +102,25 @@ static void mistakes_are_named_with_their_line(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"[HTTP]\n\nListenAdress = \"x\"\n", "test.toml:3: HTTP.ListenAdress: no such option"},
+        {"[HTTP]\n\nListenAdress = \"x\"\n",
+         "test.toml:3: HTTP.ListenAdress: no such option; did you mean ListenAddress in "
+         "[HTTP]?"},
         {"[HTTP]\nDelegateTLS = \"yes\"\n", "test.toml:2: HTTP.DelegateTLS: want true or false"},
         {"[Provider]\nCapacity = 0\n", "test.toml:2: Provider.Capacity: want a number from 1 to"},
         {"[Provider]\nSealProofs = [5, 15]\n", "Provider.SealProofs[1]: want numbers from 0 to 14"},
         {"[Provider]\nSlotTime = \"30\"\n", "Provider.SlotTime: want a time such as"},
-        {"[Node]\nRole = \"boss\"\n", "Node.Role: want provider, client or both"},
+        {"[Provider]\nSlotTime = \"100h\"\n", "SlotTime: want a time from 1s to 1h"},
+        {"[Provider]\nRemoteSealCleanupTimeout = \"1h\"\n",
+         "RemoteSealCleanupTimeout in [Subsystems]?"},
+        {"[http]\nlistenaddress = \"x\"\n", "did you mean ListenAddress in [HTTP]?"},
+        {"[Node]\nRole = \"boss\"\n",
+         "Node.Role: no such option; `selkie config default` lists them"},
+        {"[Node]\nLogLevel = \"loud\"\n", "Node.LogLevel: want debug, info, warn or error"},
+        {"[Network]\nCommitMaxFee = \"1 FIL\"\n", "Network.CommitMaxFee: want amount"},
+        {"[HTTP]\nExternalURL = \"seal.example\"\n", "HTTP.ExternalURL: want URL"},
+        {"[Network]\nChainApiInfoFile = 7\n", "ChainApiInfoFile: want the path of a file"},
+        {"[Network]\nChainApiInfoFile = \"x\"\nChainApiInfo = \"y\"\n",
+         "Network.ChainApiInfo is set as well"},
         {"[HTTP]\nKeyFile = \"k\"\n", "must be set together"},
         {"[HTTP\n", "test.toml:1"},
     };
@@ -114,6 +131,121 @@ static void mistakes_are_named_with_their_line(void **state)
         if (!strstr(error.message, cases[i].message))
             fail_msg("got: %s", error.message);
     }
+}
+
+static void every_mistake_is_found_at_once(void **state)
+{
+    (void)state;
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, "check.toml");
+    SLK_CLEANUP(slk_json_decrefp) json_t *mistakes = NULL;
+    slk_error error = {0};
+    const char *text = "[HTTP]\nListenAdress = \"x\"\nDelegateTLS = 3\n[Provider]\nCapacity = 0\n"
+                       "[HTTP.Deep]\nx = 1\n[Proofs]\nThreads = 1.5\n";
+    assert_int_equal(slk_file_write_atomic(path, text, strlen(text), 0600, NULL), SLK_OK);
+    assert_int_equal(setenv("SELKIE_REMOTE_CONECTIONS", "9", 1), 0);
+    assert_int_equal(setenv("SELKIE_WORKERS_CHAIN", "0", 1), 0);
+    assert_int_equal(slk_config_check(&mistakes, path, &error), SLK_OK);
+    static const char *const wanted[] = {
+        "check.toml:2: HTTP.ListenAdress: no such option; did you mean",
+        "check.toml:3: HTTP.DelegateTLS: want true or false",
+        "check.toml:5: Provider.Capacity: want a number from 1",
+        "check.toml:7: HTTP.Deep.x: no such option",
+        "check.toml:9: Proofs.Threads: want number",
+        "SELKIE_WORKERS_CHAIN: want a number from 1 to 64",
+        "environment variable SELKIE_REMOTE_CONECTIONS: no such option",
+    };
+    const size_t n = sizeof wanted / sizeof *wanted;
+    assert_int_equal(json_array_size(mistakes), n);
+    for (size_t i = 0; i < n; i++) {
+        bool found = false;
+        for (size_t k = 0; k < n; k++)
+            found = found || strstr(json_string_value(json_array_get(mistakes, k)), wanted[i]);
+        if (!found)
+            fail_msg("not found: %s", wanted[i]);
+    }
+    assert_int_equal(unsetenv("SELKIE_REMOTE_CONECTIONS"), 0);
+    assert_int_equal(unsetenv("SELKIE_WORKERS_CHAIN"), 0);
+}
+
+static void secrets_may_lie_in_files(void **state)
+{
+    (void)state;
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, "secret");
+    SLK_CLEANUP(slk_freep) char *text = slk_strf("[Network]\nChainApiInfoFile = \"%s\"\n", path);
+    slk_config config = {0};
+    slk_error error = {0};
+    assert_int_equal(slk_file_write_atomic(path, "tok:addr \n", 10, 0600, NULL), SLK_OK);
+    assert_int_equal(setenv("FULLNODE_API_INFO", "elsewhere", 1), 0); /* asked last */
+    assert_int_equal(read_text(&config, &error, text), SLK_OK);
+    assert_string_equal(config.chain_api_info, "tok:addr");
+    slk_config_done(&config);
+    assert_int_equal(setenv("SELKIE_NETWORK_CHAINAPIINFOFILE", path, 1), 0);
+    assert_int_equal(read_text(&config, &error, "[Network]\nChainApiInfo = \"x\"\n"), SLK_OK);
+    assert_string_equal(config.chain_api_info, "tok:addr");
+    slk_config_done(&config);
+    assert_int_equal(unsetenv("SELKIE_NETWORK_CHAINAPIINFOFILE"), 0);
+    assert_int_equal(unsetenv("FULLNODE_API_INFO"), 0);
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(read_text(&config, &error, text), SLK_E_INVAL);
+    assert_non_null(strstr(error.message, "everybody may read"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(read_text(&config, &error, text), SLK_E_NOTFOUND);
+    assert_non_null(strstr(error.message, "test.toml:2: Network.ChainApiInfoFile: "));
+}
+
+/* The file rewritten says the same, and nothing is lost on the way. */
+static void a_rewritten_file_keeps_every_value(void **state)
+{
+    (void)state;
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, "old.toml");
+    const char *text = "[HTTP]\nListenAddress = \":80\"\nDelegateTLS = true\n"
+                       "DomainName = \"a\\\\b\\\"\\u0007é\"\n"
+                       "[Provider]\nSealProofs = [5, 6]\nSlotTime = \"90s\"\n"
+                       "[Network]\nChainApiInfo = \"top-secret:addr\"\n[Workers]\nChain = 9\n";
+    assert_int_equal(slk_file_write_atomic(path, text, strlen(text), 0600, NULL), SLK_OK);
+    SLK_CLEANUP(slk_buf_done) slk_buf plain;
+    SLK_CLEANUP(slk_buf_done) slk_buf masked;
+    slk_buf_init(&plain, SLK_CONFIG_TEXT_MAX_BYTES);
+    slk_buf_init(&masked, SLK_CONFIG_TEXT_MAX_BYTES);
+    slk_error error = {0};
+    assert_int_equal(slk_config_print_updated(&plain, path, false, &error), SLK_OK);
+    assert_int_equal(slk_config_print_updated(&masked, path, true, &error), SLK_OK);
+    assert_non_null(strstr(slk_buf_str(&plain), "\nSlotTime = \"90s\"\n"));
+    assert_null(strstr(slk_buf_str(&masked), "top-secret"));
+    slk_config before = {0}, after = {0};
+    SLK_CLEANUP(slk_json_decrefp) json_t *changed = NULL;
+    assert_int_equal(read_text(&before, &error, text), SLK_OK);
+    assert_int_equal(read_text(&after, &error, slk_buf_str(&plain)), SLK_OK);
+    assert_int_equal(slk_config_changed(&changed, &before, &after, &error), SLK_OK);
+    assert_int_equal(json_array_size(changed), 0);
+    slk_config_done(&before);
+    slk_config_done(&after);
+}
+
+static void differences_are_listed_with_their_origin(void **state)
+{
+    (void)state;
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, "diff.toml");
+    SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
+    slk_error error = {0};
+    const char *text = "[HTTP]\nListenAddress = \":80\"\nDelegateTLS = false\n"
+                       "[Network]\nChainApiInfo = \"top-secret\"\n";
+    assert_int_equal(slk_file_write_atomic(path, text, strlen(text), 0600, NULL), SLK_OK);
+    assert_int_equal(setenv("SELKIE_PROVIDER_CAPACITY", "7", 1), 0);
+    assert_int_equal(slk_config_diff(&list, path, &error), SLK_OK);
+    assert_int_equal(unsetenv("SELKIE_PROVIDER_CAPACITY"), 0);
+    static const char *const wanted[][4] = {
+        {"ChainApiInfo", "\"***\"", "\"\"", "diff.toml:5"},
+        {"ListenAddress", "\":80\"", "\"127.0.0.1:12310\"", "diff.toml:2"},
+        {"Capacity", "7", "16", "SELKIE_PROVIDER_CAPACITY"},
+    };
+    static const char *const fields[] = {"key", "value", "default", "from"};
+    assert_int_equal(json_array_size(list), 3);
+    for (size_t i = 0; i < 3; i++)
+        for (size_t k = 0; k < 4; k++)
+            assert_string_equal(
+                json_string_value(json_object_get(json_array_get(list, i), fields[k])),
+                wanted[i][k]);
 }
 
 static void a_repository_is_made_once_and_locked(void **state)
@@ -200,6 +332,10 @@ int main(void)
         cmocka_unit_test(the_default_file_says_the_defaults),
         cmocka_unit_test(values_come_from_file_then_environment),
         cmocka_unit_test(mistakes_are_named_with_their_line),
+        cmocka_unit_test(every_mistake_is_found_at_once),
+        cmocka_unit_test(secrets_may_lie_in_files),
+        cmocka_unit_test(a_rewritten_file_keeps_every_value),
+        cmocka_unit_test(differences_are_listed_with_their_origin),
         cmocka_unit_test(a_repository_is_made_once_and_locked),
         cmocka_unit_test(the_url_is_external_served_or_listened),
         cmocka_unit_test(tokens_are_wrapped_and_damage_is_seen),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `selkie init` and `selkie run`: a repository, and the node that serves from it. */
 #include "app/chain_sample.h"
+#include "app/lock.h"
+#include "app/reload.h"
 #include "app/service.h"
 #include "app/signals.h"
 
@@ -16,9 +18,9 @@
 #include "remote/provider_api.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* made by meson: SLK_REVISION, "" when the source is no git checkout */
 #include <slk_revision.h>
@@ -241,9 +243,11 @@ static slk_err start(struct service *service, slk_error *error)
 {
     slk_node *node = service->node;
     SLK_TRY(check_network(node, error));
-    SLK_TRY(start_server(service, error));
+    if (node->repo.config.http_enable)
+        SLK_TRY(start_server(service, error));
     SLK_TRY(slk_seal_start(node->seal, error));
-    SLK_TRY(slk_monitor_start(service->monitor, error));
+    if (service->monitor)
+        SLK_TRY(slk_monitor_start(service->monitor, error));
     if (slk_repo_url(&service->url, &node->repo, NULL) != SLK_OK)
         service->url = slk_strdup(node->repo.config.listen);
     if (!service->url)
@@ -251,7 +255,7 @@ static slk_err start(struct service *service, slk_error *error)
     slk_log(SLK_LOG_INFO, "node.started", "node=%s url=%s provider=%d client=%d", node->repo.name,
             service->url, node->provider, node->client);
     print_start(service);
-    return SLK_OK;
+    return slk_lock_note_serving(node->repo.lock_fd, error);
 }
 
 static void stop(struct service *service)
@@ -271,18 +275,21 @@ static void stop(struct service *service)
 
 /* ---- the commands ---- */
 
-static slk_log_level level_of(const char *name)
+/* Until a signal ends the node; those that reload its configuration are served. */
+static int wait_for_end(const slk_node *node, const char *config_file)
 {
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    for (unsigned i = 0; i < 4; i++)
-        if (strcmp(names[i], name) == 0)
-            return (slk_log_level)i;
-    return SLK_LOG_INFO;
+    for (;;) {
+        const int signal = slk_signals_wait();
+        if (signal != SIGHUP)
+            return signal;
+        slk_reload(&node->repo, config_file);
+    }
 }
 
 static int run_run(const slk_command *command, const slk_options *options)
 {
     slk_signals_block();
+    slk_signals_block_hup();
     slk_error error = {0};
     const slk_node_options node_options = {
         .folder = slk_options_text(options, "repo"),
@@ -295,11 +302,11 @@ static int run_run(const slk_command *command, const slk_options *options)
         code = slk_node_open(&node, &node_options, &error);
     if (code != SLK_OK)
         return slk_command_fail(command, options, code, &error);
-    slk_log_init(level_of(node->repo.config.log_level), STDERR_FILENO);
+    slk_log_start(&node->repo);
     struct service service = {.node = node};
     code = start(&service, &error);
     if (code == SLK_OK) {
-        const int signal = slk_signals_wait();
+        const int signal = wait_for_end(node, node_options.config_file);
         slk_log(SLK_LOG_INFO, "node.stopping", "node=%s signal=%d", node->repo.name, signal);
     }
     stop(&service);
@@ -330,7 +337,7 @@ static const slk_option run_options[] = {
     {.name = "role",
      .type = SLK_OPTION_TEXT,
      .value = "ROLE",
-     .help = "provider, client or both (else Role in [Node])"},
+     .help = "provider, client or both (else Enable… in [Subsystems])"},
     {.name = "config",
      .type = SLK_OPTION_TEXT,
      .value = "FILE",

@@ -22,11 +22,22 @@ void slk_signals_block(void)
     slk_assert(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
 }
 
-int slk_signals_wait(void)
+void slk_signals_block_hup(void)
 {
     sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGHUP);
+    slk_assert(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+}
+
+int slk_signals_wait(void)
+{
+    sigset_t set, blocked;
     int number = 0;
     fill(&set);
+    slk_assert(pthread_sigmask(SIG_BLOCK, NULL, &blocked) == 0);
+    if (sigismember(&blocked, SIGHUP) == 1)
+        (void)sigaddset(&set, SIGHUP);
     slk_assert(sigwait(&set, &number) == 0);
     return number;
 }

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Every option of config.toml, in the order of the file. Names are Curio's where Curio has the
+ * option (docs/configuration.md compares them). */
+#include "app/config_impl.h"
+
+#include <stddef.h>
+
+#define AT(member) offsetof(slk_config, member)
+#define HOURS INT64_C(3600000)
+
+const slk_config_key slk_config_keys[] = {
+    {"Subsystems", "EnableRemoteSealProvider", KEY_BOOL, AT(enable_provider), "false", 0, 0, NULL,
+     "Seal for partners, when `selkie run` has no --role."},
+    {"Subsystems", "RemoteSealProviderMaxTasks", KEY_NUMBER, AT(call_workers), "2", 1, 64, NULL,
+     "Tickets, notices, orders and other calls to peers at once."},
+    {"Subsystems", "RemoteSealCleanupTimeout", KEY_TIME, AT(cleanup_timeout_ms), "72h", 1000,
+     8784 * HOURS, NULL,
+     "A sealed sector its client never asks to clean up is cleaned up after this."},
+    {"Subsystems", "EnableRemoteSealClient", KEY_BOOL, AT(enable_client), "false", 0, 0, NULL,
+     "Order sectors from providers and prove them, when `selkie run` has no --role."},
+    {"Subsystems", "RSealClientFetchMaxTasks", KEY_NUMBER, AT(transfer_workers), "8", 1, 64, NULL,
+     "Sectors fetched at once."},
+    {"Subsystems", "PoRepProofMaxTasks", KEY_NUMBER, AT(snark_workers), "1", 1, 16, NULL,
+     "Proofs (C2) made at once; they take the most memory."},
+    {"Node", "LogLevel", KEY_LEVEL, AT(log_level), "info", 0, 0, NULL,
+     "Least important lines logged."},
+    {"Node", "LogFile", KEY_TEXT, AT(log_file), "", 0, 0, NULL,
+     "Where the log goes besides standard error. Unset: selkie.log in the repository."},
+    {"Node", "LogFileMiB", KEY_NUMBER, AT(log_file_mib), "64", 0, 65536, NULL,
+     "Size at which the log file becomes <LogFile>.1 and a new one begins; 0: no log file."},
+    {"Node", "LogFilesKept", KEY_NUMBER, AT(log_files_kept), "4", 0, 100, NULL,
+     "Older log files kept."},
+    {"Network", "Development", KEY_BOOL, AT(development), "false", 0, 0, NULL,
+     "This is a development network: proofs may use development parameters, which anybody can "
+     "forge. Never set this where value is at stake."},
+    {"Network", "ChainApiInfo", KEY_SECRET, AT(chain_api_info), "", 0, 0, "FULLNODE_API_INFO",
+     "Lotus node to ask, TOKEN:ADDRESS; several separated by commas. Clients need one, whose token "
+     "allows signing; a provider needs none."},
+    {"Network", "PreCommitMaxFee", KEY_AMOUNT, AT(precommit_max_fee), "20000000000000000", 0, 0,
+     NULL, "Most to pay in gas for one pre-commit message, in attoFIL; 0 leaves it to the node."},
+    {"Network", "CommitMaxFee", KEY_AMOUNT, AT(commit_max_fee), "30000000000000000", 0, 0, NULL,
+     "Most to pay in gas for one prove-commit message, in attoFIL; 0 leaves it to the node."},
+    {"HTTP", "Enable", KEY_BOOL, AT(http_enable), "true", 0, 0, NULL,
+     "Serve peers. A node that only works, beside others on one database, need not."},
+    {"HTTP", "DomainName", KEY_TEXT, AT(domain_name), "", 0, 0, NULL,
+     "Name, or NAME:PORT, under which peers reach this node by https."},
+    {"HTTP", "ListenAddress", KEY_TEXT, AT(listen), "127.0.0.1:12310", 0, 0, NULL,
+     "Address and port to serve on; :12310 means every address of this machine."},
+    {"HTTP", "ExternalURL", KEY_URL, AT(external_url), "", 0, 0, NULL,
+     "URL under which peers reach this node, when it is neither https://<DomainName> nor "
+     "https://<ListenAddress>."},
+    {"HTTP", "DelegateTLS", KEY_BOOL, AT(delegate_tls), "false", 0, 0, NULL,
+     "Serve plain HTTP because a proxy in front does the TLS, or on loopback."},
+    {"HTTP", "CertificateFile", KEY_TEXT, AT(certificate_file), "", 0, 0, NULL,
+     "PEM certificate chain; unset, a self-signed one is made in the repository, which the other "
+     "side must be given."},
+    {"HTTP", "KeyFile", KEY_TEXT, AT(key_file), "", 0, 0, NULL, "PEM key of CertificateFile."},
+    {"Remote", "TrustedCertificates", KEY_TEXT, AT(trusted_certificates), "", 0, 0, NULL,
+     "PEM file of certificates to trust for peers, instead of the system's."},
+    {"Remote", "AllowPlainHTTP", KEY_BOOL, AT(allow_plain_http), "false", 0, 0, NULL,
+     "Call peers at http:// URLs outside this machine; their tokens then cross the network in "
+     "clear."},
+    {"Remote", "Connections", KEY_NUMBER, AT(connections), "4", 1, 16, NULL,
+     "Connections per download of a sealed sector."},
+    {"Provider", "SealProofs", KEY_NUMBERS, AT(seal_proofs), "[]", 0, 14, NULL,
+     "Registered seal proofs offered to partners; empty: 8 and 9 (32 and 64 GiB), on development "
+     "networks 5, 6 and 7."},
+    {"Provider", "Capacity", KEY_NUMBER, AT(capacity_sectors), "16", 1, 1000000, NULL,
+     "Sectors of all partners that may be here at once, counted until cleaned up."},
+    {"Provider", "ScratchFolder", KEY_TEXT, AT(scratch_folder), "", 0, 0, NULL,
+     "Where sectors are sealed: fast local disks. Unset: scratch in the repository."},
+    {"Provider", "SlotTime", KEY_TIME, AT(slot_ms), "30s", 1000, HOURS, NULL,
+     "How long a place promised by `available` is kept for its order."},
+    {"Provider", "KeepRows", KEY_TIME, AT(keep_row_ms), "24h", 1000, 8784 * HOURS, NULL,
+     "How long the record of a cleaned up sector is kept."},
+    {"Client", "StorageFolder", KEY_TEXT, AT(storage_folder), "", 0, 0, NULL,
+     "Where finished sectors lie, in Lotus's layout. Unset: storage in the repository."},
+    {"Client", "PollInterval", KEY_TIME, AT(poll_ms), "30s", 100, 24 * HOURS, NULL,
+     "Between two questions to a provider how far a sector is."},
+    {"Client", "SeedMargin", KEY_NUMBER, AT(seed_margin_epochs), "3", 0, 900, NULL,
+     "Epochs to wait past the seed's epoch, so that a reorganisation does not change it."},
+    {"Client", "TicketSlack", KEY_NUMBER, AT(ticket_slack_epochs), "720", 0, 3000, NULL,
+     "A sector whose ticket runs out within so many epochs is not pre-committed any more."},
+    {"Client", "ChainPollInterval", KEY_TIME, AT(chain_poll_ms), "", 0, 0, NULL,
+     "Between two looks at the chain. Unset: a quarter of an epoch."},
+    {"Page", "Enable", KEY_BOOL, AT(page_enable), "true", 0, 0, NULL,
+     "Serve the page at / and its API at /api/v0/, for those with an access token."},
+    {"Page", "LoopbackOnly", KEY_BOOL, AT(page_loopback_only), "false", 0, 0, NULL,
+     "Serve them to this machine alone."},
+    {"Page", "SessionTime", KEY_TIME, AT(page_session_ms), "12h", 60000, 8784 * HOURS, NULL,
+     "How long a login lasts."},
+    {"Proofs", "ParametersFolder", KEY_TEXT, AT(parameters_folder), "", 0, 0,
+     "FIL_PROOFS_PARAMETER_CACHE",
+     "Groth16 parameter files. Unset: /var/tmp/filecoin-proof-parameters, or a folder in the "
+     "repository when that is not writable."},
+    {"Proofs", "Threads", KEY_NUMBER, AT(threads), "0", 0, 1024, NULL,
+     "Threads for computations; 0 means one per processor."},
+    {"Workers", "Compute", KEY_NUMBER, AT(compute_workers), "1", 1, 64, NULL,
+     "Sectors labelled, hashed or checked at once."},
+    {"Workers", "Chain", KEY_NUMBER, AT(chain_workers), "2", 1, 64, NULL,
+     "Chain calls made at once."},
+    {"Metrics", "Enable", KEY_BOOL, AT(metrics), "true", 0, 0, NULL,
+     "Serve /metrics for Prometheus: to this machine without a token, unless DelegateTLS is on, to "
+     "others with an access token that may read."},
+    {.section = NULL},
+};
