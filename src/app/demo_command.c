@@ -109,8 +109,9 @@ static slk_err introduce(slk_demo *demo, slk_error *error)
     SLK_TRY(slk_repo_url(&provider_url, &demo->provider->repo, error));
     SLK_TRY(slk_repo_url(&client_url, &demo->client->repo, error));
     char token[SLK_TOKEN_CHARS];
-    SLK_TRY(slk_partner_add(&id, token, demo->provider->seal, PARTNER, client_url, 1000000, NULL, 0,
-                            error));
+    const slk_partner_terms terms = {
+        .url = client_url, .allowance_remaining = 1000000, .allowance_total = 1000000};
+    SLK_TRY(slk_partner_add(&id, token, demo->provider->seal, PARTNER, &terms, error));
     const slk_err code = slk_client_provider_add(&id, demo->client->seal, SLK_DEMO_MINER,
                                                  provider_url, token, "demo provider", error);
     slk_bytes_wipe(token, sizeof token);

@@ -82,8 +82,12 @@ static slk_err add(slk_buf *out, page_request *request, slk_error *error)
     SLK_TRY(slk_page_number(&allowance, request, "allowance", 0, ALLOWANCE_MAX, error));
     SLK_TRY(read_proofs(proofs, &n, request, error));
     SLK_TRY(own_url(&own, request, error));
-    SLK_TRY(slk_partner_add(&id, token, request->page->options.seal, name, url, allowance, proofs,
-                            n, error));
+    const slk_partner_terms terms = {.url = url,
+                                     .allowance_remaining = allowance,
+                                     .allowance_total = allowance,
+                                     .proofs = proofs,
+                                     .proofs_n = n};
+    SLK_TRY(slk_partner_add(&id, token, request->page->options.seal, name, &terms, error));
     const slk_err code = print_secret(out, request, id, name, own, token, error);
     slk_bytes_wipe(token, sizeof token);
     return code;
@@ -93,20 +97,22 @@ static slk_err set(slk_buf *out, page_request *request, slk_error *error)
 {
     (void)out;
     slk_seal *seal = request->page->options.seal;
-    const char *url;
+    slk_partner_terms terms = {0};
     int64_t id, remaining = -1, total = -1;
     SLK_TRY(slk_page_id(&id, request, "id", error));
-    SLK_TRY(read_url(&url, request, error));
+    SLK_TRY(read_url(&terms.url, request, error));
     SLK_TRY(slk_page_number(&remaining, request, "allowance_remaining", 0, ALLOWANCE_MAX, error));
     SLK_TRY(slk_page_number(&total, request, "allowance_total", 0, ALLOWANCE_MAX, error));
     if ((remaining < 0) != (total < 0))
         return slk_fail(error, SLK_E_INVAL,
                         "allowance_remaining and allowance_total are set together");
-    if (slk_page_has(request, "url"))
-        SLK_TRY(slk_partner_set_url(seal, id, url, error));
-    if (total >= 0)
-        SLK_TRY(slk_partner_set_allowance(seal, id, remaining, total, error));
-    return SLK_OK;
+    const unsigned what = (slk_page_has(request, "url") ? SLK_TERM_URL : 0) |
+                          (total >= 0 ? SLK_TERM_ALLOWANCE : 0);
+    if (total >= 0) {
+        terms.allowance_remaining = remaining;
+        terms.allowance_total = total;
+    }
+    return slk_partner_set(seal, id, what, &terms, error);
 }
 
 static slk_err rotate(slk_buf *out, page_request *request, slk_error *error)

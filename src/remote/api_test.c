@@ -299,11 +299,12 @@ static int open_world(void **state)
     const slk_remote_peer_options peer = {.ca_file = w.ca_file};
     assert_int_equal(slk_remote_peer_new(&w.peer, &peer, &error), SLK_OK);
     int64_t id;
-    assert_int_equal(
-        slk_partner_add(&id, w.token, w.provider.seal, "first", w.client.url, 5, NULL, 0, &error),
-        SLK_OK);
-    assert_int_equal(
-        slk_partner_add(&id, w.other, w.provider.seal, "second", "", 1, NULL, 0, &error), SLK_OK);
+    slk_partner_terms terms = {.url = w.client.url, .allowance_remaining = 5, .allowance_total = 5};
+    assert_int_equal(slk_partner_add(&id, w.token, w.provider.seal, "first", &terms, &error),
+                     SLK_OK);
+    terms = (slk_partner_terms){.allowance_remaining = 1, .allowance_total = 1};
+    assert_int_equal(slk_partner_add(&id, w.other, w.provider.seal, "second", &terms, &error),
+                     SLK_OK);
     return 0;
 }
 

@@ -121,7 +121,9 @@ static void several_at_once(void **state)
 static void without_callback(void **state)
 {
     world *w = *state;
-    assert_int_equal(slk_partner_set_url(w->provider.seal, w->partner_id, "", NULL), SLK_OK);
+    const slk_partner_terms no_url = {.url = ""};
+    assert_int_equal(slk_partner_set(w->provider.seal, w->partner_id, SLK_TERM_URL, &no_url, NULL),
+                     SLK_OK);
     uint64_t number = world_order(w);
     run_to_the_end(w, number, 300);
     assert_int_equal(w->calls[OP_COMPLETE], 0);

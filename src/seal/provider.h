@@ -16,40 +16,16 @@
 
 #include "base/err.h"
 #include "seal/ops.h"
+#include "seal/partner.h"
 #include "seal/seal.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SLK_TOKEN_CHARS 65u /* 64 hex and NUL */
 #define SLK_SLOT_CHARS 33u /* 32 hex and NUL */
-
-typedef struct slk_partner {
-    int64_t id;
-    char name[128];
-    int64_t allowance_remaining;
-    int64_t allowance_total;
-} slk_partner;
 
 /* ---- for the operator ---- */
 
-/* name 1..127 chars, unique; url "" when the client cannot be called; allowances 0..10^9;
- * proofs empty = all we offer. The token is shown here and never again. */
-SLK_MUST_CHECK slk_err slk_partner_add(int64_t *ret_id, char ret_token[SLK_TOKEN_CHARS],
-                                       slk_seal *seal, const char *name, const char *url,
-                                       int64_t allowance, const int64_t *proofs, size_t proofs_n,
-                                       slk_error *error);
-/* SLK_E_CONFLICT while it has sectors that are not cleaned up. */
-SLK_MUST_CHECK slk_err slk_partner_remove(slk_seal *seal, int64_t id, slk_error *error);
-/* A new token; the old one stays valid for overlap_ms. */
-SLK_MUST_CHECK slk_err slk_partner_rotate(char ret_token[SLK_TOKEN_CHARS], slk_seal *seal,
-                                          int64_t id, int64_t overlap_ms, slk_error *error);
-SLK_MUST_CHECK slk_err slk_partner_set_allowance(slk_seal *seal, int64_t id, int64_t remaining,
-                                                 int64_t total, slk_error *error);
-SLK_MUST_CHECK slk_err slk_partner_set_url(slk_seal *seal, int64_t id, const char *url,
-                                           slk_error *error);
-SLK_MUST_CHECK slk_err slk_partner_find(int64_t *ret_id, slk_seal *seal, const char *name,
-                                        slk_error *error);
 /* Lets go of a failed row's brake: its step is tried again from fresh. SLK_E_CONFLICT when it has
  * not failed. */
 SLK_MUST_CHECK slk_err slk_provider_retry(slk_seal *seal, uint64_t sp_id, uint64_t number,
@@ -57,9 +33,6 @@ SLK_MUST_CHECK slk_err slk_provider_retry(slk_seal *seal, uint64_t sp_id, uint64
 
 /* ---- for the endpoints ---- */
 
-/* SLK_E_AUTH when no partner has that token (any text may come in). */
-SLK_MUST_CHECK slk_err slk_provider_authorize(slk_partner *ret_partner, slk_seal *seal,
-                                              const char *token, slk_error *error);
 SLK_MUST_CHECK slk_err slk_provider_available(bool *ret_available,
                                               char ret_slot_token[SLK_SLOT_CHARS], slk_seal *seal,
                                               int64_t partner_id, slk_error *error);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "codec/cid.h"
 #include "fil/commcid.h"
+#include "seal/disk.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
@@ -21,12 +22,16 @@
 
 static const slk_sql save_ticket = {
     "provider.save_ticket",
-    "UPDATE rseal_provider_pipeline SET ticket_epoch = $3, ticket_value = $4, ticket_source = $5"
-    " WHERE sp_id = $1 AND sector_number = $2"};
+    "UPDATE rseal_provider_pipeline SET ticket_epoch = $3, ticket_value = $4, ticket_source = $5,"
+    " started_ms = $6 WHERE sp_id = $1 AND sector_number = $2"};
 static const slk_sql save_trees = {
     "provider.save_trees",
-    "UPDATE rseal_provider_pipeline SET tree_d_cid = $3, tree_r_cid = $4, cleanup_timeout = $5"
-    " WHERE sp_id = $1 AND sector_number = $2"};
+    "UPDATE rseal_provider_pipeline SET tree_d_cid = $3, tree_r_cid = $4, cleanup_timeout = $5,"
+    " sealed_ms = $6, reserved_bytes = $7 WHERE sp_id = $1 AND sector_number = $2"};
+/* What labelling makes again may lie elsewhere on the disk while it does. */
+static const slk_sql reserve = {"provider.reserve",
+                                "UPDATE rseal_provider_pipeline SET reserved_bytes = $3"
+                                " WHERE sp_id = $1 AND sector_number = $2"};
 
 static const slk_sql count_ticketed = {
     "provider.ticketed", "SELECT count(*) FROM rseal_provider_pipeline WHERE state = 'ticketed'"
@@ -125,8 +130,8 @@ slk_err slk_step_provider_ticket_save(slk_task *task, slk_db *db, slk_error *err
     const struct ticket_output *t = task->output;
     return slk_sql_run(db, &save_ticket,
                        SLK_ARGS(slk_arg_u(task->sp_id), slk_arg_u(task->number),
-                                slk_arg_i(t->epoch), slk_arg_b(t->ticket, 32),
-                                slk_arg_t(t->source)),
+                                slk_arg_i(t->epoch), slk_arg_b(t->ticket, 32), slk_arg_t(t->source),
+                                slk_arg_i(slk_seal_now(task->seal))),
                        NULL, error);
 }
 
@@ -167,14 +172,17 @@ slk_err slk_step_provider_sdr(slk_task *task, slk_error *error)
     SLK_TRY(work_begin(&w, task, error));
     if (!w.row.has_ticket)
         return slk_fail(error, SLK_E_INTERNAL, "a ticketed sector has no ticket");
+    SLK_TRY(slk_disk_check(task->seal, task->sp_id, task->number, error));
     SLK_TRY(slk_folder_make(w.paths.cache, 0755, error));
     const slk_seal_prover *prover = &slk_seal_get_ops(task->seal)->prover;
     SLK_TRY(prover->pc1(prover->ctx, &w.row.sector, w.row.ticket, &w.paths, &task->job, error));
+    SLK_TRY(slk_disk_shrink(task->seal, task->sp_id, task->number, error));
     task->event = SLK_EV_LABELED;
     return SLK_OK;
 }
 
 struct trees_output {
+    int64_t seal_proof;
     char tree_d_cid[SLK_CID_TEXT_CHARS];
     char tree_r_cid[SLK_CID_TEXT_CHARS];
 };
@@ -203,6 +211,11 @@ slk_err slk_step_provider_trees(slk_task *task, slk_error *error)
     slk_err code = prover->pc2(prover->ctx, &comm, &w.row.sector, &w.paths, &task->job, error);
     /* Whatever of the labels is damaged or gone: labelling makes it again. */
     const bool lacking = code == SLK_E_CORRUPT || code == SLK_E_NOTFOUND;
+    struct trees_output *out = slk_calloc(1, sizeof *out);
+    task->output = out;
+    if (!out)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    out->seal_proof = w.row.sector.seal_proof;
     int64_t relabels = 0;
     if (lacking)
         SLK_TRY(slk_sql_number(&relabels, slk_seal_db(task->seal), &count_relabels,
@@ -215,10 +228,6 @@ slk_err slk_step_provider_trees(slk_task *task, slk_error *error)
     SLK_TRY(code);
     if (memcmp(comm.comm_d, zero_comm_d, 32) != 0)
         return slk_fail(error, SLK_E_INTERNAL, "CommD is not that of an empty sector");
-    struct trees_output *out = slk_calloc(1, sizeof *out);
-    task->output = out;
-    if (!out)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory");
     SLK_TRY(print_cids(out, &comm, error));
     task->event = SLK_EV_TREES_DONE;
     slk_task_note(task, "CommR %s", out->tree_r_cid);
@@ -229,12 +238,17 @@ slk_err slk_step_provider_trees_save(slk_task *task, slk_db *db, slk_error *erro
 {
     const struct trees_output *out = task->output;
     if (task->event == SLK_EV_RELABEL)
-        return SLK_OK;
-    int64_t until = slk_seal_now(task->seal) + slk_seal_get_options(task->seal)->cleanup_timeout_ms;
+        return slk_sql_run(db, &reserve,
+                           SLK_ARGS(slk_arg_u(task->sp_id), slk_arg_u(task->number),
+                                    slk_arg_u(slk_disk_peak_bytes(out->seal_proof))),
+                           NULL, error);
+    int64_t now = slk_seal_now(task->seal);
+    int64_t until = now + slk_seal_get_options(task->seal)->cleanup_timeout_ms;
     return slk_sql_run(db, &save_trees,
                        SLK_ARGS(slk_arg_u(task->sp_id), slk_arg_u(task->number),
                                 slk_arg_t(out->tree_d_cid), slk_arg_t(out->tree_r_cid),
-                                slk_arg_i(until)),
+                                slk_arg_i(until), slk_arg_i(now),
+                                slk_arg_u(slk_disk_c1_bytes(out->seal_proof))),
                        NULL, error);
 }
 

@@ -68,9 +68,16 @@ static int64_t add_partner(world *w, const char *name, int64_t allowance,
                            char token[SLK_TOKEN_CHARS])
 {
     int64_t id;
-    assert_int_equal(
-        slk_partner_add(&id, token, w->provider.seal, name, "", allowance, NULL, 0, NULL), SLK_OK);
+    slk_partner_terms terms = {.allowance_remaining = allowance, .allowance_total = allowance};
+    assert_int_equal(slk_partner_add(&id, token, w->provider.seal, name, &terms, NULL), SLK_OK);
     return id;
+}
+
+static void set_allowance(world *w, int64_t left, int64_t total)
+{
+    slk_partner_terms terms = {.allowance_remaining = left, .allowance_total = total};
+    assert_int_equal(
+        slk_partner_set(w->provider.seal, w->partner_id, SLK_TERM_ALLOWANCE, &terms, NULL), SLK_OK);
 }
 
 /* ---- tokens and partners ---- */
@@ -102,13 +109,22 @@ static void partners(void **state)
     int64_t id;
     char token[SLK_TOKEN_CHARS];
     static const int64_t wrong[] = {8};
-    assert_int_equal(slk_partner_add(&id, token, seal, "acme", "", 1, NULL, 0, NULL), SLK_E_EXISTS);
-    assert_int_equal(slk_partner_add(&id, token, seal, "", "", 1, NULL, 0, NULL), SLK_E_INVAL);
-    assert_int_equal(slk_partner_add(&id, token, seal, "x", "", -1, NULL, 0, NULL), SLK_E_INVAL);
-    assert_int_equal(slk_partner_add(&id, token, seal, "x", "", 1, wrong, 1, NULL), SLK_E_INVAL);
+    static const slk_partner_miner twice[] = {{1000, 1}, {1000, 2}};
+    const slk_partner_terms good = {.allowance_total = 1};
+    const slk_partner_terms bad[] = {{.allowance_remaining = -1},
+                                     {.allowance_total = 1000000001},
+                                     {.proofs = wrong, .proofs_n = 1},
+                                     {.weight = -1},
+                                     {.weight = 1001},
+                                     {.expires_ms = -1},
+                                     {.miners = twice, .miners_n = 2}};
+    assert_int_equal(slk_partner_add(&id, token, seal, "acme", &good, NULL), SLK_E_EXISTS);
+    assert_int_equal(slk_partner_add(&id, token, seal, "", &good, NULL), SLK_E_INVAL);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(slk_partner_add(&id, token, seal, "x", &bad[i], NULL), SLK_E_INVAL);
     assert_int_equal(slk_partner_find(&id, seal, "acme", NULL), SLK_OK);
     assert_int_equal(id, w->partner_id);
-    assert_int_equal(slk_partner_set_allowance(seal, 99, 1, 1, NULL), SLK_E_NOTFOUND);
+    assert_int_equal(slk_partner_set(seal, 99, SLK_TERM_ALLOWANCE, &good, NULL), SLK_E_NOTFOUND);
     assert_true(order(w, id, "", 3, NULL));
     assert_int_equal(slk_partner_remove(seal, id, NULL), SLK_E_CONFLICT);
     assert_int_equal(slk_provider_cleanup(seal, id, WORLD_SP, 3, NULL), SLK_OK);
@@ -145,8 +161,7 @@ static void slots_are_counted(void **state)
 {
     world *w = *state;
     char token[SLK_SLOT_CHARS];
-    assert_int_equal(slk_partner_set_allowance(w->provider.seal, w->partner_id, 100, 3, NULL),
-                     SLK_OK);
+    set_allowance(w, 100, 3);
     for (unsigned i = 0; i < 3; i++)
         assert_true(slot(w, w->partner_id, token));
     assert_false(slot(w, w->partner_id, token));
@@ -167,8 +182,7 @@ static void capacity_of_all_partners(void **state)
     world *w = *state;
     char token[SLK_TOKEN_CHARS], s[SLK_SLOT_CHARS];
     int64_t other = add_partner(w, "other", 100, token);
-    assert_int_equal(slk_partner_set_allowance(w->provider.seal, w->partner_id, 100, 100, NULL),
-                     SLK_OK);
+    set_allowance(w, 100, 100);
     for (uint64_t i = 0; i < 16; i++)
         assert_true(order(w, i % 2 ? other : w->partner_id, "", i, NULL));
     assert_false(slot(w, other, s));
@@ -179,8 +193,7 @@ static void allowance_is_used_up(void **state)
 {
     world *w = *state;
     char a[SLK_SLOT_CHARS];
-    assert_int_equal(slk_partner_set_allowance(w->provider.seal, w->partner_id, 2, 10, NULL),
-                     SLK_OK);
+    set_allowance(w, 2, 10);
     assert_true(order(w, w->partner_id, "", 1, NULL));
     assert_true(order(w, w->partner_id, "", 1, NULL)); /* the same one again costs nothing */
     assert_int_equal(remaining(w), 1);
@@ -192,13 +205,11 @@ static void allowance_is_used_up(void **state)
     assert_false(order(w, w->partner_id, "", 3, NULL));
     assert_int_equal(remaining(w), 0);
     const char *why; /* a slot given before the operator took the allowance back */
-    assert_int_equal(slk_partner_set_allowance(w->provider.seal, w->partner_id, 1, 10, NULL),
-                     SLK_OK);
+    set_allowance(w, 1, 10);
     assert_true(slot(w, w->partner_id, a));
-    assert_int_equal(slk_partner_set_allowance(w->provider.seal, w->partner_id, 0, 10, NULL),
-                     SLK_OK);
+    set_allowance(w, 0, 10);
     assert_false(order(w, w->partner_id, a, 4, &why));
-    assert_string_equal(why, "allowance used up");
+    assert_string_equal(why, "the partner's allowance is used up");
 }
 
 static void refused(void **state)
@@ -224,7 +235,7 @@ static void refused(void **state)
     int64_t other = add_partner(w, "other", 5, token);
     assert_true(order(w, w->partner_id, "", 1, NULL));
     assert_false(order(w, other, "", 1, &why)); /* taken by another, without saying so */
-    assert_string_equal(why, "no capacity for this sector");
+    assert_string_equal(why, "there is no capacity for this sector");
     slk_seal_status status;
     assert_int_equal(slk_provider_status(&status, w->provider.seal, other, WORLD_SP, 1, NULL),
                      SLK_OK);
@@ -252,7 +263,7 @@ static void disk_is_looked_at(void **state)
         slk_provider_order(&accepted, reason, w->provider.seal, w->partner_id, "", &s, NULL),
         SLK_OK);
     assert_false(accepted);
-    assert_string_equal(reason, "no disk space for this sector now");
+    assert_string_equal(reason, "there is no disk space for this sector now");
     assert_int_equal(remaining(w), 10);
     assert_true(order(w, w->partner_id, "", 2, NULL));
 }
@@ -314,12 +325,10 @@ static void race_for(world *w, bool with_slots, unsigned expected)
 static void many_at_the_door(void **state)
 {
     world *w = *state;
-    assert_int_equal(slk_partner_set_allowance(w->provider.seal, w->partner_id, 20, 12, NULL),
-                     SLK_OK);
+    set_allowance(w, 20, 12);
     race_for(w, true, 12); /* the total is the bound */
     assert_int_equal(remaining(w), 8);
-    assert_int_equal(slk_partner_set_allowance(w->provider.seal, w->partner_id, 0, 100, NULL),
-                     SLK_OK);
+    set_allowance(w, 0, 100);
     race_for(w, false, 0);
     assert_int_equal(remaining(w), 0);
 }
@@ -496,7 +505,9 @@ static void callback_and_poll_converge(void **state)
     char text[32];
     slk_seal_status status;
     uint64_t number = world_order(w);
-    assert_int_equal(slk_partner_set_url(w->provider.seal, w->partner_id, "", NULL), SLK_OK);
+    const slk_partner_terms no_url = {.url = ""};
+    assert_int_equal(slk_partner_set(w->provider.seal, w->partner_id, SLK_TERM_URL, &no_url, NULL),
+                     SLK_OK);
     world_fail(w, OP_STATUS, 0, 100000, SLK_E_UNREACHABLE);
     until(w, number, "sealed");
     assert_int_equal(

@@ -128,11 +128,37 @@ static const char access[] =
     "CREATE INDEX access_session_token ON access_session (token_name);"
     "CREATE INDEX sector_event_at ON sector_event (at_ms);";
 
+/* Terms of partners, reservations of disk, shares of the machine, leases, drain. */
+static const char business[] =
+    "ALTER TABLE rseal_delegated_partners ADD COLUMN weight BIGINT NOT NULL DEFAULT 1;"
+    "ALTER TABLE rseal_delegated_partners ADD COLUMN expires_ms BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_delegated_partners ADD COLUMN share BIGINT NOT NULL DEFAULT 0;"
+
+    "CREATE TABLE rseal_partner_miners ("
+    " partner_id BIGINT NOT NULL, sp_id BIGINT NOT NULL, max_sectors BIGINT NOT NULL,"
+    " PRIMARY KEY (partner_id, sp_id));"
+
+    "ALTER TABLE rseal_provider_slots ADD COLUMN reserved_bytes BIGINT NOT NULL DEFAULT 0;"
+
+    "ALTER TABLE rseal_provider_pipeline ADD COLUMN sector_bytes BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_provider_pipeline ADD COLUMN reserved_bytes BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_provider_pipeline ADD COLUMN started_ms BIGINT;"
+    "ALTER TABLE rseal_provider_pipeline ADD COLUMN sealed_ms BIGINT;"
+    "ALTER TABLE rseal_provider_pipeline ADD COLUMN lease_warned SMALLINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_provider_pipeline ADD COLUMN cleanup_reason TEXT NOT NULL DEFAULT '';"
+    "CREATE INDEX rseal_provider_pipeline_lease ON rseal_provider_pipeline (cleanup_timeout);"
+
+    "CREATE TABLE provider_setting ("
+    " name TEXT PRIMARY KEY, value BIGINT NOT NULL, since_ms BIGINT NOT NULL);"
+
+    "INSERT INTO seal_sequence (name, value) VALUES ('admission', 0), ('share', 0);";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
     {3, "seal: client role", client},
     {4, "access: tokens and sessions; timeline by time", access},
+    {5, "seal: terms, reservations, shares, leases of the provider", business},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

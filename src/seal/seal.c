@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "seal/disk.h"
 #include "seal/rows_impl.h"
 #include "seal/schema.h"
 #include "seal/seal_impl.h"
@@ -357,6 +358,7 @@ static slk_err collect_garbage(slk_seal *seal, slk_error *error)
                         SLK_ARGS(slk_arg_t(seal->options.node_name), slk_arg_i(now)), NULL, error));
     if (!seal->options.provider)
         return SLK_OK;
+    SLK_TRY(slk_disk_shrink_all(seal, error));
     SLK_TRY(slk_sql_run(seal->db, &collect_slots, SLK_ARGS(slk_arg_i(now)), NULL, error));
     return slk_sql_run(seal->db, &collect_rows,
                        SLK_ARGS(slk_arg_i(now - seal->options.keep_row_ms)), NULL, error);

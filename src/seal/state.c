@@ -243,15 +243,15 @@ static const slk_sql effect[SLK_EVENT_COUNT] = {
          "UPDATE rseal_provider_pipeline SET finalize_requested = 1, after_c1_supplied = 1"
          " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_FINALIZED] = {"provider.finalized",
-                          "UPDATE rseal_provider_pipeline SET after_finalize = 1"
-                          " WHERE sp_id = $1 AND sector_number = $2"},
+                          "UPDATE rseal_provider_pipeline SET after_finalize = 1,"
+                          " reserved_bytes = 0 WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_CLEANUP_ASKED] = {"provider.cleanup_asked",
                               "UPDATE rseal_provider_pipeline SET cleanup_requested = 1"
                               " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_CLEANED] =
         {"provider.cleaned",
-         "UPDATE rseal_provider_pipeline SET after_cleanup = 1, cleaned_at = state_ms"
-         " WHERE sp_id = $1 AND sector_number = $2"},
+         "UPDATE rseal_provider_pipeline SET after_cleanup = 1, cleaned_at = state_ms,"
+         " reserved_bytes = 0 WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_ORDERED] = {"client.ordered", "UPDATE rseal_client_pipeline SET after_delegate = 1"
                                           " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_REFUSED] = {"client.refused", "UPDATE rseal_client_pipeline SET provider_id = NULL"

@@ -19,8 +19,13 @@ static const slk_sql partners = {
     " (SELECT count(*) FROM rseal_provider_slots s WHERE s.partner_id = p.id"
     "  AND s.expires_ms > $1),"
     " (SELECT count(*) FROM rseal_provider_pipeline r WHERE r.partner_id = p.id AND r.failed = 1"
-    "  AND r.after_cleanup = 0)"
+    "  AND r.after_cleanup = 0), p.weight, p.expires_ms"
     " FROM rseal_delegated_partners p ORDER BY p.id"};
+static const slk_sql partner_miners = {
+    "view.partner_miners",
+    "SELECT m.partner_id, m.sp_id, m.max_sectors, (SELECT count(*) FROM rseal_provider_pipeline r"
+    " WHERE r.partner_id = m.partner_id AND r.sp_id = m.sp_id AND r.after_cleanup = 0)"
+    " FROM rseal_partner_miners m ORDER BY m.partner_id, m.sp_id"};
 static const slk_sql providers = {
     "view.providers",
     "SELECT p.id, p.sp_id, p.provider_url, p.provider_name, p.enabled, p.disabled_reason,"
@@ -153,6 +158,10 @@ static json_t *partner_json(const slk_query *q)
     put(o, &ok, "active", json_integer(slk_column_i64(q, 7)));
     put(o, &ok, "live_slots", json_integer(slk_column_i64(q, 8)));
     put(o, &ok, "failed", json_integer(slk_column_i64(q, 9)));
+    put(o, &ok, "weight", json_integer(slk_column_i64(q, 10)));
+    const int64_t expires_ms = slk_column_i64(q, 11);
+    put(o, &ok, "expires_ms", expires_ms > 0 ? json_integer(expires_ms) : json_null());
+    put(o, &ok, "miners", json_array());
     if (ok)
         return o;
     json_decref(o);
@@ -319,12 +328,43 @@ static slk_err new_array(json_t **ret, slk_error *error)
     return *ret ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
 }
 
+static json_t *partner_with(const json_t *array, int64_t id)
+{
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        json_t *partner = json_array_get(array, i);
+        if (json_integer_value(json_object_get(partner, "id")) == id)
+            return partner;
+    }
+    return NULL;
+}
+
+/* Every partner's miners into its object; a partner that came between the two reads is left out. */
+static slk_err append_miners(json_t *array, slk_seal *seal, slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_sql_open(&q, slk_seal_db(seal), &partner_miners, NULL, 0, error));
+    bool row = true;
+    while (true) {
+        SLK_TRY(slk_query_step(&q, &row, error));
+        if (!row)
+            return SLK_OK;
+        json_t *partner = partner_with(array, slk_column_i64(&q, 0));
+        if (partner && json_array_append_new(
+                           json_object_get(partner, "miners"),
+                           json_pack("{s:I,s:I,s:I}", "sp_id", (json_int_t)slk_column_i64(&q, 1),
+                                     "max_sectors", (json_int_t)slk_column_i64(&q, 2), "active",
+                                     (json_int_t)slk_column_i64(&q, 3))) != 0)
+            return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    }
+}
+
 slk_err slk_view_partners(slk_buf *out, slk_seal *seal, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *array = NULL;
     SLK_TRY(new_array(&array, error));
     SLK_TRY(append_rows(array, seal, &partners, SLK_ARGS(slk_arg_i(slk_seal_now(seal))),
                         KIND_PARTNER, error));
+    SLK_TRY(append_miners(array, seal, error));
     return slk_json_print(out, array);
 }
 

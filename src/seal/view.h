@@ -11,7 +11,8 @@
 
 #include <stdint.h>
 
-/* [{"id","name","url","allowance_remaining","allowance_total","active","live_slots","proofs",...}] */
+/* [{"id","name","url","allowance_remaining","allowance_total","active","live_slots","failed","proofs",
+ *   "weight","expires_ms" or null,"miners":[{"sp_id","max_sectors","active"}],"created_ms"}] */
 SLK_MUST_CHECK slk_err slk_view_partners(slk_buf *out, slk_seal *seal, slk_error *error);
 
 /* [{"id","sp_id","url","name","enabled","active","done","failed","disabled_reason"}] */

@@ -807,9 +807,10 @@ world *world_new(void)
                                 .sender_balance = "1000000"};
     node_init(&w->provider, w, true);
     node_init(&w->client, w, false);
-    assert_int_equal(slk_partner_add(&w->partner_id, w->token, w->provider.seal, "acme",
-                                     "https://client", 10, NULL, 0, NULL),
-                     SLK_OK);
+    slk_partner_terms terms = {
+        .url = "https://client", .allowance_remaining = 10, .allowance_total = 10};
+    assert_int_equal(
+        slk_partner_add(&w->partner_id, w->token, w->provider.seal, "acme", &terms, NULL), SLK_OK);
     assert_int_equal(slk_client_provider_add(&w->provider_id, w->client.seal, WORLD_SP,
                                              "https://provider", w->token, "p", NULL),
                      SLK_OK);
