@@ -33,9 +33,6 @@ static const slk_sql reserve = {"provider.reserve",
                                 "UPDATE rseal_provider_pipeline SET reserved_bytes = $3"
                                 " WHERE sp_id = $1 AND sector_number = $2"};
 
-static const slk_sql count_ticketed = {
-    "provider.ticketed", "SELECT count(*) FROM rseal_provider_pipeline WHERE state = 'ticketed'"
-                         " AND failed = 0 AND cleanup_requested = 0"};
 static const slk_sql count_relabels = {
     "provider.relabels", "SELECT count(*) FROM sector_event WHERE sp_id = $1"
                          " AND sector_number = $2 AND role = 'provider' AND event = 'relabel'"};
@@ -100,11 +97,6 @@ static slk_err ticket_from_chain(struct ticket_output *t, slk_task *task, slk_er
 
 slk_err slk_step_provider_ticket(slk_task *task, slk_error *error)
 {
-    /* A ticket ages from now on: it is drawn when a worker is about to be free, not before. */
-    int64_t waiting = 0;
-    SLK_TRY(slk_sql_number(&waiting, slk_seal_db(task->seal), &count_ticketed, NULL, 0, error));
-    if (waiting > slk_seal_get_options(task->seal)->workers[SLK_CLASS_COMPUTE])
-        return slk_task_wait(task, 0, "%ld sectors are before it", (long)waiting);
     slk_provider_row row;
     SLK_TRY(slk_provider_row_read(&row, task->seal, task->sp_id, task->number, error));
     struct ticket_output *t = slk_calloc(1, sizeof *t);
@@ -128,6 +120,7 @@ slk_err slk_step_provider_ticket(slk_task *task, slk_error *error)
 slk_err slk_step_provider_ticket_save(slk_task *task, slk_db *db, slk_error *error)
 {
     const struct ticket_output *t = task->output;
+    SLK_TRY(slk_provider_share_charge(db, task->sp_id, task->number, error));
     return slk_sql_run(db, &save_ticket,
                        SLK_ARGS(slk_arg_u(task->sp_id), slk_arg_u(task->number),
                                 slk_arg_i(t->epoch), slk_arg_b(t->ticket, 32), slk_arg_t(t->source),

@@ -333,6 +333,98 @@ static void many_at_the_door(void **state)
     assert_int_equal(remaining(w), 0);
 }
 
+/* ---- fair share ---- */
+
+/* Sectors that have had their turn, of all but the first `from` in the order of their turns, by
+ * partner. */
+static const slk_sql turns = {"test.turns",
+                              "SELECT count(*) FROM (SELECT partner_id FROM rseal_provider_pipeline"
+                              " WHERE started_ms IS NOT NULL ORDER BY started_ms, sector_number"
+                              " LIMIT $1) x WHERE partner_id = $2"};
+
+static int64_t turns_of(world *w, int64_t partner, int64_t among)
+{
+    int64_t n = 0;
+    assert_int_equal(slk_sql_number(&n, w->provider.db, &turns,
+                                    SLK_ARGS(slk_arg_i(among), slk_arg_i(partner)), NULL),
+                     SLK_OK);
+    return n;
+}
+
+/* One task at a time, time passing, until so many sectors had their turn. */
+static void run_turns(world *w, int64_t count)
+{
+    static const slk_sql started = {"test.started", "SELECT count(*) FROM rseal_provider_pipeline"
+                                                    " WHERE started_ms IS NOT NULL"};
+    int64_t n = 0;
+    for (unsigned i = 0; i < 4000 && n < count; i++) {
+        uint64_t ran;
+        assert_int_equal(slk_seal_run_ready(&ran, w->provider.seal, 1, NULL), SLK_OK);
+        w->now_ms += 1;
+        assert_int_equal(slk_sql_number(&n, w->provider.db, &started, NULL, 0, NULL), SLK_OK);
+    }
+    assert_true(n >= count);
+}
+
+static void fair_share(void **state)
+{
+    world *w = *state;
+    char token[SLK_TOKEN_CHARS];
+    w->provider.options.capacity_sectors = 1000;
+    world_node_close(&w->provider);
+    world_node_open(&w->provider);
+    set_allowance(w, 1000, 1000);
+    int64_t other = add_partner(w, "other", 1000, token);
+    const slk_partner_terms three = {.weight = 3};
+    assert_int_equal(
+        slk_partner_set(w->provider.seal, w->partner_id, SLK_TERM_WEIGHT, &three, NULL), SLK_OK);
+    for (uint64_t i = 0; i < 40; i++) /* who comes first gets nothing out of it */
+        assert_true(order(w, other, "", i, NULL));
+    for (uint64_t i = 40; i < 80; i++)
+        assert_true(order(w, w->partner_id, "", i, NULL));
+    run_turns(w, 40);
+    assert_in_range(turns_of(w, w->partner_id, 40), 29, 31);
+    assert_in_range(turns_of(w, w->partner_id, 8), 5, 7); /* from the start on */
+    /* A third that was idle all the time has its part from now on, and no more. */
+    int64_t late = add_partner(w, "late", 1000, token);
+    for (uint64_t i = 80; i < 100; i++)
+        assert_true(order(w, late, "", i, NULL));
+    run_turns(w, 50); /* of 4 : 1 : 1 parts with 10 turns */
+    assert_in_range(turns_of(w, late, 50), 1, 3);
+    assert_in_range(turns_of(w, w->partner_id, 50) - turns_of(w, w->partner_id, 40), 5, 7);
+    run_turns(w, 100); /* whoever is alone has everything */
+}
+
+/* A client that cannot be reached keeps nobody out. */
+static void silent_client(void **state)
+{
+    world *w = *state;
+    char token[SLK_TOKEN_CHARS], text[32];
+    int64_t other = add_partner(w, "other", 10, token); /* has no address: our own chain's ticket */
+    world_fail(w, OP_CLIENT_TICKET, 0, 100000, SLK_E_UNREACHABLE);
+    const slk_partner_terms heavy = {.weight = 1000};
+    assert_int_equal(
+        slk_partner_set(w->provider.seal, w->partner_id, SLK_TERM_WEIGHT, &heavy, NULL), SLK_OK);
+    w->provider.ops.chain.head = NULL; /* and there is none to fall back to … */
+    world_node_close(&w->provider);
+    world_node_open(&w->provider);
+    for (uint64_t i = 0; i < 8; i++)
+        assert_true(order(w, w->partner_id, "", i, NULL));
+    for (unsigned i = 0; i < 20; i++)
+        world_turn(w);
+    assert_string_equal(world_state(&w->provider, 0, text), "ordered");
+    w->fail_count = 0; /* … until now */
+    assert_true(order(w, other, "", 50, NULL));
+    static const slk_sql address = {"test.address",
+                                    "UPDATE rseal_delegated_partners SET"
+                                    " partner_url = 'https://client' WHERE id = $1"};
+    assert_int_equal(slk_sql_run(w->provider.db, &address, SLK_ARGS(slk_arg_i(other)), NULL, NULL),
+                     SLK_OK);
+    for (unsigned i = 0; i < 3 && strcmp(world_state(&w->provider, 50, text), "sealed"); i++)
+        world_turn(w);
+    assert_string_equal(world_state(&w->provider, 50, text), "sealed");
+}
+
 /* ---- the life of an order ---- */
 
 static void until(world *w, uint64_t number, const char *state)
@@ -547,6 +639,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(refused, make, unmake),
         cmocka_unit_test_setup_teardown(disk_is_looked_at, make, unmake),
         cmocka_unit_test_setup_teardown(many_at_the_door, make, unmake),
+        cmocka_unit_test_setup_teardown(fair_share, make, unmake),
+        cmocka_unit_test_setup_teardown(silent_client, make, unmake),
         cmocka_unit_test_setup_teardown(c1_until_finalize, make, unmake),
         cmocka_unit_test_setup_teardown(replayed_and_reordered, make, unmake),
         cmocka_unit_test_setup_teardown(cleanup_stops_the_work, make, unmake),

@@ -119,6 +119,8 @@ void slk_task_note(slk_task *task, const char *format, ...) SLK_PRINTF(2, 3);
 /* Run functions of the steps (provider_steps.c, client_*.c) and their save functions. */
 slk_err slk_step_provider_ticket(slk_task *task, slk_error *error);
 slk_err slk_step_provider_ticket_save(slk_task *task, slk_db *db, slk_error *error);
+slk_err slk_step_provider_ticket_most(uint64_t *ret_most, slk_seal *seal, slk_db *db,
+                                      slk_error *error);
 slk_err slk_step_provider_sdr(slk_task *task, slk_error *error);
 slk_err slk_step_provider_trees(slk_task *task, slk_error *error);
 slk_err slk_step_provider_trees_save(slk_task *task, slk_db *db, slk_error *error);
@@ -142,6 +144,10 @@ slk_err slk_step_client_commit(slk_task *task, slk_error *error);
 slk_err slk_step_client_commit_save(slk_task *task, slk_db *db, slk_error *error);
 slk_err slk_step_client_commit_wait(slk_task *task, slk_error *error);
 slk_err slk_step_client_release(slk_task *task, slk_error *error);
+
+/* The sector gets its turn: its partner's share moves on (provider_share.c). Inside a transaction. */
+SLK_MUST_CHECK slk_err slk_provider_share_charge(slk_db *db, uint64_t sp_id, uint64_t number,
+                                                 slk_error *error);
 
 /* A step between seed and commit failed with code: a provider or parameters are waited for, but not
  * longer than the chain waits for us. Returns code; past the deadline the sector fails. */

@@ -6,13 +6,21 @@
 
 /* A row is ready when its state and flags say so and the task is not there yet. */
 
+/* By fair share (provider_share.c): a partner's next sector begins at its share, or where the others
+ * are by now if it was idle; each sector before it, tickets under way included, moves it on by its
+ * bytes over the partner's weight. */
 static const slk_sql provider_ticket_ready = {
     "provider.ticket.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_provider_pipeline r WHERE "
-    "r.state = 'ordered' AND r.failed = 0 AND r.cleanup_requested = 0 AND $1 > "
-    "0 AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = 'provider.ticket' "
-    "AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
-    "r.create_time, r.sector_number"};
+    "SELECT sp_id, sector_number FROM (SELECT r.sp_id, r.sector_number, r.create_time,"
+    " CASE WHEN p.share < v.value THEN v.value ELSE p.share END"
+    " + CAST(sum(r.sector_bytes) OVER (PARTITION BY r.partner_id ORDER BY"
+    " CASE WHEN t.id IS NULL THEN 1 ELSE 0 END, r.create_time, r.sp_id, r.sector_number"
+    " ROWS UNBOUNDED PRECEDING) - r.sector_bytes AS BIGINT) / p.weight AS start, t.id AS task_id"
+    " FROM rseal_provider_pipeline r JOIN rseal_delegated_partners p ON p.id = r.partner_id"
+    " JOIN seal_sequence v ON v.name = 'share' LEFT JOIN task t ON t.kind = 'provider.ticket'"
+    " AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number"
+    " WHERE r.state = 'ordered' AND r.failed = 0 AND r.cleanup_requested = 0 AND $1 > 0) o"
+    " WHERE task_id IS NULL ORDER BY start, create_time, sp_id, sector_number"};
 static const slk_sql provider_ticket_mark = {
     "provider.ticket.mark",
     "UPDATE rseal_provider_pipeline SET task_id_ticket = $3 WHERE sp_id = $1 "
@@ -283,6 +291,7 @@ static const slk_step steps[] = {
         .pipeline = SLK_PIPELINE_PROVIDER,
         .class = SLK_CLASS_CALL,
         .ready = &provider_ticket_ready,
+        .most = slk_step_provider_ticket_most,
         .mark = &provider_ticket_mark,
         .unmark = &provider_ticket_unmark,
         .interval_ms = 1000,

@@ -99,11 +99,17 @@ struct batch {
 
 static slk_err read_ready(struct batch *b, slk_db *db, slk_error *error)
 {
+    uint64_t most = SCHEDULE_BATCH;
+    if (b->step->most)
+        SLK_TRY(b->step->most(&most, b->seal, db, error));
+    b->n = 0;
+    if (most == 0)
+        return SLK_OK;
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
     SLK_TRY(slk_sql_open(&q, db, b->step->ready, SLK_ARGS(slk_arg_i(slk_seal_now_steady(b->seal))),
                          error));
     bool row = true;
-    for (b->n = 0; b->n < SCHEDULE_BATCH; b->n++) {
+    for (; b->n < SCHEDULE_BATCH && b->n < most; b->n++) {
         SLK_TRY(slk_query_step(&q, &row, error));
         if (!row)
             break;

@@ -76,7 +76,10 @@ typedef struct slk_step {
     slk_pipeline pipeline;
     slk_task_class class;
     const slk_sql
-        *ready; /* SELECT sp_id, sector_number of rows ready and without this task; $1 now */
+        *ready; /* SELECT sp_id, sector_number of rows ready and without this task, best first;
+                 * $1 now */
+    /* How many more of the ready rows shall have the task now; NULL: all. */
+    slk_err (*most)(uint64_t *ret_most, slk_seal *seal, slk_db *db, slk_error *error);
     const slk_sql
         *mark; /* UPDATE row SET task_id_x = $3 WHERE sp_id = $1 AND sector_number = $2 ... */
     const slk_sql *unmark; /* UPDATE row SET task_id_x = NULL WHERE sp_id = $1 AND ... */
