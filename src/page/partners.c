@@ -106,8 +106,8 @@ static slk_err set(slk_buf *out, page_request *request, slk_error *error)
     if ((remaining < 0) != (total < 0))
         return slk_fail(error, SLK_E_INVAL,
                         "allowance_remaining and allowance_total are set together");
-    const unsigned what = (slk_page_has(request, "url") ? SLK_TERM_URL : 0) |
-                          (total >= 0 ? SLK_TERM_ALLOWANCE : 0);
+    const unsigned what =
+        (slk_page_has(request, "url") ? SLK_TERM_URL : 0) | (total >= 0 ? SLK_TERM_ALLOWANCE : 0);
     if (total >= 0) {
         terms.allowance_remaining = remaining;
         terms.allowance_total = total;
