@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "net/address.h"
 #include "net/http_text.h"
 #include "net/token.h"
 
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define CONNECT_MS_DEFAULT 10000
@@ -41,6 +43,8 @@ typedef struct call {
     uint64_t received;
     size_t max_body;
     struct curl_slist *headers;
+    bool public_only;
+    bool vetoed; /* an address was refused */
     char curl_text[CURL_ERROR_SIZE];
 } call;
 
@@ -227,7 +231,21 @@ static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t e, 
     (void)e;
     (void)d;
     const call *c = context;
-    return c->request->job && slk_job_check(c->request->job, NULL) != SLK_OK;
+    const slk_http_request *r = c->request;
+    return (r->job && slk_job_check(r->job, NULL) != SLK_OK) || (r->stop && *r->stop);
+}
+
+static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    call *c = context;
+    slk_ip ip;
+    bool open = purpose == CURLSOCKTYPE_IPCXN && slk_ip_of_socket(&ip, &address->addr) &&
+                slk_ip_is_public(&ip);
+    if (c->public_only && !open) {
+        c->vetoed = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 /* ---- the request ---- */
@@ -291,7 +309,8 @@ static void set_limits(call *c, const slk_http_client *client)
     int64_t connect = o->connect_timeout_ms ? o->connect_timeout_ms : CONNECT_MS_DEFAULT;
     (void)curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect);
-    (void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    (void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT,
+                           (long)(r->stall_bytes_per_s ? r->stall_bytes_per_s : 1));
     (void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, (long)((stall + 999) / 1000));
     (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)r->total_timeout_ms);
     (void)curl_easy_setopt(c->curl, CURLOPT_FOLLOWLOCATION, 0L);
@@ -301,6 +320,8 @@ static void set_limits(call *c, const slk_http_client *client)
     (void)curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
     (void)curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     (void)curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, c);
+    (void)curl_easy_setopt(c->curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    (void)curl_easy_setopt(c->curl, CURLOPT_OPENSOCKETDATA, c);
     (void)curl_easy_setopt(c->curl, CURLOPT_HEADERFUNCTION, on_header);
     (void)curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, c);
     (void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_body);
@@ -399,6 +420,10 @@ static slk_err fail_transport(const call *c, CURLcode rc, slk_error *error)
             slk_fail(error, c->sink_code, "%s", slk_error_text(&c->sink_error, c->sink_code));
         return slk_fail_context(error, code, "%s", where);
     }
+    if (c->vetoed)
+        return slk_fail(error, SLK_E_INVAL,
+                        "%s: its address is not one of the public internet, so it is not called",
+                        where);
     long sent = 0;
     const outcome *found = NULL;
     /* The same code as for ftp:, when the peer answers with something that is not HTTP. */
@@ -428,7 +453,9 @@ static slk_err perform(call *c, const slk_http_client *client, slk_error *error)
 slk_err slk_http_call(slk_http_client *client, const slk_http_request *request,
                       slk_http_response *ret_response, slk_error *error)
 {
-    call c = {.request = request, .counts = &client->counts};
+    call c = {.request = request,
+              .counts = &client->counts,
+              .public_only = client->options.public_only};
     c.max_body = request->max_body_bytes ? request->max_body_bytes : BODY_MAX_DEFAULT;
     slk_buf_init(&c.response.body, slk_max_u64(c.max_body, REASON_BYTES));
     reset_headers(&c.response);

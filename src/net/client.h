@@ -12,6 +12,7 @@
 #include "base/job.h"
 #include "base/tally.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,9 @@ typedef struct slk_http_client_options {
     int64_t connect_timeout_ms; /* name, TCP and TLS together; 0 means 10 000 */
     int64_t stall_timeout_ms; /* no byte either way for so long; 0 means 60 000 */
     const char *user_agent; /* NULL "selkie" */
+    /* Only addresses that can be a stranger's server are connected to (slk_ip_is_public), judged
+     * when the socket is opened: what a name stood for a moment before does not matter. */
+    bool public_only;
 } slk_http_client_options;
 
 /* options NULL means all defaults. Strings are copied. */
@@ -83,12 +87,14 @@ typedef struct slk_http_request {
     slk_http_sink *sink; /* NULL: the body is gathered in response->body */
     void *sink_context;
     slk_job *job; /* canceled within a second; progress is not reported to it; NULL allowed */
+    const atomic_bool *stop; /* likewise when it becomes true; NULL allowed */
+    uint32_t stall_bytes_per_s; /* slower than this counts as no byte at all; 0 means 1 */
 } slk_http_request;
 
 /* SLK_OK when a whole answer came, whatever its status. *ret_response is filled on SLK_OK only.
  * SLK_E_UNREACHABLE name, TCP, TLS or a cut connection (the message says which and why);
  * SLK_E_TIMEOUT; SLK_E_PROTO no proper HTTP; SLK_E_LIMIT body longer than allowed; SLK_E_CANCELED;
- * SLK_E_INVAL bad URL or scheme not allowed; the sink's own error. */
+ * SLK_E_INVAL bad URL, scheme or address not allowed; the sink's own error. */
 SLK_MUST_CHECK slk_err slk_http_call(slk_http_client *client, const slk_http_request *request,
                                      slk_http_response *ret_response, slk_error *error);
 

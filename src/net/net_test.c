@@ -74,13 +74,13 @@ static slk_err serve_name(void *context, slk_http_exchange *x, slk_error *error)
 static slk_err serve_file(void *context, slk_http_exchange *x, slk_error *error)
 {
     const fixture *f = context;
-    return slk_http_reply_file(x, f->file, "application/octet-stream", error);
+    return slk_http_reply_file(x, f->file, "application/octet-stream", NULL, error);
 }
 
 static slk_err serve_absent(void *context, slk_http_exchange *x, slk_error *error)
 {
     (void)context;
-    return slk_http_reply_file(x, "/nonexistent/secret-path", NULL, error);
+    return slk_http_reply_file(x, "/nonexistent/secret-path", NULL, NULL, error);
 }
 
 static slk_err fail_inside(void *context, slk_http_exchange *x, slk_error *error)

@@ -1,31 +1,26 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "net/server_impl.h"
 
-#include "base/bytes.h"
-#include "base/file.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "net/http_text.h"
 
-#include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS_DEFAULT 256u
+#define CONNECTIONS_DEFAULT 2048u
 #define CONNECTIONS_PER_ADDRESS_DEFAULT 64u
 #define HEADER_DEADLINE_DEFAULT 10000
 #define BODY_DEADLINE_DEFAULT 10000
 #define IDLE_DEFAULT 60000
 #define BODY_BYTES_PER_MS 16u /* least rate of an upload beyond the first deadline */
-#define CONNECTION_MEMORY ((size_t)49152) /* header and buffers of one connection */
-#define REPLY_SILENCE_S 60u
-#define PEM_MAX_BYTES ((size_t)1 << 20)
+#define REQUEST_BURST_DEFAULT 1000u
+#define REQUEST_INTERVAL_DEFAULT 10
 
 /* ---- one exchange ---- */
 
@@ -34,6 +29,8 @@ static void exchange_free(slk_http_exchange *exchange)
     if (!exchange)
         return;
     slk_http_count_end(exchange);
+    if (exchange->on_end)
+        exchange->on_end(exchange->on_end_context);
     for (size_t i = 0; i < exchange->n_params; i++)
         slk_free(exchange->params[i].value);
     for (size_t i = 0; i < exchange->n_fields; i++) {
@@ -45,19 +42,32 @@ static void exchange_free(slk_http_exchange *exchange)
     slk_free(exchange);
 }
 
+static enum MHD_Result take_forwarded(void *context, enum MHD_ValueKind kind, const char *name,
+                                      const char *value)
+{
+    (void)kind;
+    const char **last = context;
+    if (strcasecmp(name, "X-Forwarded-For") == 0)
+        *last = value;
+    return MHD_YES;
+}
+
+/* Whoever stands behind our proxies; of several fields the last is the nearest proxy's. */
 static void name_peer(slk_http_exchange *exchange)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *address = info ? info->client_addr : NULL;
-    char text[64] = "";
-    if (address) {
-        socklen_t n = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                     : sizeof(struct sockaddr_in);
-        (void)getnameinfo(address, n, text, sizeof text, NULL, 0, NI_NUMERICHOST);
+    slk_ip ip;
+    if (!info || !info->client_addr || !slk_ip_of_socket(&ip, info->client_addr))
+        return;
+    const slk_http_server *server = exchange->server;
+    if (server->options.behind_proxy && slk_ip_set_has(&server->proxies, &ip)) {
+        const char *forwarded = NULL;
+        (void)MHD_get_connection_values(exchange->mhd, MHD_HEADER_KIND, take_forwarded, &forwarded);
+        ip = slk_ip_behind_proxies(&server->proxies, &ip, forwarded);
     }
-    const char *plain = strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text;
-    slk_printable(exchange->peer, sizeof exchange->peer, plain, strlen(plain));
+    slk_ip_print(exchange->peer, &ip);
+    slk_ip_owner(exchange->owner, &ip);
 }
 
 static http_connection *connection_of(struct MHD_Connection *mhd)
@@ -68,7 +78,7 @@ static http_connection *connection_of(struct MHD_Connection *mhd)
 }
 
 /* The request line is here: the exchange begins, with the target as it was sent. */
-static void *on_request_line(void *context, const char *target, struct MHD_Connection *mhd)
+void *slk_http_on_request_line(void *context, const char *target, struct MHD_Connection *mhd)
 {
     slk_http_server *server = context;
     http_connection *connection = connection_of(mhd);
@@ -84,14 +94,13 @@ static void *on_request_line(void *context, const char *target, struct MHD_Conne
     exchange->mhd = mhd;
     size_t n = strcspn(target, "?");
     slk_printable(exchange->path, sizeof exchange->path, target, n);
-    name_peer(exchange);
     slk_buf_init(&exchange->body, 0);
     slk_http_watch_deadline(server, connection, server->options.header_deadline_ms);
     return exchange;
 }
 
-static void on_completed(void *context, struct MHD_Connection *mhd, void **exchange_context,
-                         enum MHD_RequestTerminationCode why)
+void slk_http_on_completed(void *context, struct MHD_Connection *mhd, void **exchange_context,
+                           enum MHD_RequestTerminationCode why)
 {
     (void)why;
     slk_http_server *server = context;
@@ -104,8 +113,8 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **excha
     slk_http_watch_deadline(server, connection, server->options.idle_ms);
 }
 
-static void on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
-                          enum MHD_ConnectionNotificationCode what)
+void slk_http_on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
+                            enum MHD_ConnectionNotificationCode what)
 {
     slk_http_server *server = context;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
@@ -135,6 +144,15 @@ static enum MHD_Result refuse(slk_http_exchange *exchange, int status, const cha
     exchange->close_after = true;
     slk_err code = slk_http_reply_error(exchange, status, slk_err_name(SLK_E_INVAL), "%s", reason);
     return code == SLK_OK ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result refuse_flood(slk_http_exchange *exchange, int64_t now)
+{
+    slk_error error = {0};
+    exchange->close_after = true;
+    slk_err code = slk_http_slow_down(
+        exchange, slk_limiter_wait(exchange->server->requests, exchange->owner, now), &error);
+    return slk_http_reply_failure(exchange, code, &error) == SLK_OK ? MHD_YES : MHD_NO;
 }
 
 static slk_err reply_no_route(slk_http_exchange *exchange, int status)
@@ -172,6 +190,10 @@ static enum MHD_Result begin(slk_http_exchange *exchange, const char *version)
     const char *reason = "bad request";
     if (!slk_http_guard(exchange, version, &status, &reason))
         return refuse(exchange, status, reason);
+    name_peer(exchange);
+    const int64_t now = slk_clock_monotonic_ms();
+    if (!slk_limiter_take(exchange->server->requests, exchange->owner, now))
+        return refuse_flood(exchange, now);
     status = slk_http_route_find(exchange);
     exchange->route_status = status;
     if (status != 200) {
@@ -214,9 +236,9 @@ static enum MHD_Result handle(slk_http_exchange *exchange)
     return exchange->replied ? MHD_YES : MHD_NO;
 }
 
-static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, const char *path,
-                                  const char *method, const char *version, const char *bytes,
-                                  size_t *bytes_n, void **exchange_context)
+enum MHD_Result slk_http_on_request(void *context, struct MHD_Connection *mhd, const char *path,
+                                    const char *method, const char *version, const char *bytes,
+                                    size_t *bytes_n, void **exchange_context)
 {
     (void)context;
     (void)mhd;
@@ -239,91 +261,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
     return result;
 }
 
-/* ---- listening ---- */
-
-static slk_err split_listen(char **ret_host, char **ret_port, const char *listen, slk_error *error)
-{
-    const char *colon = strrchr(listen, ':');
-    bool bracketed = listen[0] == '[';
-    uint64_t port = 0;
-    bool good = colon && slk_parse_u64(&port, colon + 1) == SLK_OK && port <= UINT16_MAX;
-    if (!good || (bracketed && colon[-1] != ']'))
-        return slk_fail(error, SLK_E_INVAL,
-                        "\"%s\" is no address to listen on: write host:port, [v6]:port or :port",
-                        listen);
-    size_t n = (size_t)(colon - listen);
-    *ret_host =
-        bracketed ? slk_strf("%.*s", (int)(n - 2), listen + 1) : slk_strf("%.*s", (int)n, listen);
-    *ret_port = slk_strdup(colon + 1);
-    return *ret_host && *ret_port ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
-}
-
-static slk_err bind_to(int *ret_fd, const struct addrinfo *a, const char *listen_text,
-                       slk_error *error)
-{
-    SLK_CLEANUP(slk_closep)
-    int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
-    if (fd < 0)
-        return slk_fail_errno(error, errno, "cannot make a socket for %s", listen_text);
-    int on = 1, off = 0;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (a->ai_family == AF_INET6)
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    if (bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, SOMAXCONN) != 0) {
-        if (errno == EADDRINUSE)
-            return slk_fail(error, SLK_E_BUSY, "another program listens on %s", listen_text);
-        return slk_fail_errno(error, errno, "cannot listen on %s", listen_text);
-    }
-    *ret_fd = fd;
-    fd = -1;
-    return SLK_OK;
-}
-
-static void addresses_done(struct addrinfo **list)
-{
-    if (*list)
-        freeaddrinfo(*list);
-}
-
-static slk_err listen_on(int *ret_fd, const char *text, slk_error *error)
-{
-    SLK_CLEANUP(slk_freep) char *host = NULL;
-    SLK_CLEANUP(slk_freep) char *port = NULL;
-    SLK_TRY(split_listen(&host, &port, text, error));
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                             .ai_family = host[0] ? AF_UNSPEC : AF_INET6,
-                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    SLK_CLEANUP(addresses_done) struct addrinfo *list = NULL;
-    int rc = getaddrinfo(host[0] ? host : NULL, port, &hints, &list);
-    if (rc != 0)
-        return slk_fail(error, SLK_E_INVAL, "cannot listen on %s: %s", text, gai_strerror(rc));
-    slk_err code = bind_to(ret_fd, list, text, error);
-    if (code == SLK_OK || host[0])
-        return code;
-    /* A machine without IPv6: all addresses then means all of IPv4. */
-    freeaddrinfo(list);
-    list = NULL;
-    hints.ai_family = AF_INET;
-    if (getaddrinfo(NULL, port, &hints, &list) != 0)
-        return code;
-    return bind_to(ret_fd, list, text, error);
-}
-
-static uint16_t port_of(int fd)
-{
-    struct sockaddr_storage address = {0};
-    socklen_t n = sizeof address;
-    if (getsockname(fd, (struct sockaddr *)&address, &n) != 0)
-        return 0;
-    if (address.ss_family == AF_INET6) {
-        struct sockaddr_in6 v6;
-        memcpy(&v6, &address, sizeof v6);
-        return ntohs(v6.sin6_port);
-    }
-    struct sockaddr_in v4;
-    memcpy(&v4, &address, sizeof v4);
-    return ntohs(v4.sin_port);
-}
+/* ---- life ---- */
 
 static void set_defaults(slk_http_server_options *o)
 {
@@ -337,68 +275,35 @@ static void set_defaults(slk_http_server_options *o)
         o->body_deadline_ms = BODY_DEADLINE_DEFAULT;
     if (!o->idle_ms)
         o->idle_ms = IDLE_DEFAULT;
+    if (!o->request_burst)
+        o->request_burst = REQUEST_BURST_DEFAULT;
+    if (!o->request_interval_ms)
+        o->request_interval_ms = REQUEST_INTERVAL_DEFAULT;
 }
 
-static slk_err read_pem(slk_buf *pem, const char *path, slk_error *error)
+/* What the server keeps of the options' texts. */
+static slk_err copy_texts(slk_http_server *server, slk_error *error)
 {
-    slk_buf_init(pem, PEM_MAX_BYTES);
-    if (!path)
+    slk_http_server_options *o = &server->options;
+    server->certificate_file = o->certificate_file ? slk_strdup(o->certificate_file) : NULL;
+    server->key_file = o->key_file ? slk_strdup(o->key_file) : NULL;
+    if ((o->certificate_file && !server->certificate_file) || (o->key_file && !server->key_file))
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    o->certificate_file = server->certificate_file;
+    o->key_file = server->key_file;
+    if (!o->behind_proxy)
         return SLK_OK;
-    SLK_TRY(slk_file_read_all(pem, path, error));
-    if (!pem->len)
-        return slk_fail(error, SLK_E_INVAL, "%s is empty", path);
-    return SLK_OK;
-}
-
-static struct MHD_Daemon *start_daemon(slk_http_server *server, int fd, const char *certificate,
-                                       const char *key)
-{
-    const slk_http_server_options *o = &server->options;
-    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
-                     MHD_USE_POLL | MHD_USE_ITC;
-    struct MHD_OptionItem tls[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)certificate},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
-        {MHD_OPTION_HTTPS_PRIORITIES, 0,
-         (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    if (certificate)
-        flags |= MHD_USE_TLS;
-    return MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_ARRAY,
-        certificate ? tls : none, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, server, MHD_OPTION_CONNECTION_LIMIT, o->max_connections,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->max_connections_per_address,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-        REPLY_SILENCE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+    SLK_TRY(slk_ip_set_add(&server->proxies, "127.0.0.0/8 ::1", error));
+    return slk_ip_set_add(&server->proxies, o->trusted_proxies ? o->trusted_proxies : "", error);
 }
 
 static slk_err start(slk_http_server *server, slk_error *error)
 {
     const slk_http_server_options *o = &server->options;
-    SLK_CLEANUP(slk_buf_done) slk_buf certificate = {0};
-    SLK_CLEANUP(slk_buf_done) slk_buf key = {0};
-    SLK_CLEANUP(slk_closep) int fd = -1;
-    if (!o->certificate_file != !o->key_file)
-        return slk_fail(error, SLK_E_INVAL, "TLS needs both a certificate and its key");
-    SLK_TRY(read_pem(&certificate, o->certificate_file, error));
-    SLK_TRY(read_pem(&key, o->key_file, error));
-    SLK_TRY(listen_on(&fd, o->listen, error));
-    server->port = port_of(fd);
+    SLK_TRY(copy_texts(server, error));
+    SLK_TRY(slk_limiter_new(&server->requests, o->request_burst, o->request_interval_ms, error));
     SLK_TRY(slk_http_watch_start(server, error));
-    server->daemon =
-        start_daemon(server, fd, o->certificate_file ? slk_buf_str(&certificate) : NULL,
-                     o->key_file ? slk_buf_str(&key) : NULL);
-    if (key.len)
-        slk_bytes_wipe(key.data, key.len);
-    if (!server->daemon)
-        return slk_fail(error, SLK_E_INVAL, "the server for %s does not start%s", o->listen,
-                        o->certificate_file ? ": look at the certificate and its key" : "");
-    fd = -1; /* the daemon's now */
-    return SLK_OK;
+    return slk_http_listen(server, error);
 }
 
 slk_err slk_http_server_new(slk_http_server **ret_server, const slk_http_server_options *options,
@@ -420,10 +325,12 @@ void slk_http_server_free(slk_http_server *server)
 {
     if (!server)
         return;
-    if (server->daemon)
-        MHD_stop_daemon(server->daemon);
+    slk_http_unlisten(server);
     slk_http_watch_stop(server);
     slk_free(server->counts);
+    slk_limiter_free(server->requests);
+    slk_free(server->certificate_file);
+    slk_free(server->key_file);
     slk_free(server);
 }
 
@@ -496,4 +403,16 @@ const char *slk_http_body(const slk_http_exchange *exchange, size_t *ret_n)
 const char *slk_http_peer(const slk_http_exchange *exchange)
 {
     return exchange->peer;
+}
+
+const char *slk_http_peer_owner(const slk_http_exchange *exchange)
+{
+    return exchange->owner;
+}
+
+void slk_http_on_end(slk_http_exchange *exchange, void (*end)(void *context), void *context)
+{
+    slk_assert(!exchange->on_end);
+    exchange->on_end = end;
+    exchange->on_end_context = context;
 }

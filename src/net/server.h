@@ -7,8 +7,8 @@
  *
  * Before a handler runs the request has passed the guard: one Content-Length or chunked but not
  * both, no other Transfer-Encoding, at most 64 header fields and 16 KiB of them, plain field names
- * and values, body complete and within the route's maximum. What fails gets a 4xx and the
- * connection is closed. Deadlines are absolute: headers 10 s, body 10 s plus 1 s per 16 KiB, idle
+ * and values, body complete and within the route's maximum, no more requests of its address than
+ * allowed (429). What fails gets a 4xx and the connection is closed. Deadlines are absolute: headers 10 s, body 10 s plus 1 s per 16 KiB, idle
  * keep-alive 60 s, no progress in sending for 60 s. */
 #ifndef SLK_NET_SERVER_H
 #define SLK_NET_SERVER_H
@@ -46,8 +46,14 @@ typedef struct slk_http_server_options {
     const char *key_file;
     const slk_http_route *routes; /* borrowed for the server's life, as are their strings */
     size_t n_routes;
-    unsigned max_connections; /* 0 means 256 */
+    unsigned max_connections; /* 0 means 2048 */
     unsigned max_connections_per_address; /* 0 means 64 */
+    /* A proxy in front does the TLS: where it connects from loopback or from trusted_proxies
+     * ("10.0.0.0/8, 192.0.2.7"; NULL none) its X-Forwarded-For says who the peer is. */
+    bool behind_proxy;
+    const char *trusted_proxies;
+    uint32_t request_burst; /* requests of one address (IPv6: one /64) at once; 0 means 1000 */
+    int64_t request_interval_ms; /* and then one each so often; 0 means 10 */
     int64_t header_deadline_ms; /* 0 means 10 000; shorter in tests */
     int64_t body_deadline_ms; /* 0 means 10 000 (plus the time per 16 KiB) */
     int64_t idle_ms; /* 0 means 60 000 */
@@ -61,6 +67,9 @@ SLK_MUST_CHECK slk_err slk_http_server_new(slk_http_server **ret_server,
 /* Stops listening, lets running handlers end, closes all connections. NULL allowed. */
 void slk_http_server_free(slk_http_server *server);
 void slk_http_server_freep(slk_http_server **server); /* for SLK_CLEANUP */
+/* Reads certificate and key again, for connections made from now on; those that are open go on.
+ * On failure nothing changes. Without TLS there is nothing to do. One thread at a time. */
+SLK_MUST_CHECK slk_err slk_http_server_reload(slk_http_server *server, slk_error *error);
 uint16_t slk_http_server_port(const slk_http_server *server);
 
 /* ---- what the server counts of each route, from the first request to the last byte ---- */
@@ -97,10 +106,16 @@ const char *slk_http_bearer(const slk_http_exchange *exchange);
 bool slk_http_is_json(const slk_http_exchange *exchange);
 /* Whole body with a final NUL beyond *ret_n; never NULL. */
 const char *slk_http_body(const slk_http_exchange *exchange, size_t *ret_n);
-/* Numeric address of the peer without port, "127.0.0.1". */
+/* Numeric address of the peer without port, "127.0.0.1"; behind a proxy the peer's, not the proxy's. */
 const char *slk_http_peer(const slk_http_exchange *exchange);
 /* Who serves this. */
 const slk_http_server *slk_http_server_of(const slk_http_exchange *exchange);
+/* The same as what limits count by: an IPv6 peer can choose among the addresses of its /64. */
+const char *slk_http_peer_owner(const slk_http_exchange *exchange);
+/* Calls end(context) once when the reply has been sent or has failed. At most one per exchange. */
+void slk_http_on_end(slk_http_exchange *exchange, void (*end)(void *context), void *context);
+/* SLK_E_BUSY; slk_http_reply_failure then answers 429 with Retry-After instead of 503. */
+slk_err slk_http_slow_down(slk_http_exchange *exchange, int64_t wait_ms, slk_error *error);
 
 /* ---- the reply: everything given is copied unless said otherwise ---- */
 /* Adds a field to the reply that follows. */
@@ -124,12 +139,14 @@ SLK_MUST_CHECK slk_err slk_http_reply_error(slk_http_exchange *exchange, int sta
 SLK_MUST_CHECK slk_err slk_http_reply_failure(slk_http_exchange *exchange, slk_err code,
                                               const slk_error *error);
 
-/* A file as it is now: Range (one range; several or malformed ones are ignored), If-Range and a
- * strong ETag from inode, size and modification time; 200, 206 or 416. SLK_E_NOTFOUND when absent,
- * with a message that does not name the path.
+/* A file as it is now: Range (one range; several or malformed ones are ignored), If-Range,
+ * If-None-Match and a strong ETag; 200, 206, 304 or 416. etag: the quoted tag of exactly these
+ * bytes, the same wherever and whenever they are served; NULL makes one from inode, size and
+ * modification time. SLK_E_NOTFOUND when absent, with a message that does not name the path.
  * The file may be renamed or removed while it is sent. */
 SLK_MUST_CHECK slk_err slk_http_reply_file(slk_http_exchange *exchange, const char *path,
-                                           const char *content_type, slk_error *error);
+                                           const char *content_type, const char *etag,
+                                           slk_error *error);
 
 /* A body made while it is sent. produce fills up to capacity bytes (at least 1) and says how many;
  * 0 ends the body. A failure cuts the connection, which the peer sees as an incomplete body.

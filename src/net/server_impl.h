@@ -4,6 +4,8 @@
 #define SLK_NET_SERVER_IMPL_H
 
 #include "base/buf.h"
+#include "net/address.h"
+#include "net/limiter.h"
 #include "net/server.h"
 
 #include <microhttpd.h>
@@ -13,6 +15,8 @@
 #define HEADER_BYTES_MAX 16384u
 #define PARAMS_MAX 8u
 #define REPLY_HEADERS_MAX 8u
+#define REPLY_SILENCE_S 60u
+#define RETIRED_MAX 8u
 
 typedef struct http_connection {
     struct http_connection *next, *previous; /* in server->connections, under its mutex */
@@ -53,12 +57,21 @@ struct slk_http_exchange {
     reply_field fields[REPLY_HEADERS_MAX];
     size_t n_fields;
     char path[512]; /* raw path without query, cut for display */
-    char peer[64];
+    char peer[SLK_ADDRESS_CHARS];
+    char owner[SLK_ADDRESS_CHARS]; /* of the peer's address: what limits count by */
+    int64_t retry_after_s; /* > 0: a failure BUSY is 429 */
+    void (*on_end)(void *context);
+    void *on_end_context;
 };
 
 struct slk_http_server {
     slk_http_server_options options;
+    char *certificate_file, *key_file; /* what options point to */
     struct MHD_Daemon *daemon;
+    struct MHD_Daemon *retired[RETIRED_MAX]; /* with connections under an older certificate */
+    size_t n_retired;
+    slk_ip_set proxies; /* whose X-Forwarded-For counts */
+    slk_limiter *requests; /* per address */
     uint16_t port;
     slk_http_counts *counts; /* of each route */
     pthread_mutex_t mutex; /* guards connections, deadlines and stopping */
@@ -80,6 +93,20 @@ int slk_http_route_find(slk_http_exchange *exchange);
 slk_err slk_http_count_init(slk_http_server *server, slk_error *error);
 void slk_http_count_begin(slk_http_exchange *exchange);
 void slk_http_count_end(slk_http_exchange *exchange);
+
+/* server.c: what a daemon calls, context being the server. */
+void *slk_http_on_request_line(void *context, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result slk_http_on_request(void *context, struct MHD_Connection *mhd, const char *path,
+                                    const char *method, const char *version, const char *bytes,
+                                    size_t *bytes_n, void **exchange_context);
+void slk_http_on_completed(void *context, struct MHD_Connection *mhd, void **exchange_context,
+                           enum MHD_RequestTerminationCode why);
+void slk_http_on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
+                            enum MHD_ConnectionNotificationCode what);
+
+/* server_listen.c: opens the socket and starts serving; the end of all that. */
+slk_err slk_http_listen(slk_http_server *server, slk_error *error);
+void slk_http_unlisten(slk_http_server *server);
 
 /* server_watch.c: the list of connections and the thread that cuts the late ones. */
 slk_err slk_http_watch_start(slk_http_server *server, slk_error *error);

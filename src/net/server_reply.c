@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define STREAM_BLOCK ((size_t)1 << 17)
-#define RETRY_AFTER_S "10"
 
 slk_err slk_http_reply_header(slk_http_exchange *exchange, const char *name, const char *value)
 {
@@ -165,14 +164,27 @@ static int status_of(slk_err code)
 slk_err slk_http_reply_failure(slk_http_exchange *exchange, slk_err code, const slk_error *error)
 {
     int status = status_of(code);
-    if (status == 503)
-        SLK_TRY(slk_http_reply_header(exchange, "Retry-After", RETRY_AFTER_S));
+    char retry_after_s[24] = "10";
+    if (code == SLK_E_BUSY && exchange->retry_after_s > 0) {
+        status = 429;
+        (void)snprintf(retry_after_s, sizeof retry_after_s, "%lld",
+                       (long long)exchange->retry_after_s);
+    }
+    if (status == 503 || status == 429)
+        SLK_TRY(slk_http_reply_header(exchange, "Retry-After", retry_after_s));
     if (status == 401)
         SLK_TRY(slk_http_reply_header(exchange, "WWW-Authenticate", "Bearer"));
     /* What went wrong inside is ours to read, in the log; what the peer did wrong is the peer's. */
     const char *text =
         status >= 500 && status != 501 ? slk_error_text(NULL, code) : slk_error_text(error, code);
     return slk_http_reply_error(exchange, status, slk_err_name(code), "%s", text);
+}
+
+slk_err slk_http_slow_down(slk_http_exchange *exchange, int64_t wait_ms, slk_error *error)
+{
+    exchange->retry_after_s = wait_ms / 1000 + 1;
+    return slk_fail(error, SLK_E_BUSY, "too many requests; wait %lld s",
+                    (long long)exchange->retry_after_s);
 }
 
 /* ---- files ---- */
@@ -278,8 +290,27 @@ static slk_err reply_part(slk_http_exchange *exchange, int fd, uint64_t total,
                       file_response(exchange, fd, first, n));
 }
 
+/* Whether If-None-Match names the version that is here (or any, "*"); its comparison is the weak
+ * one. source: RFC 9110 13.1.2 */
+static bool is_known(const slk_http_exchange *exchange, const char *etag)
+{
+    const char *known = slk_http_header_value(exchange, "If-None-Match");
+    size_t n = strlen(etag);
+    while (known && *known) {
+        known += strspn(known, ", \t");
+        if (*known == '*')
+            return true;
+        if (strncmp(known, "W/", 2) == 0)
+            known += 2;
+        if (strncmp(known, etag, n) == 0)
+            return true;
+        known += strcspn(known, ",");
+    }
+    return false;
+}
+
 slk_err slk_http_reply_file(slk_http_exchange *exchange, const char *path, const char *content_type,
-                            slk_error *error)
+                            const char *etag, slk_error *error)
 {
     /* The messages may go to the peer, who has no business knowing our paths. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -290,15 +321,18 @@ slk_err slk_http_reply_file(slk_http_exchange *exchange, const char *path, const
         (void)close(fd);
         return slk_fail(error, SLK_E_NOTFOUND, "what is asked for is no regular file");
     }
-    char etag[96];
-    make_etag(etag, sizeof etag, &st);
+    char made[96];
+    make_etag(made, sizeof made, &st);
+    etag = etag ? etag : made;
     const char *range = effective_range(exchange, etag);
     slk_err code = slk_http_reply_header(exchange, "ETag", etag);
     if (code == SLK_OK)
         code = slk_http_reply_header(exchange, "Accept-Ranges", "bytes");
-    if (code != SLK_OK) {
+    bool known = is_known(exchange, etag);
+    if (code != SLK_OK || known) {
         (void)close(fd);
-        return slk_fail(error, code, "out of memory");
+        return code == SLK_OK ? slk_http_reply_empty(exchange, 304)
+                              : slk_fail(error, code, "out of memory");
     }
     return reply_part(exchange, fd, slk_u64(st.st_size), content_type, range);
 }

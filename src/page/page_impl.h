@@ -6,7 +6,7 @@
 #include "access/access.h"
 #include "base/buf.h"
 #include "page/page.h"
-#include "remote/limiter.h"
+#include "net/limiter.h"
 
 #include <jansson.h>
 

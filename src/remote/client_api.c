@@ -8,7 +8,7 @@
 #include "fil/address.h"
 #include "fil/commcid.h"
 #include "remote/endpoint.h"
-#include "remote/limiter.h"
+#include "net/limiter.h"
 #include "remote/wire.h"
 #include "seal/client.h"
 

@@ -2,6 +2,7 @@
 #include "remote/provider_api.h"
 
 #include "base/assume.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/job.h"
 #include "base/log.h"
@@ -260,7 +261,12 @@ static slk_err get_sealed_data(slk_remote_provider *provider, slk_http_exchange 
 {
     SLK_CLEANUP(slk_provider_files_done) slk_provider_files files = {0};
     SLK_TRY(find_files(&files, provider, exchange, error));
-    return slk_http_reply_file(exchange, files.sealed_path, "application/octet-stream", error);
+    /* The replica's identity: the same at every node and address that serves it. */
+    char etag[96], comm_r[65];
+    slk_hex_encode(comm_r, files.comm.comm_r, sizeof files.comm.comm_r);
+    (void)snprintf(etag, sizeof etag, "\"%s-%" PRIu64 "\"", comm_r, files.sector_bytes);
+    return slk_http_reply_file(exchange, files.sealed_path, "application/octet-stream", etag,
+                               error);
 }
 
 static slk_err get_cache_data(slk_remote_provider *provider, slk_http_exchange *exchange,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "base/mem.h"
 #include "remote/connect.h"
-#include "remote/limiter.h"
+#include "net/limiter.h"
 #include "remote/wire.h"
 
 #include <setjmp.h>

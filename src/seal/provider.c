@@ -110,10 +110,13 @@ slk_err slk_provider_get_files(slk_provider_files *ret_files, slk_seal *seal, in
     const slk_seal_prover *prover = &slk_seal_get_ops(seal)->prover;
     uint64_t bytes = 0;
     SLK_TRY(prover->sector_bytes(prover->ctx, &bytes, row.sector.seal_proof, error));
+    slk_seal_commitments comm;
+    SLK_TRY(slk_seal_parse_cids(&comm, &row.completion, error));
     slk_seal_places places;
     SLK_TRY(slk_seal_places_of(&places, slk_seal_get_options(seal)->scratch_folder, sp_id, number,
                                error));
-    *ret_files = (slk_provider_files){places.sealed, places.cache, bytes, row.sector.seal_proof};
+    *ret_files =
+        (slk_provider_files){places.sealed, places.cache, bytes, row.sector.seal_proof, comm};
     places.sealed = NULL;
     places.cache = NULL;
     slk_seal_places_done(&places);

@@ -54,6 +54,7 @@ typedef struct slk_provider_files {
     char *cache_path;
     uint64_t sector_bytes;
     int64_t seal_proof;
+    slk_seal_commitments comm;
 } slk_provider_files;
 void slk_provider_files_done(slk_provider_files *files);
 SLK_MUST_CHECK slk_err slk_provider_get_files(slk_provider_files *ret_files, slk_seal *seal,

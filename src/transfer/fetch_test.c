@@ -709,7 +709,7 @@ static slk_err serve_evil(void *context, slk_http_exchange *x, slk_error *error)
 static slk_err serve_sealed(void *context, slk_http_exchange *x, slk_error *error)
 {
     const provider *p = context;
-    return slk_http_reply_file(x, p->sealed, "application/octet-stream", error);
+    return slk_http_reply_file(x, p->sealed, "application/octet-stream", NULL, error);
 }
 
 static slk_http_route routes[] = {

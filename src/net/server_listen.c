@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The listening socket and the daemons that take connections from it. */
+#include "net/server_impl.h"
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/num.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CONNECTION_MEMORY ((size_t)49152) /* header and buffers of one connection */
+#define STACK_BYTES ((size_t)1 << 20) /* of a connection's thread: address space, not memory */
+#define PEM_MAX_BYTES ((size_t)1 << 20)
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+static slk_err split_listen(char **ret_host, char **ret_port, const char *listen, slk_error *error)
+{
+    const char *colon = strrchr(listen, ':');
+    bool bracketed = listen[0] == '[';
+    uint64_t port = 0;
+    bool good = colon && slk_parse_u64(&port, colon + 1) == SLK_OK && port <= UINT16_MAX;
+    if (!good || (bracketed && colon[-1] != ']'))
+        return slk_fail(error, SLK_E_INVAL,
+                        "\"%s\" is no address to listen on: write host:port, [v6]:port or :port",
+                        listen);
+    size_t n = (size_t)(colon - listen);
+    *ret_host =
+        bracketed ? slk_strf("%.*s", (int)(n - 2), listen + 1) : slk_strf("%.*s", (int)n, listen);
+    *ret_port = slk_strdup(colon + 1);
+    return *ret_host && *ret_port ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
+}
+
+static slk_err bind_to(int *ret_fd, const struct addrinfo *a, const char *listen_text,
+                       slk_error *error)
+{
+    SLK_CLEANUP(slk_closep)
+    int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);
+    if (fd < 0)
+        return slk_fail_errno(error, errno, "cannot make a socket for %s", listen_text);
+    int on = 1, off = 0;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (a->ai_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, SOMAXCONN) != 0) {
+        if (errno == EADDRINUSE)
+            return slk_fail(error, SLK_E_BUSY, "another program listens on %s", listen_text);
+        return slk_fail_errno(error, errno, "cannot listen on %s", listen_text);
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return SLK_OK;
+}
+
+static void addresses_done(struct addrinfo **list)
+{
+    if (*list)
+        freeaddrinfo(*list);
+}
+
+static slk_err listen_on(int *ret_fd, const char *text, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *host = NULL;
+    SLK_CLEANUP(slk_freep) char *port = NULL;
+    SLK_TRY(split_listen(&host, &port, text, error));
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                             .ai_family = host[0] ? AF_UNSPEC : AF_INET6,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    SLK_CLEANUP(addresses_done) struct addrinfo *list = NULL;
+    int rc = getaddrinfo(host[0] ? host : NULL, port, &hints, &list);
+    if (rc != 0)
+        return slk_fail(error, SLK_E_INVAL, "cannot listen on %s: %s", text, gai_strerror(rc));
+    slk_err code = bind_to(ret_fd, list, text, error);
+    if (code == SLK_OK || host[0])
+        return code;
+    /* A machine without IPv6: all addresses then means all of IPv4. */
+    freeaddrinfo(list);
+    list = NULL;
+    hints.ai_family = AF_INET;
+    if (getaddrinfo(NULL, port, &hints, &list) != 0)
+        return code;
+    return bind_to(ret_fd, list, text, error);
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t n = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &n) != 0)
+        return 0;
+    if (address.ss_family == AF_INET6) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, &address, sizeof v6);
+        return ntohs(v6.sin6_port);
+    }
+    struct sockaddr_in v4;
+    memcpy(&v4, &address, sizeof v4);
+    return ntohs(v4.sin_port);
+}
+
+static slk_err read_pem(slk_buf *pem, const char *path, slk_error *error)
+{
+    slk_buf_init(pem, PEM_MAX_BYTES);
+    if (!path)
+        return SLK_OK;
+    SLK_TRY(slk_file_read_all(pem, path, error));
+    if (!pem->len)
+        return slk_fail(error, SLK_E_INVAL, "%s is empty", path);
+    return SLK_OK;
+}
+
+static struct MHD_Daemon *start_daemon(slk_http_server *server, int fd, const char *certificate,
+                                       const char *key)
+{
+    const slk_http_server_options *o = &server->options;
+    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
+                     MHD_USE_POLL | MHD_USE_ITC;
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    if (certificate)
+        flags |= MHD_USE_TLS;
+    /* All of a proxy's connections come from its one address. */
+    unsigned per_address = o->behind_proxy ? o->max_connections : o->max_connections_per_address;
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, slk_http_on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_ARRAY, certificate ? tls : none, MHD_OPTION_URI_LOG_CALLBACK,
+        slk_http_on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED, slk_http_on_completed,
+        server, MHD_OPTION_NOTIFY_CONNECTION, slk_http_on_connection, server,
+        MHD_OPTION_CONNECTION_LIMIT, o->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        per_address, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
+        MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, REPLY_SILENCE_S,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+}
+
+/* A daemon on the socket, with the certificate as its file is now. Takes over fd on success. */
+static slk_err serve_on(struct MHD_Daemon **ret_daemon, slk_http_server *server, int fd,
+                        slk_error *error)
+{
+    const slk_http_server_options *o = &server->options;
+    SLK_CLEANUP(slk_buf_done) slk_buf certificate = {0};
+    SLK_CLEANUP(slk_buf_done) slk_buf key = {0};
+    SLK_TRY(read_pem(&certificate, o->certificate_file, error));
+    SLK_TRY(read_pem(&key, o->key_file, error));
+    struct MHD_Daemon *daemon =
+        start_daemon(server, fd, o->certificate_file ? slk_buf_str(&certificate) : NULL,
+                     o->key_file ? slk_buf_str(&key) : NULL);
+    if (key.len)
+        slk_bytes_wipe(key.data, key.len);
+    if (!daemon)
+        return slk_fail(error, SLK_E_INVAL, "the server for %s does not start%s", o->listen,
+                        o->certificate_file ? ": look at the certificate and its key" : "");
+    *ret_daemon = daemon;
+    return SLK_OK;
+}
+
+slk_err slk_http_listen(slk_http_server *server, slk_error *error)
+{
+    const slk_http_server_options *o = &server->options;
+    SLK_CLEANUP(slk_closep) int fd = -1;
+    if (!o->certificate_file != !o->key_file)
+        return slk_fail(error, SLK_E_INVAL, "TLS needs both a certificate and its key");
+    SLK_TRY(listen_on(&fd, o->listen, error));
+    server->port = port_of(fd);
+    SLK_TRY(serve_on(&server->daemon, server, fd, error));
+    fd = -1; /* the daemon's now */
+    return SLK_OK;
+}
+
+/* ---- another certificate ---- */
+
+static bool is_idle(struct MHD_Daemon *daemon)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    return info && info->num_connections == 0;
+}
+
+/* Ends those retired daemons that have no connection left. */
+static void bury_idle(slk_http_server *server)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < server->n_retired; i++) {
+        if (is_idle(server->retired[i]))
+            MHD_stop_daemon(server->retired[i]);
+        else
+            server->retired[kept++] = server->retired[i];
+    }
+    server->n_retired = kept;
+}
+
+/* MHD reads its certificate once. So a second daemon takes over the listening socket, and the first
+ * goes on with the connections it has. */
+slk_err slk_http_server_reload(slk_http_server *server, slk_error *error)
+{
+    if (!server->options.key_file)
+        return SLK_OK;
+    bury_idle(server);
+    if (server->n_retired == RETIRED_MAX)
+        return slk_fail(error, SLK_E_BUSY,
+                        "connections of the last %u certificates are still open: later again",
+                        RETIRED_MAX);
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_LISTEN_FD);
+    SLK_CLEANUP(slk_closep) int fd = info ? fcntl(info->listen_fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (fd < 0)
+        return slk_fail_errno(error, errno, "cannot take over the listening socket");
+    struct MHD_Daemon *daemon = NULL;
+    SLK_TRY(serve_on(&daemon, server, fd, error));
+    fd = -1;
+    int old = MHD_quiesce_daemon(server->daemon);
+    if (old >= 0)
+        (void)close(old);
+    server->retired[server->n_retired++] = server->daemon;
+    server->daemon = daemon;
+    return SLK_OK;
+}
+
+void slk_http_unlisten(slk_http_server *server)
+{
+    if (server->daemon)
+        MHD_stop_daemon(server->daemon);
+    for (size_t i = 0; i < server->n_retired; i++)
+        MHD_stop_daemon(server->retired[i]);
+}
