@@ -30,6 +30,7 @@ THIRD_PARTY = {
     "liburing.h": {"base"},
     "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page", "monitor"},
     "sqlite3.h": {"db"},
+    "libpq-fe.h": {"db"},
     "curl/curl.h": {"net"},
     "microhttpd.h": {"net"},
     "gnutls/gnutls.h": {"net"},

@@ -1,18 +1,34 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* One database of one node behind a narrow SQL interface: SQLite now, PostgreSQL later.
+/* One database behind a narrow SQL interface, with two back-ends: SQLite, a file of one node (the
+ * default), and PostgreSQL 15 or YugabyteDB, where several nodes share one.
  *
- * Dialect: the subset both speak. Parameters are written $1, $2 …; UPSERT (ON CONFLICT … DO) and
- * RETURNING are fine; no AUTOINCREMENT (use INTEGER PRIMARY KEY or RETURNING), no rowid, no
- * PRAGMA, no REPLACE, no type-juggling: integers are int64, a bool is the integer 0 or 1.
- * Schema text lives in migrations, which are written per back-end.
+ * Dialect: the subset all of them speak. Parameters are written $1, $2 …; UPSERT (ON CONFLICT …
+ * DO), RETURNING and CASE are fine; no AUTOINCREMENT, no rowid, no PRAGMA, no REPLACE, no advisory
+ * locks, no type-juggling: integers are int64, a bool is the integer 0 or 1 (SMALLINT), and a
+ * number is never compared with a text. In a schema the words INTEGER PRIMARY KEY, and only they,
+ * are translated: to a key that numbers itself.
  *
- * Threads: a slk_db may be used from any number of threads. It holds one connection behind one
- * recursive mutex: a slk_query holds the mutex from _init to _done and a transaction holds it for
- * its whole body, so neither may wait for the network or for long computations meanwhile.
- * Other processes may open the same file; they wait for each other's write locks (busy_ms).
+ * Threads: a slk_db may be used from any number of threads. Neither a query (from _init to _done)
+ * nor a transaction may wait for the network or for long computations.
+ *   SQLite: one connection behind one recursive mutex, held by a query and by a whole transaction;
+ *   other processes may open the same file; they wait for each other's write locks (busy_ms).
+ *   PostgreSQL: transactions of one process take turns on one connection; single statements have
+ *   connections of their own (at most four), so that reading never waits for a transaction. Lost
+ *   connections are made anew.
  *
- * Durability: write-ahead log with synchronous=FULL: what a finished transaction or statement
- * wrote survives kill -9 and a power cut. */
+ * Isolation: transactions are SERIALIZABLE, because a body decides by what it has read (room left,
+ * rows ready) and must be as right as if it were alone, which it is in SQLite; REPEATABLE READ would
+ * let two nodes give away the same last place. The price is that PostgreSQL may refuse one of two
+ * (40001, 40P01): then the body runs again. A statement outside slk_db_tx is a transaction of its
+ * own at READ COMMITTED: it must be right by the rows it changes and their unique keys alone.
+ *
+ * Bounds: a statement waits for a lock at most busy_ms, in all (turns, repetitions, reconnecting)
+ * three times that; then SLK_E_BUSY, or SLK_E_UNREACHABLE when the server is not there. When the
+ * connection is lost at COMMIT, or at a changing statement outside a transaction, its effect is not
+ * known: SLK_E_UNREACHABLE says so, and the caller's change must be one that may be repeated.
+ *
+ * Durability: what a finished transaction or statement wrote survives kill -9 and a power cut
+ * (SQLite: write-ahead log with synchronous=FULL; PostgreSQL: as its administrator set it up). */
 #ifndef SLK_DB_DB_H
 #define SLK_DB_DB_H
 
@@ -24,11 +40,23 @@
 
 typedef struct slk_db slk_db;
 
-/* Opens or creates (mode 0600) the database file and checks its structure (quick_check).
- * busy_ms: how long to wait for another process's write lock, 0 means 5000.
- * SLK_E_CORRUPT when the file is damaged or no database; SLK_E_NOTFOUND, SLK_E_IO for the path. */
-SLK_MUST_CHECK slk_err slk_db_open(slk_db **ret_db, const char *path, int busy_ms,
+/* where: a postgresql:// or postgres:// URL, else the path of an SQLite file.
+ * busy_ms: how long to wait for another's lock, 0 means 5000.
+ * A file is opened or created (mode 0600) and its structure checked (quick_check): SLK_E_CORRUPT
+ * when it is damaged or no database; SLK_E_NOTFOUND, SLK_E_IO for the path.
+ * A URL's server is asked for its time: SLK_E_INVAL when the URL cannot be read, SLK_E_UNREACHABLE,
+ * SLK_E_AUTH, SLK_E_NOTFOUND (no such database). The URL may hold a password, though PGPASSFILE is
+ * the better place: neither is ever printed. */
+SLK_MUST_CHECK slk_err slk_db_open(slk_db **ret_db, const char *where, int busy_ms,
                                    slk_error *error);
+/* Whether where names a server, not a file. */
+bool slk_db_is_url(const char *where);
+/* For messages: the path, or the URL without user, password and options. */
+const char *slk_db_name(const slk_db *db);
+/* Milliseconds since 1970 by the clock all nodes of this database share: the server's (asked every
+ * few seconds, carried on by the monotonic clock between: a jump of this machine's clock changes
+ * nothing), or this machine's for a file. */
+SLK_MUST_CHECK slk_err slk_db_now_ms(int64_t *ret_now_ms, slk_db *db, slk_error *error);
 /* No query or transaction may be in progress. NULL allowed. */
 void slk_db_close(slk_db *db);
 void slk_db_closep(slk_db **db); /* for SLK_CLEANUP */
@@ -59,14 +87,14 @@ typedef struct slk_query {
     bool stepped;
 } slk_query;
 
-/* Takes the database's mutex and a prepared statement (from the cache where possible).
- * SLK_E_INTERNAL when the SQL does not compile. The same slk_sql may be in use twice at once. */
+/* SLK_E_INTERNAL, here or from the first step, when the SQL does not compile. The same slk_sql may be
+ * in use twice at once. */
 SLK_MUST_CHECK slk_err slk_query_init(slk_query *ret_query, slk_db *db, const slk_sql *sql,
                                       slk_error *error);
-/* Ends the query, forgets bound values, releases the mutex. A zeroed query is allowed. */
+/* Ends the query and forgets bound values. A zeroed query is allowed. */
 void slk_query_done(slk_query *query);
 
-/* Binds parameter $position (from 1). Bytes are copied. Text NULL or blob NULL binds SQL NULL.
+/* Binds parameter $position (from 1); every parameter of the text is bound. Bytes are copied. Text NULL or blob NULL binds SQL NULL.
  * Binding after a step starts the statement anew (other bindings stay). */
 void slk_bind_i64(slk_query *query, int position, int64_t value);
 void slk_bind_bool(slk_query *query, int position, bool value);
@@ -75,8 +103,9 @@ void slk_bind_blob(slk_query *query, int position, const void *bytes, size_t n);
 void slk_bind_null(slk_query *query, int position);
 
 /* Next row: *ret_row says whether there is one. SLK_E_EXISTS when a UNIQUE or PRIMARY KEY
- * constraint refused, SLK_E_CONFLICT for other constraints, SLK_E_BUSY when another process holds
- * the lock too long, SLK_E_NOSPACE, SLK_E_IO, SLK_E_CORRUPT. */
+ * constraint refused, SLK_E_CONFLICT for other constraints, SLK_E_BUSY when another holds the lock
+ * too long, SLK_E_UNREACHABLE, SLK_E_NOSPACE, SLK_E_IO, SLK_E_CORRUPT. Inside a transaction a
+ * failed statement is the end of it: body returns. */
 SLK_MUST_CHECK slk_err slk_query_step(slk_query *query, bool *ret_row, slk_error *error);
 /* Steps to the end, ignoring rows, and makes it ready for new bindings. */
 SLK_MUST_CHECK slk_err slk_query_run(slk_query *query, slk_error *error);
@@ -99,11 +128,11 @@ SLK_MUST_CHECK slk_err slk_column_bytes(const slk_query *query, int column, uint
 SLK_MUST_CHECK slk_err slk_db_run(slk_db *db, const slk_sql *sql, slk_error *error);
 
 /* ---- transactions ----
- * BEGIN IMMEDIATE, body, COMMIT; ROLLBACK when body returns an error, which is passed on.
- * When another process holds the lock the whole is tried again, body included, for a bounded time
- * (busy_ms, three rounds), so body must set its outputs anew on each call. Body must have ended
- * its queries. Inside body slk_db_tx is a bug (asserted): pass slk_db down and let the outermost
- * decide. */
+ * BEGIN, body, COMMIT; ROLLBACK when body returns an error, which is passed on. When another's lock
+ * or transaction was in the way, or the connection was lost before COMMIT, the whole is tried again,
+ * body included, for a bounded time, so body must set its outputs anew on each call. Body must have
+ * ended its queries. Inside body slk_db_tx is a bug (asserted): pass slk_db down and let the
+ * outermost decide. */
 typedef slk_err slk_db_body(slk_db *db, void *context, slk_error *error);
 SLK_MUST_CHECK slk_err slk_db_tx(slk_db *db, slk_db_body *body, void *context, slk_error *error);
 
@@ -118,8 +147,8 @@ typedef struct slk_migration {
 } slk_migration;
 
 /* Applies what is missing, each migration in its own transaction, and records it in
- * schema_migrations. Safe when two processes start at once. SLK_E_UNSUPPORTED when the file's
- * schema is newer than the list; SLK_E_CONFLICT when a recorded migration has another name. */
+ * schema_migrations. Safe when two processes start at once. SLK_E_UNSUPPORTED when the
+ * schema there is newer than the list; SLK_E_CONFLICT when a recorded migration has another name. */
 SLK_MUST_CHECK slk_err slk_db_migrate(slk_db *db, const slk_migration *list, size_t n,
                                       slk_error *error);
 

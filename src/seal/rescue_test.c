@@ -232,8 +232,10 @@ static void ticket_changed_by_a_reorg(void **state)
     uint64_t number = world_order(w);
     world_run(w, number, "verified", 200);
     static const slk_sql other = {"test.ticket",
-                                  "UPDATE sectors_sdr_pipeline SET ticket_value = zeroblob(32)"};
-    assert_int_equal(slk_db_run(w->client.db, &other, NULL), SLK_OK);
+                                  "UPDATE sectors_sdr_pipeline SET ticket_value = $1"};
+    const uint8_t zeros[32] = {0};
+    assert_int_equal(slk_sql_run(w->client.db, &other, SLK_ARGS(slk_arg_b(zeros, 32)), NULL, NULL),
+                     SLK_OK);
     world_run(w, number, "proving", 200);
     expect_failed(w, number, "wrong-ticket");
     assert_int_equal(world_messages(w, number, false), 0);

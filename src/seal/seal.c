@@ -52,6 +52,9 @@ const slk_seal_options *slk_seal_get_options(const slk_seal *seal)
 
 int64_t slk_seal_now(const slk_seal *seal)
 {
+    int64_t now_ms;
+    if (!seal->ops.clock.wall_ms && slk_db_now_ms(&now_ms, seal->db, NULL) == SLK_OK)
+        return now_ms;
     return slk_seal_now_ms(&seal->ops);
 }
 

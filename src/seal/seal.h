@@ -90,6 +90,7 @@ const slk_step_counts *slk_seal_step_counts(const slk_seal *seal, size_t step);
 slk_db *slk_seal_db(slk_seal *seal);
 const slk_seal_ops *slk_seal_get_ops(const slk_seal *seal);
 const slk_seal_options *slk_seal_get_options(const slk_seal *seal); /* defaults filled in */
+/* By the clock that the nodes of this database share (db.h), or the one ops gave. */
 int64_t slk_seal_now(const slk_seal *seal);
 /* Now, but never further from the start of this process than it has really been running: a wall
  * clock that jumps ahead must not make time-outs run out and delete a client's files. */

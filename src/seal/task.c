@@ -28,10 +28,11 @@ const char *slk_task_class_name(slk_task_class class)
 }
 
 /* Task ids and fences come from one sequence, so that neither is ever used twice: a holder of a
- * task that was dropped and made again cannot take the new one for its own. */
-static const slk_sql next_number = {
+ * task that was dropped and made again cannot take the new one for its own. They are taken outside
+ * of transactions, which would otherwise all meet at this one row. */
+static const slk_sql take_numbers = {
     "task.sequence",
-    "UPDATE seal_sequence SET value = value + 1 WHERE name = 'task' RETURNING value"};
+    "UPDATE seal_sequence SET value = value + $1 WHERE name = 'task' RETURNING value"};
 static const slk_sql insert_task = {
     "task.insert",
     "INSERT INTO task (id, kind, pipeline, class, sp_id, sector_number, created_ms)"
@@ -94,6 +95,7 @@ struct batch {
     const slk_step *step;
     size_t n;
     uint64_t key[SCHEDULE_BATCH][2];
+    int64_t first_id; /* SCHEDULE_BATCH ids from here are ours */
     uint64_t made;
 };
 
@@ -119,10 +121,10 @@ static slk_err read_ready(struct batch *b, slk_db *db, slk_error *error)
     return SLK_OK;
 }
 
-static slk_err make_task(struct batch *b, slk_db *db, const uint64_t key[2], slk_error *error)
+static slk_err make_task(struct batch *b, slk_db *db, const uint64_t key[2], int64_t id,
+                         slk_error *error)
 {
-    int64_t id = 0, changes = 0;
-    SLK_TRY(slk_sql_number(&id, db, &next_number, NULL, 0, error));
+    int64_t changes = 0;
     const slk_step *step = b->step;
     SLK_TRY(slk_sql_run(db, &insert_task,
                         SLK_ARGS(slk_arg_i(id), slk_arg_t(step->name),
@@ -143,7 +145,7 @@ static slk_err schedule_body(slk_db *db, void *context, slk_error *error)
     b->made = 0;
     SLK_TRY(read_ready(b, db, error));
     for (size_t i = 0; i < b->n; i++)
-        SLK_TRY(make_task(b, db, b->key[i], error));
+        SLK_TRY(make_task(b, db, b->key[i], b->first_id + (int64_t)i, error));
     return SLK_OK;
 }
 
@@ -160,6 +162,10 @@ slk_err slk_task_schedule(uint64_t *ret_made, slk_seal *seal, slk_error *error)
         SLK_TRY(read_ready(&b, seal->db, error));
         if (b.n == 0)
             continue;
+        int64_t last = 0;
+        SLK_TRY(slk_sql_number(&last, seal->db, &take_numbers,
+                               SLK_ARGS(slk_arg_i((int64_t)SCHEDULE_BATCH)), error));
+        b.first_id = last - (int64_t)SCHEDULE_BATCH + 1;
         SLK_TRY(slk_db_tx(seal->db, schedule_body, &b, error));
         *ret_made += b.made;
     }
@@ -217,23 +223,22 @@ static slk_err find_claimable(struct claim *c, slk_db *db, slk_error *error)
     return SLK_OK;
 }
 
-static slk_err claim_body(slk_db *db, void *context, slk_error *error)
+/* Makes the task found ours, by one statement that only succeeds when nobody has it: no transaction
+ * is needed, and the losers of a race lose nothing. *ret_ours false: another was quicker. */
+static slk_err claim_found(bool *ret_ours, struct claim *c, slk_error *error)
 {
-    struct claim *c = context;
-    SLK_TRY(find_claimable(c, db, error));
-    if (!c->step)
-        return SLK_OK;
-    int64_t now = slk_seal_now(c->seal), changes = 0;
-    c->lease_until_ms = now + c->seal->options.lease_ms;
-    SLK_TRY(slk_sql_number(&c->task->fence, db, &next_number, NULL, 0, error));
-    SLK_TRY(slk_sql_run(db, &claim_task,
-                        SLK_ARGS(slk_arg_i(c->task->id), slk_arg_t(c->seal->options.node_name),
-                                 slk_arg_i(c->lease_until_ms), slk_arg_i(c->task->fence),
-                                 slk_arg_i(now),
-                                 slk_arg_i(now + FAR_LEASES * c->seal->options.lease_ms)),
-                        &changes, error));
-    if (changes != 1)
-        return slk_fail(error, SLK_E_CONFLICT, "task %ld was claimed meanwhile", (long)c->task->id);
+    slk_seal *seal = c->seal;
+    int64_t now = slk_seal_now(seal), changes = 0;
+    c->lease_until_ms = now + seal->options.lease_ms;
+    SLK_TRY(
+        slk_sql_number(&c->task->fence, seal->db, &take_numbers, SLK_ARGS(slk_arg_i(1)), error));
+    SLK_TRY(
+        slk_sql_run(seal->db, &claim_task,
+                    SLK_ARGS(slk_arg_i(c->task->id), slk_arg_t(seal->options.node_name),
+                             slk_arg_i(c->lease_until_ms), slk_arg_i(c->task->fence),
+                             slk_arg_i(now), slk_arg_i(now + FAR_LEASES * seal->options.lease_ms)),
+                    &changes, error));
+    *ret_ours = changes == 1;
     return SLK_OK;
 }
 
@@ -465,11 +470,9 @@ slk_err slk_task_run_one(bool *ret_ran, slk_seal *seal, slk_task_class class, sl
     SLK_TRY(find_claimable(&c, seal->db, error));
     if (!c.step)
         return SLK_OK;
-    slk_err code = slk_db_tx(seal->db, claim_body, &c, error);
-    if (code == SLK_E_CONFLICT || (code == SLK_OK && !c.step))
-        return SLK_OK; /* another worker was quicker */
-    SLK_TRY(code);
-    *ret_ran = true;
+    SLK_TRY(claim_found(ret_ran, &c, error));
+    if (!*ret_ran)
+        return SLK_OK;
     run_claimed(task, c.step, c.lease_until_ms);
     return SLK_OK;
 }

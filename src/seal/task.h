@@ -20,8 +20,9 @@
  * - A heartbeat renews leases of running tasks and stores their progress; a task whose row is to be
  *   canceled, or whose lease was lost, has its slk_job canceled.
  * - A restarted node takes back its own claims at once (same node name), others' after the lease.
- * - Leases are times of this database's clock reading by the nodes; a node whose clock is off by
- *   more than a lease only causes double work, never a double effect: the fence decides.
+ * - Leases are times of the database's clock (slk_db_now_ms), so that nodes agree and a jump of one
+ *   node's clock changes nothing; were they ever to disagree, work would be done twice, but never
+ *   have a double effect: the fence decides.
  */
 #ifndef SLK_SEAL_TASK_H
 #define SLK_SEAL_TASK_H

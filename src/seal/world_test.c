@@ -741,7 +741,7 @@ static slk_seal_ops stub_ops(world *w)
 void world_node_open(world_node *node)
 {
     slk_error error = {0};
-    if (slk_db_open(&node->db, node->db_path, 0, &error) != SLK_OK)
+    if (slk_db_open(&node->db, node->db_place, 0, &error) != SLK_OK)
         fail_msg("%s", error.message);
     if (slk_seal_new(&node->seal, node->db, &node->ops, &node->options, &error) != SLK_OK)
         fail_msg("%s", error.message);
@@ -765,6 +765,7 @@ static void node_init(world_node *node, world *w, bool provider)
     (void)snprintf(node->scratch, sizeof node->scratch, "%s/scratch", node->folder);
     (void)snprintf(node->storage, sizeof node->storage, "%s/storage", node->folder);
     assert_int_equal(slk_folder_make(node->folder, 0700, NULL), SLK_OK);
+    place_make(node->db_place, node->db_path);
     node->ops = stub_ops(w);
     node->options = (slk_seal_options){.node_name = provider ? "p1" : "c1",
                                        .provider = provider,
@@ -821,6 +822,8 @@ void world_free(world *w)
 {
     world_node_close(&w->client);
     world_node_close(&w->provider);
+    place_drop(w->client.db_path);
+    place_drop(w->provider.db_path);
     assert_int_equal(slk_remove_tree(w->folder, NULL), SLK_OK);
     (void)pthread_mutex_destroy(&w->mutex);
     free(w);

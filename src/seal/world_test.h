@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "db/db.h"
+#include "db/place_test.h"
 #include "seal/client.h"
 #include "seal/provider.h"
 #include "seal/seal.h"
@@ -99,6 +100,7 @@ typedef struct world_node {
     slk_seal *seal;
     slk_seal_options options;
     slk_seal_ops ops;
+    char db_place[PLACE_CHARS]; /* what is opened: db_path, or a schema on a server */
     char folder[96], db_path[128], scratch[128], storage[128];
 } world_node;
 
