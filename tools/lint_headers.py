@@ -11,7 +11,7 @@ def problems(root, build):
     import json
 
     commands = json.loads((build / "compile_commands.json").read_text())
-    extra = sorted({w for c in commands for w in c["command"].split() if w.startswith("-I") and "blst" in w})
+    extra = sorted({w for c in commands for w in c["command"].split() if w.startswith("-I") and ("blst" in w or "postgresql" in w)})
     extra = [f"-I{(build / w[2:]).resolve()}" for w in extra]
     for header in sorted(root.glob("src/**/*.h")):
         name = str(header.relative_to(root / "src"))

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "codec/json.h"
+#include "db/place_test.h"
 #include "seal/schema.h"
 
 #include <setjmp.h>
@@ -21,19 +22,21 @@
 
 typedef struct fixture {
     char folder[64];
+    char path[96];
     slk_db *db;
 } fixture;
 
 static int make(void **state)
 {
     fixture *f = calloc(1, sizeof *f);
-    char path[96];
+    char where[PLACE_CHARS];
     size_t n;
     const slk_migration *list = slk_seal_migrations(&n);
     (void)snprintf(f->folder, sizeof f->folder, "/tmp/slk_access_test.XXXXXX");
     assert_non_null(mkdtemp(f->folder));
-    (void)snprintf(path, sizeof path, "%s/node.db", f->folder);
-    assert_int_equal(slk_db_open(&f->db, path, 5000, NULL), SLK_OK);
+    (void)snprintf(f->path, sizeof f->path, "%s/node.db", f->folder);
+    place_make(where, f->path);
+    assert_int_equal(slk_db_open(&f->db, where, 5000, NULL), SLK_OK);
     assert_int_equal(slk_db_migrate(f->db, list, n, NULL), SLK_OK);
     *state = f;
     return 0;
@@ -43,6 +46,7 @@ static int unmake(void **state)
 {
     fixture *f = *state;
     slk_db_close(f->db);
+    place_drop(f->path);
     assert_int_equal(slk_remove_tree(f->folder, NULL), SLK_OK);
     free(f);
     return 0;
