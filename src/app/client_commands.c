@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* `selkie provider …` and `selkie order`: whom this client orders from, and ordering. */
+/* `selkie provider …` and `selkie sector order`: whom this client orders from, and ordering. */
 #include "app/service.h"
 
 #include "base/bytes.h"
@@ -313,8 +313,14 @@ const slk_command slk_commands_client[] = {
      .options = change_options,
      .run = slk_service_run,
      .action = provider_remove},
-    {.name = "order",
+    {.name = "sector order",
      .help = "Have sectors sealed and bring them onto the chain.",
+     .example = "selkie sector order --miner f01000 --count 4 --seal-proof 8",
+     .options = order_options,
+     .run = slk_service_run,
+     .action = order},
+    {.name = "order",
+     .help = "The same as `selkie sector order`.",
      .example = "selkie order --miner f01000 --count 4 --seal-proof 8",
      .options = order_options,
      .run = slk_service_run,

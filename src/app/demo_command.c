@@ -147,7 +147,7 @@ static slk_err failed_sectors(const slk_demo *demo, const slk_watch_counts *coun
                               slk_error *error)
 {
     return slk_fail(error, SLK_E_CONFLICT,
-                    "%zu sectors failed (see above, or `selkie sectors list --repo %s` and --repo "
+                    "%zu sectors failed (see above, or `selkie sector list --repo %s` and --repo "
                     "%s)",
                     counts[0].failed + counts[1].failed, demo->folders[SLK_DEMO_CLIENT],
                     demo->folders[SLK_DEMO_PROVIDER]);

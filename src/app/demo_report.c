@@ -144,8 +144,8 @@ static void print_end(const slk_demo *demo)
     if (killed > 0)
         (void)printf("\n%u times a process was killed and started again.\n", killed);
     (void)printf("\nEverything is in %s. Try next:\n"
-                 "  selkie sectors list --repo %s\n"
-                 "  selkie sectors status %" PRIu64 " --log --repo %s\n"
+                 "  selkie sector list --repo %s\n"
+                 "  selkie sector show %" PRIu64 " --repo %s\n"
                  "  selkie partner list --repo %s\n"
                  "  selkie demo --size 8MiB\n",
                  demo->folder, client, demo->numbers[0], client, provider);

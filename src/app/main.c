@@ -35,7 +35,7 @@ static const slk_command *const tables[] = {
 
 /* What most people need most of the time. */
 static const char *const common[] = {"demo",         "init",  "run",   "partner add",
-                                     "provider add", "order", "watch", "sectors status"};
+                                     "provider add", "order", "watch", "sector show"};
 
 static int print_common(void)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* `selkie sectors …`, `selkie watch`, `selkie info`: how the sectors of this repository are. */
+/* `selkie sector …`, `selkie watch`, `selkie info`: the sectors of this repository. */
+#include "app/sector_find.h"
+#include "app/sector_show.h"
 #include "app/service.h"
 #include "app/watch.h"
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "codec/json.h"
 #include "seal/client.h"
 #include "seal/provider.h"
@@ -16,94 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- list ---- */
-
-static slk_err sectors_list(slk_node *node, const slk_options *options, slk_error *error)
-{
-    SLK_CLEANUP(slk_buf_done) slk_buf text;
-    slk_buf_init(&text, SLK_VIEW_MAX_BYTES);
-    SLK_TRY(slk_view_sectors(&text, node->seal, slk_options_u64(options, "limit"), error));
-    if (options->json) {
-        (void)printf("%s\n", slk_buf_str(&text));
-        return SLK_OK;
-    }
-    SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
-    SLK_TRY(slk_service_json(&list, &text, error));
-    if (json_array_size(list) == 0)
-        (void)printf("no sectors\n");
-    else
-        (void)printf("%-9s %-22s %5s %-15s %-20s %s\n", "ROLE", "SECTOR", "PROOF", "STATE", "PEER",
-                     "AT");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *row = json_array_get(list, i);
-        char sector[48];
-        (void)snprintf(sector, sizeof sector, "f0%" PRId64 "/%" PRId64,
-                       slk_service_number(row, "sp_id"), slk_service_number(row, "number"));
-        const bool failed = slk_service_bool(row, "failed");
-        (void)printf("%-9s %-22s %5" PRId64 " %-15s %-20s %s%s\n", slk_service_text(row, "role"),
-                     sector, slk_service_number(row, "seal_proof"), slk_service_text(row, "state"),
-                     slk_service_text(row, "peer"), failed ? "FAILED " : "",
-                     failed ? slk_service_text(row, "message")
-                            : slk_service_text(json_object_get(row, "task"), "step"));
-    }
-    return SLK_OK;
-}
-
-/* ---- which sector ---- */
-
-/* "7", or "f01000/7" as it is printed; *ret_sp_id is set by the latter only. */
-static slk_err read_sector(uint64_t *ret_sp_id, bool *ret_has_sp_id, uint64_t *ret_number,
-                           const char *text, slk_error *error)
-{
-    const char *slash = strchr(text, '/');
-    char miner[32];
-    *ret_has_sp_id = slash != NULL;
-    if (slash) {
-        (void)snprintf(miner, sizeof miner, "%.*s", (int)(slash - text), text);
-        if (slash - text >= (ptrdiff_t)sizeof miner || slk_parse_miner(ret_sp_id, miner) != SLK_OK)
-            return slk_fail(error, SLK_E_INVAL, "want a sector: 7 or f01000/7");
-    }
-    if (slk_parse_u64(ret_number, slash ? slash + 1 : text) != SLK_OK || *ret_number > INT64_MAX)
-        return slk_fail(error, SLK_E_INVAL, "want a sector: 7 or f01000/7");
-    return SLK_OK;
-}
-
-/* --miner, or the only miner that has a sector of that number here. */
-static slk_err find_sector(uint64_t *ret_sp_id, uint64_t *ret_number, slk_node *node,
-                           const slk_options *options, slk_error *error)
-{
-    uint64_t number;
-    bool has_miner = false;
-    SLK_TRY(read_sector(ret_sp_id, &has_miner, &number, options->args[0], error));
-    *ret_number = number;
-    if (has_miner)
-        return SLK_OK;
-    if (slk_options_has(options, "miner")) {
-        *ret_sp_id = slk_options_u64(options, "miner");
-        return SLK_OK;
-    }
-    SLK_CLEANUP(slk_buf_done) slk_buf text;
-    slk_buf_init(&text, SLK_VIEW_MAX_BYTES);
-    SLK_TRY(slk_view_sectors(&text, node->seal, 100000, error));
-    SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
-    SLK_TRY(slk_service_json(&list, &text, error));
-    int64_t found = -1;
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *row = json_array_get(list, i);
-        if (slk_service_number(row, "number") != (int64_t)number)
-            continue;
-        if (found >= 0 && found != slk_service_number(row, "sp_id"))
-            return slk_fail(error, SLK_E_INVAL,
-                            "several miners have a sector %" PRIu64 ": say --miner f0ID", number);
-        found = slk_service_number(row, "sp_id");
-    }
-    if (found < 0)
-        return slk_fail(error, SLK_E_NOTFOUND, "there is no sector %" PRIu64 " here", number);
-    *ret_sp_id = (uint64_t)found;
-    return SLK_OK;
-}
-
-/* ---- status ---- */
+/* ---- printing ---- */
 
 static void print_value(const char *key, const json_t *value)
 {
@@ -121,19 +35,6 @@ static void print_value(const char *key, const json_t *value)
         (void)printf("  %-24s %" PRId64 "\n", key, (int64_t)json_integer_value(value));
     else if (json_is_boolean(value))
         (void)printf("  %-24s %s\n", key, json_is_true(value) ? "yes" : "no");
-}
-
-static void print_events(const json_t *list)
-{
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *event = json_array_get(list, i);
-        char at[32];
-        slk_clock_format(at, sizeof at, slk_service_number(event, "at_ms"));
-        (void)printf("  %s %-8s %-18s %-16s %s%s%s  %s\n", at, slk_service_text(event, "role"),
-                     slk_service_text(event, "actor"), slk_service_text(event, "event"),
-                     slk_service_text(event, "from"), *slk_service_text(event, "to") ? " -> " : "",
-                     slk_service_text(event, "to"), slk_service_text(event, "detail"));
-    }
 }
 
 /* Values of an object, one line each; objects in it as groups of lines. */
@@ -154,80 +55,102 @@ static void print_object(json_t *object)
     }
 }
 
-static slk_err sectors_status(slk_node *node, const slk_options *options, slk_error *error)
+/* ---- retry, cancel, remove ---- */
+
+/* --dry-run of a change that was found possible, or what was done. */
+static slk_err answer(const slk_options *options, uint64_t sp_id, uint64_t number, const char *done,
+                      slk_error *error)
 {
-    uint64_t sp_id, number;
-    SLK_TRY(find_sector(&sp_id, &number, node, options, error));
-    SLK_CLEANUP(slk_buf_done) slk_buf text;
-    slk_buf_init(&text, SLK_VIEW_MAX_BYTES);
-    SLK_TRY(slk_view_sector(&text, node->seal, sp_id, number, error));
-    if (options->json) {
-        (void)printf("%s\n", slk_buf_str(&text));
+    const bool dry = slk_options_flag(options, "dry-run");
+    if (!options->json) {
+        (void)printf("sector f0%" PRIu64 "/%" PRIu64 ": %s%s\n", sp_id, number, done,
+                     dry ? " (dry run: nothing was changed)" : "");
         return SLK_OK;
     }
-    SLK_CLEANUP(slk_json_decrefp) json_t *sector = NULL;
-    SLK_TRY(slk_service_json(&sector, &text, error));
-    const json_t *roles = json_object_get(sector, "roles");
-    for (size_t i = 0; i < json_array_size(roles); i++) {
-        (void)printf("sector f0%" PRIu64 "/%" PRIu64 "\n", sp_id, number);
-        print_object(json_array_get(roles, i));
-    }
-    if (slk_options_flag(options, "log")) {
-        (void)printf("timeline\n");
-        print_events(json_object_get(sector, "timeline"));
-    }
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *object = json_pack("{s:I,s:I,s:b,s:s}", "sp_id", (json_int_t)sp_id, "number",
+                               (json_int_t)number, dry ? "dry_run" : "done", 1, "what", done);
+    if (!object)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    (void)json_dumpf(object, stdout, JSON_COMPACT);
+    (void)printf("\n");
     return SLK_OK;
 }
 
-/* ---- retry, abandon ---- */
-
-/* --dry-run: says whether the sector has failed, which both commands want. */
-static slk_err sector_dry(const slk_node *node, const slk_options *options, uint64_t sp_id,
-                          uint64_t number, slk_error *error)
+/* For the dry runs: the sector's row of a role; NULL when it has none. Borrowed from sector. */
+static const json_t *role_of(const json_t *sector, const char *role)
 {
-    SLK_CLEANUP(slk_buf_done) slk_buf text;
-    slk_buf_init(&text, SLK_VIEW_MAX_BYTES);
-    SLK_TRY(slk_view_sector(&text, node->seal, sp_id, number, error));
-    SLK_CLEANUP(slk_json_decrefp) json_t *sector = NULL;
-    SLK_TRY(slk_service_json(&sector, &text, error));
-    const json_t *row = json_array_get(json_object_get(sector, "roles"), 0);
-    if (options->json)
-        (void)printf("{\"dry_run\":true,\"state\":\"%s\",\"failed\":%s}\n",
-                     slk_service_text(row, "state"),
-                     slk_service_bool(row, "failed") ? "true" : "false");
-    else
-        (void)printf("sector f0%" PRIu64 "/%" PRIu64 " is %s%s; dry run: nothing was changed\n",
-                     sp_id, number, slk_service_text(row, "state"),
-                     slk_service_bool(row, "failed") ? ", FAILED" : ", not failed");
-    return SLK_OK;
+    const json_t *roles = json_object_get(sector, "roles");
+    for (size_t i = 0; i < json_array_size(roles); i++)
+        if (strcmp(slk_service_text(json_array_get(roles, i), "role"), role) == 0)
+            return json_array_get(roles, i);
+    return NULL;
 }
 
-static slk_err sectors_retry(slk_node *node, const slk_options *options, slk_error *error)
+static slk_err check_failed(slk_node *node, uint64_t sp_id, uint64_t number, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *sector = NULL;
+    SLK_TRY(slk_sector_view(&sector, node, sp_id, number, error));
+    const json_t *row = role_of(sector, "client");
+    if (!row)
+        row = role_of(sector, "provider");
+    if (row && slk_service_bool(row, "failed"))
+        return SLK_OK;
+    return slk_fail(error, SLK_E_CONFLICT,
+                    "the sector has not failed; --from says what to do again");
+}
+
+static slk_err sector_retry(slk_node *node, const slk_options *options, slk_error *error)
 {
     uint64_t sp_id, number;
-    SLK_TRY(find_sector(&sp_id, &number, node, options, error));
-    if (slk_options_flag(options, "dry-run"))
-        return sector_dry(node, options, sp_id, number, error);
+    char done[64];
+    const char *from = slk_options_text(options, "from");
+    const bool dry = slk_options_flag(options, "dry-run");
+    SLK_TRY(slk_sector_find(&sp_id, &number, node, options, error));
+    if (from) {
+        SLK_TRY(slk_client_retry_from(node->seal, sp_id, number, from, dry, error));
+        (void)snprintf(done, sizeof done, "goes back and on from %.20s", from);
+        return answer(options, sp_id, number, done, error);
+    }
+    if (dry) {
+        SLK_TRY(check_failed(node, sp_id, number, error));
+        return answer(options, sp_id, number, "is tried again", error);
+    }
     slk_err code = slk_client_retry(node->seal, sp_id, number, error);
     if (code == SLK_E_NOTFOUND)
         code = slk_provider_retry(node->seal, sp_id, number, error);
     SLK_TRY(code);
-    slk_service_say(options, "it is tried again");
-    return SLK_OK;
+    return answer(options, sp_id, number, "is tried again", error);
 }
 
-static slk_err sectors_abandon(slk_node *node, const slk_options *options, slk_error *error)
+static slk_err sector_cancel(slk_node *node, const slk_options *options, slk_error *error)
 {
     uint64_t sp_id, number;
-    SLK_TRY(find_sector(&sp_id, &number, node, options, error));
-    if (slk_options_flag(options, "dry-run"))
-        return sector_dry(node, options, sp_id, number, error);
+    SLK_TRY(slk_sector_find(&sp_id, &number, node, options, error));
     if (!node->chain)
         return slk_fail(error, SLK_E_INVAL,
                         "no chain is configured to ask whether it has the sector");
-    SLK_TRY(slk_client_abandon(node->seal, sp_id, number, error));
-    slk_service_say(options, "given up; the provider is told to clean up");
-    return SLK_OK;
+    SLK_TRY(slk_client_cancel(
+        node->seal, sp_id, number,
+        &(slk_client_cancel_options){.really = slk_options_flag(options, "really-do-it"),
+                                     .dry_run = slk_options_flag(options, "dry-run")},
+        error));
+    return answer(options, sp_id, number, "is given up; the provider is told to clean up", error);
+}
+
+static slk_err sector_remove(slk_node *node, const slk_options *options, slk_error *error)
+{
+    uint64_t sp_id, number;
+    SLK_TRY(slk_sector_find(&sp_id, &number, node, options, error));
+    const slk_client_remove_options remove = {
+        .really = slk_options_flag(options, "really-do-it"),
+        .keep_files = slk_options_flag(options, "keep-files"),
+        .dry_run = slk_options_flag(options, "dry-run"),
+    };
+    SLK_TRY(slk_client_remove(node->seal, sp_id, number, &remove, error));
+    return answer(options, sp_id, number,
+                  remove.keep_files ? "is removed, its files stay" : "is removed with its files",
+                  error);
 }
 
 /* ---- watch ---- */
@@ -326,10 +249,9 @@ static slk_err info(slk_node *node, const slk_options *options, slk_error *error
 
 /* ---- the table ---- */
 
-#define OPTION_MINER                                                   \
-    {                                                                  \
-        .name = "miner", .type = SLK_OPTION_MINER,                     \
-        .help = "its miner, when several have a sector of that number" \
+#define OPTION_REALLY(what)                                                        \
+    {                                                                              \
+        .name = "really-do-it", .type = SLK_OPTION_FLAG, .help = "also when " what \
     }
 
 static const slk_option plain_options[] = {SLK_OPTION_REPO, {.name = NULL}};
@@ -338,12 +260,30 @@ static const slk_option list_options[] = {
     {.name = "limit", .type = SLK_OPTION_U64, .fallback = "1000", .help = "at most so many"},
     {.name = NULL},
 };
-static const slk_option sector_options[] = {
-    SLK_OPTION_REPO, OPTION_MINER, SLK_OPTION_DRY_RUN, {.name = NULL}};
-static const slk_option status_options[] = {
+static const slk_option show_options[] = {SLK_OPTION_REPO, SLK_OPTION_SECTOR_MINER, {.name = NULL}};
+static const slk_option retry_options[] = {
     SLK_OPTION_REPO,
-    OPTION_MINER,
-    {.name = "log", .type = SLK_OPTION_FLAG, .help = "with its whole history"},
+    SLK_OPTION_SECTOR_MINER,
+    {.name = "from",
+     .type = SLK_OPTION_TEXT,
+     .value = "STAGE",
+     .help = "go back to this stage, failed or not: order (another provider seals it), fetch, "
+             "verify, seed, c1, porep"},
+    SLK_OPTION_DRY_RUN,
+    {.name = NULL},
+};
+static const slk_option cancel_options[] = {
+    SLK_OPTION_REPO,    SLK_OPTION_SECTOR_MINER, OPTION_REALLY("a deposit on chain is lost by it"),
+    SLK_OPTION_DRY_RUN, {.name = NULL},
+};
+static const slk_option remove_options[] = {
+    SLK_OPTION_REPO,
+    SLK_OPTION_SECTOR_MINER,
+    {.name = "keep-files",
+     .type = SLK_OPTION_FLAG,
+     .help = "leave replica and cache where they are"},
+    OPTION_REALLY("the chain counts on the sector"),
+    SLK_OPTION_DRY_RUN,
     {.name = NULL},
 };
 static const slk_option watch_options[] = {
@@ -360,38 +300,56 @@ static const slk_option watch_options[] = {
 };
 
 const slk_command slk_commands_sectors[] = {
-    {.name = "sectors list",
+    {.name = "sector list",
      .help = "Show the sectors of this repository, newest first.",
+     .example = "selkie sector list --limit 20",
      .options = list_options,
      .run = slk_service_run,
-     .action = sectors_list},
-    {.name = "sectors status",
+     .action = slk_sector_list},
+    {.name = "sector show",
      .args = "SECTOR",
      .args_min = 1,
      .args_max = 1,
-     .help = "Show everything known about one sector.",
-     .example = "selkie sectors status 7 --log",
-     .options = status_options,
+     .help = "Show one sector: where it stands, what is next, who sealed it, and its history.",
+     .example = "selkie sector show f01000/7",
+     .options = show_options,
      .run = slk_service_run,
-     .action = sectors_status},
-    {.name = "sectors retry",
-     .args = "SECTOR",
-     .args_min = 1,
-     .args_max = 1,
-     .help = "Try a failed sector's step again.",
-     .options = sector_options,
-     .run = slk_service_run,
-     .action = sectors_retry},
-    {.name = "sectors abandon",
-     .args = "SECTOR",
-     .args_min = 1,
-     .args_max = 1,
-     .help = "Give up a sector that failed or has nothing on chain yet; it is cleaned up.",
-     .options = sector_options,
-     .run = slk_service_run,
-     .action = sectors_abandon},
-    {.name = "watch",
+     .action = slk_sector_show},
+    {.name = "sector watch",
      .help = "Follow the sectors as they are sealed and proven.",
+     .example = "selkie sector watch --until-done",
+     .options = watch_options,
+     .run = slk_service_run,
+     .action = watch},
+    {.name = "sector retry",
+     .args = "SECTOR",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Try a failed sector's step again, or go back to an earlier stage.",
+     .example = "selkie sector retry f01000/7 --from fetch",
+     .options = retry_options,
+     .run = slk_service_run,
+     .action = sector_retry},
+    {.name = "sector cancel",
+     .args = "SECTOR",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Give up a sector that failed or has nothing on chain yet; the provider cleans up.",
+     .example = "selkie sector cancel f01000/7",
+     .options = cancel_options,
+     .run = slk_service_run,
+     .action = sector_cancel},
+    {.name = "sector remove",
+     .args = "SECTOR",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Remove a finished or canceled sector: its record and its files.",
+     .example = "selkie sector remove f01000/7 --keep-files",
+     .options = remove_options,
+     .run = slk_service_run,
+     .action = sector_remove},
+    {.name = "watch",
+     .help = "The same as `selkie sector watch`.",
      .options = watch_options,
      .run = slk_service_run,
      .action = watch},

@@ -83,7 +83,8 @@ static slk_err cancel(slk_buf *out, page_request *request, slk_error *error)
     SLK_TRY(read_subject(&s, request, error));
     if (!s.client)
         return slk_fail(error, SLK_E_UNSUPPORTED, "a partner's sector is canceled by the partner");
-    return slk_client_abandon(s.seal, s.sp_id, s.number, error);
+    const slk_client_cancel_options options = {.really = false};
+    return slk_client_cancel(s.seal, s.sp_id, s.number, &options, error);
 }
 
 const page_endpoint slk_page_sector_endpoints[] = {

@@ -17,26 +17,81 @@
 SLK_MUST_CHECK slk_err slk_client_provider_add(int64_t *ret_id, slk_seal *seal, uint64_t sp_id,
                                                const char *url, const char *token, const char *name,
                                                slk_error *error);
+/* What `provider set` changes: NULL leaves as it is. price: attoFIL per sector, decimal digits; "" is
+ * unknown and counts as nothing. SLK_E_EXISTS when another provider of the miner has the url. */
+typedef struct slk_client_provider_change {
+    const char *url;
+    const char *name;
+    const char *price;
+} slk_client_provider_change;
+SLK_MUST_CHECK slk_err slk_client_provider_set(slk_seal *seal, int64_t id,
+                                               const slk_client_provider_change *change,
+                                               slk_error *error);
+/* Disabled: no new orders go there, what it has is finished. Enabling also lets a provider back that
+ * was found lying. */
 SLK_MUST_CHECK slk_err slk_client_provider_enable(slk_seal *seal, int64_t id, bool enabled,
                                                   slk_error *error);
-/* SLK_E_CONFLICT while sectors of it are not released. */
+/* Disables it, and what it has not sealed yet goes to other providers where there are some. */
+SLK_MUST_CHECK slk_err slk_client_provider_leave(slk_seal *seal, int64_t id, slk_error *error);
+/* SLK_E_CONFLICT while sectors of it are not released. Its record goes with it. */
 SLK_MUST_CHECK slk_err slk_client_provider_remove(slk_seal *seal, int64_t id, slk_error *error);
 
-/* Orders one sector: asks the chain whether the miner can have it, takes the lowest number free on
- * chain and in our own table, and leaves the rest to the steps. duration_epochs 0 = the longest.
- * SLK_E_NOTFOUND when the miner has no enabled provider. */
+/* A sector to be had. */
+typedef struct slk_client_wish {
+    uint64_t sp_id;
+    int64_t seal_proof;
+    int64_t duration_epochs; /* 0: the longest */
+    uint64_t most_under_way; /* of that miner, this one not counted; 0: any number */
+    const char *actor; /* who wants it, for the timeline */
+} slk_client_wish;
+
+/* Orders one sector: asks the chain whether the miner can have it, takes the lowest number that is free
+ * on chain and was never given out here, and leaves the rest to the steps. *ret_full: nothing was
+ * ordered, so many are under way already; that is counted in the transaction which takes the number,
+ * so that any number of nodes may call this at once. SLK_E_NOTFOUND when the miner has no enabled
+ * provider. */
+SLK_MUST_CHECK slk_err slk_client_allocate(bool *ret_full, uint64_t *ret_number, slk_seal *seal,
+                                           const slk_client_wish *wish, slk_error *error);
+/* The same for an operator, without a limit. */
 SLK_MUST_CHECK slk_err slk_client_order(uint64_t *ret_number, slk_seal *seal, uint64_t sp_id,
                                         int64_t seal_proof, int64_t duration_epochs,
                                         slk_error *error);
+/* Sectors of the miner that are neither proving nor failed. */
+SLK_MUST_CHECK slk_err slk_client_under_way(uint64_t *ret_n, slk_db *db, uint64_t sp_id,
+                                            slk_error *error);
+
 /* Lets go of a failed sector's brake; a message that the chain refused is followed by another, and
  * messages are counted anew. SLK_E_CONFLICT when it has not failed. */
 SLK_MUST_CHECK slk_err slk_client_retry(slk_seal *seal, uint64_t sp_id, uint64_t number,
                                         slk_error *error);
-/* Gives a sector up that has failed, or for which nothing was sent to the chain yet: the provider is
- * told to clean up, our files of it are removed unless the chain has a pre-commit or the sector.
- * Idempotent. SLK_E_CONFLICT when money may be on chain and the sector has not failed. */
-SLK_MUST_CHECK slk_err slk_client_abandon(slk_seal *seal, uint64_t sp_id, uint64_t number,
-                                          slk_error *error);
+/* Goes back to the state before a stage, failed or not: "order" (another provider seals it; the former
+ * one is told to clean up), "fetch", "verify", "seed", "c1", "porep". SLK_E_INVAL no such stage;
+ * SLK_E_CONFLICT when the sector is not that far, or when going back could lead to two pre-commits
+ * under one number. dry_run: only says whether it could be done. */
+SLK_MUST_CHECK slk_err slk_client_retry_from(slk_seal *seal, uint64_t sp_id, uint64_t number,
+                                             const char *stage, bool dry_run, slk_error *error);
+const char *slk_client_stage_name(size_t i); /* of the i-th stage; NULL past the last */
+/* Gives a sector up: the provider is told to clean up, our files of it are removed unless the chain
+ * has a pre-commit or the sector. Idempotent. SLK_E_CONFLICT, with what would be lost, when money may
+ * be on chain and the sector has not failed; really does it nevertheless. */
+typedef struct slk_client_cancel_options {
+    bool really;
+    bool dry_run; /* only says whether it could be done */
+} slk_client_cancel_options;
+SLK_MUST_CHECK slk_err slk_client_cancel(slk_seal *seal, uint64_t sp_id, uint64_t number,
+                                         const slk_client_cancel_options *options,
+                                         slk_error *error);
+
+typedef struct slk_client_remove_options {
+    bool really; /* also when the chain has the sector */
+    bool keep_files;
+    bool dry_run;
+} slk_client_remove_options;
+/* Takes a finished or canceled sector's rows and files out of here; its timeline stays, its number is
+ * not used again. SLK_E_CONFLICT while a provider keeps it or the chain counts on it. */
+SLK_MUST_CHECK slk_err slk_client_remove(slk_seal *seal, uint64_t sp_id, uint64_t number,
+                                         const slk_client_remove_options *options,
+                                         slk_error *error);
 
 /* ---- for the endpoints ---- */
 

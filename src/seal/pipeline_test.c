@@ -312,7 +312,7 @@ static void lying_provider(void **state)
     lied_to(LIE_GONE, "provider-gone", false, false);
 }
 
-/* After a wrong replica: retry fetches anew; abandon removes ours and lets the provider clean. */
+/* After a wrong replica: retry fetches anew; cancel removes ours and lets the provider clean. */
 static void after_a_wrong_replica(void **state)
 {
     world *w = *state;
@@ -324,20 +324,20 @@ static void after_a_wrong_replica(void **state)
     w->lie = LIE_NONE;
     assert_int_equal(slk_client_retry(w->client.seal, WORLD_SP, number, NULL), SLK_OK);
     run_to_the_end(w, number, 300);
-    assert_int_equal(w->work[OP_FETCH], 2);
+    assert_int_equal(w->work[OP_FETCH], 3); /* the second by itself, the third by the retry */
 }
 
-static void abandoned(void **state)
+static void canceled(void **state)
 {
     world *w = *state;
     char text[32];
     uint64_t number = world_order(w);
-    assert_int_equal(slk_client_abandon(w->client.seal, WORLD_SP, 77, NULL), SLK_E_NOTFOUND);
+    assert_int_equal(world_cancel(w, 77), SLK_E_NOTFOUND);
     w->lie = LIE_REPLICA;
     world_run(w, number, "proving", 100);
     assert_true(world_failed(&w->client, number, text));
-    assert_int_equal(slk_client_abandon(w->client.seal, WORLD_SP, number, NULL), SLK_OK);
-    assert_int_equal(slk_client_abandon(w->client.seal, WORLD_SP, number, NULL), SLK_OK);
+    assert_int_equal(world_cancel(w, number), SLK_OK);
+    assert_int_equal(world_cancel(w, number), SLK_OK);
     for (unsigned i = 0; i < 20; i++)
         world_turn(w);
     assert_true(released(w, number));
@@ -347,13 +347,13 @@ static void abandoned(void **state)
     world_check(w);
 }
 
-static void abandoned_at(const char *at, bool possible)
+static void canceled_at(const char *at, bool possible)
 {
     world *w = world_new();
     char text[32];
     uint64_t number = world_order(w);
     world_run(w, number, at, 200);
-    slk_err code = slk_client_abandon(w->client.seal, WORLD_SP, number, NULL);
+    slk_err code = world_cancel(w, number);
     assert_int_equal(code, possible ? SLK_OK : SLK_E_CONFLICT);
     if (!possible) {
         run_to_the_end(w, number, 300);
@@ -361,7 +361,7 @@ static void abandoned_at(const char *at, bool possible)
         for (unsigned i = 0; i < 30; i++)
             world_turn(w);
         assert_true(world_failed(&w->client, number, text));
-        assert_string_equal(text, "abandoned");
+        assert_string_equal(text, "canceled");
         assert_true(released(w, number));
         (void)world_state(&w->provider, number, text);
         assert_true(text[0] == '\0' || strcmp(text, "cleaned") == 0);
@@ -372,19 +372,19 @@ static void abandoned_at(const char *at, bool possible)
     world_free(w);
 }
 
-static void abandoned_anywhere(void **state)
+static void canceled_anywhere(void **state)
 {
     (void)state;
-    abandoned_at("new", true);
-    abandoned_at("ordered", true);
-    abandoned_at("sealed", true);
-    abandoned_at("fetched", true);
-    abandoned_at("verified", true);
-    abandoned_at("precommit_sent", false);
-    abandoned_at("proven", false);
+    canceled_at("new", true);
+    canceled_at("ordered", true);
+    canceled_at("sealed", true);
+    canceled_at("fetched", true);
+    canceled_at("verified", true);
+    canceled_at("precommit_sent", false);
+    canceled_at("proven", false);
 }
 
-static void abandoned_half_fetched(void **state)
+static void canceled_half_fetched(void **state)
 {
     world *w = *state;
     char text[32];
@@ -393,7 +393,7 @@ static void abandoned_half_fetched(void **state)
     world_run(w, number, "proving", 100);
     assert_true(world_failed(&w->client, number, text));
     expect_file(w->client.storage, "sealed/s-t01000-0.tmp", true);
-    assert_int_equal(slk_client_abandon(w->client.seal, WORLD_SP, number, NULL), SLK_OK);
+    assert_int_equal(world_cancel(w, number), SLK_OK);
     for (unsigned i = 0; i < 20; i++)
         world_turn(w);
     assert_true(released(w, number));
@@ -831,9 +831,9 @@ int main(void)
         cmocka_unit_test(disk_full),
         cmocka_unit_test(lying_provider),
         cmocka_unit_test_setup_teardown(after_a_wrong_replica, make, unmake),
-        cmocka_unit_test_setup_teardown(abandoned, make, unmake),
-        cmocka_unit_test(abandoned_anywhere),
-        cmocka_unit_test_setup_teardown(abandoned_half_fetched, make, unmake),
+        cmocka_unit_test_setup_teardown(canceled, make, unmake),
+        cmocka_unit_test(canceled_anywhere),
+        cmocka_unit_test_setup_teardown(canceled_half_fetched, make, unmake),
         cmocka_unit_test_setup_teardown(ticket_too_old, make, unmake),
         cmocka_unit_test_setup_teardown(chain_down_waits, make, unmake),
         cmocka_unit_test_setup_teardown(no_funds_waits, make, unmake),

@@ -242,7 +242,7 @@ static void ticket_changed_by_a_reorg(void **state)
 }
 
 /* A provider that never gets done must not hold a sector for ever. */
-static void abandon_what_only_waits(void **state)
+static void cancel_what_only_waits(void **state)
 {
     world *w = *state;
     uint64_t number = world_order(w);
@@ -250,8 +250,8 @@ static void abandon_what_only_waits(void **state)
     for (unsigned i = 0; i < 50; i++)
         world_turn(w);
     expect_state(w, number, "ordered");
-    assert_int_equal(slk_client_abandon(w->client.seal, WORLD_SP, number, NULL), SLK_OK);
-    expect_failed(w, number, "abandoned");
+    assert_int_equal(world_cancel(w, number), SLK_OK);
+    expect_failed(w, number, "canceled");
     for (unsigned i = 0; i < 50; i++)
         world_turn(w);
     char text[32];
@@ -260,14 +260,14 @@ static void abandon_what_only_waits(void **state)
     world_check(w);
 }
 
-static void no_abandon_on_the_way_to_the_chain(void **state)
+static void no_cancel_on_the_way_to_the_chain(void **state)
 {
     world *w = *state;
     uint64_t number = world_order(w);
     world_run(w, number, "precommit_sent", 200);
-    assert_int_equal(slk_client_abandon(w->client.seal, WORLD_SP, number, NULL), SLK_E_CONFLICT);
+    assert_int_equal(world_cancel(w, number), SLK_E_CONFLICT);
     world_run(w, number, "proving", 400);
-    assert_int_equal(slk_client_abandon(w->client.seal, WORLD_SP, number, NULL), SLK_E_CONFLICT);
+    assert_int_equal(world_cancel(w, number), SLK_E_CONFLICT);
     expect_state(w, number, "proving");
 }
 
@@ -288,8 +288,8 @@ int main(void)
         RESCUE(reorg_and_the_pool_forgets),
         RESCUE(ticket_is_not_final),
         RESCUE(ticket_changed_by_a_reorg),
-        RESCUE(abandon_what_only_waits),
-        RESCUE(no_abandon_on_the_way_to_the_chain),
+        RESCUE(cancel_what_only_waits),
+        RESCUE(no_cancel_on_the_way_to_the_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,10 +23,11 @@ static const slk_sql read_provider = {
 static const slk_sql read_client = {
     "client.row",
     "SELECT c.reg_seal_proof, c.state, c.failed, c.provider_id, p.provider_url, p.provider_token,"
-    " p.enabled, c.user_sector_duration_epochs, c.abandon_requested, s.ticket_epoch,"
+    " p.enabled, c.user_sector_duration_epochs, c.cancel_requested, s.ticket_epoch,"
     " s.ticket_value, s.tree_d_cid, s.tree_r_cid, s.precommit_uuid, s.precommit_tries,"
     " s.precommit_msg_cid, s.precommit_expiration, s.precommit_epoch, s.seed_epoch, s.seed_value,"
-    " s.porep_proof, s.commit_uuid, s.commit_tries, s.commit_msg_cid"
+    " s.porep_proof, s.commit_uuid, s.commit_tries, s.commit_msg_cid, c.state_ms,"
+    " p.move_orders, c.replica_anew, c.refetches, c.remote_state, c.remote_moved_ms, s.c1_anew"
     " FROM rseal_client_pipeline c JOIN sectors_sdr_pipeline s"
     " ON s.sp_id = c.sp_id AND s.sector_number = c.sector_number"
     " LEFT JOIN rseal_client_providers p ON p.id = c.provider_id"
@@ -122,10 +123,17 @@ slk_err slk_client_row_read(slk_client_row *ret_row, slk_seal *seal, uint64_t sp
                         .provider_id = slk_column_i64(&q, 3),
                         .provider_enabled = slk_column_bool(&q, 6),
                         .duration_epochs = slk_column_i64(&q, 7),
-                        .abandon_requested = slk_column_bool(&q, 8)};
+                        .cancel_requested = slk_column_bool(&q, 8)};
     SLK_TRY(read_state(&r.state, &q, 1, SLK_PIPELINE_CLIENT, error));
     slk_sql_copy_text(r.provider_url, sizeof r.provider_url, &q, 4);
     slk_sql_copy_text(r.provider_token, sizeof r.provider_token, &q, 5);
+    r.state_ms = slk_column_i64(&q, 24);
+    r.provider_left = slk_column_bool(&q, 25);
+    r.replica_anew = slk_column_bool(&q, 26);
+    r.refetches = slk_column_i64(&q, 27);
+    slk_sql_copy_text(r.remote_state, sizeof r.remote_state, &q, 28);
+    r.remote_moved_ms = slk_column_i64(&q, 29);
+    r.c1_anew = slk_column_bool(&q, 30);
     SLK_TRY(read_details(&r, &q, error));
     *ret_row = r;
     return SLK_OK;

@@ -46,7 +46,14 @@ typedef struct slk_client_row {
     char provider_token[512]; /* wrapped */
     bool provider_enabled;
     int64_t duration_epochs;
-    bool abandon_requested;
+    bool cancel_requested;
+    int64_t state_ms; /* when the state was reached */
+    bool provider_left; /* its orders go elsewhere */
+    bool replica_anew; /* what lies in the storage folder is not to be used */
+    int64_t refetches; /* from this provider */
+    char remote_state[16]; /* what the provider last said, and since when */
+    int64_t remote_moved_ms;
+    bool c1_anew;
     /* sectors_sdr_pipeline */
     bool has_completion;
     slk_seal_completion completion;
@@ -128,6 +135,7 @@ slk_err slk_step_provider_notify(slk_task *task, slk_error *error);
 slk_err slk_step_provider_finalize(slk_task *task, slk_error *error);
 slk_err slk_step_provider_cleanup(slk_task *task, slk_error *error);
 slk_err slk_step_client_delegate(slk_task *task, slk_error *error);
+slk_err slk_step_client_let_go(slk_task *task, slk_error *error);
 slk_err slk_step_client_poll(slk_task *task, slk_error *error);
 slk_err slk_step_client_poll_save(slk_task *task, slk_db *db, slk_error *error);
 slk_err slk_step_client_fetch(slk_task *task, slk_error *error);
@@ -154,7 +162,28 @@ SLK_MUST_CHECK slk_err slk_provider_share_charge(slk_db *db, uint64_t sp_id, uin
 slk_err slk_client_check_deadline(slk_task *task, const slk_client_row *row, slk_err code,
                                   slk_error *error);
 
-/* Stops counting on a provider that lied: no new orders go to it. */
+/* The present provider will not do (row: as read by the step): notes outcome and why on the
+ * placement, then takes the edge reorder if another provider of the miner can have the sector, else
+ * gives up with the reason (SLK_E_PROTO). */
+SLK_MUST_CHECK slk_err slk_client_replace(slk_task *task, const slk_client_row *row,
+                                          const char *outcome, const char *reason, const char *why,
+                                          slk_error *error);
+/* The same when nothing has moved for still_ms, if that is too long or the provider is to be left:
+ * *ret_moved tells whether the task's edge is now the reorder. */
+SLK_MUST_CHECK slk_err slk_client_leave_stalled(bool *ret_moved, slk_task *task,
+                                                const slk_client_row *row, int64_t still_ms,
+                                                const char *why, slk_error *error);
+SLK_MUST_CHECK slk_err slk_client_note_outcome(slk_seal *seal, const slk_client_row *row,
+                                               const char *outcome, const char *why,
+                                               slk_error *error);
+/* Median time from order to sealed of a provider's last deliveries; 0 when there are none. */
+SLK_MUST_CHECK slk_err slk_client_usual_ms(int64_t *ret_ms, slk_db *db, int64_t provider_id,
+                                           slk_error *error);
+/* Enabled providers of the miner that never had the sector. */
+SLK_MUST_CHECK slk_err slk_client_alternatives(uint64_t *ret_n, slk_db *db, uint64_t sp_id,
+                                               uint64_t number, slk_error *error);
+
+/* Stops counting on a provider that lied: no new orders go to it, unfinished ones go elsewhere. */
 SLK_MUST_CHECK slk_err slk_client_distrust(slk_seal *seal, int64_t provider_id, const char *why,
                                            slk_error *error);
 /* Notes what a provider says it made; inside a transaction. The row is new or ordered. */

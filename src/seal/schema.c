@@ -153,12 +153,47 @@ static const char business[] =
 
     "INSERT INTO seal_sequence (name, value) VALUES ('admission', 0), ('share', 0);";
 
+/* Sectors that are there when this migration runs get the placement they are in. */
+static const char placement[] =
+    "ALTER TABLE rseal_client_pipeline RENAME COLUMN abandon_requested TO cancel_requested;"
+    "ALTER TABLE rseal_client_pipeline ADD COLUMN replica_anew SMALLINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_client_pipeline ADD COLUMN refetches BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_client_pipeline ADD COLUMN remote_state TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE rseal_client_pipeline ADD COLUMN remote_done BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_client_pipeline ADD COLUMN remote_moved_ms BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_client_pipeline ADD COLUMN task_id_let_go BIGINT;"
+    "ALTER TABLE sectors_sdr_pipeline ADD COLUMN c1_anew SMALLINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_client_providers ADD COLUMN price TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE rseal_client_providers ADD COLUMN move_orders SMALLINT NOT NULL DEFAULT 0;"
+
+    "CREATE TABLE rseal_client_placement ("
+    " sp_id BIGINT NOT NULL, sector_number BIGINT NOT NULL,"
+    " provider_id BIGINT NOT NULL REFERENCES rseal_client_providers (id),"
+    " ordered_ms BIGINT NOT NULL, sealed_ms BIGINT, verified_ms BIGINT, ended_ms BIGINT,"
+    " outcome TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT '',"
+    " release_owed SMALLINT NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (sp_id, sector_number, provider_id));"
+    "CREATE INDEX rseal_client_placement_provider"
+    " ON rseal_client_placement (provider_id, sealed_ms);"
+    "CREATE INDEX rseal_client_placement_owed ON rseal_client_placement (release_owed);"
+    "INSERT INTO rseal_client_placement (sp_id, sector_number, provider_id, ordered_ms, sealed_ms,"
+    " ended_ms, outcome) SELECT sp_id, sector_number, provider_id, create_time,"
+    " CASE WHEN after_sdr = 1 THEN state_ms END, CASE WHEN after_cleanup = 1 THEN state_ms END,"
+    " CASE WHEN after_verify = 1 THEN 'verified' ELSE '' END"
+    " FROM rseal_client_pipeline WHERE provider_id IS NOT NULL;"
+
+    "CREATE TABLE rseal_client_number ("
+    " sp_id BIGINT NOT NULL, sector_number BIGINT NOT NULL, PRIMARY KEY (sp_id, sector_number));"
+    "INSERT INTO rseal_client_number (sp_id, sector_number)"
+    " SELECT sp_id, sector_number FROM rseal_client_pipeline;";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
     {3, "seal: client role", client},
     {4, "access: tokens and sessions; timeline by time", access},
     {5, "seal: terms, reservations, shares, leases of the provider", business},
+    {6, "seal: who was to seal what, numbers given out", placement},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

@@ -7,6 +7,11 @@
  *   rseal_provider_pipeline    provider: one row per ordered sector
  *   rseal_client_providers     client: whom we order from, per miner
  *   rseal_client_pipeline      client: one row per sector we had sealed
+ *   rseal_client_placement     client: who was asked to seal which sector, and how it ended: outcome
+ *                              '' (under way), verified, failed, lied, stalled, withdrawn. One row
+ *                              per sector and provider: nobody is asked twice. release_owed: that
+ *                              provider has yet to be told to clean up
+ *   rseal_client_number        client: sector numbers given out; none is given out twice
  *   sectors_sdr_pipeline       client: ticket, CIDs, messages, seed, proof of the same sectors
  *   task                       work to be done now, with claim, lease, fence, progress
  *   sector_event               timeline: who did what, when, why

@@ -114,6 +114,8 @@ static void fill_defaults(slk_seal_options *o)
     default_i64(&o->poll_ms, 1, 30000);
     default_i64(&o->seed_margin_epochs, 0, 3);
     default_i64(&o->ticket_slack_epochs, 0, 720);
+    default_i64(&o->stall_ms, 1, 24 * HOUR_MS);
+    default_i64(&o->stall_factor, 1, 3);
     default_i64(&o->schedule_ms, 1, 1000);
     default_i64(&o->lease_ms, 1, 60000);
     default_i64(&o->backoff_scale_percent, 1, 100);

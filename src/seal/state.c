@@ -33,6 +33,27 @@ static const char *const state_name[SLK_STATE_COUNT] = {
     [SLK_CS_PROVING] = "proving",
 };
 
+static const char *const state_next[SLK_STATE_COUNT] = {
+    [SLK_PS_ORDERED] = "a ticket is drawn",
+    [SLK_PS_TICKETED] = "the layers are labelled",
+    [SLK_PS_LABELED] = "trees and replica are made",
+    [SLK_PS_SEALED] = "the client fetches it and asks for C1",
+    [SLK_PS_FINALIZED] = "the client asks to clean up",
+    [SLK_PS_CLEANED] = "nothing: it is done, and the record is dropped later",
+    [SLK_CS_NEW] = "a provider is asked to seal it",
+    [SLK_CS_ORDERED] = "the provider seals it",
+    [SLK_CS_SEALED] = "replica and cache are fetched",
+    [SLK_CS_FETCHED] = "the replica is checked",
+    [SLK_CS_VERIFIED] = "the pre-commit is sent",
+    [SLK_CS_PRECOMMIT_SENT] = "the pre-commit lands",
+    [SLK_CS_PRECOMMITTED] = "the seed's epoch comes",
+    [SLK_CS_SEEDED] = "the provider makes C1 for the seed",
+    [SLK_CS_VANILLA] = "the proof is made",
+    [SLK_CS_PROVEN] = "the commit is sent",
+    [SLK_CS_COMMIT_SENT] = "the commit lands",
+    [SLK_CS_PROVING] = "nothing: it is done",
+};
+
 static const char *const event_name[SLK_EVENT_COUNT] = {
     [SLK_EV_TICKETED] = "ticketed",
     [SLK_EV_LABELED] = "labeled",
@@ -47,19 +68,24 @@ static const char *const event_name[SLK_EVENT_COUNT] = {
     [SLK_EV_REFUSED] = "refused",
     [SLK_EV_SEALED] = "sealed",
     [SLK_EV_FETCHED] = "fetched",
+    [SLK_EV_REORDER] = "reorder",
     [SLK_EV_REFETCH] = "refetch",
+    [SLK_EV_RECHECK] = "recheck",
     [SLK_EV_VERIFIED] = "verified",
     [SLK_EV_PRECOMMIT_SENT] = "precommit_sent",
     [SLK_EV_PRECOMMIT_AGAIN] = "precommit_again",
     [SLK_EV_PRECOMMITTED] = "precommitted",
     [SLK_EV_SEEDED] = "seeded",
     [SLK_EV_RESEED] = "reseed",
+    [SLK_EV_C1_AGAIN] = "c1_again",
+    [SLK_EV_PROVE_AGAIN] = "prove_again",
     [SLK_EV_VANILLA] = "vanilla",
     [SLK_EV_PROVEN] = "proven",
     [SLK_EV_COMMIT_SENT] = "commit_sent",
     [SLK_EV_COMMIT_AGAIN] = "commit_again",
     [SLK_EV_ON_CHAIN] = "on_chain",
     [SLK_EV_RELEASED] = "released",
+    [SLK_EV_LET_GO] = "let_go",
     [SLK_EV_FAILED] = "failed",
     [SLK_EV_RETRY] = "retry",
 };
@@ -90,9 +116,29 @@ static const struct edge {
 
     {SLK_CS_NEW, SLK_EV_ORDERED, SLK_CS_ORDERED},
     {SLK_CS_NEW, SLK_EV_REFUSED, SLK_CS_NEW},
+    {SLK_CS_NEW, SLK_EV_REORDER, SLK_CS_NEW},
+    {SLK_CS_ORDERED, SLK_EV_REORDER, SLK_CS_NEW},
+    {SLK_CS_SEALED, SLK_EV_REORDER, SLK_CS_NEW},
+    {SLK_CS_FETCHED, SLK_EV_REORDER, SLK_CS_NEW},
+    {SLK_CS_VERIFIED, SLK_EV_REORDER, SLK_CS_NEW},
+    {SLK_CS_PRECOMMIT_SENT, SLK_EV_REORDER, SLK_CS_NEW},
     {SLK_CS_ORDERED, SLK_EV_SEALED, SLK_CS_SEALED},
     {SLK_CS_SEALED, SLK_EV_FETCHED, SLK_CS_FETCHED},
     {SLK_CS_FETCHED, SLK_EV_REFETCH, SLK_CS_SEALED},
+    {SLK_CS_VERIFIED, SLK_EV_REFETCH, SLK_CS_SEALED},
+    {SLK_CS_PRECOMMIT_SENT, SLK_EV_REFETCH, SLK_CS_SEALED},
+    {SLK_CS_PRECOMMITTED, SLK_EV_REFETCH, SLK_CS_SEALED},
+    {SLK_CS_SEEDED, SLK_EV_REFETCH, SLK_CS_SEALED},
+    {SLK_CS_VANILLA, SLK_EV_REFETCH, SLK_CS_SEALED},
+    {SLK_CS_PROVEN, SLK_EV_REFETCH, SLK_CS_SEALED},
+    {SLK_CS_COMMIT_SENT, SLK_EV_REFETCH, SLK_CS_SEALED},
+    {SLK_CS_VERIFIED, SLK_EV_RECHECK, SLK_CS_FETCHED},
+    {SLK_CS_PRECOMMIT_SENT, SLK_EV_RECHECK, SLK_CS_FETCHED},
+    {SLK_CS_PRECOMMITTED, SLK_EV_RECHECK, SLK_CS_FETCHED},
+    {SLK_CS_SEEDED, SLK_EV_RECHECK, SLK_CS_FETCHED},
+    {SLK_CS_VANILLA, SLK_EV_RECHECK, SLK_CS_FETCHED},
+    {SLK_CS_PROVEN, SLK_EV_RECHECK, SLK_CS_FETCHED},
+    {SLK_CS_COMMIT_SENT, SLK_EV_RECHECK, SLK_CS_FETCHED},
     {SLK_CS_FETCHED, SLK_EV_VERIFIED, SLK_CS_VERIFIED},
     {SLK_CS_VERIFIED, SLK_EV_PRECOMMIT_SENT, SLK_CS_PRECOMMIT_SENT},
     {SLK_CS_VERIFIED, SLK_EV_PRECOMMITTED, SLK_CS_PRECOMMITTED},
@@ -107,6 +153,9 @@ static const struct edge {
     {SLK_CS_SEEDED, SLK_EV_VANILLA, SLK_CS_VANILLA},
     {SLK_CS_SEEDED, SLK_EV_ON_CHAIN, SLK_CS_PROVING},
     {SLK_CS_VANILLA, SLK_EV_RESEED, SLK_CS_PRECOMMITTED},
+    {SLK_CS_VANILLA, SLK_EV_C1_AGAIN, SLK_CS_SEEDED},
+    {SLK_CS_PROVEN, SLK_EV_C1_AGAIN, SLK_CS_SEEDED},
+    {SLK_CS_PROVEN, SLK_EV_PROVE_AGAIN, SLK_CS_VANILLA},
     {SLK_CS_VANILLA, SLK_EV_PROVEN, SLK_CS_PROVEN},
     {SLK_CS_VANILLA, SLK_EV_ON_CHAIN, SLK_CS_PROVING},
     {SLK_CS_PROVEN, SLK_EV_RESEED, SLK_CS_PRECOMMITTED},
@@ -134,6 +183,12 @@ const char *slk_event_name(slk_event event)
 {
     slk_assert(event < SLK_EVENT_COUNT);
     return event_name[event];
+}
+
+const char *slk_state_next(slk_state state)
+{
+    slk_assert(state < SLK_STATE_COUNT);
+    return state_next[state];
 }
 
 slk_pipeline slk_state_pipeline(slk_state state)
@@ -169,11 +224,13 @@ static bool edge_while_failed(slk_state *ret_to, slk_state from, slk_event event
 
 bool slk_state_edge(slk_state *ret_to, slk_state from, bool failed, slk_event event)
 {
-    if (event == SLK_EV_FAILED) {
-        bool over = from == SLK_PS_CLEANED || from == SLK_CS_PROVING;
-        if (!failed && !over)
+    bool over = from == SLK_PS_CLEANED || from == SLK_CS_PROVING;
+    bool client = slk_state_pipeline(from) == SLK_PIPELINE_CLIENT;
+    if (event == SLK_EV_FAILED || (event == SLK_EV_LET_GO && client)) {
+        bool stays = event == SLK_EV_LET_GO || (!failed && !over);
+        if (stays)
             *ret_to = from;
-        return !failed && !over;
+        return stays;
     }
     if (failed && edge_while_failed(ret_to, from, event))
         return true;
@@ -224,6 +281,12 @@ static const slk_sql brake_sdr = {"sdr.brake",
                                   " failed_reason = $5, failed_reason_msg = $6"
                                   " WHERE sp_id = $1 AND sector_number = $2"};
 
+/* A sector that has been sent to the chain was verified, whatever is looked at again. */
+#define STILL_VERIFIED                                                                     \
+    " after_verify = CASE WHEN EXISTS (SELECT 1 FROM sectors_sdr_pipeline s WHERE s.sp_id" \
+    " = $1 AND s.sector_number = $2 AND (s.precommit_uuid IS NOT NULL OR"                  \
+    " s.after_precommit_msg = 1)) THEN 1 ELSE 0 END"
+
 /* What an event sets in the columns operators query, beyond state. text NULL: nothing. */
 static const slk_sql effect[SLK_EVENT_COUNT] = {
     [SLK_EV_LABELED] = {"provider.labeled",
@@ -260,7 +323,16 @@ static const slk_sql effect[SLK_EVENT_COUNT] = {
                                         " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_FETCHED] = {"client.fetched", "UPDATE rseal_client_pipeline SET after_fetch = 1"
                                           " WHERE sp_id = $1 AND sector_number = $2"},
-    [SLK_EV_REFETCH] = {"client.refetch", "UPDATE rseal_client_pipeline SET after_fetch = 0"
+    [SLK_EV_REORDER] = {"client.reorder",
+                        "UPDATE rseal_client_pipeline SET provider_id = NULL, after_delegate = 0,"
+                        " after_sdr = 0, after_fetch = 0, after_verify = 0, after_cleanup = 0,"
+                        " replica_anew = 1, refetches = 0, remote_state = '', remote_done = 0,"
+                        " remote_moved_ms = 0 WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_REFETCH] = {"client.refetch",
+                        "UPDATE rseal_client_pipeline SET after_fetch = 0, replica_anew = 1,"
+                        " refetches = refetches + 1," STILL_VERIFIED
+                        " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_RECHECK] = {"client.recheck", "UPDATE rseal_client_pipeline SET" STILL_VERIFIED
                                           " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_VERIFIED] = {"client.verified", "UPDATE rseal_client_pipeline SET after_verify = 1"
                                             " WHERE sp_id = $1 AND sector_number = $2"},
@@ -283,6 +355,13 @@ static const slk_sql effect[SLK_EVENT_COUNT] = {
                        " commit_msg_cid = NULL, commit_signed_msg = NULL, after_commit_msg = 0,"
                        " commit_tries = commit_tries + 1"
                        " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_C1_AGAIN] =
+        {"client.c1_again",
+         "UPDATE sectors_sdr_pipeline SET after_c1 = 0, after_porep = 0,"
+         " c1_anew = 1, porep_proof = NULL WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_PROVE_AGAIN] = {"client.prove_again",
+                            "UPDATE sectors_sdr_pipeline SET after_porep = 0, porep_proof = NULL"
+                            " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_VANILLA] = {"client.vanilla", "UPDATE sectors_sdr_pipeline SET after_c1 = 1"
                                           " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_PROVEN] = {"client.proven", "UPDATE sectors_sdr_pipeline SET after_porep = 1"
@@ -303,6 +382,44 @@ static const slk_sql effect[SLK_EVENT_COUNT] = {
     [SLK_EV_RELEASED] = {"client.released", "UPDATE rseal_client_pipeline SET after_cleanup = 1"
                                             " WHERE sp_id = $1 AND sector_number = $2"},
 };
+
+/* What an event means to the placement of the sector (schema.h): $3 is the time of the change. */
+static const struct placement_effect {
+    slk_event event;
+    slk_sql sql;
+} placement_effect[] = {
+    {SLK_EV_ORDERED,
+     {"placement.ordered",
+      "UPDATE rseal_client_placement SET ordered_ms = $3 WHERE sp_id = $1 AND sector_number = $2"
+      " AND ended_ms IS NULL"}},
+    {SLK_EV_REFUSED,
+     {"placement.refused", "DELETE FROM rseal_client_placement WHERE sp_id = $1"
+                           " AND sector_number = $2 AND ended_ms IS NULL AND $3 > 0"}},
+    {SLK_EV_SEALED,
+     {"placement.sealed",
+      "UPDATE rseal_client_placement SET sealed_ms = $3 WHERE sp_id = $1 AND sector_number = $2"
+      " AND ended_ms IS NULL AND sealed_ms IS NULL"}},
+    {SLK_EV_VERIFIED,
+     {"placement.verified",
+      "UPDATE rseal_client_placement SET outcome = 'verified', verified_ms = $3"
+      " WHERE sp_id = $1 AND sector_number = $2 AND ended_ms IS NULL"}},
+    {SLK_EV_RELEASED,
+     {"placement.released",
+      "UPDATE rseal_client_placement SET ended_ms = $3 WHERE sp_id = $1 AND sector_number = $2"
+      " AND ended_ms IS NULL"}},
+    {SLK_EV_REORDER,
+     {"placement.reorder", "UPDATE rseal_client_placement SET ended_ms = $3, release_owed = 1,"
+                           " outcome = CASE WHEN outcome = '' THEN 'withdrawn' ELSE outcome END"
+                           " WHERE sp_id = $1 AND sector_number = $2 AND ended_ms IS NULL"}},
+};
+
+/* What a sector that is ordered anew forgets: all that its last provider said or made. */
+static const slk_sql forget_details = {
+    "client.forget_details",
+    "UPDATE sectors_sdr_pipeline SET ticket_epoch = NULL, ticket_value = NULL, tree_d_cid = NULL,"
+    " tree_r_cid = NULL, precommit_uuid = NULL, precommit_msg_cid = NULL,"
+    " precommit_signed_msg = NULL, precommit_expiration = NULL, after_precommit_msg = 0"
+    " WHERE sp_id = $1 AND sector_number = $2"};
 
 static const slk_sql insert_event = {
     "event.insert",
@@ -341,6 +458,22 @@ slk_err slk_state_read(slk_state *ret_state, bool *ret_failed, slk_db *db, slk_p
     return SLK_OK;
 }
 
+/* The columns beyond state that go with the event. */
+static slk_err apply_effects(slk_db *db, const slk_change *c, slk_error *error)
+{
+    const slk_arg args[] = {slk_arg_u(c->sp_id), slk_arg_u(c->number), slk_arg_i(c->now_ms)};
+    if (effect[c->event].text)
+        SLK_TRY(slk_sql_run(db, &effect[c->event], args, 2, NULL, error));
+    if (c->pipeline != SLK_PIPELINE_CLIENT)
+        return SLK_OK;
+    for (size_t i = 0; i < sizeof placement_effect / sizeof *placement_effect; i++)
+        if (placement_effect[i].event == c->event)
+            SLK_TRY(slk_sql_run(db, &placement_effect[i].sql, args, 3, NULL, error));
+    if (c->event == SLK_EV_REORDER)
+        return slk_sql_run(db, &forget_details, args, 2, NULL, error);
+    return SLK_OK;
+}
+
 static slk_err set_brake(slk_db *db, const slk_change *c, slk_error *error)
 {
     bool on = c->event == SLK_EV_FAILED;
@@ -374,9 +507,7 @@ slk_err slk_state_apply(slk_db *db, const slk_change *c, slk_error *error)
     if (changes != 1)
         return slk_fail(error, SLK_E_CONFLICT, "sector %lu of f0%lu moved meanwhile",
                         (unsigned long)c->number, (unsigned long)c->sp_id);
-    if (effect[c->event].text)
-        SLK_TRY(slk_sql_run(db, &effect[c->event],
-                            SLK_ARGS(slk_arg_u(c->sp_id), slk_arg_u(c->number)), NULL, error));
+    SLK_TRY(apply_effects(db, c, error));
     if (c->event == SLK_EV_FAILED || c->event == SLK_EV_RETRY)
         SLK_TRY(set_brake(db, c, error));
     return write_event(db, c, event_name[c->event], state_name[from], state_name[to], error);
@@ -412,6 +543,15 @@ static const slk_sql broken[] = {
     {"client: a sector without its details",
      "SELECT sp_id, sector_number FROM rseal_client_pipeline c WHERE NOT EXISTS (SELECT 1 FROM"
      " sectors_sdr_pipeline s WHERE s.sp_id = c.sp_id AND s.sector_number = c.sector_number)"},
+    {"client: a sector in work has no placement with its provider",
+     "SELECT c.sp_id, c.sector_number FROM rseal_client_pipeline c WHERE c.provider_id IS NOT NULL"
+     " AND c.after_cleanup = 0 AND NOT EXISTS (SELECT 1 FROM rseal_client_placement p WHERE"
+     " p.sp_id = c.sp_id AND p.sector_number = c.sector_number AND p.provider_id = c.provider_id"
+     " AND p.ended_ms IS NULL)"},
+    {"client: a placement is open with a provider that does not have the sector",
+     "SELECT p.sp_id, p.sector_number FROM rseal_client_placement p WHERE p.ended_ms IS NULL AND"
+     " NOT EXISTS (SELECT 1 FROM rseal_client_pipeline c WHERE c.sp_id = p.sp_id AND"
+     " c.sector_number = p.sector_number AND c.provider_id = p.provider_id)"},
     {"client: a sealed sector lacks ticket or CIDs",
      "SELECT c.sp_id, c.sector_number FROM rseal_client_pipeline c JOIN sectors_sdr_pipeline s"
      " ON s.sp_id = c.sp_id AND s.sector_number = c.sector_number"

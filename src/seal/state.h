@@ -25,17 +25,24 @@
  *
  *   new --ordered--> ordered --sealed--> sealed --fetched--> fetched --verified--> verified
  *    ^---refused---'                                                                  |
- *   fetched --refetch--> sealed   (an operator's retry after a bad replica)             |
  *   verified --precommit_sent--> precommit_sent --precommitted--> precommitted        |
  *        ^-----precommit_again------'                                  ^--precommitted'
  *   precommitted --seeded--> seeded --vanilla--> vanilla --proven--> proven --commit_sent-->
  *   commit_sent --on_chain--> proving      commit_sent --commit_again--> proven
- *   seeded, vanilla, proven, commit_sent --reseed--> precommitted      (P moved in a reorg)
  *   precommitted ... commit_sent --on_chain--> proving                 (the chain already has it)
- *   proving --released--> (itself)
+ *   proving --released--> (itself)         any --let_go--> (itself)    (former providers were told)
+ *
+ * and backwards, each time logged, by a step that found out or an operator's retry --from:
+ *
+ *   new ... precommit_sent --reorder--> new                 another provider is to seal it
+ *   fetched ... commit_sent --refetch--> sealed             the replica is not what it must be
+ *   verified ... commit_sent --recheck--> fetched
+ *   seeded, vanilla, proven, commit_sent --reseed--> precommitted      (P moved in a reorg)
+ *   vanilla, proven --c1_again--> seeded
+ *   proven --prove_again--> vanilla
  *
  *   new             number allocated, nobody works on it; provider_id may name who was asked
- *   ordered         that provider accepted; provider_id never changes from here on
+ *   ordered         that provider accepted; provider_id changes only by way of reorder
  *   sealed          the provider says done: CIDs and ticket are noted, believed by nobody yet
  *   fetched         sealed file and cache lie under their final names
  *   verified        replica, tree-r-last, p_aux, CommR, CommD and ticket checked here: only now may
@@ -52,9 +59,10 @@
  *   provider-failed provider-gone   what the provider says of itself
  *   bad-completion wrong-comm-d wrong-ticket replica-invalid c1-invalid
  *                                   what it said or sent is refuted: it gets no new orders
+ *   no-provider                     every provider of the miner has had the sector already
  *   ticket-expired number-taken too-many-messages precommit-exit-N precommit-lost
  *   commit-expired commit-exit-N    what the chain says
- *   abandoned                       given up by the operator before anything was sent
+ *   canceled                        given up by the operator
  * and failed_reason_msg is the sentence with the operator's next step.
  *
  * Invariants checked by slk_state_check: after_* flags agree with the state; what a state promises
@@ -117,19 +125,24 @@ typedef enum slk_event {
     SLK_EV_REFUSED,
     SLK_EV_SEALED,
     SLK_EV_FETCHED,
+    SLK_EV_REORDER,
     SLK_EV_REFETCH,
+    SLK_EV_RECHECK,
     SLK_EV_VERIFIED,
     SLK_EV_PRECOMMIT_SENT,
     SLK_EV_PRECOMMIT_AGAIN,
     SLK_EV_PRECOMMITTED,
     SLK_EV_SEEDED,
     SLK_EV_RESEED,
+    SLK_EV_C1_AGAIN,
+    SLK_EV_PROVE_AGAIN,
     SLK_EV_VANILLA,
     SLK_EV_PROVEN,
     SLK_EV_COMMIT_SENT,
     SLK_EV_COMMIT_AGAIN,
     SLK_EV_ON_CHAIN,
     SLK_EV_RELEASED,
+    SLK_EV_LET_GO,
     /* both */
     SLK_EV_FAILED,
     SLK_EV_RETRY,
@@ -140,6 +153,8 @@ typedef enum slk_event {
 const char *slk_state_name(slk_state state);
 const char *slk_event_name(slk_event event);
 slk_pipeline slk_state_pipeline(slk_state state);
+/* What happens next to a sector that stands there and has not failed: "the replica is fetched". */
+const char *slk_state_next(slk_state state);
 /* false: no such state of that pipeline. */
 bool slk_state_parse(slk_state *ret_state, slk_pipeline pipeline, const char *name);
 

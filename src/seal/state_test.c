@@ -27,6 +27,12 @@ static const char *const drawn[] = {
     "provider finalized notified finalized",
     "client new ordered ordered",
     "client new refused new",
+    "client new reorder new",
+    "client ordered reorder new",
+    "client sealed reorder new",
+    "client fetched reorder new",
+    "client verified reorder new",
+    "client precommit_sent reorder new",
     "client ordered sealed sealed",
     "client sealed fetched fetched",
     "client fetched verified verified",
@@ -43,6 +49,9 @@ static const char *const drawn[] = {
     "client vanilla reseed precommitted",
     "client proven commit_sent commit_sent",
     "client proven reseed precommitted",
+    "client vanilla c1_again seeded",
+    "client proven c1_again seeded",
+    "client proven prove_again vanilla",
     "client commit_sent commit_again proven",
     "client commit_sent reseed precommitted",
     "client proving released proving",
@@ -63,6 +72,13 @@ static bool is_drawn(slk_state from, slk_event event, slk_state to)
         return to == SLK_PS_CLEANED;
     if (!provider && event == SLK_EV_ON_CHAIN && from >= SLK_CS_VERIFIED && from != SLK_CS_PROVING)
         return to == SLK_CS_PROVING;
+    bool checked = from >= SLK_CS_VERIFIED && from != SLK_CS_PROVING;
+    if (!provider && event == SLK_EV_REFETCH && checked)
+        return to == SLK_CS_SEALED;
+    if (!provider && event == SLK_EV_RECHECK && checked)
+        return to == SLK_CS_FETCHED;
+    if (!provider && event == SLK_EV_LET_GO)
+        return to == from;
     return event == SLK_EV_FAILED && from != SLK_PS_CLEANED && from != SLK_CS_PROVING && to == from;
 }
 
@@ -83,7 +99,8 @@ static void every_pair(void **unused)
             edges += edge;
         }
     }
-    assert_int_equal(edges, 29 + 5 + 5 + 7 + 5 + 11); /* … cleanup, cleaned, on_chain, failed */
+    /* the list, cleanup, cleaned, on_chain, refetch, recheck, let_go, failed */
+    assert_int_equal(edges, sizeof drawn / sizeof *drawn + 5 + 5 + 7 + 7 + 7 + 12 + 5 + 11);
 }
 
 /* With the brake on: retry, clean-up and release, nothing else. */
@@ -96,10 +113,11 @@ static void every_pair_failed(void **unused)
             slk_state to = SLK_STATE_COUNT;
             bool edge = slk_state_edge(&to, from, true, event);
             bool allowed =
-                from != SLK_PS_CLEANED &&
-                (event == SLK_EV_RETRY ||
-                 (provider && (event == SLK_EV_CLEANUP_ASKED || event == SLK_EV_CLEANED)) ||
-                 (!provider && event == SLK_EV_RELEASED));
+                (!provider && event == SLK_EV_LET_GO) ||
+                (from != SLK_PS_CLEANED &&
+                 (event == SLK_EV_RETRY ||
+                  (provider && (event == SLK_EV_CLEANUP_ASKED || event == SLK_EV_CLEANED)) ||
+                  (!provider && event == SLK_EV_RELEASED)));
             assert_int_equal(edge, allowed);
             if (edge)
                 assert_int_equal(to, event == SLK_EV_CLEANED ? SLK_PS_CLEANED : from);

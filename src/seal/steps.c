@@ -273,7 +273,7 @@ static const slk_sql client_release_ready = {
     "client.release.ready",
     "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE "
     "r.after_cleanup = 0 AND (r.state = 'proving' OR (r.failed = 1 AND "
-    "r.abandon_requested = 1)) AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task t "
+    "r.cancel_requested = 1)) AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task t "
     "WHERE t.kind = 'client.release' AND t.sp_id = r.sp_id AND t.sector_number "
     "= r.sector_number) ORDER BY r.create_time, r.sector_number"};
 static const slk_sql client_release_mark = {
@@ -283,6 +283,22 @@ static const slk_sql client_release_mark = {
 static const slk_sql client_release_unmark = {
     "client.release.unmark",
     "UPDATE rseal_client_pipeline SET task_id_cleanup = NULL WHERE sp_id = $1 "
+    "AND sector_number = $2"};
+
+static const slk_sql client_let_go_ready = {
+    "client.let_go.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE $1 > 0 AND EXISTS (SELECT "
+    "1 FROM rseal_client_placement p WHERE p.release_owed = 1 AND p.sp_id = r.sp_id AND "
+    "p.sector_number = r.sector_number) AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = "
+    "'client.let_go' AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
+    "r.create_time, r.sector_number"};
+static const slk_sql client_let_go_mark = {
+    "client.let_go.mark",
+    "UPDATE rseal_client_pipeline SET task_id_let_go = $3 WHERE sp_id = $1 AND "
+    "sector_number = $2"};
+static const slk_sql client_let_go_unmark = {
+    "client.let_go.unmark",
+    "UPDATE rseal_client_pipeline SET task_id_let_go = NULL WHERE sp_id = $1 "
     "AND sector_number = $2"};
 
 static const slk_step steps[] = {
@@ -408,7 +424,7 @@ static const slk_step steps[] = {
         .max_attempts = 100,
         .run = slk_step_client_poll,
         .save = slk_step_client_poll_save,
-        .advice = "Ask the provider what happened. Retry asks it again; abandon lets "
+        .advice = "Ask the provider what happened. Retry asks it again; cancel lets "
                   "it clean up, then order anew.",
     },
     {
@@ -425,7 +441,7 @@ static const slk_step steps[] = {
         .run = slk_step_client_fetch,
         .save = NULL,
         .advice = "Look at the connection and the disk, then retry: what was fetched "
-                  "is kept. If the ticket is too old or the provider lied, abandon "
+                  "is kept. If the ticket is too old or the provider lied, cancel "
                   "and order anew.",
     },
     {
@@ -441,7 +457,7 @@ static const slk_step steps[] = {
         .max_attempts = 3,
         .run = slk_step_client_verify,
         .save = NULL,
-        .advice = "No deposit was risked. Retry fetches the replica again; abandon "
+        .advice = "No deposit was risked. Retry fetches the replica again; cancel "
                   "and order from another provider otherwise.",
     },
     {
@@ -458,7 +474,7 @@ static const slk_step steps[] = {
         .run = slk_step_client_precommit,
         .save = slk_step_client_precommit_save,
         .advice = "Read the message above; when the cause is gone, retry. If the "
-                  "ticket is too old, abandon and order anew.",
+                  "ticket is too old, cancel and order anew.",
     },
     {
         .name = "client.precommit_wait",
@@ -566,6 +582,21 @@ static const slk_step steps[] = {
         .run = slk_step_client_release,
         .save = NULL,
         .advice = "Nothing is lost: the provider cleans up by its own time-out.",
+    },
+    {
+        .name = "client.let_go",
+        .pipeline = SLK_PIPELINE_CLIENT,
+        .class = SLK_CLASS_CALL,
+        .ready = &client_let_go_ready,
+        .mark = &client_let_go_mark,
+        .unmark = &client_let_go_unmark,
+        .interval_ms = 5000,
+        .backoff_ms = 30000,
+        .backoff_max_ms = 3600000,
+        .max_attempts = 0,
+        .run = slk_step_client_let_go,
+        .save = NULL,
+        .advice = "Nothing is lost: the former provider cleans up by its own time-out.",
     },
 };
 

@@ -219,6 +219,8 @@ static slk_err find_claimable(struct claim *c, slk_db *db, slk_error *error)
         c->task->sp_id = slk_u64(slk_column_i64(&q, 2));
         c->task->number = slk_u64(slk_column_i64(&q, 3));
         c->task->attempts = slk_column_i64(&q, 4);
+        c->task->last_attempt =
+            step->max_attempts > 0 && c->task->attempts + 1 >= step->max_attempts;
     }
     return SLK_OK;
 }
@@ -407,8 +409,8 @@ static void complete_error(slk_task *task, const slk_step *step, slk_err code,
     }
     slk_seal_verdict verdict = task->give_up ? SLK_SEAL_PERMANENT : slk_seal_verdict_of(code);
     bool never = step->max_attempts == 0;
-    bool last = task->attempts + 1 >= step->max_attempts;
-    if (!never && (verdict == SLK_SEAL_PERMANENT || (verdict == SLK_SEAL_RETRY && last))) {
+    if (!never &&
+        (verdict == SLK_SEAL_PERMANENT || (verdict == SLK_SEAL_RETRY && task->last_attempt))) {
         complete_failed(task, step, code, cause);
         return;
     }

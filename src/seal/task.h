@@ -56,6 +56,7 @@ typedef struct slk_task {
     int64_t id;
     int64_t fence;
     int64_t attempts; /* failed attempts before this one */
+    bool last_attempt; /* a failure of the retry kind now is for good */
     uint64_t sp_id;
     uint64_t number;
     slk_job job; /* reports progress, tells to stop */

@@ -106,6 +106,17 @@ static const slk_sql timeline = {
     "view.timeline", "SELECT at_ms, role, node, actor, event, from_state, to_state, detail"
                      " FROM sector_event WHERE sp_id = $1 AND sector_number = $2 ORDER BY id"};
 
+static const slk_sql placements = {
+    "view.placements",
+    "SELECT v.provider_name, v.provider_url, p.ordered_ms, p.sealed_ms, p.verified_ms, p.ended_ms,"
+    " p.outcome, p.detail, p.release_owed FROM rseal_client_placement p"
+    " JOIN rseal_client_providers v ON v.id = p.provider_id"
+    " WHERE p.sp_id = $1 AND p.sector_number = $2 ORDER BY p.ordered_ms, p.provider_id"};
+static const slk_sql miners_of = {
+    "view.miners_of", "SELECT sp_id FROM rseal_client_pipeline WHERE sector_number = $1 UNION"
+                      " SELECT sp_id FROM rseal_provider_pipeline WHERE sector_number = $1"
+                      " ORDER BY sp_id"};
+
 /* A column as JSON: NULL null, text string, else number. */
 static json_t *text_or_null(const slk_query *q, int column)
 {
@@ -239,6 +250,18 @@ static void put_provider_columns(json_t *o, bool *ok, const slk_query *q)
     put(o, ok, "cleanup_timeout_ms", number_or_null(q, 25));
 }
 
+static json_t *next_json(const slk_query *q, bool client)
+{
+    slk_state state;
+    const char *name = slk_column_text(q, 3);
+    slk_pipeline pipeline = client ? SLK_PIPELINE_CLIENT : SLK_PIPELINE_PROVIDER;
+    if (slk_column_bool(q, 4))
+        return json_string("a person mends the cause, then retries or cancels the sector");
+    if (!name || !slk_state_parse(&state, pipeline, name))
+        return json_null();
+    return json_string(slk_state_next(state));
+}
+
 static json_t *sector_json(const slk_query *q, bool client, int64_t now_ms)
 {
     json_t *o = json_object();
@@ -254,6 +277,7 @@ static json_t *sector_json(const slk_query *q, bool client, int64_t now_ms)
     put(o, &ok, "since_ms", json_integer(slk_column_i64(q, 7)));
     put(o, &ok, "created_ms", json_integer(slk_column_i64(q, 8)));
     put(o, &ok, "task", task_json(q, now_ms));
+    put(o, &ok, "next", next_json(q, client));
     put(o, &ok, "peer", text_or_null(q, 19));
     put(o, &ok, "comm_d", text_or_null(q, 20));
     put(o, &ok, "comm_r", text_or_null(q, 21));
@@ -286,7 +310,33 @@ static json_t *event_json(const slk_query *q)
     return NULL;
 }
 
-enum kind { KIND_PARTNER, KIND_PROVIDER, KIND_PROVIDER_SECTOR, KIND_CLIENT_SECTOR, KIND_EVENT };
+static json_t *placement_json(const slk_query *q)
+{
+    json_t *o = json_object();
+    bool ok = o != NULL;
+    put(o, &ok, "provider", text_or_null(q, 0));
+    put(o, &ok, "url", text_or_null(q, 1));
+    put(o, &ok, "ordered_ms", number_or_null(q, 2));
+    put(o, &ok, "sealed_ms", number_or_null(q, 3));
+    put(o, &ok, "verified_ms", number_or_null(q, 4));
+    put(o, &ok, "ended_ms", number_or_null(q, 5));
+    put(o, &ok, "outcome", text_or_null(q, 6));
+    put(o, &ok, "detail", text_or_null(q, 7));
+    put(o, &ok, "release_owed", json_boolean(slk_column_bool(q, 8)));
+    if (ok)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
+enum kind {
+    KIND_PARTNER,
+    KIND_PROVIDER,
+    KIND_PROVIDER_SECTOR,
+    KIND_CLIENT_SECTOR,
+    KIND_EVENT,
+    KIND_PLACEMENT
+};
 
 static json_t *row_json(const slk_query *q, enum kind kind, int64_t now_ms)
 {
@@ -301,6 +351,8 @@ static json_t *row_json(const slk_query *q, enum kind kind, int64_t now_ms)
         return sector_json(q, true, now_ms);
     case KIND_EVENT:
         return event_json(q);
+    case KIND_PLACEMENT:
+        return placement_json(q);
     }
     return NULL;
 }
@@ -439,6 +491,26 @@ slk_err slk_view_sector_page(slk_buf *out, slk_seal *seal, const slk_view_filter
     return slk_json_print(out, all);
 }
 
+/* How long after an entry the same role's next one came. */
+static slk_err put_lasted(json_t *events, slk_error *error)
+{
+    json_t *last[SLK_PIPELINE_COUNT] = {NULL};
+    bool ok = true;
+    for (size_t i = 0; i < json_array_size(events); i++) {
+        json_t *event = json_array_get(events, i);
+        const char *role = json_string_value(json_object_get(event, "role"));
+        bool client = role && strcmp(role, slk_pipeline_name(SLK_PIPELINE_CLIENT)) == 0;
+        json_t **before = &last[client ? SLK_PIPELINE_CLIENT : SLK_PIPELINE_PROVIDER];
+        put(event, &ok, "lasted_ms", json_null());
+        if (*before)
+            put(*before, &ok, "lasted_ms",
+                json_integer(json_integer_value(json_object_get(event, "at_ms")) -
+                             json_integer_value(json_object_get(*before, "at_ms"))));
+        *before = event;
+    }
+    return ok ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
+}
+
 slk_err slk_view_sector(slk_buf *out, slk_seal *seal, uint64_t sp_id, uint64_t number,
                         slk_error *error)
 {
@@ -446,16 +518,39 @@ slk_err slk_view_sector(slk_buf *out, slk_seal *seal, uint64_t sp_id, uint64_t n
         return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
     SLK_CLEANUP(slk_json_decrefp) json_t *roles = NULL;
     SLK_CLEANUP(slk_json_decrefp) json_t *events = NULL;
+    SLK_CLEANUP(slk_json_decrefp) json_t *placed = NULL;
+    const slk_arg key[] = {slk_arg_u(sp_id), slk_arg_u(number)};
     SLK_TRY(new_array(&roles, error));
     SLK_TRY(new_array(&events, error));
+    SLK_TRY(new_array(&placed, error));
     SLK_TRY(append_sectors(roles, seal, slk_i64(sp_id), slk_i64(number), 1, error));
-    SLK_TRY(append_rows(events, seal, &timeline, SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number)),
-                        KIND_EVENT, error));
+    SLK_TRY(append_rows(events, seal, &timeline, key, 2, KIND_EVENT, error));
+    SLK_TRY(append_rows(placed, seal, &placements, key, 2, KIND_PLACEMENT, error));
     if (json_array_size(roles) == 0 && json_array_size(events) == 0)
         return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
+    SLK_TRY(put_lasted(events, error));
     SLK_CLEANUP(slk_json_decrefp)
-    json_t *all = json_pack("{s:O, s:O}", "roles", roles, "timeline", events);
+    json_t *all =
+        json_pack("{s:O, s:O, s:O}", "roles", roles, "timeline", events, "placements", placed);
     if (!all)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     return slk_json_print(out, all);
+}
+
+slk_err slk_view_miners_of(uint64_t *ret_sp_ids, size_t *ret_n, size_t max, slk_seal *seal,
+                           uint64_t number, slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    size_t n = 0;
+    bool row = number <= INT64_MAX;
+    if (row)
+        SLK_TRY(
+            slk_sql_open(&q, slk_seal_db(seal), &miners_of, SLK_ARGS(slk_arg_u(number)), error));
+    while (row && n < max) {
+        SLK_TRY(slk_query_step(&q, &row, error));
+        if (row)
+            ret_sp_ids[n++] = slk_u64(slk_column_i64(&q, 0));
+    }
+    *ret_n = n;
+    return SLK_OK;
 }

@@ -9,6 +9,7 @@
 #include "seal/seal.h"
 #include "seal/state.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* [{"id","name","url","allowance_remaining","allowance_total","active","live_slots","failed","proofs",
@@ -22,7 +23,8 @@ SLK_MUST_CHECK slk_err slk_view_providers(slk_buf *out, slk_seal *seal, slk_erro
  * [{"role","sp_id","number","seal_proof","state","failed","reason","message","since_ms",
  *   "peer","comm_d","comm_r","precommit_cid","commit_cid",
  *   "task":{"step","owner","running","stage","done","total","eta_ms","attempts","not_before_ms",
- *           "last_error"} or null}] */
+ *           "last_error"} or null,
+ *   "next"}]    what happens next, or with failed what a person should do */
 SLK_MUST_CHECK slk_err slk_view_sectors(slk_buf *out, slk_seal *seal, uint64_t limit,
                                         slk_error *error);
 
@@ -42,10 +44,15 @@ typedef struct slk_view_filter {
 SLK_MUST_CHECK slk_err slk_view_sector_page(slk_buf *out, slk_seal *seal,
                                             const slk_view_filter *filter, slk_error *error);
 
-/* One sector with everything known (roles "provider" and "client" where present) and its timeline
- * [{"at_ms","role","node","actor","event","from","to","detail"}], oldest first.
- * SLK_E_NOTFOUND. */
+/* One sector with everything known: {"roles":[as above], "timeline":[{"at_ms","role","node","actor",
+ * "event","from","to","detail","lasted_ms"}], "placements":[{"provider","url","ordered_ms",
+ * "sealed_ms","verified_ms","ended_ms","outcome","detail","release_owed"}]}. The timeline is oldest
+ * first; lasted_ms: until the role's next entry, null for the last. SLK_E_NOTFOUND. */
 SLK_MUST_CHECK slk_err slk_view_sector(slk_buf *out, slk_seal *seal, uint64_t sp_id,
                                        uint64_t number, slk_error *error);
+
+/* Miners that have a sector of that number here, in either role: *ret_n of them, at most max. */
+SLK_MUST_CHECK slk_err slk_view_miners_of(uint64_t *ret_sp_ids, size_t *ret_n, size_t max,
+                                          slk_seal *seal, uint64_t number, slk_error *error);
 
 #endif

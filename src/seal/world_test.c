@@ -884,6 +884,12 @@ uint64_t world_order(world *w)
     return number;
 }
 
+slk_err world_cancel(world *w, uint64_t number)
+{
+    const slk_client_cancel_options options = {0};
+    return slk_client_cancel(w->client.seal, WORLD_SP, number, &options, NULL);
+}
+
 static const slk_sql state_sql[2] = {
     {"test.client", "SELECT state, failed, failed_reason FROM rseal_client_pipeline"
                     " WHERE sp_id = $1 AND sector_number = $2"},

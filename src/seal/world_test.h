@@ -155,6 +155,7 @@ void world_turn(world *w);
 /* One epoch passes; what was sent lands. */
 void world_epoch(world *w);
 uint64_t world_order(world *w);
+slk_err world_cancel(world *w, uint64_t number);
 
 /* State names as stored, "" when there is no such row. */
 const char *world_state(world_node *node, uint64_t number, char out[32]);

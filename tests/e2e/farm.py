@@ -150,7 +150,7 @@ class Farm:
         return self.on("client", "order", "--miner", "f01000", "--count", count, "--seal-proof", seal_proof)
 
     def sectors(self, name="client"):
-        return self.on(name, "sectors", "list")
+        return self.on(name, "sector", "list")
 
     def all_proving(self, count):
         rows = self.sectors()

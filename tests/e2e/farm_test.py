@@ -63,7 +63,7 @@ def rpc(farm, method, parameters):
 
 def timelines(farm):
     for row in farm.sectors():
-        events = farm.on("client", "sectors", "status", row["number"], "--log")["timeline"]
+        events = farm.on("client", "sector", "show", row["number"])["timeline"]
         reached = [e["to"] for e in events if e["to"]]
         expect(reached[0] == "ordered" and "proving" in reached, f"timeline of {row['number']}: {reached}")
         for state in ("fetched", "verified", "precommit_sent", "precommitted", "seeded", "vanilla", "proven", "commit_sent"):
