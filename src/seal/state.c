@@ -222,15 +222,21 @@ static bool edge_while_failed(slk_state *ret_to, slk_state from, slk_event event
     return false;
 }
 
+/* Events that leave the state as it is, wherever it stands. */
+static bool applies_anywhere(slk_state from, bool failed, slk_event event)
+{
+    if (event == SLK_EV_LET_GO)
+        return slk_state_pipeline(from) == SLK_PIPELINE_CLIENT;
+    return !failed && from != SLK_PS_CLEANED && from != SLK_CS_PROVING;
+}
+
 bool slk_state_edge(slk_state *ret_to, slk_state from, bool failed, slk_event event)
 {
-    bool over = from == SLK_PS_CLEANED || from == SLK_CS_PROVING;
-    bool client = slk_state_pipeline(from) == SLK_PIPELINE_CLIENT;
-    if (event == SLK_EV_FAILED || (event == SLK_EV_LET_GO && client)) {
-        bool stays = event == SLK_EV_LET_GO || (!failed && !over);
-        if (stays)
+    if (event == SLK_EV_FAILED || event == SLK_EV_LET_GO) {
+        bool applies = applies_anywhere(from, failed, event);
+        if (applies)
             *ret_to = from;
-        return stays;
+        return applies;
     }
     if (failed && edge_while_failed(ret_to, from, event))
         return true;
