@@ -52,11 +52,13 @@ typedef struct slk_config {
     char *listen;
     char *external_url;
     bool delegate_tls;
+    char *trusted_proxies;
     char *certificate_file;
     char *key_file;
     /* [Remote] */
     char *trusted_certificates;
     bool allow_plain_http;
+    bool allow_private;
     int64_t connections;
     /* [Provider] */
     slk_config_numbers seal_proofs;

@@ -51,6 +51,10 @@ const slk_config_key slk_config_keys[] = {
      "https://<ListenAddress>."},
     {"HTTP", "DelegateTLS", KEY_BOOL, AT(delegate_tls), "false", 0, 0, NULL,
      "Serve plain HTTP because a proxy in front does the TLS, or on loopback."},
+    {"HTTP", "TrustedProxies", KEY_TEXT, AT(trusted_proxies), "", 0, 0, NULL,
+     "With DelegateTLS: addresses or blocks (10.0.0.0/8, 192.0.2.7) of the proxies in front, "
+     "beside "
+     "loopback. Their X-Forwarded-For says who a peer is; limits count by it."},
     {"HTTP", "CertificateFile", KEY_TEXT, AT(certificate_file), "", 0, 0, NULL,
      "PEM certificate chain; unset, a self-signed one is made in the repository, which the other "
      "side must be given."},
@@ -60,6 +64,11 @@ const slk_config_key slk_config_keys[] = {
     {"Remote", "AllowPlainHTTP", KEY_BOOL, AT(allow_plain_http), "false", 0, 0, NULL,
      "Call peers at http:// URLs outside this machine; their tokens then cross the network in "
      "clear."},
+    {"Remote", "AllowPrivateAddresses", KEY_BOOL, AT(allow_private), "false", 0, 0, NULL,
+     "Call peers at addresses that are not of the public internet: loopback, private and "
+     "link-local "
+     "ones. Unset, no partner can make this node call into its own network. Development networks "
+     "always may."},
     {"Remote", "Connections", KEY_NUMBER, AT(connections), "4", 1, 16, NULL,
      "Connections per download of a sealed sector."},
     {"Provider", "SealProofs", KEY_NUMBERS, AT(seal_proofs), "[]", 0, 14, NULL,

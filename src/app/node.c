@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/node.h"
 
+#include "app/self_test.h"
 #include "base/assume.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -80,6 +81,7 @@ static slk_err open_peer(slk_node *node, slk_error *error)
     const slk_remote_peer_options options = {
         .ca_file = *config->trusted_certificates ? config->trusted_certificates : NULL,
         .allow_plain_http = config->allow_plain_http,
+        .allow_private = config->allow_private || config->development,
         .connections = (unsigned)config->connections,
     };
     const slk_err code = slk_remote_peer_new(&node->peer, &options, error);
@@ -156,6 +158,9 @@ static slk_err open_seal(slk_node *node, bool tool, slk_error *error)
     node->storage_folder = slk_repo_path(&node->repo, "storage", node->repo.config.storage_folder);
     if (!node->scratch_folder || !node->storage_folder)
         return no_memory(error);
+    if (node->provider && !tool)
+        SLK_TRY(slk_self_test(options.seal_proofs, &options.seal_proofs_n, &ops.prover, &node->repo,
+                              node->crypto, error));
     options.scratch_folder = node->scratch_folder;
     options.storage_folder = node->storage_folder;
     return slk_seal_new(&node->seal, node->db, &ops, &options, error);

@@ -168,6 +168,8 @@ static slk_err start_server(struct service *service, slk_error *error)
         .listen = service->node->repo.config.listen,
         .certificate_file = service->certificate_file,
         .key_file = service->key_file,
+        .behind_proxy = service->node->repo.config.delegate_tls,
+        .trusted_proxies = service->node->repo.config.trusted_proxies,
         .routes = service->routes,
         .n_routes = service->n_routes,
     };
@@ -276,13 +278,25 @@ static void stop(struct service *service)
 /* ---- the commands ---- */
 
 /* Until a signal ends the node; those that reload its configuration are served. */
-static int wait_for_end(const slk_node *node, const char *config_file)
+static void reload_certificate(const struct service *service)
+{
+    slk_error error = {0};
+    const slk_err code = slk_http_server_reload(service->server, &error);
+    if (code != SLK_OK)
+        slk_log(SLK_LOG_ERROR, "certificate.refused", "why=\"%s\" then=\"the old one stays\"",
+                slk_error_text(&error, code));
+    else if (service->certificate_file)
+        slk_log(SLK_LOG_INFO, "certificate.reloaded", "file=%s", service->certificate_file);
+}
+
+static int wait_for_end(const struct service *service, const char *config_file)
 {
     for (;;) {
         const int signal = slk_signals_wait();
         if (signal != SIGHUP)
             return signal;
-        slk_reload(&node->repo, config_file);
+        slk_reload(&service->node->repo, config_file);
+        reload_certificate(service);
     }
 }
 
@@ -306,7 +320,7 @@ static int run_run(const slk_command *command, const slk_options *options)
     struct service service = {.node = node};
     code = start(&service, &error);
     if (code == SLK_OK) {
-        const int signal = wait_for_end(node, node_options.config_file);
+        const int signal = wait_for_end(&service, node_options.config_file);
         slk_log(SLK_LOG_INFO, "node.stopping", "node=%s signal=%d", node->repo.name, signal);
     }
     stop(&service);

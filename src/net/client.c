@@ -453,9 +453,8 @@ static slk_err perform(call *c, const slk_http_client *client, slk_error *error)
 slk_err slk_http_call(slk_http_client *client, const slk_http_request *request,
                       slk_http_response *ret_response, slk_error *error)
 {
-    call c = {.request = request,
-              .counts = &client->counts,
-              .public_only = client->options.public_only};
+    call c = {
+        .request = request, .counts = &client->counts, .public_only = client->options.public_only};
     c.max_body = request->max_body_bytes ? request->max_body_bytes : BODY_MAX_DEFAULT;
     slk_buf_init(&c.response.body, slk_max_u64(c.max_body, REASON_BYTES));
     reset_headers(&c.response);

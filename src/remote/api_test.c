@@ -13,6 +13,7 @@
 #include "remote/client_api.h"
 #include "remote/peer.h"
 #include "remote/provider_api.h"
+#include "remote/turnstile.h"
 #include "remote/wire.h"
 #include "seal/client.h"
 #include "seal/provider.h"
@@ -296,7 +297,7 @@ static int open_world(void **state)
     serve(&w.client, SLK_REMOTE_CLIENT_ROUTES);
     const slk_http_client_options http = {.ca_file = w.ca_file};
     assert_int_equal(slk_http_client_new(&w.http, &http, &error), SLK_OK);
-    const slk_remote_peer_options peer = {.ca_file = w.ca_file};
+    const slk_remote_peer_options peer = {.ca_file = w.ca_file, .allow_private = true};
     assert_int_equal(slk_remote_peer_new(&w.peer, &peer, &error), SLK_OK);
     int64_t id;
     slk_partner_terms terms = {.url = w.client.url, .allowance_remaining = 5, .allowance_total = 5};
@@ -796,6 +797,26 @@ static void complete_is_checked_and_idempotent(void **state)
     assert_int_equal(a.status, 401); /* who it is comes before what it says */
 }
 
+static void guessing_is_slowed_down(void **state)
+{
+    (void)state;
+    struct asked a;
+    unsigned refused = 0;
+    do
+        get(&a, &w.provider, "sealed-data/1000/1", STRANGER);
+    while (a.status == 401 && ++refused <= SLK_TURNSTILE_GUESSES);
+    assert_in_range(refused, 1, SLK_TURNSTILE_GUESSES);
+    assert_int_equal(a.status, 429);
+    assert_string_equal(a.type, "text/plain; charset=utf-8");
+    assert_non_null(strstr(a.body, "wait"));
+    get(&a, &w.provider, "sealed-data/1000/1", w.token); /* the brake is the address's */
+    assert_int_equal(a.status, 429);
+    get(&a, &w.provider, "sealed-data/1000/1", NULL);
+    assert_int_equal(a.status, 401);
+    get(&a, &w.provider, "capabilities", NULL);
+    assert_int_equal(a.status, 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -813,6 +834,7 @@ int main(void)
         cmocka_unit_test(finalize_and_cleanup_are_idempotent),
         cmocka_unit_test(tickets_are_for_our_miners_alone),
         cmocka_unit_test(complete_is_checked_and_idempotent),
+        cmocka_unit_test(guessing_is_slowed_down),
     };
     return cmocka_run_group_tests_name("remote endpoints", tests, open_world, close_world);
 }

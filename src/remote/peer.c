@@ -42,7 +42,9 @@ slk_err slk_remote_peer_new(slk_remote_peer **ret_peer, const slk_remote_peer_op
     peer->allow_plain_http = options->allow_plain_http;
     peer->connections = options->connections;
     /* Plain HTTP is judged per URL, in check_url. */
-    slk_http_client_options http = {.allow_plain_http = true, .ca_file = options->ca_file};
+    slk_http_client_options http = {.allow_plain_http = true,
+                                    .ca_file = options->ca_file,
+                                    .public_only = !options->allow_private};
     slk_err code = slk_http_client_new(&peer->quick, &http, error);
     http.stall_timeout_ms = C1_STALL_MS;
     if (code == SLK_OK)

@@ -23,6 +23,7 @@ typedef struct slk_remote_peer slk_remote_peer;
 typedef struct slk_remote_peer_options {
     const char *ca_file; /* PEM certificates trusted instead of the system's; NULL the system's */
     bool allow_plain_http; /* http:// to hosts other than 127.0.0.1, [::1] and localhost */
+    bool allow_private; /* also addresses that are not of the public internet */
     unsigned connections; /* per download; 0 means 4 */
 } slk_remote_peer_options;
 

@@ -78,7 +78,7 @@ static int open_peer(void **state)
         return -1;
     const slk_http_server_options options = {
         .listen = "127.0.0.1:0", .routes = routes, .n_routes = n};
-    const slk_remote_peer_options peer_options = {.connections = 1};
+    const slk_remote_peer_options peer_options = {.connections = 1, .allow_private = true};
     if (slk_http_server_new(&server, &options, NULL) != SLK_OK ||
         slk_remote_peer_new(&client, &peer_options, NULL) != SLK_OK)
         return -1;

@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "fil/sector.h"
 #include "remote/endpoint.h"
+#include "remote/turnstile.h"
 #include "remote/wire.h"
 #include "seal/provider.h"
 #include "transfer/cache_tar.h"
@@ -37,6 +38,7 @@ struct served {
 
 struct slk_remote_provider {
     slk_seal *seal;
+    slk_turnstile *turnstile;
     slk_job job; /* of all C1s; nobody reads its progress, _cancel ends them */
     slk_remote_provider_counts counts;
     struct served served[SLK_REMOTE_PROVIDER_ROUTES];
@@ -52,12 +54,20 @@ slk_err slk_remote_provider_new(slk_remote_provider **ret_provider, slk_seal *se
     slk_job_init(&provider->job);
     slk_histogram_init(&provider->counts.commit1_us, slk_answer_bounds_us,
                        sizeof slk_answer_bounds_us / sizeof *slk_answer_bounds_us);
+    const slk_err code = slk_turnstile_new(&provider->turnstile, error);
+    if (code != SLK_OK) {
+        slk_free(provider);
+        return code;
+    }
     *ret_provider = provider;
     return SLK_OK;
 }
 
 void slk_remote_provider_free(slk_remote_provider *provider)
 {
+    if (!provider)
+        return;
+    slk_turnstile_free(provider->turnstile);
     slk_free(provider);
 }
 
@@ -73,13 +83,21 @@ void slk_remote_provider_cancel(slk_remote_provider *provider)
         slk_job_cancel(&provider->job);
 }
 
-/* 401 with a fixed text, whatever was wrong with the token. */
+/* 401 with a fixed text, whatever was wrong with the token; 429 for who comes too often. */
 static slk_err authorize(slk_partner *ret_partner, const slk_remote_provider *provider,
-                         const slk_http_exchange *exchange, const char *in_body, slk_error *error)
+                         slk_http_exchange *exchange, const char *in_body, slk_error *error)
 {
     const char *token = slk_endpoint_token(exchange, in_body);
+    if (!*token)
+        return slk_fail(error, SLK_E_AUTH, "unauthorized");
+    SLK_TRY(slk_turnstile_may_guess(provider->turnstile, exchange, error));
     const slk_err code = slk_provider_authorize(ret_partner, provider->seal, token, error);
-    return code == SLK_E_AUTH ? slk_fail(error, code, "unauthorized") : code;
+    if (code == SLK_E_AUTH) {
+        slk_turnstile_guessed(provider->turnstile, exchange);
+        return slk_fail(error, code, "unauthorized");
+    }
+    SLK_TRY(code);
+    return slk_turnstile_call(provider->turnstile, exchange, ret_partner->id, error);
 }
 
 /* ---- capabilities, authorize, available, order ---- */
@@ -169,7 +187,7 @@ struct sector_call {
 };
 
 static slk_err read_sector_call(struct sector_call *ret, const slk_remote_provider *provider,
-                                const slk_http_exchange *exchange, slk_error *error)
+                                slk_http_exchange *exchange, slk_error *error)
 {
     slk_wire_sector_request request;
     SLK_TRY(slk_endpoint_read(&request, &slk_wire_type_sector_request, exchange, error));
@@ -245,15 +263,16 @@ static slk_err read_param(uint64_t *ret, const slk_http_exchange *exchange, cons
 }
 
 static slk_err find_files(slk_provider_files *ret, const slk_remote_provider *provider,
-                          const slk_http_exchange *exchange, slk_error *error)
+                          slk_http_exchange *exchange, slk_error *error)
 {
     uint64_t sp_id, number;
     SLK_TRY(read_param(&sp_id, exchange, "sp_id", error));
     SLK_TRY(read_param(&number, exchange, "sector_number", error));
     slk_partner partner;
     SLK_TRY(authorize(&partner, provider, exchange, NULL, error));
-    return slk_endpoint_hide_sector(
-        slk_provider_get_files(ret, provider->seal, partner.id, sp_id, number, error), error);
+    SLK_TRY(slk_endpoint_hide_sector(
+        slk_provider_get_files(ret, provider->seal, partner.id, sp_id, number, error), error));
+    return slk_turnstile_download(provider->turnstile, exchange, partner.id, error);
 }
 
 static slk_err get_sealed_data(slk_remote_provider *provider, slk_http_exchange *exchange,

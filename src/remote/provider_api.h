@@ -3,8 +3,9 @@
  * cache-data, commit1, finalize, cleanup.
  *
  * The token is taken from the body's partner_token, else `Authorization: Bearer`, else the query's
- * token. 401 where no partner has it, except authorize, which answers {"authorized":false}. A
- * sector of another partner looks like one that does not exist. Refusals are plain text.
+ * token. 401 where no partner has it, except authorize, which answers {"authorized":false}; 429
+ * for who comes too often (remote/turnstile.h). A sector of another partner looks like one that
+ * does not exist. Refusals are plain text, or JSON for who accepts it.
  * source: reference/remote-seal-wire, "Served by the provider" */
 #ifndef SLK_REMOTE_PROVIDER_API_H
 #define SLK_REMOTE_PROVIDER_API_H
