@@ -15,7 +15,7 @@ static const char *const reloadable[] = {"Node.LogLevel", "Node.LogFile", "Node.
 
 char *slk_log_path(const slk_repo *repo, const slk_config *config)
 {
-    return slk_repo_path(repo, "selkie.log", config->log_file);
+    return slk_repo_path(repo, SLK_LOG_FILE, config->log_file);
 }
 
 /* That of set-level, else the configured one. */
@@ -73,7 +73,7 @@ static void tell(const json_t *changed)
             slk_log(SLK_LOG_WARN, "config.waits", "option=%s then=\"a restart takes it over\"",
                     name);
     }
-    slk_log(SLK_LOG_INFO, "config.reloaded", "level=%s", slk_log_level_name(slk_log_get_level()));
+    slk_log(SLK_LOG_INFO, "config.reloaded", "least=%s", slk_log_level_name(slk_log_get_level()));
 }
 
 void slk_reload(const slk_repo *repo, const char *config_file)

@@ -10,6 +10,8 @@
 #include "app/repo.h"
 #include "base/err.h"
 
+#define SLK_LOG_FILE "selkie.log" /* in the repository, when LogFile is not set */
+
 /* The file that `selkie log set-level` leaves its level in. */
 #define SLK_LOG_LEVEL_FILE "log-level"
 

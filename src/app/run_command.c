@@ -277,7 +277,6 @@ static void stop(struct service *service)
 
 /* ---- the commands ---- */
 
-/* Until a signal ends the node; those that reload its configuration are served. */
 static void reload_certificate(const struct service *service)
 {
     slk_error error = {0};
@@ -289,6 +288,7 @@ static void reload_certificate(const struct service *service)
         slk_log(SLK_LOG_INFO, "certificate.reloaded", "file=%s", service->certificate_file);
 }
 
+/* Until a signal ends the node; those that reload its configuration are served. */
 static int wait_for_end(const struct service *service, const char *config_file)
 {
     for (;;) {
@@ -296,7 +296,8 @@ static int wait_for_end(const struct service *service, const char *config_file)
         if (signal != SIGHUP)
             return signal;
         slk_reload(&service->node->repo, config_file);
-        reload_certificate(service);
+        if (service->server)
+            reload_certificate(service);
     }
 }
 

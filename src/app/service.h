@@ -11,6 +11,8 @@
 
 /* The tables, each ending in an empty row. */
 extern const slk_command slk_commands_run[]; /* init, run */
+extern const slk_command slk_commands_node[]; /* stop, reload, wait-api */
+extern const slk_command slk_commands_log[]; /* log … */
 extern const slk_command slk_commands_config[]; /* config … */
 extern const slk_command slk_commands_provider[]; /* partner … */
 extern const slk_command slk_commands_client[]; /* provider …, order */

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "seal/summary.h"
+
+#include "base/mem.h"
+#include "codec/json.h"
+#include "seal/sql_impl.h"
+
+static const slk_sql miners = {
+    "summary.miners",
+    "SELECT 'client', sp_id, state, count(*), CAST(sum(failed) AS BIGINT)"
+    " FROM rseal_client_pipeline GROUP BY sp_id, state UNION ALL"
+    " SELECT 'provider', sp_id, state, count(*), CAST(sum(failed) AS BIGINT)"
+    " FROM rseal_provider_pipeline GROUP BY sp_id, state ORDER BY 1, 2, 3 LIMIT 1000"};
+static const slk_sql lease = {
+    "summary.lease",
+    "SELECT sp_id, sector_number, cleanup_timeout FROM rseal_provider_pipeline"
+    " WHERE after_cleanup = 0 AND cleanup_requested = 0 AND cleanup_timeout IS NOT NULL"
+    " ORDER BY cleanup_timeout, sp_id, sector_number LIMIT 1"};
+
+static slk_err no_memory(slk_error *error)
+{
+    return slk_fail(error, SLK_E_NOMEM, "out of memory for the summary");
+}
+
+static slk_err read_miners(json_t *list, slk_seal *seal, slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    bool row = false;
+    SLK_TRY(slk_sql_open(&q, slk_seal_db(seal), &miners, NULL, 0, error));
+    for (;;) {
+        SLK_TRY(slk_query_step(&q, &row, error));
+        if (!row)
+            return SLK_OK;
+        json_t *counts = json_pack(
+            "{s:s,s:I,s:s,s:I,s:I}", "role", slk_column_text(&q, 0), "sp_id",
+            (json_int_t)slk_column_i64(&q, 1), "state", slk_column_text(&q, 2), "count",
+            (json_int_t)slk_column_i64(&q, 3), "failed", (json_int_t)slk_column_i64(&q, 4));
+        if (json_array_append_new(list, counts) != 0)
+            return no_memory(error);
+    }
+}
+
+static slk_err read_lease(json_t **ret_lease, slk_seal *seal, slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    bool row = false;
+    SLK_TRY(slk_sql_open(&q, slk_seal_db(seal), &lease, NULL, 0, error));
+    SLK_TRY(slk_query_step(&q, &row, error));
+    *ret_lease = row ? json_pack("{s:I,s:I,s:I}", "sp_id", (json_int_t)slk_column_i64(&q, 0),
+                                 "number", (json_int_t)slk_column_i64(&q, 1), "until_ms",
+                                 (json_int_t)slk_column_i64(&q, 2))
+                     : json_null();
+    return *ret_lease ? SLK_OK : no_memory(error);
+}
+
+slk_err slk_summary(slk_buf *out, slk_seal *seal, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *list = json_array();
+    SLK_CLEANUP(slk_json_decrefp) json_t *next = NULL;
+    SLK_TRY(read_miners(list, seal, error));
+    SLK_TRY(read_lease(&next, seal, error));
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *all = json_pack("{s:O,s:O}", "miners", list, "lease", next);
+    return all ? slk_json_print(out, all) : no_memory(error);
+}

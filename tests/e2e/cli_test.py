@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The command line around a running node: configuration, start and stop, reload, log."""
+import signal
+import ssl
+import threading
+
+from farm import free_port
+from support import *
+
+
+class Node:
+    """One provider, which needs neither chain nor peer."""
+
+    def __init__(self, folder):
+        self.repo = pathlib.Path(folder) / "node"
+        self.port = free_port()
+        selkie("init", "--repo", self.repo)
+        self.config("")
+
+    def config(self, text):
+        (self.repo / "config.toml").write_text(
+            f'[Subsystems]\nEnableRemoteSealProvider = true\n[Network]\nDevelopment = true\n'
+            f'[HTTP]\nListenAddress = "127.0.0.1:{self.port}"\n{text}')
+
+    def start(self):
+        self.process = subprocess.Popen([SELKIE, "run", "--repo", str(self.repo)], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        equal(self("wait-api"), {"done": True}, "wait-api")
+
+    def __call__(self, *arguments, **options):
+        return selkie(*arguments, "--repo", self.repo, **options)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if getattr(self, "process", None) and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def wait(condition, seconds, what):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        expect(time.monotonic() < deadline, f"waited {seconds} s for {what}")
+        time.sleep(0.02)
+
+
+def starts_and_stops():
+    with Folder() as folder, Node(folder) as node:
+        equal(node("stop"), {"done": True}, "stop of a node that does not run")
+        answer = node("wait-api", "--timeout", "200ms", status=1)
+        expect("waited" in answer["error"]["message"], f"wait-api without a node: {answer}")
+        node.start()
+        equal(node("stop", "--dry-run"), {"dry_run": True}, "stop --dry-run")
+        expect(node.process.poll() is None, "--dry-run stops nothing")
+        second = subprocess.run([SELKIE, "run", "--repo", str(node.repo)], capture_output=True, text=True, timeout=60)
+        expect(second.returncode == 1 and "another selkie is running" in second.stderr, f"a second node: {second.stderr}")
+        started = time.monotonic()
+        node("stop")
+        equal(node.process.wait(10), 0, "exit status of the node")
+        expect(time.monotonic() - started < 10, "it stops within seconds")
+        node.start()  # and starts again
+        node.process.kill()
+        node.process.wait()
+        equal(node("stop"), {"done": True}, "stop after kill -9: the lock died with the node")
+
+
+def log_is_a_file():
+    with Folder() as folder, Node(folder) as node:
+        node.start()
+        names = [line["event"] for line in node("log", "--level", "info")]
+        expect("node.started" in names, f"the log has the start: {names}")
+        equal(node("log", "--event", "nothing"), [], "an event that never was")
+        equal((node.repo / "selkie.log").stat().st_mode & 0o777, 0o600, "mode of the log file")
+        shown = node("log", "list")
+        equal((shown["level"], len(shown["files"])), ("info", 1), "log list")
+        node("log", "set-level", "debug")
+        wait(lambda: node("log", "--event", "config.reloaded"), 10, "the node to take the level over")
+        equal(node("log", "list")["level"], "debug", "level in force")
+        line = node("log", "--event", "config.reloaded")[-1]
+        equal((line["level"], line["least"]), ("info", "debug"), "the line that says so")
+        answer = node("log", "set-level", "loud", status=1)
+        expect("want debug" in answer["error"]["message"], f"a level that is none: {answer}")
+        node("stop")
+        answer = node("log", "set-level", "warn", status=1)
+        expect("no node serves" in answer["error"]["message"], f"set-level without a node: {answer}")
+        node.start()
+        equal(node("log", "list")["level"], "info", "set-level ends with the node")
+
+
+def log_is_followed():
+    with Folder() as folder, Node(folder) as node:
+        node.start()
+        follower = subprocess.Popen([SELKIE, "log", "--follow", "--lines", "0", "--event", "config", "--json", "--repo", str(node.repo)],
+                                    stdout=subprocess.PIPE, text=True)
+        lines = []
+        reader = threading.Thread(target=lambda: lines.extend(follower.stdout), daemon=True)
+        try:
+            reader.start()
+            # A line written before the follower's first look is not shown: ask until one is.
+            deadline = time.monotonic() + 20
+            while not lines and time.monotonic() < deadline:
+                node("reload")
+                time.sleep(0.2)
+        finally:
+            follower.kill()
+            follower.wait()
+        expect(lines and json.loads(lines[0])["event"] == "config.reloaded", f"followed: {lines}")
+
+
+def reload_takes_over_and_tells():
+    with Folder() as folder, Node(folder) as node:
+        node.start()
+
+        def served():
+            text = ssl.get_server_certificate(("127.0.0.1", node.port))
+            return text.strip()
+
+        before = served()
+        equal(before, (node.repo / "tls.crt").read_text().strip(), "the certificate served")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(node.repo / "tls.key"),
+                        "-out", str(node.repo / "tls.crt")], check=True, capture_output=True)
+        node.config('[Node]\nLogLevel = "debug"\n[Provider]\nCapacity = 5\n')
+        node("reload")
+        wait(lambda: node("log", "--event", "certificate"), 10, "the node to reload")
+        wait(lambda: served() != before, 10, "the new certificate")
+        waits = [line["option"] for line in node("log", "--event", "config.waits")]
+        equal(waits, ["Provider.Capacity"], "what wants a restart")
+        node.config("Nonsense = 1\n")
+        node("reload")
+        wait(lambda: node("log", "--event", "config.refused"), 10, "the node to refuse the mistake")
+        why = node("log", "--event", "config.refused")[-1]["why"]
+        expect("Nonsense: no such option" in why, f"why it was refused: {why}")
+        expect(node.process.poll() is None, "the node goes on")
+        node.process.send_signal(signal.SIGHUP)  # the same by signal
+        wait(lambda: len(node("log", "--event", "config.refused")) == 2, 10, "SIGHUP")
+
+
+def configuration_is_checked():
+    with Folder() as folder, Node(folder) as node:
+        answer = node("config", "check")
+        expect(answer["valid"] and answer["mistakes"] == [], f"check of a good one: {answer}")
+        node.config("Nonsense = 1\n[Provider]\nCapacity = \"x\"\n")
+        answer = node("config", "check", status=3)
+        equal(len(answer["mistakes"]), 2, f"all mistakes at once: {answer}")
+        node.config('[Provider]\nChainApiInfo = "top-secret:x"\n')
+        shown = subprocess.run([SELKIE, "config", "check", "--repo", str(node.repo)], capture_output=True, text=True)
+        equal(shown.returncode, 3, "ChainApiInfo in [Provider]")
+        expect("did you mean ChainApiInfo in [Network]?" in shown.stdout, shown.stdout)
+        expect("top-secret" not in shown.stdout + shown.stderr, "a misplaced secret is not shown")
+        node.config("[Provider]\nCapacity = 5\n")
+        keys = {row["key"]: row for row in node("config", "diff")}
+        equal(keys["Capacity"]["value"], "5", "diff shows it")
+        expect(keys["Capacity"]["from"].startswith("config.toml:"), keys["Capacity"])
+        node("config", "updated")
+        equal({row["key"]: row["value"] for row in node("config", "diff")}, {k: r["value"] for k, r in keys.items()}, "updated keeps values")
+        text = (node.repo / "config.toml").read_text()
+        expect("\nCapacity = 5\n" in text and "#SlotTime" in text, "updated lists every option")
+
+
+if __name__ == "__main__":
+    run_cases([
+        ("starts-and-stops", starts_and_stops),
+        ("log-is-a-file", log_is_a_file),
+        ("log-is-followed", log_is_followed),
+        ("reload", reload_takes_over_and_tells),
+        ("configuration", configuration_is_checked),
+    ])
