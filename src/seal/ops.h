@@ -272,7 +272,8 @@ typedef struct slk_seal_status {
     slk_seal_remote_state state;
     bool has_completion; /* all four fields were there and well-formed */
     slk_seal_completion completion;
-    char fail_reason[SLK_SEAL_REASON_CHARS]; /* "" when none */
+    char fail_reason[SLK_SEAL_REASON_CHARS]; /* of failed and gone; "" when none */
+    int64_t lease_until_ms; /* the provider keeps the files until then; 0 when it does not say */
 } slk_seal_status;
 
 /* Calls to a peer. Failures by code: no answer UNREACHABLE/TIMEOUT, 401 AUTH, 412/429/503 BUSY,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the provider's endpoints do with an accepted sector: status, files, C1, finalize, cleanup. */
+/* What the provider's endpoints do with an accepted sector: status, files, C1, finalize. */
 #include "seal/provider.h"
 
 #include "base/bytes.h"
@@ -25,7 +25,7 @@
 static const slk_sql set_c1_supplied = {
     "provider.c1_supplied",
     "UPDATE rseal_provider_pipeline SET after_c1_supplied = 1, cleanup_timeout = CASE"
-    " WHEN cleanup_timeout < $3 THEN $3 ELSE cleanup_timeout END"
+    " WHEN cleanup_timeout < $3 THEN $3 ELSE cleanup_timeout END, lease_warned = 0"
     " WHERE sp_id = $1 AND sector_number = $2 AND state <> 'cleaned'"};
 static const slk_sql clear_timeout = {
     "provider.clear_timeout",
@@ -39,9 +39,8 @@ static bool in_range(uint64_t sp_id, uint64_t number)
 
 /* ---- what a partner may see of its own sectors ---- */
 
-/* The row, if it is that partner's; another's is not there. */
-static slk_err own_row(slk_provider_row *ret_row, slk_seal *seal, int64_t partner_id,
-                       uint64_t sp_id, uint64_t number, slk_error *error)
+slk_err slk_provider_own_row(slk_provider_row *ret_row, slk_seal *seal, int64_t partner_id,
+                             uint64_t sp_id, uint64_t number, slk_error *error)
 {
     if (!in_range(sp_id, number))
         return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
@@ -70,13 +69,17 @@ slk_err slk_provider_status(slk_seal_status *ret_status, slk_seal *seal, int64_t
                             uint64_t sp_id, uint64_t number, slk_error *error)
 {
     slk_provider_row row;
-    slk_err code = own_row(&row, seal, partner_id, sp_id, number, error);
+    slk_err code = slk_provider_own_row(&row, seal, partner_id, sp_id, number, error);
     if (code == SLK_E_NOTFOUND) {
         *ret_status = (slk_seal_status){.state = SLK_SEAL_REMOTE_GONE};
         return SLK_OK;
     }
     SLK_TRY(code);
     slk_seal_status status = {.state = remote_state(&row)};
+    if (status.state == SLK_SEAL_REMOTE_GONE)
+        (void)snprintf(status.fail_reason, sizeof status.fail_reason, "%s", row.cleanup_reason);
+    else
+        status.lease_until_ms = row.lease_until_ms;
     if (status.state == SLK_SEAL_REMOTE_COMPLETE) {
         status.has_completion = true;
         status.completion = row.completion;
@@ -104,7 +107,7 @@ slk_err slk_provider_get_files(slk_provider_files *ret_files, slk_seal *seal, in
                                uint64_t sp_id, uint64_t number, slk_error *error)
 {
     slk_provider_row row;
-    SLK_TRY(own_row(&row, seal, partner_id, sp_id, number, error));
+    SLK_TRY(slk_provider_own_row(&row, seal, partner_id, sp_id, number, error));
     if (!has_files(&row))
         return slk_fail(error, SLK_E_NOTFOUND, "the sector has no files yet, or no more");
     const slk_seal_prover *prover = &slk_seal_get_ops(seal)->prover;
@@ -194,7 +197,7 @@ static slk_err c1_for_seed(int *ret_fd, bool *ret_made, slk_seal *seal, int64_t 
                            slk_error *error)
 {
     slk_provider_row row;
-    SLK_TRY(own_row(&row, seal, partner_id, sp_id, number, error)); /* as it is now */
+    SLK_TRY(slk_provider_own_row(&row, seal, partner_id, sp_id, number, error)); /* as it is now */
     if (row.state == SLK_PS_CLEANED || row.cleanup_requested)
         return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
     if (!has_files(&row))
@@ -251,7 +254,7 @@ slk_err slk_provider_commit1(int *ret_fd, uint64_t *ret_bytes, slk_seal *seal, i
                              const uint8_t seed[32], slk_job *job, slk_error *error)
 {
     slk_provider_row row;
-    SLK_TRY(own_row(&row, seal, partner_id, sp_id, number, error));
+    SLK_TRY(slk_provider_own_row(&row, seal, partner_id, sp_id, number, error));
     SLK_TRY(slk_seal_files_enter(seal, SLK_PIPELINE_PROVIDER, sp_id, number, job, error));
     SLK_CLEANUP(slk_closep) int fd = -1;
     bool made = false;
@@ -269,13 +272,13 @@ slk_err slk_provider_commit1(int *ret_fd, uint64_t *ret_bytes, slk_seal *seal, i
     return SLK_OK;
 }
 
-/* ---- finalize, cleanup, retry ---- */
+/* ---- finalize, retry ---- */
 
 slk_err slk_provider_finalize(slk_seal *seal, int64_t partner_id, uint64_t sp_id, uint64_t number,
                               slk_error *error)
 {
     slk_provider_row row;
-    SLK_TRY(own_row(&row, seal, partner_id, sp_id, number, error));
+    SLK_TRY(slk_provider_own_row(&row, seal, partner_id, sp_id, number, error));
     if (row.state == SLK_PS_CLEANED || row.cleanup_requested || row.finalize_requested)
         return SLK_OK;
     if (row.state != SLK_PS_SEALED)
@@ -283,31 +286,6 @@ slk_err slk_provider_finalize(slk_seal *seal, int64_t partner_id, uint64_t sp_id
     slk_change change = slk_seal_change(seal, SLK_PIPELINE_PROVIDER, sp_id, number,
                                         SLK_EV_FINALIZE_ASKED, "endpoint", "");
     SLK_TRY(slk_seal_apply(seal, &change, error));
-    slk_seal_wake(seal);
-    return SLK_OK;
-}
-
-static slk_err cleanup_body(slk_db *db, void *context, slk_error *error)
-{
-    const slk_change *c = context;
-    SLK_TRY(slk_task_drop(db, SLK_PIPELINE_PROVIDER, c->sp_id, c->number, NULL, error));
-    return slk_state_apply(db, c, error);
-}
-
-slk_err slk_provider_cleanup(slk_seal *seal, int64_t partner_id, uint64_t sp_id, uint64_t number,
-                             slk_error *error)
-{
-    slk_provider_row row;
-    SLK_TRY(own_row(&row, seal, partner_id, sp_id, number, error));
-    if (row.state == SLK_PS_CLEANED || row.cleanup_requested)
-        return SLK_OK;
-    slk_change change = slk_seal_change(seal, SLK_PIPELINE_PROVIDER, sp_id, number,
-                                        SLK_EV_CLEANUP_ASKED, "endpoint", "");
-    slk_err code = slk_db_tx(slk_seal_db(seal), cleanup_body, &change, error);
-    if (code == SLK_E_CONFLICT)
-        return SLK_OK; /* it was cleaned up meanwhile */
-    SLK_TRY(code);
-    (void)slk_seal_cancel_running(seal, SLK_PIPELINE_PROVIDER, sp_id, number);
     slk_seal_wake(seal);
     return SLK_OK;
 }

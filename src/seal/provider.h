@@ -10,7 +10,12 @@
  *   uncleaned sectors + live slots <= allowance_total, per partner
  *   uncleaned sectors + live slots of all partners <= capacity_sectors
  * each decision and its counting being one transaction. An order is also refused when the scratch
- * disk has no room for the whole sector beside those under way. */
+ * disk has no room for the whole sector beside those under way (disk.h).
+ *
+ * A sealed or failed sector is kept here under a lease (rseal_provider_pipeline.cleanup_timeout): from
+ * the moment it is sealed, whether the client could be told or not, for cleanup_timeout_ms. Asking for
+ * C1 and renewing start it anew. 12 h and 1 h before its end the timeline notes "lease_ending" and the
+ * log warns; at its end the files go as if the client had asked. Both sides see the end in the status. */
 #ifndef SLK_SEAL_PROVIDER_H
 #define SLK_SEAL_PROVIDER_H
 
@@ -30,6 +35,17 @@
  * not failed. */
 SLK_MUST_CHECK slk_err slk_provider_retry(slk_seal *seal, uint64_t sp_id, uint64_t number,
                                           slk_error *error);
+
+/* Stops the work on an accepted sector and removes its files; the client is told "gone" and why.
+ * SLK_E_CONFLICT when it is cleaned up already, and unless `really` when it is sealed, for the client
+ * may have money on chain. dry_run: only says so. */
+SLK_MUST_CHECK slk_err slk_provider_operator_cancel(slk_seal *seal, uint64_t sp_id, uint64_t number,
+                                                    bool really, bool dry_run, slk_error *error);
+/* As slk_provider_renew, for any partner's sector; for_ms 0: as long as a new lease. dry_run: only
+ * says until when. */
+SLK_MUST_CHECK slk_err slk_provider_operator_renew(int64_t *ret_until_ms, slk_seal *seal,
+                                                   uint64_t sp_id, uint64_t number, int64_t for_ms,
+                                                   bool dry_run, slk_error *error);
 
 /* ---- for the endpoints ---- */
 
@@ -74,5 +90,12 @@ SLK_MUST_CHECK slk_err slk_provider_finalize(slk_seal *seal, int64_t partner_id,
                                              uint64_t number, slk_error *error);
 SLK_MUST_CHECK slk_err slk_provider_cleanup(slk_seal *seal, int64_t partner_id, uint64_t sp_id,
                                             uint64_t number, slk_error *error);
+/* Cleanup by another name: the client does not want the sector any more. */
+SLK_MUST_CHECK slk_err slk_provider_cancel(slk_seal *seal, int64_t partner_id, uint64_t sp_id,
+                                           uint64_t number, slk_error *error);
+/* The lease begins anew; *ret_until_ms is its end (it never comes nearer). SLK_E_CONFLICT before the
+ * sector is sealed and once it is being cleaned up; SLK_E_NOTFOUND. */
+SLK_MUST_CHECK slk_err slk_provider_renew(int64_t *ret_until_ms, slk_seal *seal, int64_t partner_id,
+                                          uint64_t sp_id, uint64_t number, slk_error *error);
 
 #endif

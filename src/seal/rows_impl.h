@@ -31,10 +31,17 @@ typedef struct slk_provider_row {
     char failed_message[SLK_SEAL_REASON_CHARS];
     char partner_url[512];
     char partner_token[512]; /* wrapped */
+    int64_t lease_until_ms; /* 0: none yet */
+    char cleanup_reason[64]; /* why it goes, once cleanup_requested */
 } slk_provider_row;
 
 SLK_MUST_CHECK slk_err slk_provider_row_read(slk_provider_row *ret_row, slk_seal *seal,
                                              uint64_t sp_id, uint64_t number, slk_error *error);
+
+/* The row, if it is that partner's; another's is SLK_E_NOTFOUND like one that is not there. */
+SLK_MUST_CHECK slk_err slk_provider_own_row(slk_provider_row *ret_row, slk_seal *seal,
+                                            int64_t partner_id, uint64_t sp_id, uint64_t number,
+                                            slk_error *error);
 
 typedef struct slk_client_row {
     slk_seal_sector sector;
@@ -152,6 +159,11 @@ slk_err slk_step_client_commit(slk_task *task, slk_error *error);
 slk_err slk_step_client_commit_save(slk_task *task, slk_db *db, slk_error *error);
 slk_err slk_step_client_commit_wait(slk_task *task, slk_error *error);
 slk_err slk_step_client_release(slk_task *task, slk_error *error);
+
+/* Ends what is over and notes what is about to be; cheap when there is nothing. */
+SLK_MUST_CHECK slk_err slk_provider_leases_look(slk_seal *seal, slk_error *error);
+/* A lease for failed rows that have none. */
+SLK_MUST_CHECK slk_err slk_provider_leases_give(slk_seal *seal, slk_error *error);
 
 /* The sector gets its turn: its partner's share moves on (provider_share.c). Inside a transaction. */
 SLK_MUST_CHECK slk_err slk_provider_share_charge(slk_db *db, uint64_t sp_id, uint64_t number,

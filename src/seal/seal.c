@@ -364,6 +364,7 @@ static slk_err collect_garbage(slk_seal *seal, slk_error *error)
     if (!seal->options.provider)
         return SLK_OK;
     SLK_TRY(slk_disk_shrink_all(seal, error));
+    SLK_TRY(slk_provider_leases_give(seal, error));
     SLK_TRY(slk_sql_run(seal->db, &collect_slots, SLK_ARGS(slk_arg_i(now)), NULL, error));
     return slk_sql_run(seal->db, &collect_rows,
                        SLK_ARGS(slk_arg_i(now - seal->options.keep_row_ms)), NULL, error);
@@ -379,6 +380,15 @@ static int64_t sleep_ms(slk_seal *seal)
     return due - now > 1 ? due - now : 1;
 }
 
+/* Everything that has become ready, leases that are over included, gets its tasks. */
+static slk_err look_for_work(slk_seal *seal, slk_error *error)
+{
+    uint64_t made;
+    if (seal->options.provider)
+        SLK_TRY(slk_provider_leases_look(seal, error));
+    return slk_task_schedule(&made, seal, error);
+}
+
 static void *scheduler_main(void *arg)
 {
     slk_seal *seal = arg;
@@ -386,9 +396,8 @@ static void *scheduler_main(void *arg)
     while (!seal->stopping) {
         seal->look_wanted = false;
         pthread_mutex_unlock(&seal->mutex);
-        uint64_t made;
         slk_error error = {0};
-        slk_err code = slk_task_schedule(&made, seal, &error);
+        slk_err code = look_for_work(seal, &error);
         if (code == SLK_OK && !slk_seal_is_dead(seal))
             code = collect_garbage(seal, &error);
         if (code != SLK_OK)
@@ -494,8 +503,7 @@ slk_err slk_seal_run_ready(uint64_t *ret_ran, slk_seal *seal, uint64_t max_tasks
     *ret_ran = 0;
     bool more = true;
     while (more && *ret_ran < max_tasks) {
-        uint64_t made = 0;
-        SLK_TRY(slk_task_schedule(&made, seal, error));
+        SLK_TRY(look_for_work(seal, error));
         more = false;
         for (unsigned class = 0; class < SLK_CLASS_COUNT && *ret_ran < max_tasks; class ++) {
             bool ran = false;

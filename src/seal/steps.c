@@ -97,8 +97,8 @@ static const slk_sql provider_finalize_unmark = {
 static const slk_sql provider_cleanup_ready = {
     "provider.cleanup.ready",
     "SELECT r.sp_id, r.sector_number FROM rseal_provider_pipeline r WHERE "
-    "r.state <> 'cleaned' AND (r.cleanup_requested = 1 OR r.cleanup_timeout <= "
-    "$1) AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = 'provider.cleanup' "
+    "r.state <> 'cleaned' AND r.cleanup_requested = 1 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM "
+    "task t WHERE t.kind = 'provider.cleanup' "
     "AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
     "r.create_time, r.sector_number"};
 static const slk_sql provider_cleanup_mark = {

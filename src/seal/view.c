@@ -52,9 +52,10 @@ static const slk_sql providers = {
     " WHERE ($1 < 0 OR (r.sp_id = $1 AND r.sector_number = $2))" \
     " ORDER BY r.create_time DESC, r.sp_id, r.sector_number DESC LIMIT $3"
 
-#define PROVIDER_COLUMNS                                                            \
-    SECTOR_COLUMNS "," TASK_COLUMNS ", p.partner_name, r.tree_d_cid, r.tree_r_cid," \
-                   " r.ticket_epoch, r.ticket_source, r.after_notify_client, r.cleanup_timeout"
+#define PROVIDER_COLUMNS                                                                         \
+    SECTOR_COLUMNS "," TASK_COLUMNS ", p.partner_name, r.tree_d_cid, r.tree_r_cid,"              \
+                   " r.ticket_epoch, r.ticket_source, r.after_notify_client, r.cleanup_timeout," \
+                   " r.started_ms, r.sealed_ms, r.reserved_bytes, r.cleanup_reason"
 #define PROVIDER_JOINS \
     " JOIN rseal_delegated_partners p ON p.id = r.partner_id" TASK_JOIN("provider")
 #define CLIENT_COLUMNS                                                                          \
@@ -247,7 +248,11 @@ static void put_provider_columns(json_t *o, bool *ok, const slk_query *q)
 {
     put(o, ok, "ticket_source", text_or_null(q, 23));
     put(o, ok, "notified", json_boolean(slk_column_bool(q, 24)));
-    put(o, ok, "cleanup_timeout_ms", number_or_null(q, 25));
+    put(o, ok, "lease_until_ms", number_or_null(q, 25));
+    put(o, ok, "started_ms", number_or_null(q, 26));
+    put(o, ok, "sealed_ms", number_or_null(q, 27));
+    put(o, ok, "reserved_bytes", number_or_null(q, 28));
+    put(o, ok, "cleanup_reason", text_or_null(q, 29));
 }
 
 static json_t *next_json(const slk_query *q, bool client)
