@@ -24,6 +24,7 @@ static const slk_command *const tables[] = {
     slk_commands_provider,
     slk_commands_client,
     slk_commands_sectors,
+    slk_commands_keeping,
     slk_commands_auth,
     slk_commands_devnet,
     slk_commands_proof,

@@ -123,10 +123,24 @@ static slk_err sector_retry(slk_node *node, const slk_options *options, slk_erro
     return answer(options, sp_id, number, "is tried again", error);
 }
 
+/* Of the sector this node seals for somebody else: it has no chain to ask. */
+static slk_err cancel_for_client(slk_node *node, const slk_options *options, uint64_t sp_id,
+                                 uint64_t number, slk_error *error)
+{
+    SLK_TRY(slk_provider_operator_cancel(node->seal, sp_id, number,
+                                         slk_options_flag(options, "really-do-it"),
+                                         slk_options_flag(options, "dry-run"), error));
+    return answer(options, sp_id, number, "is given up; its files go, the client is told", error);
+}
+
 static slk_err sector_cancel(slk_node *node, const slk_options *options, slk_error *error)
 {
     uint64_t sp_id, number;
     SLK_TRY(slk_sector_find(&sp_id, &number, node, options, error));
+    SLK_CLEANUP(slk_json_decrefp) json_t *sector = NULL;
+    SLK_TRY(slk_sector_view(&sector, node, sp_id, number, error));
+    if (!role_of(sector, "client") && role_of(sector, "provider"))
+        return cancel_for_client(node, options, sp_id, number, error);
     if (!node->chain)
         return slk_fail(error, SLK_E_INVAL,
                         "no chain is configured to ask whether it has the sector");
