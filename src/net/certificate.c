@@ -14,6 +14,8 @@
 
 #define VALID_SECONDS ((time_t)10 * 365 * 24 * 3600)
 #define CLOCK_SKEW_SECONDS ((time_t)24 * 3600)
+#define PEM_MAX_BYTES ((size_t)1 << 20)
+#define CHAIN_MAX 16u
 
 typedef struct pair {
     gnutls_x509_privkey_t key;
@@ -113,4 +115,32 @@ slk_err slk_net_make_certificate(const char *folder, const char *const *names, s
     SLK_CLEANUP(pair_done) pair p = {0};
     SLK_TRY(fill(&p, names, n_names, error));
     return write_pair(&p, crt_path, key_path, error);
+}
+
+/* ---- reading ---- */
+
+slk_err slk_net_certificate_read(slk_certificate_facts *ret_facts, const char *path,
+                                 const char *host, slk_error *error)
+{
+    SLK_CLEANUP(slk_buf_done) slk_buf pem;
+    slk_buf_init(&pem, PEM_MAX_BYTES);
+    SLK_TRY(slk_file_read_all(&pem, path, error));
+    gnutls_x509_crt_t chain[CHAIN_MAX];
+    unsigned n = CHAIN_MAX;
+    const gnutls_datum_t text = {.data = pem.data, .size = (unsigned)pem.len};
+    const int rc = pem.len == 0
+                       ? GNUTLS_E_NO_CERTIFICATE_FOUND
+                       : gnutls_x509_crt_list_import(chain, &n, &text, GNUTLS_X509_FMT_PEM, 0);
+    if (rc < 1)
+        return slk_fail(error, SLK_E_INVAL, "%s holds no certificate in PEM form: %s", path,
+                        gnutls_strerror(rc));
+    *ret_facts = (slk_certificate_facts){
+        .not_before_ms = (int64_t)gnutls_x509_crt_get_activation_time(chain[0]) * 1000,
+        .not_after_ms = (int64_t)gnutls_x509_crt_get_expiration_time(chain[0]) * 1000,
+        .self_signed = gnutls_x509_crt_check_issuer(chain[0], chain[0]) != 0,
+        .names_host = host && gnutls_x509_crt_check_hostname2(chain[0], host, 0) != 0,
+    };
+    for (int i = 0; i < rc; i++)
+        gnutls_x509_crt_deinit(chain[i]);
+    return SLK_OK;
 }

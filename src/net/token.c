@@ -24,6 +24,13 @@ void slk_net_token_hash(char out65[65], const char *token)
     slk_hex_encode(out65, digest, sizeof digest);
 }
 
+void slk_net_sign(char out65[65], const char *secret, const void *bytes, size_t n)
+{
+    uint8_t digest[32];
+    slk_assert(gnutls_hmac_fast(GNUTLS_MAC_SHA256, secret, strlen(secret), bytes, n, digest) == 0);
+    slk_hex_encode(out65, digest, sizeof digest);
+}
+
 bool slk_net_token_matches(const char *token, const char *hash64)
 {
     if (!token || strlen(hash64) != SLK_NET_TOKEN_CHARS)
