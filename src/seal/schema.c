@@ -187,6 +187,25 @@ static const char placement[] =
     "INSERT INTO rseal_client_number (sp_id, sector_number)"
     " SELECT sp_id, sector_number FROM rseal_client_pipeline;";
 
+static const char alerts[] =
+    "CREATE TABLE alert ("
+    " rule TEXT NOT NULL, subject TEXT NOT NULL, severity TEXT NOT NULL, summary TEXT NOT NULL,"
+    " next_step TEXT NOT NULL, node TEXT NOT NULL, raised_ms BIGINT NOT NULL,"
+    " seen_ms BIGINT NOT NULL, cleared_ms BIGINT NOT NULL DEFAULT 0,"
+    " times BIGINT NOT NULL DEFAULT 1, acked_ms BIGINT NOT NULL DEFAULT 0,"
+    " acked_by TEXT NOT NULL DEFAULT '', raise_change BIGINT NOT NULL,"
+    " clear_change BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (rule, subject));"
+    "CREATE INDEX alert_cleared ON alert (cleared_ms);"
+    "CREATE TABLE alert_receiver ("
+    " name TEXT PRIMARY KEY, change BIGINT NOT NULL DEFAULT 0, sent_ms BIGINT NOT NULL DEFAULT 0,"
+    " next_ms BIGINT NOT NULL DEFAULT 0, failures BIGINT NOT NULL DEFAULT 0,"
+    " last_error TEXT NOT NULL DEFAULT '', owner TEXT,"
+    " lease_until_ms BIGINT NOT NULL DEFAULT 0);"
+    "INSERT INTO seal_sequence (name, value) VALUES ('alert', 0);"
+    "ALTER TABLE sector_event ADD COLUMN took_ms BIGINT;"
+    "CREATE INDEX sector_event_passage ON sector_event (role, from_state, at_ms);"
+    "ALTER TABLE task ADD COLUMN failing_since_ms BIGINT NOT NULL DEFAULT 0;";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -194,6 +213,7 @@ static const slk_migration migrations[] = {
     {4, "access: tokens and sessions; timeline by time", access},
     {5, "seal: terms, reservations, shares, leases of the provider", business},
     {6, "seal: who was to seal what, numbers given out", placement},
+    {7, "alerts: what somebody should look at, and who was told", alerts},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

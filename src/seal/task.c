@@ -52,10 +52,13 @@ static const slk_sql claim_task = {
     " WHERE id = $1 AND (owner IS NULL OR lease_until_ms < $5 OR lease_until_ms > $6)"};
 static const slk_sql delete_task = {"task.delete", "DELETE FROM task WHERE id = $1 AND fence = $2"};
 static const slk_sql wait_task = {
-    "task.wait", "UPDATE task SET owner = NULL, lease_until_ms = 0, not_before_ms = $3,"
-                 " last_error = $4, waits = CASE WHEN $5 = 0 THEN 0 ELSE waits + $5 END,"
-                 " attempts = attempts + $6, progress_stage = NULL"
-                 " WHERE id = $1 AND fence = $2"};
+    "task.wait",
+    "UPDATE task SET owner = NULL, lease_until_ms = 0, not_before_ms = $3,"
+    " last_error = $4, waits = CASE WHEN $5 = 0 THEN 0 ELSE waits + $5 END,"
+    " attempts = attempts + $6, progress_stage = NULL,"
+    " failing_since_ms = CASE WHEN $7 < 0 THEN failing_since_ms WHEN $5 + $6 = 0 THEN 0"
+    " WHEN failing_since_ms = 0 THEN $7 ELSE failing_since_ms END"
+    " WHERE id = $1 AND fence = $2"};
 static const slk_sql read_waits = {"task.waits", "SELECT waits FROM task WHERE id = $1"};
 static const slk_sql release_own = {
     "task.release_own",
@@ -335,16 +338,25 @@ static int64_t backoff(const slk_seal *seal, const slk_step *step, int64_t failu
     return ms * seal->options.backoff_scale_percent / 100;
 }
 
-/* Puts the task back for later. waited: 0 a planned look, 1 an unlucky one; attempts: to add. */
-static void put_back(slk_task *task, int64_t delay_ms, const char *why, int64_t waited,
-                     int64_t attempts)
+/* Why a task goes back: nothing is wrong, it was stopped, it was unlucky, it failed (and that counts
+ * towards its last attempt). Since when it fails is remembered until a look goes well. */
+typedef enum back {
+    BACK_FINE,
+    BACK_STOPPED,
+    BACK_UNLUCKY,
+    BACK_FAILED,
+} back;
+
+static void put_back(slk_task *task, int64_t delay_ms, const char *why, back kind)
 {
     slk_error error = {0};
-    slk_err code = slk_sql_run(task->seal->db, &wait_task,
-                               SLK_ARGS(slk_arg_i(task->id), slk_arg_i(task->fence),
-                                        slk_arg_i(slk_seal_now(task->seal) + delay_ms),
-                                        slk_arg_t(why), slk_arg_i(waited), slk_arg_i(attempts)),
-                               NULL, &error);
+    const int64_t now = slk_seal_now(task->seal);
+    slk_err code = slk_sql_run(
+        task->seal->db, &wait_task,
+        SLK_ARGS(slk_arg_i(task->id), slk_arg_i(task->fence), slk_arg_i(now + delay_ms),
+                 slk_arg_t(why), slk_arg_i(kind == BACK_UNLUCKY), slk_arg_i(kind == BACK_FAILED),
+                 slk_arg_i(kind == BACK_STOPPED ? -1 : now)),
+        NULL, &error);
     if (code != SLK_OK)
         slk_log(SLK_LOG_ERROR, "task.lost", "task=%ld why=\"%s\" next=\"its lease runs out\"",
                 (long)task->id, slk_error_text(&error, code));
@@ -367,7 +379,7 @@ static void complete_done(slk_task *task, const slk_step *step, uint64_t took_us
     slk_log(SLK_LOG_WARN, "task.not_taken", "step=%s sector=f0%lu/%lu why=\"%s\"", step->name,
             (unsigned long)task->sp_id, (unsigned long)task->number, slk_error_text(&error, code));
     if (code != SLK_E_CONFLICT) {
-        put_back(task, backoff(seal, step, 0), slk_error_text(&error, code), 1, 0);
+        put_back(task, backoff(seal, step, 0), slk_error_text(&error, code), BACK_UNLUCKY);
         return;
     }
     /* The row moved on by itself (a callback, a clean-up): the task is over. */
@@ -396,7 +408,7 @@ static void complete_failed(slk_task *task, const slk_step *step, slk_err code,
     if (done == SLK_E_CONFLICT)
         drop_stale(&f);
     else if (done != SLK_OK)
-        put_back(task, backoff(seal, step, 0), slk_error_text(&error, done), 1, 0);
+        put_back(task, backoff(seal, step, 0), slk_error_text(&error, done), BACK_UNLUCKY);
 }
 
 static void complete_error(slk_task *task, const slk_step *step, slk_err code,
@@ -404,7 +416,7 @@ static void complete_error(slk_task *task, const slk_step *step, slk_err code,
 {
     slk_seal *seal = task->seal;
     if (code == SLK_E_CANCELED) {
-        put_back(task, 0, "canceled", 0, 0);
+        put_back(task, 0, "canceled", BACK_STOPPED);
         return;
     }
     slk_seal_verdict verdict = task->give_up ? SLK_SEAL_PERMANENT : slk_seal_verdict_of(code);
@@ -424,7 +436,7 @@ static void complete_error(slk_task *task, const slk_step *step, slk_err code,
     slk_log(SLK_LOG_WARN, "task.again", "step=%s sector=f0%lu/%lu in_ms=%ld why=\"%s\"", step->name,
             (unsigned long)task->sp_id, (unsigned long)task->number, (long)delay,
             slk_error_text(cause, code));
-    put_back(task, delay, slk_error_text(cause, code), counted ? 0 : 1, counted ? 1 : 0);
+    put_back(task, delay, slk_error_text(cause, code), counted ? BACK_FAILED : BACK_UNLUCKY);
 }
 
 static void complete(slk_task *task, const slk_step *step, slk_err code, const slk_error *cause,
@@ -436,7 +448,8 @@ static void complete(slk_task *task, const slk_step *step, slk_err code, const s
     if (code != SLK_OK)
         complete_error(task, step, code, cause);
     else if (task->wait)
-        put_back(task, task->wait_ms > 0 ? task->wait_ms : step->interval_ms, task->note, 0, 0);
+        put_back(task, task->wait_ms > 0 ? task->wait_ms : step->interval_ms, task->note,
+                 BACK_FINE);
     else
         complete_done(task, step, took_us);
     slk_seal_crash_here(task->seal, "task.after_complete");
