@@ -51,6 +51,14 @@ static void sample(void *ctx, slk_chain_sample *sample)
     sample->head_epoch = head.height;
     sample->head_ms = head.timestamp * 1000;
     sample->epoch_ms = network.block_delay_s * 1000;
+    sample->development = network.development;
+    slk_seal_chain chain;
+    slk_seal_network rules;
+    slk_chain_ops_fill(&chain, ops);
+    if (chain.network(chain.ctx, &rules, &error) == SLK_OK) {
+        sample->ticket_max_age_epochs = rules.ticket_max_age_epochs;
+        sample->max_prove_commit_epochs = rules.max_prove_commit_epochs;
+    }
     for (size_t i = 0; i < sample->miners_n; i++)
         if (ask_miner(&sample->miners[i], ops, &head, &error) != SLK_OK)
             sample->miners[i].known = false;

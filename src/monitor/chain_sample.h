@@ -30,6 +30,9 @@ typedef struct slk_chain_sample {
     int64_t head_epoch;
     int64_t head_ms; /* wall clock of the head's block */
     int64_t epoch_ms;
+    bool development; /* stands still whenever nobody needs it */
+    int64_t ticket_max_age_epochs; /* for a pre-commit */
+    int64_t max_prove_commit_epochs; /* from pre-commit to prove-commit */
     size_t miners_n;
     slk_miner_sample miners[SLK_SAMPLE_MINERS];
 } slk_chain_sample;

@@ -136,6 +136,13 @@ static const gauge gauges[] = {
      {"state"},
      1,
      false},
+    {"selkie_alerts",
+     "Active alerts by rule and severity, and whether somebody has acknowledged them.",
+     {"gauges.alerts", "SELECT rule, severity, CASE WHEN acked_ms = 0 THEN 'false' ELSE 'true' END,"
+                       " count(*) FROM alert WHERE cleared_ms = 0 GROUP BY 1, 2, 3" LIMIT},
+     {"rule", "severity", "acknowledged"},
+     1,
+     false},
     {"selkie_node_seen_seconds",
      "Time since a node of this database last showed that it lives.",
      {"gauges.nodes", "SELECT name, roles, CAST($1 - seen_ms AS BIGINT) FROM node"

@@ -8,7 +8,8 @@
 
 #include <time.h>
 
-#define SAMPLE_MS_DEFAULT 30000
+#define LOOK_MS_DEFAULT 30000
+#define CLEAR_MS_DEFAULT 60000
 
 /* The miners we order for, with the proof of the latest sector of each. */
 static const slk_sql find_miners = {
@@ -58,6 +59,26 @@ void slk_monitor_chain(slk_chain_sample *ret_sample, slk_monitor *monitor)
     slk_assert(pthread_mutex_unlock(&monitor->mutex) == 0);
 }
 
+/* ---- one look ---- */
+
+slk_err slk_monitor_look(slk_monitor *monitor, slk_error *error)
+{
+    const slk_monitor_options *o = &monitor->options;
+    slk_db *db = slk_seal_db(o->seal);
+    const char *node = slk_seal_get_options(o->seal)->node_name;
+    take_sample(monitor);
+    slk_chain_sample chain;
+    slk_monitor_chain(&chain, monitor);
+    SLK_CLEANUP(slk_look_done) slk_look look = {0};
+    const slk_err code = slk_rules_look(&look, &o->rules, &chain, error);
+    SLK_TRY(slk_alerts_apply(db, node, &look, slk_seal_now(o->seal), o->clear_ms,
+                             code == SLK_OK ? error : NULL));
+    if (o->delivery)
+        SLK_TRY(slk_delivery_turn(o->delivery, db, node, slk_seal_now(o->seal), &monitor->job,
+                                  code == SLK_OK ? error : NULL));
+    return code;
+}
+
 /* ---- the thread ---- */
 
 /* Until the next look or the end; false at the end. */
@@ -65,8 +86,8 @@ static bool rest(slk_monitor *monitor)
 {
     struct timespec until;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += monitor->options.sample_ms / 1000;
-    until.tv_nsec += monitor->options.sample_ms % 1000 * 1000000;
+    until.tv_sec += monitor->options.look_ms / 1000;
+    until.tv_nsec += monitor->options.look_ms % 1000 * 1000000;
     if (until.tv_nsec >= 1000000000) {
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
@@ -83,9 +104,13 @@ static bool rest(slk_monitor *monitor)
 static void *look(void *context)
 {
     slk_monitor *monitor = context;
-    do
-        take_sample(monitor);
-    while (rest(monitor));
+    do {
+        slk_error error = {0};
+        const slk_err code = slk_monitor_look(monitor, &error);
+        if (code != SLK_OK)
+            slk_log(SLK_LOG_WARN, "monitor.failed", "why=\"%s\" next=\"looks again\"",
+                    slk_error_text(&error, code));
+    } while (rest(monitor));
     return NULL;
 }
 
@@ -96,8 +121,12 @@ slk_err slk_monitor_new(slk_monitor **ret_monitor, const slk_monitor_options *op
     if (!monitor)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the monitor");
     monitor->options = *options;
-    if (monitor->options.sample_ms <= 0)
-        monitor->options.sample_ms = SAMPLE_MS_DEFAULT;
+    if (monitor->options.look_ms <= 0)
+        monitor->options.look_ms = LOOK_MS_DEFAULT;
+    if (monitor->options.clear_ms <= 0)
+        monitor->options.clear_ms = CLEAR_MS_DEFAULT;
+    monitor->options.rules.seal = options->seal;
+    slk_job_init(&monitor->job);
     monitor->started_ms = slk_clock_wall_ms();
     pthread_condattr_t attr;
     slk_assert(pthread_condattr_init(&attr) == 0);
@@ -124,6 +153,7 @@ void slk_monitor_free(slk_monitor *monitor)
         return;
     slk_assert(pthread_mutex_lock(&monitor->mutex) == 0);
     monitor->stopping = true;
+    slk_job_cancel(&monitor->job);
     (void)pthread_cond_broadcast(&monitor->wake);
     slk_assert(pthread_mutex_unlock(&monitor->mutex) == 0);
     if (monitor->runs)

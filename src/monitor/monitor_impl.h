@@ -14,6 +14,7 @@ struct slk_monitor {
     pthread_cond_t wake;
     slk_chain_sample sample;
     bool stopping;
+    slk_job job; /* of telling receivers; canceled at the end */
     bool runs;
     pthread_t thread;
 };

@@ -11,6 +11,7 @@
 #include "monitor/gauges.h"
 #include "monitor/process.h"
 #include "remote/wire.h"
+#include "seal/disk.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -204,13 +205,20 @@ static void expose_disk(slk_exposition *x, const char *folder, const char *path)
         slk_expose(x, SLK_LABELS({"folder", folder}), (double)bytes);
 }
 
-static void expose_disks(slk_exposition *x, const slk_seal *seal)
+static void expose_disks(slk_exposition *x, slk_seal *seal)
 {
     const slk_seal_options *o = slk_seal_get_options(seal);
+    slk_disk disk;
     slk_expose_family(x, "selkie_disk_free_bytes", SLK_METRIC_GAUGE,
                       "Free bytes on the file system of a folder.");
     expose_disk(x, "scratch", o->scratch_folder);
     expose_disk(x, "storage", o->client ? o->storage_folder : NULL);
+    if (!o->provider || slk_disk_look(&disk, slk_seal_db(seal), seal, NULL) != SLK_OK)
+        return;
+    slk_expose_family(x, "selkie_disk_reserved_bytes", SLK_METRIC_GAUGE,
+                      "Bytes of the scratch disk that sectors and slots may still come to take.");
+    slk_expose(x, SLK_LABELS({"folder", "scratch"}, {"by", "sectors"}), (double)disk.sectors_bytes);
+    slk_expose(x, SLK_LABELS({"folder", "scratch"}, {"by", "slots"}), (double)disk.slots_bytes);
 }
 
 static void expose_miner(slk_exposition *x, const slk_chain_sample *s,

@@ -54,7 +54,7 @@ static slk_monitor *monitor_on(world_node *node, bool chain)
         .version = "1",
         .revision = "abc",
         .chain = {.sample = chain ? sample_stub : NULL},
-        .sample_ms = 1,
+        .look_ms = 1000,
     };
     slk_error error = {0};
     slk_monitor *monitor = NULL;
