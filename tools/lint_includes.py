@@ -20,7 +20,7 @@ MAY_INCLUDE = {
     "remote": "base crypto codec fil net db seal transfer",
     "access": "base codec db net",
     "monitor": "base codec db net seal remote access",
-    "page": "base codec db net seal remote access",
+    "page": "base codec db net seal remote access monitor",
     "app": "base crypto codec db fil net proofs chain devnet transfer seal remote access monitor page",
 }
 # Third-party headers stay behind one folder each.

@@ -84,6 +84,18 @@ typedef struct slk_config {
     int64_t chain_workers;
     /* [Metrics] */
     bool metrics;
+    /* [Alerting] */
+    char *alert_minimum_balance; /* "5 FIL", "" for none */
+    int64_t alert_balance_sectors;
+    int64_t alert_allowance;
+    int64_t alert_disk_sectors;
+    int64_t alert_look_ms;
+    int64_t alert_repeat_ms;
+    char *alert_certificates;
+    char *webhook_url; /* secret */
+    char *webhook_secret; /* secret */
+    char *alertmanager_url; /* secret */
+    char *slack_url; /* secret */
 } slk_config;
 
 /* Reads path and the environment; ends at the first mistake. An absent path is SLK_E_NOTFOUND. */

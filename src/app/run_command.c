@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `selkie init` and `selkie run`: a repository, and the node that serves from it. */
+#include "app/alerting.h"
 #include "app/chain_sample.h"
 #include "app/lock.h"
 #include "app/reload.h"
@@ -33,6 +34,7 @@ struct service {
     slk_remote_provider *provider;
     slk_remote_client *client;
     slk_page *page;
+    slk_delivery *delivery;
     slk_monitor *monitor;
     slk_http_server *server;
     slk_http_route routes[ROUTES_MAX];
@@ -81,6 +83,10 @@ static slk_err add_monitor(struct service *service, slk_error *error)
 {
     slk_node *node = service->node;
     const slk_config *config = &node->repo.config;
+    slk_rules rules;
+    SLK_TRY(slk_alerting_rules(&rules, config, error));
+    SLK_TRY(slk_alerting_delivery(&service->delivery, config, error));
+    rules.certificate_file = service->certificate_file;
     const slk_monitor_options options = {
         .seal = node->seal,
         .provider = service->provider,
@@ -89,6 +95,9 @@ static slk_err add_monitor(struct service *service, slk_error *error)
         .version = SLK_VERSION,
         .revision = SLK_REVISION,
         .trust_loopback = !config->delegate_tls,
+        .rules = rules,
+        .delivery = service->delivery,
+        .look_ms = config->alert_look_ms,
     };
     SLK_TRY(slk_monitor_new(&service->monitor, &options, error));
     if (config->metrics)
@@ -266,6 +275,7 @@ static void stop(struct service *service)
     slk_page_cancel(service->page);
     slk_http_server_free(service->server);
     slk_monitor_free(service->monitor);
+    slk_delivery_free(service->delivery);
     slk_seal_stop(service->node->seal);
     slk_remote_provider_free(service->provider);
     slk_remote_client_free(service->client);

@@ -2,12 +2,14 @@
 /* What the page reads: the whole node at once, lists, one sector. */
 #include "page/page_impl.h"
 
-#include "base/num.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "codec/json.h"
+#include "monitor/alerts.h"
 #include "seal/board.h"
 #include "seal/view.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
@@ -112,9 +114,23 @@ static slk_err get_chain(slk_buf *out, page_request *request, slk_error *error)
 
 static slk_err get_alerts(slk_buf *out, page_request *request, slk_error *error)
 {
-    (void)request;
-    (void)error;
-    return slk_buf_text(out, "[]");
+    SLK_CLEANUP(slk_json_decrefp) json_t *alerts = NULL;
+    slk_db *db = slk_seal_db(request->page->options.seal);
+    SLK_TRY(slk_alerts_list(&alerts, db, strcmp(query_text(request, "all"), "1") == 0, error));
+    return slk_json_print(out, alerts);
+}
+
+/* {"rule","subject"}: that one; without subject all of the rule. */
+static slk_err ack_alerts(slk_buf *out, page_request *request, slk_error *error)
+{
+    slk_seal *seal = request->page->options.seal;
+    const char *rule, *subject;
+    uint64_t n = 0;
+    SLK_TRY(slk_page_text(&rule, request, "rule", 64, NULL, error));
+    SLK_TRY(slk_page_text(&subject, request, "subject", SLK_ALERT_SUBJECT_CHARS, "", error));
+    SLK_TRY(slk_alerts_ack(&n, slk_seal_db(seal), rule, *subject ? subject : NULL,
+                           request->who.name, slk_seal_now(seal), error));
+    return slk_buf_printf(out, "{\"acknowledged\":%" PRIu64 "}", n);
 }
 
 /* ---- sectors ---- */
@@ -159,6 +175,7 @@ const page_endpoint slk_page_board_endpoints[] = {
     {"GET", "/api/v0/messages", SLK_ROLE_READ, get_messages},
     {"GET", "/api/v0/chain", SLK_ROLE_READ, get_chain},
     {"GET", "/api/v0/alerts", SLK_ROLE_READ, get_alerts},
+    {"POST", "/api/v0/alerts/ack", SLK_ROLE_WRITE, ack_alerts},
     {"GET", "/api/v0/sectors", SLK_ROLE_READ, get_sectors},
     {"GET", "/api/v0/sectors/{sp_id}/{number}", SLK_ROLE_READ, get_sector},
     {NULL, NULL, SLK_ROLE_NONE, NULL},
