@@ -2,8 +2,11 @@
 """/metrics of a provider and a client that seal a sector: who may read it, what must be on it, what must
 never be, and that Prometheus's own tool takes it."""
 import base64
+import hmac
+import http.server
 import re
 import ssl
+import threading
 import urllib.error
 
 from farm import Farm
@@ -47,6 +50,19 @@ def samples(page):
             expect(series not in values, f"{series} comes twice")
             values[series] = float(value)
     return values, types
+
+
+class Webhook(http.server.BaseHTTPRequestHandler):
+    """Keeps what is posted to it."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.taken.append((self.headers.get("X-Selkie-Signature"), body))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
 
 
 def promtool_agrees(page, what):
@@ -137,7 +153,50 @@ def who_may_read(farm, reader):
     equal(farm.ask("provider", {**away, "Authorization": f"Bearer {reader}"})[0], 200, "the token")
 
 
+class Alerted(Watched):
+    """A farm whose nodes look every half second and tell a webhook."""
+    hook, secret = None, "canary-" + "5" * 20
+
+    def environment(self, name):
+        if not self.hook:
+            return super().environment(name)
+        return {**super().environment(name), "SELKIE_ALERTING_CHECKINTERVAL": "500ms",
+                "SELKIE_ALERTING_WEBHOOK_URL": self.hook, "SELKIE_ALERTING_WEBHOOK_SECRET": self.secret}
+
+
+def an_alert_arrives():
+    server = http.server.HTTPServer(("127.0.0.1", 0), Webhook)
+    server.taken = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with Folder() as folder, Alerted(folder) as farm:
+        farm.hook = f"http://127.0.0.1:{server.server_port}/hook/canaryofthepath"
+        farm.prepare()
+        equal(farm.on("client", "alerts", "test"), {"webhook": {"delivered": True}}, "alerts test")
+        equal([a for a in farm.on("client", "alerts", "list") if a["rule"] == "chain-unreachable"], [], "alerts while all is well")
+        farm.kill("devnet")
+        rules = lambda: {a["rule"]: a for _, body in server.taken for a in json.loads(body)["alerts"] if a["state"] == "raised"}
+        farm.wait(lambda: "chain-unreachable" in rules(), 60, "the webhook to be told")
+        alert = rules()["chain-unreachable"]
+        expect(alert["severity"] == "critical" and alert["next"] and alert["summary"], f"what is told: {alert}")
+        for signature, body in server.taken:
+            equal(signature, "sha256=" + hmac.new(farm.secret.encode(), body, "sha256").hexdigest(), "signature")
+        active = next(a for a in farm.on("client", "alerts", "list") if a["rule"] == "chain-unreachable")
+        equal(farm.on("client", "alerts", "ack", "chain-unreachable", active["subject"], "--by", "ann"), {"acknowledged": 1}, "ack")
+        active = next(a for a in farm.on("client", "log", "alerts") if a["rule"] == "chain-unreachable")
+        equal(active["acked_by"], "ann", "who acknowledged")
+        page = farm.page("client")
+        equal(samples(page)[0]['selkie_alerts{rule="chain-unreachable",severity="critical",acknowledged="true"}'], 1, "alert on the page")
+        equal(samples(page)[0]["selkie_chain_up"], 0, "the chain on the page")
+        promtool_agrees(page, "client")
+        for name in ("provider", "client"):
+            for canary in (farm.secret, "canaryofthepath"):
+                expect(canary not in farm.log_tail(name, 10_000_000) and canary not in farm.page(name), f"{canary} is shown by the {name}")
+                expect(canary.encode() not in (farm.repo(name) / "selkie.db").read_bytes(), f"{canary} is in the database of the {name}")
+        del farm.processes["devnet"]  # killed on purpose
+    server.shutdown()
+
+
 if __name__ == "__main__":
     if not shutil.which("promtool"):
         raise SystemExit("promtool is missing: apt-get install prometheus")
-    run_cases([("metrics-of-a-sector", a_sector_is_seen)])
+    run_cases([("alerts-arrive", an_alert_arrives), ("metrics-of-a-sector", a_sector_is_seen)])
