@@ -153,6 +153,51 @@ def who_may_read(farm, reader):
     equal(farm.ask("provider", {**away, "Authorization": f"Bearer {reader}"})[0], 200, "the token")
 
 
+CONTRIB = ROOT / "contrib"
+
+
+def board_expressions():
+    def all_of(panels):
+        for panel in panels:
+            yield from (t["expr"] for t in panel.get("targets", []))
+            yield from all_of(panel.get("panels", []))
+    board = json.loads((CONTRIB / "grafana" / "selkie.json").read_text())
+    return [e.replace("$__rate_interval", "5m").replace("$instance", ".*") for e in all_of(board["panels"])]
+
+
+def promtool(*arguments):
+    done = subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True)
+    equal(done.returncode, 0, f"promtool {arguments[0]} {arguments[1]}: {done.stdout[-1500:]}{done.stderr[-1500:]}")
+
+
+def contrib_is_sound():
+    promtool("check", "rules", CONTRIB / "prometheus" / "selkie.rules.yml")
+    promtool("test", "rules", CONTRIB / "prometheus" / "selkie.rules_test.yml")
+    expressions = board_expressions()
+    expect(len(expressions) > 30, "the board has panels")
+    with Folder() as folder:  # promtool reads expressions as recording rules
+        rules = [{"record": f"board:{i}", "expr": e} for i, e in enumerate(expressions)]
+        path = folder / "board.yml"
+        path.write_text(json.dumps({"groups": [{"name": "board", "rules": rules}]}))
+        promtool("check", "rules", "--no-lint-fatal", path)
+
+
+def contrib_names_exist(pages):
+    """Every metric that the board and the rules name is on a page of a node."""
+    families = {name: kind for page in pages for name, kind in samples(page)[1].items()}
+    rules = (CONTRIB / "prometheus" / "selkie.rules.yml").read_text()
+    named = set(re.findall(r"\b(?:selkie|curio|process)_[a-z0-9_]+", " ".join([*board_expressions(), rules])))
+    expect(len(named) > 30, f"metrics named: {named}")
+    for name in sorted(named):
+        histogram = re.sub(r"_(bucket|sum|count)$", "", name)
+        expect(name in families or families.get(histogram) == "histogram", f"{name} is on no page")
+    foreign = {n for n in families if not n.startswith("process_")} - {n if n in families else re.sub(r"_(bucket|sum|count)$", "", n) for n in named}
+    documented = (ROOT / "docs" / "monitoring.md").read_text()
+    for name in families:
+        expect(name in documented or name.startswith("process_"), f"{name} is not in docs/monitoring.md")
+    expect(len(foreign) < 12, f"on a page, but neither on the board nor in a rule: {sorted(foreign)}")
+
+
 class Alerted(Watched):
     """A farm whose nodes look every half second and tell a webhook."""
     hook, secret = None, "canary-" + "5" * 20
@@ -173,6 +218,8 @@ def an_alert_arrives():
         farm.prepare()
         equal(farm.on("client", "alerts", "test"), {"webhook": {"delivered": True}}, "alerts test")
         equal([a for a in farm.on("client", "alerts", "list") if a["rule"] == "chain-unreachable"], [], "alerts while all is well")
+        farm.wait(lambda: all("selkie_chain_up 1" in farm.page(n) for n in ("provider", "client")), 30, "the chain to be seen")
+        contrib_names_exist([farm.page("provider"), farm.page("client")])
         farm.kill("devnet")
         rules = lambda: {a["rule"]: a for _, body in server.taken for a in json.loads(body)["alerts"] if a["state"] == "raised"}
         farm.wait(lambda: "chain-unreachable" in rules(), 60, "the webhook to be told")
@@ -199,4 +246,4 @@ def an_alert_arrives():
 if __name__ == "__main__":
     if not shutil.which("promtool"):
         raise SystemExit("promtool is missing: apt-get install prometheus")
-    run_cases([("alerts-arrive", an_alert_arrives), ("metrics-of-a-sector", a_sector_is_seen)])
+    run_cases([("contrib", contrib_is_sound), ("alerts-arrive", an_alert_arrives), ("metrics-of-a-sector", a_sector_is_seen)])
