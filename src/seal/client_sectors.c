@@ -230,6 +230,13 @@ static slk_err retry_body(slk_db *db, void *context, slk_error *error)
  * source: reference/chain 1.2, MaxPreCommitRandomnessLookback */
 static slk_err check_reorder(slk_seal *seal, const slk_client_row *row, slk_error *error)
 {
+    uint64_t others = 0;
+    SLK_TRY(slk_client_alternatives(&others, slk_seal_db(seal), row->sector.sp_id,
+                                    row->sector.number, error));
+    if (others == 0)
+        return slk_fail(error, SLK_E_CONFLICT,
+                        "the miner has no other enabled provider that has not had the sector: add "
+                        "one, or cancel it and order another");
     if (row->state < SLK_CS_VERIFIED || !row->precommit_uuid[0])
         return SLK_OK;
     const slk_seal_chain *chain = &slk_seal_get_ops(seal)->chain;

@@ -325,7 +325,9 @@ static slk_err stub_check_miner(void *ctx, uint64_t sp_id, int64_t proof, slk_er
 {
     (void)ctx;
     (void)proof;
-    return sp_id == WORLD_SP ? SLK_OK : slk_fail(error, SLK_E_INVAL, "no such miner");
+    return sp_id == WORLD_SP || sp_id == WORLD_SP + 1
+               ? SLK_OK
+               : slk_fail(error, SLK_E_INVAL, "no such miner");
 }
 
 static slk_err stub_precommit_info(void *ctx, slk_seal_precommit_info *ret, uint64_t sp_id,
@@ -517,11 +519,33 @@ unsigned world_messages(const world *w, uint64_t number, bool commit)
 
 /* ---- peers ---- */
 
+static bool is_other(const slk_seal_remote *to)
+{
+    return strcmp(to->url, "https://other") == 0;
+}
+
+static slk_seal *seal_of(world *w, const slk_seal_remote *to)
+{
+    return is_other(to) ? w->other.seal : w->provider.seal;
+}
+
 static slk_err partner_of(slk_partner *ret, world *w, const slk_seal_remote *to, slk_error *error)
 {
-    if (!w->provider.seal || slk_seal_is_dead(w->provider.seal))
+    slk_seal *seal = seal_of(w, to);
+    if (!seal || slk_seal_is_dead(seal))
         return slk_fail(error, SLK_E_UNREACHABLE, "connection refused");
-    return slk_provider_authorize(ret, w->provider.seal, to->token, error);
+    return slk_provider_authorize(ret, seal, to->token, error);
+}
+
+/* Faults and lies are the first provider's; the other is honest and well. */
+static slk_err peer_fault(world *w, world_op op, const slk_seal_remote *to, slk_error *error)
+{
+    return is_other(to) ? SLK_OK : fault(w, op, error);
+}
+
+static world_lie lie_of(const world *w, const slk_seal_remote *to)
+{
+    return is_other(to) ? LIE_NONE : w->lie;
 }
 
 static slk_err peer_available(void *ctx, bool *ret, char slot[33], const slk_seal_remote *to,
@@ -529,9 +553,9 @@ static slk_err peer_available(void *ctx, bool *ret, char slot[33], const slk_sea
 {
     world *w = ctx;
     slk_partner p;
-    SLK_TRY(fault(w, OP_AVAILABLE, error));
+    SLK_TRY(peer_fault(w, OP_AVAILABLE, to, error));
     SLK_TRY(partner_of(&p, w, to, error));
-    SLK_TRY(slk_provider_available(ret, slot, w->provider.seal, p.id, error));
+    SLK_TRY(slk_provider_available(ret, slot, seal_of(w, to), p.id, error));
     static const slk_sql steal = {"test.steal", "DELETE FROM rseal_provider_slots"};
     return w->steal_slots ? slk_db_run(w->provider.db, &steal, error) : SLK_OK;
 }
@@ -542,8 +566,9 @@ static slk_err peer_order(void *ctx, bool *ret, char *reason, const slk_seal_rem
     world *w = ctx;
     slk_partner p;
     SLK_TRY(partner_of(&p, w, to, error));
-    SLK_TRY(slk_provider_order(ret, reason, w->provider.seal, p.id, slot, s, error));
-    return fault(w, OP_ORDER, error); /* after the effect: the answer is lost, the order is not */
+    SLK_TRY(slk_provider_order(ret, reason, seal_of(w, to), p.id, slot, s, error));
+    return peer_fault(w, OP_ORDER, to,
+                      error); /* after the effect: the answer is lost, the order is not */
 }
 
 static void lie_about(slk_seal_completion *c, world_lie lie)
@@ -566,13 +591,13 @@ static slk_err peer_status(void *ctx, slk_seal_status *ret, const slk_seal_remot
 {
     world *w = ctx;
     slk_partner p;
-    SLK_TRY(fault(w, OP_STATUS, error));
+    SLK_TRY(peer_fault(w, OP_STATUS, to, error));
     SLK_TRY(partner_of(&p, w, to, error));
-    SLK_TRY(slk_provider_status(ret, w->provider.seal, p.id, s->sp_id, s->number, error));
-    lie_about(&ret->completion, w->lie);
-    if (w->lie == LIE_FAILED)
+    SLK_TRY(slk_provider_status(ret, seal_of(w, to), p.id, s->sp_id, s->number, error));
+    lie_about(&ret->completion, lie_of(w, to));
+    if (lie_of(w, to) == LIE_FAILED)
         *ret = (slk_seal_status){.state = SLK_SEAL_REMOTE_FAILED, .fail_reason = "disk"};
-    if (w->lie == LIE_GONE)
+    if (lie_of(w, to) == LIE_GONE)
         *ret = (slk_seal_status){.state = SLK_SEAL_REMOTE_GONE};
     return SLK_OK;
 }
@@ -584,13 +609,13 @@ static slk_err peer_fetch(void *ctx, const slk_seal_remote *to, const slk_seal_s
     world *w = ctx;
     slk_partner p;
     slk_job_stage(job, "sealed", bytes);
-    SLK_TRY(fault(w, OP_FETCH, error));
+    SLK_TRY(peer_fault(w, OP_FETCH, to, error));
     SLK_TRY(partner_of(&p, w, to, error));
     SLK_CLEANUP(slk_provider_files_done) slk_provider_files files = {0};
-    SLK_TRY(slk_provider_get_files(&files, w->provider.seal, p.id, s->sp_id, s->number, error));
+    SLK_TRY(slk_provider_get_files(&files, seal_of(w, to), p.id, s->sp_id, s->number, error));
     uint8_t replica[REPLICA_BYTES];
     assert_int_equal(get_file(files.sealed_path, replica, sizeof replica), sizeof replica);
-    if (w->lie == LIE_REPLICA)
+    if (lie_of(w, to) == LIE_REPLICA)
         replica[7] ^= 1;
     if (w->cut_fetch) {
         SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s.tmp", paths->sealed);
@@ -620,15 +645,15 @@ static slk_err peer_commit1(void *ctx, const slk_seal_remote *to, const slk_seal
 {
     world *w = ctx;
     slk_partner p;
-    SLK_TRY(fault(w, OP_COMMIT1, error));
+    SLK_TRY(peer_fault(w, OP_COMMIT1, to, error));
     SLK_TRY(partner_of(&p, w, to, error));
     SLK_CLEANUP(slk_closep) int fd = -1;
     uint64_t bytes;
-    SLK_TRY(slk_provider_commit1(&fd, &bytes, w->provider.seal, p.id, s->sp_id, s->number,
-                                 seed_epoch, seed, job, error));
+    SLK_TRY(slk_provider_commit1(&fd, &bytes, seal_of(w, to), p.id, s->sp_id, s->number, seed_epoch,
+                                 seed, job, error));
     uint8_t c1[32];
     SLK_TRY(slk_file_read_at(fd, c1, sizeof c1, 0, "c1", error));
-    if (w->lie == LIE_C1)
+    if (lie_of(w, to) == LIE_C1)
         c1[0] ^= 1;
     SLK_TRY(put_file(out_path, c1, sizeof c1, error));
     return SLK_OK;
@@ -639,9 +664,9 @@ static slk_err peer_finalize(void *ctx, const slk_seal_remote *to, const slk_sea
 {
     world *w = ctx;
     slk_partner p;
-    SLK_TRY(fault(w, OP_FINALIZE, error));
+    SLK_TRY(peer_fault(w, OP_FINALIZE, to, error));
     SLK_TRY(partner_of(&p, w, to, error));
-    return slk_provider_finalize(w->provider.seal, p.id, s->sp_id, s->number, error);
+    return slk_provider_finalize(seal_of(w, to), p.id, s->sp_id, s->number, error);
 }
 
 static slk_err peer_cleanup(void *ctx, const slk_seal_remote *to, const slk_seal_sector *s,
@@ -649,9 +674,9 @@ static slk_err peer_cleanup(void *ctx, const slk_seal_remote *to, const slk_seal
 {
     world *w = ctx;
     slk_partner p;
-    SLK_TRY(fault(w, OP_CLEANUP, error));
+    SLK_TRY(peer_fault(w, OP_CLEANUP, to, error));
     SLK_TRY(partner_of(&p, w, to, error));
-    return slk_provider_cleanup(w->provider.seal, p.id, s->sp_id, s->number, error);
+    return slk_provider_cleanup(seal_of(w, to), p.id, s->sp_id, s->number, error);
 }
 
 static slk_err peer_ticket(void *ctx, uint8_t out32[32], int64_t *ret_epoch, const char *url,
@@ -673,7 +698,8 @@ static slk_err peer_complete(void *ctx, const slk_seal_remote *to, const slk_sea
     if (!w->client.seal || slk_seal_is_dead(w->client.seal))
         return slk_fail(error, SLK_E_UNREACHABLE, "connection refused");
     slk_seal_completion told = *c;
-    lie_about(&told, w->lie);
+    if (strcmp(to->token, w->other_token) != 0)
+        lie_about(&told, w->lie);
     return slk_client_complete(w->client.seal, to->token, s->sp_id, s->number, &told, error);
 }
 
@@ -755,12 +781,11 @@ void world_node_close(world_node *node)
     node->db = NULL;
 }
 
-static void node_init(world_node *node, world *w, bool provider)
+static void node_init(world_node *node, world *w, bool provider, const char *name)
 {
     node->w = w;
     node->provider = provider;
-    (void)snprintf(node->folder, sizeof node->folder, "%s/%s", w->folder,
-                   provider ? "provider" : "client");
+    (void)snprintf(node->folder, sizeof node->folder, "%s/%s", w->folder, name);
     (void)snprintf(node->db_path, sizeof node->db_path, "%s/node.db", node->folder);
     (void)snprintf(node->scratch, sizeof node->scratch, "%s/scratch", node->folder);
     (void)snprintf(node->storage, sizeof node->storage, "%s/storage", node->folder);
@@ -806,8 +831,8 @@ world *world_new(void)
                                 .deposit_per_sector = "120",
                                 .pledge_per_sector = "200",
                                 .sender_balance = "1000000"};
-    node_init(&w->provider, w, true);
-    node_init(&w->client, w, false);
+    node_init(&w->provider, w, true, "provider");
+    node_init(&w->client, w, false, "client");
     slk_partner_terms terms = {
         .url = "https://client", .allowance_remaining = 10, .allowance_total = 10};
     assert_int_equal(
@@ -818,8 +843,25 @@ world *world_new(void)
     return w;
 }
 
+void world_second(world *w)
+{
+    int64_t partner_id;
+    slk_partner_terms terms = {
+        .url = "https://client", .allowance_remaining = 10, .allowance_total = 10};
+    node_init(&w->other, w, true, "other");
+    assert_int_equal(
+        slk_partner_add(&partner_id, w->other_token, w->other.seal, "acme", &terms, NULL), SLK_OK);
+    assert_int_equal(slk_client_provider_add(&w->other_id, w->client.seal, WORLD_SP,
+                                             "https://other", w->other_token, "o", NULL),
+                     SLK_OK);
+}
+
 void world_free(world *w)
 {
+    if (w->other.seal) {
+        world_node_close(&w->other);
+        place_drop(w->other.db_path);
+    }
     world_node_close(&w->client);
     world_node_close(&w->provider);
     place_drop(w->client.db_path);
@@ -833,7 +875,7 @@ void world_free(world *w)
 
 static void restart_dead(world_node *node)
 {
-    if (!slk_seal_is_dead(node->seal))
+    if (!node->seal || !slk_seal_is_dead(node->seal))
         return;
     world_node_close(node);
     world_node_open(node);
@@ -857,14 +899,16 @@ static bool run_one(world_node *node)
         fail_msg("%s", error.message);
     bool dead = slk_seal_is_dead(node->seal);
     restart_dead(&node->w->provider);
+    restart_dead(&node->w->other);
     restart_dead(&node->w->client);
     return ran > 0 || dead;
 }
 
 static bool run_some(world *w)
 {
-    bool provider = run_one(&w->provider);
-    return run_one(&w->client) || provider;
+    bool ran = !w->asleep && run_one(&w->provider);
+    ran = (w->other.seal && run_one(&w->other)) || ran;
+    return run_one(&w->client) || ran;
 }
 
 void world_turn(world *w)
@@ -931,7 +975,8 @@ void world_run(world *w, uint64_t number, const char *state, unsigned turns)
         for (unsigned round = 0; round < 100; round++) {
             if (arrived(w, number, state))
                 return;
-            bool ran = run_one(&w->provider);
+            bool ran = !w->asleep && run_one(&w->provider);
+            ran = (w->other.seal && run_one(&w->other)) || ran;
             if (arrived(w, number, state))
                 return;
             if (!run_one(&w->client) && !ran)
@@ -960,6 +1005,10 @@ void world_check(world *w)
     assert_int_equal(slk_state_check(&broken, what, w->provider.db, NULL), SLK_OK);
     if (broken > 0)
         fail_msg("provider: %s", what);
+    if (w->other.seal)
+        assert_int_equal(slk_state_check(&broken, what, w->other.db, NULL), SLK_OK);
+    if (broken > 0)
+        fail_msg("other: %s", what);
     assert_int_equal(slk_state_check(&broken, what, w->client.db, NULL), SLK_OK);
     if (broken > 0)
         fail_msg("client: %s", what);

@@ -110,6 +110,10 @@ struct world {
     int64_t now_ms;
     int64_t head;
     world_node provider, client;
+    world_node other; /* a second provider, honest; see world_second */
+    char other_token[SLK_TOKEN_CHARS];
+    int64_t other_id;
+    bool asleep; /* the first provider answers and does nothing */
     int64_t partner_id;
     char token[SLK_TOKEN_CHARS];
     int64_t provider_id;
@@ -146,6 +150,9 @@ void world_free(world *w);
 void world_node_open(world_node *node);
 /* Closes database and seal as they are (a seal that plays dead writes nothing more). */
 void world_node_close(world_node *node);
+
+/* Opens a second provider at https://other, whom the client knows, too. */
+void world_second(world *w);
 
 /* Turns clock and chain and runs both nodes' ready tasks until the client's sector reaches the
  * state or fails, or `turns` turns are over; restarts a node that plays dead. */
