@@ -71,6 +71,11 @@ typedef struct slk_config {
     int64_t poll_ms;
     int64_t seed_margin_epochs;
     int64_t ticket_slack_epochs;
+    int64_t keep_in_flight;
+    int64_t flow_seal_proof;
+    char *balance_reserve; /* attoFIL */
+    int64_t stall_ms;
+    int64_t stall_factor;
     int64_t chain_poll_ms; /* 0: a quarter epoch */
     /* [Page] */
     bool page_enable;

@@ -90,6 +90,20 @@ const slk_config_key slk_config_keys[] = {
      "Epochs to wait past the seed's epoch, so that a reorganisation does not change it."},
     {"Client", "TicketSlack", KEY_NUMBER, AT(ticket_slack_epochs), "720", 0, 3000, NULL,
      "A sector whose ticket runs out within so many epochs is not pre-committed any more."},
+    {"Client", "KeepInFlight", KEY_NUMBER, AT(keep_in_flight), "0", 0, 10000, NULL,
+     "Sectors kept under way for each miner that has an enabled provider; 0: sectors are ordered "
+     "by "
+     "hand alone. `selkie miner set` has it per miner."},
+    {"Client", "SealProof", KEY_NUMBER, AT(flow_seal_proof), "8", 0, 14, NULL,
+     "Registered seal proof of those sectors: 8 is 32 GiB, 9 is 64 GiB, 5 is 2 KiB."},
+    {"Client", "BalanceReserve", KEY_AMOUNT, AT(balance_reserve), "0", 0, 0, NULL,
+     "No such sector is ordered when deposits and pledges of what is under way would leave less "
+     "than "
+     "this, in attoFIL, in the balances of miner and sender."},
+    {"Client", "StallTime", KEY_TIME, AT(stall_ms), "24h", 60000, 8784 * HOURS, NULL,
+     "An order that does not move for so long, and for StallFactor times what its provider usually "
+     "takes, goes to the miner's next provider."},
+    {"Client", "StallFactor", KEY_NUMBER, AT(stall_factor), "3", 1, 100, NULL, "See StallTime."},
     {"Client", "ChainPollInterval", KEY_TIME, AT(chain_poll_ms), "", 0, 0, NULL,
      "Between two looks at the chain. Unset: a quarter of an epoch."},
     {"Page", "Enable", KEY_BOOL, AT(page_enable), "true", 0, 0, NULL,

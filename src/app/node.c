@@ -135,6 +135,11 @@ static void fill_options(slk_seal_options *options, const slk_node *node, bool t
         .seed_margin_epochs = config->seed_margin_epochs,
         .ticket_slack_epochs = config->ticket_slack_epochs,
         .chain_poll_ms = config->chain_poll_ms,
+        .keep_in_flight = config->keep_in_flight,
+        .flow_seal_proof = config->flow_seal_proof,
+        .balance_reserve = config->balance_reserve,
+        .stall_ms = config->stall_ms,
+        .stall_factor = config->stall_factor,
     };
     options->workers[SLK_CLASS_COMPUTE] = (unsigned)config->compute_workers;
     options->workers[SLK_CLASS_SNARK] = (unsigned)config->snark_workers;

@@ -56,7 +56,8 @@ SLK_MUST_CHECK slk_err slk_client_allocate(bool *ret_full, uint64_t *ret_number,
 SLK_MUST_CHECK slk_err slk_client_order(uint64_t *ret_number, slk_seal *seal, uint64_t sp_id,
                                         int64_t seal_proof, int64_t duration_epochs,
                                         slk_error *error);
-/* Sectors of the miner that are neither proving nor failed. */
+/* Sectors of the miner that are neither proving nor canceled; failed ones count until somebody has
+ * retried or canceled them. */
 SLK_MUST_CHECK slk_err slk_client_under_way(uint64_t *ret_n, slk_db *db, uint64_t sp_id,
                                             slk_error *error);
 
@@ -92,6 +93,34 @@ typedef struct slk_client_remove_options {
 SLK_MUST_CHECK slk_err slk_client_remove(slk_seal *seal, uint64_t sp_id, uint64_t number,
                                          const slk_client_remove_options *options,
                                          slk_error *error);
+
+/* ---- the constant flow ---- */
+
+#define SLK_CLIENT_KEEP_MAX 10000
+
+/* What the flow keeps to for one miner; what is not set here is the options'. */
+typedef struct slk_client_miner {
+    int64_t keep_in_flight; /* < 0: the options'; 0: none are ordered */
+    int64_t seal_proof; /* < 0: the options' */
+    int64_t duration_epochs; /* < 0: the longest */
+    char reserve[SLK_SEAL_ATTO_CHARS]; /* attoFIL that are left alone; "": the options' */
+} slk_client_miner;
+
+/* All unset when nothing was set for the miner. */
+SLK_MUST_CHECK slk_err slk_client_miner_get(slk_client_miner *ret, slk_seal *seal, uint64_t sp_id,
+                                            slk_error *error);
+SLK_MUST_CHECK slk_err slk_client_miner_set(slk_seal *seal, uint64_t sp_id,
+                                            const slk_client_miner *miner, slk_error *error);
+/* Do the miner's balances suffice for count more sectors beside those under way, with reserve (attoFIL,
+ * NULL or "" none) left over? A sector takes the larger of deposit and pledge. SLK_E_LIMIT with both
+ * amounts when not. Without a chain that tells: yes. */
+SLK_MUST_CHECK slk_err slk_client_check_funds(slk_seal *seal, uint64_t sp_id, int64_t seal_proof,
+                                              uint64_t count, const char *reserve,
+                                              slk_error *error);
+/* One look at all miners with an enabled provider: orders what is missing of their number in flight,
+ * as far as the money goes; *ret_ordered of them. What keeps one miner from more is noted with it and
+ * is not an error. A started node does this by itself, every quarter of a minute. */
+SLK_MUST_CHECK slk_err slk_client_flow(uint64_t *ret_ordered, slk_seal *seal, slk_error *error);
 
 /* ---- for the endpoints ---- */
 

@@ -206,6 +206,12 @@ static const char alerts[] =
     "CREATE INDEX sector_event_passage ON sector_event (role, from_state, at_ms);"
     "ALTER TABLE task ADD COLUMN failing_since_ms BIGINT NOT NULL DEFAULT 0;";
 
+static const char flow[] =
+    "CREATE TABLE rseal_client_miner ("
+    " sp_id BIGINT PRIMARY KEY, keep_in_flight BIGINT NOT NULL DEFAULT -1,"
+    " reg_seal_proof BIGINT NOT NULL DEFAULT -1, duration_epochs BIGINT NOT NULL DEFAULT -1,"
+    " reserve TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '');";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -214,6 +220,7 @@ static const slk_migration migrations[] = {
     {5, "seal: terms, reservations, shares, leases of the provider", business},
     {6, "seal: who was to seal what, numbers given out", placement},
     {7, "alerts: what somebody should look at, and who was told", alerts},
+    {8, "seal: the constant flow of a client", flow},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

@@ -12,6 +12,8 @@
  *                              per sector and provider: nobody is asked twice. release_owed: that
  *                              provider has yet to be told to clean up
  *   rseal_client_number        client: sector numbers given out; none is given out twice
+ *   rseal_client_miner         client: what the constant flow keeps to for a miner, and what it
+ *                              waits for (note)
  *   sectors_sdr_pipeline       client: ticket, CIDs, messages, seed, proof of the same sectors
  *   task                       work to be done now, with claim, lease, fence, progress
  *   sector_event               timeline: who did what, when, why

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "seal/disk.h"
+#include "seal/client.h"
 #include "seal/rows_impl.h"
 #include "seal/schema.h"
 #include "seal/seal_impl.h"
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #define HOUR_MS (INT64_C(3600) * 1000)
+#define FLOW_MS 15000
 
 static const slk_sql note_node = {
     "node.start",
@@ -433,6 +435,31 @@ static void *heart_main(void *arg)
     return NULL;
 }
 
+/* A client's constant flow: asks the chain, so it has a thread of its own. */
+static void *flow_main(void *arg)
+{
+    slk_seal *seal = arg;
+    int64_t due_ms = 0;
+    pthread_mutex_lock(&seal->mutex);
+    while (!seal->stopping) {
+        if (slk_clock_monotonic_ms() < due_ms) {
+            wait_ms(&seal->files_free, &seal->mutex, 1000);
+            continue;
+        }
+        pthread_mutex_unlock(&seal->mutex);
+        uint64_t ordered = 0;
+        slk_error error = {0};
+        slk_err code = slk_seal_is_dead(seal) ? SLK_OK : slk_client_flow(&ordered, seal, &error);
+        if (code != SLK_OK)
+            slk_log(SLK_LOG_ERROR, "flow.failed", "why=\"%s\" next=\"looks again\"",
+                    slk_error_text(&error, code));
+        due_ms = slk_clock_monotonic_ms() + FLOW_MS;
+        pthread_mutex_lock(&seal->mutex);
+    }
+    pthread_mutex_unlock(&seal->mutex);
+    return NULL;
+}
+
 static slk_err start_workers(slk_seal *seal, slk_error *error)
 {
     for (unsigned class = 0; class < SLK_CLASS_COUNT; class ++) {
@@ -446,6 +473,15 @@ static slk_err start_workers(slk_seal *seal, slk_error *error)
         }
     }
     return SLK_OK;
+}
+
+static slk_err start_flow(slk_seal *seal, slk_error *error)
+{
+    if (!seal->options.client || !seal->ops.chain.head)
+        return SLK_OK;
+    int rc = pthread_create(&seal->flow, NULL, flow_main, seal);
+    seal->has_flow = rc == 0;
+    return rc == 0 ? SLK_OK : slk_fail_errno(error, rc, "cannot start the constant flow");
 }
 
 slk_err slk_seal_start(slk_seal *seal, slk_error *error)
@@ -464,7 +500,9 @@ slk_err slk_seal_start(slk_seal *seal, slk_error *error)
         return slk_fail_errno(error, rc, "cannot start the scheduler");
     }
     seal->started = true;
-    slk_err code = start_workers(seal, error);
+    slk_err code = start_flow(seal, error);
+    if (code == SLK_OK)
+        code = start_workers(seal, error);
     if (code != SLK_OK)
         slk_seal_stop(seal);
     return code;
@@ -486,6 +524,9 @@ void slk_seal_stop(slk_seal *seal)
         (void)pthread_join(seal->workers[i].thread, NULL);
     (void)pthread_join(seal->scheduler, NULL);
     (void)pthread_join(seal->heart, NULL);
+    if (seal->has_flow)
+        (void)pthread_join(seal->flow, NULL);
+    seal->has_flow = false;
     seal->workers_n = 0;
     seal->started = false;
     seal->stopping = false;

@@ -57,6 +57,8 @@ struct slk_seal {
     bool started;
     pthread_t scheduler;
     pthread_t heart;
+    bool has_flow;
+    pthread_t flow;
     slk_seal_worker workers[SLK_SEAL_MAX_WORKERS];
     unsigned workers_n;
     int64_t last_gc_ms;
