@@ -26,6 +26,7 @@ static const slk_command *const tables[] = {
     slk_commands_sectors,
     slk_commands_keeping,
     slk_commands_auth,
+    slk_commands_doctor,
     slk_commands_alerts,
     slk_commands_devnet,
     slk_commands_proof,

@@ -183,8 +183,7 @@ slk_err slk_repo_note_url(const slk_repo *repo, uint16_t port, slk_error *error)
 
 /* ---- TLS ---- */
 
-/* The host of a URL, without brackets, port and path. */
-static void host_of(char *out, size_t size, const char *url)
+void slk_repo_host(char *out, size_t size, const char *url)
 {
     const char *start = strstr(url, "://");
     start = start ? start + 3 : url;
@@ -204,10 +203,10 @@ slk_err slk_repo_certificate(const slk_repo *repo, slk_error *error)
     if (config->delegate_tls || *config->certificate_file)
         return SLK_OK;
     char host[256] = "";
-    host_of(host, sizeof host,
-            *config->external_url  ? config->external_url
-            : *config->domain_name ? config->domain_name
-                                   : config->listen);
+    slk_repo_host(host, sizeof host,
+                  *config->external_url  ? config->external_url
+                  : *config->domain_name ? config->domain_name
+                                         : config->listen);
     const char *const names[] = {host};
     return slk_net_make_certificate(repo->folder, names, *host ? 1 : 0, error);
 }
