@@ -128,6 +128,8 @@ static void fill_options(slk_seal_options *options, const slk_node *node, bool t
         .provider = node->provider,
         .client = node->client,
         .capacity_sectors = (uint64_t)config->capacity_sectors,
+        .batch_sectors = (unsigned)config->batch_sectors,
+        .batch_wait_ms = config->batch_wait_ms,
         .slot_ms = config->slot_ms,
         .cleanup_timeout_ms = config->cleanup_timeout_ms,
         .keep_row_ms = config->keep_row_ms,

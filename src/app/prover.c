@@ -11,6 +11,7 @@
 #include "proofs/piece/piece.h"
 #include "proofs/porep.h"
 #include "proofs/vanilla/c1.h"
+#include "proofs/vanilla/pc1_batch.h"
 #include "proofs/vanilla/seal.h"
 
 #include <pthread.h>
@@ -222,6 +223,74 @@ static slk_err prover_pc1(void *ctx, const slk_seal_sector *sector, const uint8_
     end_promise(ctx, promised);
     slk_meter_stop(&meter, "pc1", sector->sp_id, sector->number, code == SLK_OK);
     return code;
+}
+
+/* Outcomes of a batch on their way to who asked for it, one at a time. */
+struct batch_outcomes {
+    pthread_mutex_t lock;
+    slk_pc1_outcome *outcomes;
+    const slk_seal_lane *lanes;
+    slk_meter meter;
+    slk_seal_lane_ended *ended;
+    void *context;
+};
+
+static void batch_ended(void *context, size_t index)
+{
+    struct batch_outcomes *b = context;
+    const slk_pc1_outcome *o = &b->outcomes[index];
+    const slk_seal_sector *sector = b->lanes[index].sector;
+    (void)pthread_mutex_lock(&b->lock);
+    slk_meter meter = b->meter;
+    slk_meter_stop(&meter, "pc1", sector->sp_id, sector->number, o->code == SLK_OK);
+    b->ended(b->context, index, o->code, &o->error);
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
+static slk_err fill_requests(slk_pc1_request *requests, const slk_seal_lane *lanes, size_t n,
+                             slk_prover *prover, slk_error *error)
+{
+    for (size_t i = 0; i < n; i++) {
+        requests[i] = (slk_pc1_request){.env = env_of(prover, lanes[i].job),
+                                        .sealed = lanes[i].paths.sealed,
+                                        .cache = lanes[i].paths.cache,
+                                        .tree_c = SLK_PC1_TREE_C_AUTO,
+                                        .no_zero_tree_d = true};
+        SLK_TRY(fill_identity(&requests[i].sector, lanes[i].sector, lanes[i].ticket, error));
+    }
+    return SLK_OK;
+}
+
+static void prover_pc1_batch(void *ctx, const slk_seal_lane *lanes, size_t n,
+                             slk_seal_lane_ended *ended, void *context)
+{
+    slk_prover *prover = ctx;
+    slk_error error = {0};
+    slk_pc1_request *requests = slk_calloc(n, sizeof *requests);
+    slk_pc1_outcome *outcomes = slk_calloc(n, sizeof *outcomes);
+    slk_err code = requests && outcomes ? fill_requests(requests, lanes, n, prover, &error)
+                                        : slk_fail(&error, SLK_E_NOMEM, "out of memory");
+    if (code == SLK_OK) {
+        slk_job job; /* the sectors' own jobs cancel them */
+        slk_job_init(&job);
+        struct batch_outcomes b = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                                   .outcomes = outcomes,
+                                   .lanes = lanes,
+                                   .ended = ended,
+                                   .context = context};
+        const uint64_t promised = promise_layers(prover, n * requests[0].sector.proof.shape->bytes);
+        const slk_pc1_batch_options options = {.env = env_of(prover, &job),
+                                               .memory_bytes = promised,
+                                               .ended = batch_ended,
+                                               .context = &b};
+        slk_meter_start(&b.meter);
+        (void)slk_pc1_batch(outcomes, NULL, requests, n, &options);
+        end_promise(prover, promised);
+    }
+    for (size_t i = 0; i < n && code != SLK_OK; i++)
+        ended(context, i, code, &error);
+    slk_free(requests);
+    slk_free(outcomes);
 }
 
 static slk_err prover_pc2(void *ctx, slk_seal_commitments *ret, const slk_seal_sector *sector,
@@ -464,6 +533,7 @@ void slk_prover_fill(slk_seal_prover *ret_ops, slk_prover *prover)
         .sector_bytes = prover_sector_bytes,
         .zero_comm_d = prover_zero_comm_d,
         .pc1 = prover_pc1,
+        .pc1_batch = prover_pc1_batch,
         .pc2 = prover_pc2,
         .c1 = prover_c1,
         .finalise = prover_finalise,

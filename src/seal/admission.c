@@ -35,8 +35,8 @@ static const slk_sql read_miner = {
     " FROM rseal_partner_miners m WHERE m.partner_id = $1 AND m.sp_id = $2"};
 static const slk_sql drop_expired = {"admission.expire",
                                      "DELETE FROM rseal_provider_slots WHERE expires_ms <= $1"};
-/* Every admission passes through this one row: where a database isolates transactions by snapshots,
- * two that counted the same room cannot both commit. */
+/* Every admission passes through this one row: two that counted the same room at once meet here, not
+ * only when they commit. */
 static const slk_sql pass_door = {
     "admission.door", "UPDATE seal_sequence SET value = value + 1 WHERE name = 'admission'"};
 static const slk_sql insert_slot = {"admission.slot",
@@ -275,19 +275,22 @@ static slk_err order_take_room(struct order *o, const room *r, slk_db *db, slk_e
     return SLK_OK;
 }
 
-/* Everything that may stand in the way, the cheapest first; o->refusal says what does. */
+/* What stands in the way whatever room there is. */
+static slk_err order_check_terms(struct order *o, const room *r, slk_db *db, slk_error *error)
+{
+    refuse(o, terms_refusal(o->seal, r));
+    if (!o->refusal[0] && !proof_allowed(o->seal, r, o->sector->seal_proof))
+        (void)snprintf(o->refusal, sizeof o->refusal, REFUSED_PROOF, (long)o->sector->seal_proof);
+    return o->refusal[0] ? SLK_OK : order_check_miner(o, r, db, error);
+}
+
 static slk_err order_check(struct order *o, slk_db *db, slk_error *error)
 {
     room r;
     SLK_TRY(room_read(&r, db, o->seal, o->partner_id, error));
-    refuse(o, terms_refusal(o->seal, &r));
-    if (!o->refusal[0] && !proof_allowed(o->seal, &r, o->sector->seal_proof))
-        (void)snprintf(o->refusal, sizeof o->refusal, REFUSED_PROOF, (long)o->sector->seal_proof);
-    if (!o->refusal[0])
-        SLK_TRY(order_check_miner(o, &r, db, error));
-    if (!o->refusal[0])
-        SLK_TRY(
-            order_take_room(o, &r, db, error)); /* its slot's reservation is gone from here on */
+    SLK_TRY(order_check_terms(o, &r, db, error));
+    if (!o->refusal[0]) /* its slot's reservation is gone from here on */
+        SLK_TRY(order_take_room(o, &r, db, error));
     if (o->refusal[0])
         return SLK_OK;
     bool disk = false;
@@ -319,6 +322,27 @@ static slk_err order_insert(struct order *o, slk_db *db, slk_error *error)
     return slk_state_note(db, &change, "accepted", error);
 }
 
+/* Says no, or yes to what is accepted already, without a transaction: most answers at a busy door. Who is
+ * not answered (*ret_answered false) may get in. The row is looked for last, so that a "no" never
+ * crosses with the same order being accepted. */
+static slk_err order_answer_early(bool *ret_answered, struct order *o, slk_error *error)
+{
+    slk_db *db = slk_seal_db(o->seal);
+    room r;
+    SLK_TRY(room_read(&r, db, o->seal, o->partner_id, error));
+    char why[SLK_SEAL_REASON_CHARS];
+    SLK_TRY(order_check_terms(o, &r, db, error));
+    if (!o->refusal[0] && o->slot_token[0] == '\0')
+        refuse(o, room_refusal(o->seal, &r));
+    memcpy(why, o->refusal, sizeof why);
+    refuse(o, NULL);
+    SLK_TRY(order_known(o, db, error));
+    if (!o->known)
+        memcpy(o->refusal, why, sizeof why);
+    *ret_answered = o->known || o->refusal[0] != '\0';
+    return SLK_OK;
+}
+
 static slk_err order_body(slk_db *db, void *context, slk_error *error)
 {
     struct order *o = context;
@@ -345,7 +369,10 @@ slk_err slk_provider_order(bool *ret_accepted, char reason[SLK_SEAL_REASON_CHARS
     const slk_seal_prover *prover = &slk_seal_get_ops(seal)->prover;
     if (prover->sector_bytes(prover->ctx, &o.sector_bytes, sector->seal_proof, NULL) != SLK_OK)
         o.sector_bytes = 0; /* no proof we offer: refused below */
-    SLK_TRY(slk_db_tx(slk_seal_db(seal), order_body, &o, error));
+    bool answered = false;
+    SLK_TRY(order_answer_early(&answered, &o, error));
+    if (!answered)
+        SLK_TRY(slk_db_tx(slk_seal_db(seal), order_body, &o, error));
     *ret_accepted = o.refusal[0] == '\0';
     memcpy(reason, o.refusal, sizeof o.refusal);
     if (o.fresh)

@@ -66,6 +66,15 @@ typedef struct slk_seal_commitments {
  * source: reference/remote-seal-wire, client behaviour */
 #define SLK_SEAL_C1_URL_FILE "c1.url"
 
+/* One sector of several that are labelled together. Borrowed for the call. */
+typedef struct slk_seal_lane {
+    const slk_seal_sector *sector;
+    const uint8_t *ticket; /* 32 bytes */
+    slk_seal_paths paths;
+    slk_job *job;
+} slk_seal_lane;
+typedef void slk_seal_lane_ended(void *context, size_t index, slk_err code, const slk_error *error);
+
 /* The proofs. Sectors are committed capacity: their data is all zero, so nothing comes in. */
 typedef struct slk_seal_prover {
     void *ctx;
@@ -113,6 +122,12 @@ typedef struct slk_seal_prover {
                             const slk_seal_commitments *comm, const uint8_t ticket[32],
                             const uint8_t seed[32], const uint8_t *proof, size_t proof_bytes,
                             slk_error *error);
+
+    /* pc1 of many sectors of one seal proof at once; what each is given is exactly what pc1 gives.
+     * One that fails or whose job is canceled leaves the others alone. Calls ended once for each, one
+     * at a time, from any thread; returns after the last. NULL: this prover has none. */
+    void (*pc1_batch)(void *ctx, const slk_seal_lane *lanes, size_t n, slk_seal_lane_ended *ended,
+                      void *context);
 } slk_seal_prover;
 
 /* Room for an amount in attoFIL: 78 digits and a NUL. */

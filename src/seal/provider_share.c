@@ -47,7 +47,8 @@ slk_err slk_step_provider_ticket_most(uint64_t *ret_most, slk_seal *seal, slk_db
         &others, db, &count_nodes,
         SLK_ARGS(slk_arg_i(slk_seal_now(seal) - NODE_SILENT_MS), slk_arg_t(o->node_name)), error));
     SLK_TRY(slk_sql_number(&taken, db, &count_taken, NULL, 0, error));
-    const uint64_t places = o->workers[SLK_CLASS_COMPUTE] * (slk_u64(others) + 1u) + 1u;
+    const uint64_t places =
+        (o->workers[SLK_CLASS_COMPUTE] * (slk_u64(others) + 1u) + 1u) * o->batch_sectors;
     *ret_most = places > slk_u64(taken) ? places - slk_u64(taken) : 0;
     return SLK_OK;
 }

@@ -146,32 +146,111 @@ static void work_done(struct work *w)
     slk_seal_places_done(&w->places);
 }
 
-static slk_err work_begin(struct work *w, slk_task *task, slk_error *error)
+/* wait: until nobody else has the sector's files; else SLK_E_BUSY while somebody has. */
+static slk_err work_begin(struct work *w, slk_task *task, bool wait, slk_error *error)
 {
     w->task = task;
     slk_seal *seal = task->seal;
     SLK_TRY(slk_seal_places_of(&w->places, slk_seal_get_options(seal)->scratch_folder, task->sp_id,
                                task->number, error));
     w->paths = (slk_seal_paths){w->places.sealed, w->places.cache};
-    SLK_TRY(slk_seal_files_enter(seal, SLK_PIPELINE_PROVIDER, task->sp_id, task->number, &task->job,
-                                 error));
+    if (wait)
+        SLK_TRY(slk_seal_files_enter(seal, SLK_PIPELINE_PROVIDER, task->sp_id, task->number,
+                                     &task->job, error));
+    else if (!slk_seal_files_try(seal, SLK_PIPELINE_PROVIDER, task->sp_id, task->number))
+        return slk_fail(error, SLK_E_BUSY, "the files are in use");
     w->entered = true;
     return slk_provider_row_read(&w->row, seal, task->sp_id, task->number, error);
+}
+
+static slk_err sdr_begin(struct work *w, slk_task *task, bool wait, slk_error *error)
+{
+    SLK_TRY(work_begin(w, task, wait, error));
+    if (!w->row.has_ticket)
+        return slk_fail(error, SLK_E_INTERNAL, "a ticketed sector has no ticket");
+    SLK_TRY(slk_disk_check(task->seal, task->sp_id, task->number, error));
+    return slk_folder_make(w->paths.cache, 0755, error);
+}
+
+static slk_err sdr_end(const struct work *w, slk_error *error)
+{
+    SLK_TRY(slk_disk_shrink(w->task->seal, w->task->sp_id, w->task->number, error));
+    w->task->event = SLK_EV_LABELED;
+    return SLK_OK;
 }
 
 slk_err slk_step_provider_sdr(slk_task *task, slk_error *error)
 {
     SLK_CLEANUP(work_done) struct work w = {0};
-    SLK_TRY(work_begin(&w, task, error));
-    if (!w.row.has_ticket)
-        return slk_fail(error, SLK_E_INTERNAL, "a ticketed sector has no ticket");
-    SLK_TRY(slk_disk_check(task->seal, task->sp_id, task->number, error));
-    SLK_TRY(slk_folder_make(w.paths.cache, 0755, error));
+    SLK_TRY(sdr_begin(&w, task, true, error));
     const slk_seal_prover *prover = &slk_seal_get_ops(task->seal)->prover;
     SLK_TRY(prover->pc1(prover->ctx, &w.row.sector, w.row.ticket, &w.paths, &task->job, error));
-    SLK_TRY(slk_disk_shrink(task->seal, task->sp_id, task->number, error));
-    task->event = SLK_EV_LABELED;
-    return SLK_OK;
+    return sdr_end(&w, error);
+}
+
+/* ---- SDR of several sectors ---- */
+
+struct sdr_batch {
+    slk_task_ended *ended;
+    void *context;
+    struct work work[SLK_SEAL_BATCH_MAX];
+    size_t index[SLK_SEAL_BATCH_MAX]; /* of its task */
+    slk_seal_lane lane[SLK_SEAL_BATCH_MAX];
+    size_t n; /* that could begin */
+};
+
+/* Its files are free before its task ends: whoever cleans up waits for them. */
+static void lane_ended(void *context, size_t i, slk_err code, const slk_error *error)
+{
+    struct sdr_batch *b = context;
+    slk_error own = {0};
+    if (code == SLK_OK) {
+        code = sdr_end(&b->work[i], &own);
+        error = &own;
+    }
+    work_done(&b->work[i]);
+    b->ended(b->context, b->index[i], code, error);
+}
+
+static void batch_begin(struct sdr_batch *b, slk_task *const *tasks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct work *w = &b->work[b->n];
+        slk_error error = {0};
+        *w = (struct work){0};
+        const slk_err code = sdr_begin(w, tasks[i], false, &error);
+        if (code != SLK_OK) {
+            work_done(w);
+            b->ended(b->context, i, code, &error);
+            continue;
+        }
+        slk_task_note(tasks[i], "with %zu others", n - 1);
+        b->lane[b->n] = (slk_seal_lane){&w->row.sector, w->row.ticket, w->paths, &tasks[i]->job};
+        b->index[b->n++] = i;
+    }
+}
+
+void slk_step_provider_sdr_many(slk_task *const *tasks, size_t n, slk_task_ended *ended,
+                                void *context)
+{
+    const slk_seal_prover *prover = &slk_seal_get_ops(tasks[0]->seal)->prover;
+    struct sdr_batch *b = slk_calloc(1, sizeof *b);
+    slk_error error = {0};
+    if (!b || !prover->pc1_batch) {
+        const slk_err code =
+            b ? slk_fail(&error, SLK_E_UNSUPPORTED, "sectors are labelled one at a time here")
+              : slk_fail(&error, SLK_E_NOMEM, "out of memory");
+        slk_free(b);
+        for (size_t i = 0; i < n; i++)
+            ended(context, i, code, &error);
+        return;
+    }
+    b->ended = ended;
+    b->context = context;
+    batch_begin(b, tasks, n);
+    if (b->n > 0)
+        prover->pc1_batch(prover->ctx, b->lane, b->n, lane_ended, b);
+    slk_free(b);
 }
 
 struct trees_output {
@@ -196,7 +275,7 @@ static slk_err print_cids(struct trees_output *out, const slk_seal_commitments *
 slk_err slk_step_provider_trees(slk_task *task, slk_error *error)
 {
     SLK_CLEANUP(work_done) struct work w = {0};
-    SLK_TRY(work_begin(&w, task, error));
+    SLK_TRY(work_begin(&w, task, true, error));
     const slk_seal_prover *prover = &slk_seal_get_ops(task->seal)->prover;
     slk_seal_commitments comm;
     uint8_t zero_comm_d[32];
@@ -268,7 +347,7 @@ slk_err slk_step_provider_notify(slk_task *task, slk_error *error)
 slk_err slk_step_provider_finalize(slk_task *task, slk_error *error)
 {
     SLK_CLEANUP(work_done) struct work w = {0};
-    SLK_TRY(work_begin(&w, task, error));
+    SLK_TRY(work_begin(&w, task, true, error));
     if (w.row.cleanup_requested)
         return slk_fail(error, SLK_E_CANCELED, "the sector is being cleaned up");
     const slk_seal_prover *prover = &slk_seal_get_ops(task->seal)->prover;

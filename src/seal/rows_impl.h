@@ -136,6 +136,8 @@ slk_err slk_step_provider_ticket_save(slk_task *task, slk_db *db, slk_error *err
 slk_err slk_step_provider_ticket_most(uint64_t *ret_most, slk_seal *seal, slk_db *db,
                                       slk_error *error);
 slk_err slk_step_provider_sdr(slk_task *task, slk_error *error);
+void slk_step_provider_sdr_many(slk_task *const *tasks, size_t n, slk_task_ended *ended,
+                                void *context);
 slk_err slk_step_provider_trees(slk_task *task, slk_error *error);
 slk_err slk_step_provider_trees_save(slk_task *task, slk_db *db, slk_error *error);
 slk_err slk_step_provider_notify(slk_task *task, slk_error *error);

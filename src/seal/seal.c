@@ -110,6 +110,8 @@ static void fill_defaults(slk_seal_options *o)
             o->workers[i] = i == SLK_CLASS_CALL || i == SLK_CLASS_CHAIN ? 2 : 1;
     if (o->capacity_sectors == 0)
         o->capacity_sectors = 16;
+    if (o->batch_sectors == 0)
+        o->batch_sectors = 1;
     default_i64(&o->slot_ms, 1, 30000);
     default_i64(&o->cleanup_timeout_ms, 1, 72 * HOUR_MS);
     default_i64(&o->keep_row_ms, 1, 24 * HOUR_MS);
@@ -121,6 +123,16 @@ static void fill_defaults(slk_seal_options *o)
     default_i64(&o->schedule_ms, 1, 1000);
     default_i64(&o->lease_ms, 1, 60000);
     default_i64(&o->backoff_scale_percent, 1, 100);
+}
+
+static slk_err check_batch(const slk_seal_options *o, slk_error *error)
+{
+    if (o->batch_sectors <= SLK_SEAL_BATCH_MAX &&
+        o->workers[SLK_CLASS_COMPUTE] * o->batch_sectors <= SLK_SEAL_MAX_RUNNING / 2)
+        return SLK_OK;
+    return slk_fail(error, SLK_E_INVAL,
+                    "at most %u sectors are labelled together, and %u by all workers",
+                    SLK_SEAL_BATCH_MAX, SLK_SEAL_MAX_RUNNING / 2);
 }
 
 static slk_err check_options(const slk_seal_options *o, slk_error *error)
@@ -141,7 +153,7 @@ static slk_err check_options(const slk_seal_options *o, slk_error *error)
         workers += o->workers[i] < SLK_SEAL_MAX_WORKERS ? o->workers[i] : SLK_SEAL_MAX_WORKERS + 1;
     if (workers > SLK_SEAL_MAX_WORKERS)
         return slk_fail(error, SLK_E_INVAL, "more than %u workers", SLK_SEAL_MAX_WORKERS);
-    return SLK_OK;
+    return check_batch(o, error);
 }
 
 static slk_err make_folder(const char *base, const char *name, slk_error *error)

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #define SLK_SEAL_MAX_PROOFS 20u
+#define SLK_SEAL_BATCH_MAX 64u
 
 typedef struct slk_seal_options {
     const char *node_name; /* stays the same over restarts of this node; at most 63 chars */
@@ -37,6 +38,8 @@ typedef struct slk_seal_options {
     size_t seal_proofs_n;
     bool clients_on_our_chain; /* tickets from clients are checked against our chain */
     uint64_t capacity_sectors; /* uncleaned sectors and live slots of all partners; 0 means 16 */
+    unsigned batch_sectors; /* labelled together at most, up to SLK_SEAL_BATCH_MAX; 0 means 1 */
+    int64_t batch_wait_ms; /* a ticketed sector waits so long for others; 0: not at all */
     int64_t slot_ms; /* life of a slot token; 0 means 30000 */
     int64_t cleanup_timeout_ms; /* after sealing or failing; 0 means 72 h */
     int64_t keep_row_ms; /* a cleaned row is collected after; 0 means 24 h */

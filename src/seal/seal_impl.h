@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #define SLK_SEAL_MAX_WORKERS 64u
+#define SLK_SEAL_MAX_RUNNING 512u /* tasks at once in one process, batches counted in full */
 
 /* A sector whose files someone in this process is using. */
 typedef struct slk_seal_file_user {

@@ -37,6 +37,15 @@ static const slk_sql provider_sdr_ready = {
     "0 AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = 'provider.sdr' AND "
     "t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
     "r.create_time, r.sector_number"};
+/* Those of the same proof, also the ones that only wait for company (no failure, no bad luck). */
+static const slk_sql provider_sdr_mates = {
+    "provider.sdr.mates",
+    "SELECT t.id, t.sp_id, t.sector_number, t.attempts, t.created_ms FROM task t"
+    " JOIN rseal_provider_pipeline r ON r.sp_id = t.sp_id AND r.sector_number = t.sector_number"
+    " WHERE t.kind = 'provider.sdr' AND t.id <> $1 AND t.owner IS NULL"
+    " AND (t.not_before_ms <= $2 OR (t.attempts = 0 AND t.waits = 0)) AND r.reg_seal_proof ="
+    " (SELECT x.reg_seal_proof FROM rseal_provider_pipeline x JOIN task y ON y.sp_id = x.sp_id"
+    " AND y.sector_number = x.sector_number WHERE y.id = $1) ORDER BY t.id"};
 static const slk_sql provider_sdr_mark = {
     "provider.sdr.mark", "UPDATE rseal_provider_pipeline SET task_id_sdr = $3, task_id_tree_d = $3 "
                          "WHERE sp_id = $1 AND sector_number = $2"};
@@ -331,6 +340,8 @@ static const slk_step steps[] = {
         .backoff_max_ms = 600000,
         .max_attempts = 3,
         .run = slk_step_provider_sdr,
+        .mates = &provider_sdr_mates,
+        .run_many = slk_step_provider_sdr_many,
         .save = NULL,
         .advice = "Look at disk and memory of this machine, then retry the sector; "
                   "layers that are whole are reused.",

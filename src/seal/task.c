@@ -40,7 +40,8 @@ static const slk_sql insert_task = {
 /* A clock that was set back leaves times far ahead: what no delay of ours reaches ($5) counts as
  * due, a lease like that ($6) as over. The fence keeps that harmless. */
 static const slk_sql find_task = {
-    "task.find", "SELECT id, kind, sp_id, sector_number, attempts FROM task WHERE class = $1"
+    "task.find", "SELECT id, kind, sp_id, sector_number, attempts, created_ms FROM task"
+                 " WHERE class = $1"
                  " AND (not_before_ms <= $2 OR not_before_ms > $5)"
                  " AND (owner IS NULL OR lease_until_ms < $2 OR lease_until_ms > $6)"
                  " AND ((pipeline = 'provider' AND $3 = 1) OR (pipeline = 'client' AND $4 = 1))"
@@ -196,6 +197,16 @@ static bool runs_here(slk_seal *seal, int64_t id)
 }
 
 /* The first claimable task that no thread of this process still works on (its lease may be over). */
+static void fill_task(slk_task *task, const slk_step *step, int64_t id, uint64_t sp_id,
+                      uint64_t number, int64_t attempts)
+{
+    task->id = id;
+    task->sp_id = sp_id;
+    task->number = number;
+    task->attempts = attempts;
+    task->last_attempt = step->max_attempts > 0 && attempts + 1 >= step->max_attempts;
+}
+
 static slk_err find_claimable(struct claim *c, slk_db *db, slk_error *error)
 {
     const slk_seal_options *o = &c->seal->options;
@@ -218,12 +229,9 @@ static slk_err find_claimable(struct claim *c, slk_db *db, slk_error *error)
         if (!step || runs_here(c->seal, slk_column_i64(&q, 0)))
             continue;
         c->step = step;
-        c->task->id = slk_column_i64(&q, 0);
-        c->task->sp_id = slk_u64(slk_column_i64(&q, 2));
-        c->task->number = slk_u64(slk_column_i64(&q, 3));
-        c->task->attempts = slk_column_i64(&q, 4);
-        c->task->last_attempt =
-            step->max_attempts > 0 && c->task->attempts + 1 >= step->max_attempts;
+        fill_task(c->task, step, slk_column_i64(&q, 0), slk_u64(slk_column_i64(&q, 2)),
+                  slk_u64(slk_column_i64(&q, 3)), slk_column_i64(&q, 4));
+        c->task->created_ms = slk_column_i64(&q, 5);
     }
     return SLK_OK;
 }
@@ -455,6 +463,30 @@ static void complete(slk_task *task, const slk_step *step, slk_err code, const s
     slk_seal_crash_here(task->seal, "task.after_complete");
 }
 
+static slk_task *new_task(slk_seal *seal)
+{
+    slk_task *task = slk_calloc(1, sizeof *task);
+    if (!task)
+        return NULL;
+    task->seal = seal;
+    slk_job_init(&task->job);
+    return task;
+}
+
+static void free_task(slk_task *task)
+{
+    if (task && task->output && task->output_done)
+        task->output_done(task->output);
+    if (task)
+        slk_free(task->output);
+    slk_free(task);
+}
+
+static void free_taskp(slk_task **task)
+{
+    free_task(*task);
+}
+
 static void run_claimed(slk_task *task, const slk_step *step, int64_t lease_until_ms)
 {
     slk_seal_running running = {.task = task, .step = step, .lease_until_ms = lease_until_ms};
@@ -466,9 +498,134 @@ static void run_claimed(slk_task *task, const slk_step *step, int64_t lease_unti
         code = step->run(task, &cause);
     leave_running(task->seal, &running);
     complete(task, step, code, &cause, (slk_clock_monotonic_ns() - start_ns) / 1000);
-    if (task->output && task->output_done)
-        task->output_done(task->output);
-    slk_free(task->output);
+}
+
+/* ---- several at once ---- */
+
+struct together {
+    slk_seal *seal;
+    const slk_step *step;
+    slk_task *task[SLK_SEAL_BATCH_MAX];
+    slk_seal_running running[SLK_SEAL_BATCH_MAX];
+    size_t n;
+    int64_t oldest_ms; /* when the first of them was there to be done */
+    uint64_t start_ns;
+};
+
+static void together_done(struct together *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        free_task(t->task[i]);
+}
+
+/* Those that may join the first, not claimed yet. */
+static slk_err find_mates(struct together *t, slk_error *error)
+{
+    slk_seal *seal = t->seal;
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_sql_open(&q, seal->db, t->step->mates,
+                         SLK_ARGS(slk_arg_i(t->task[0]->id), slk_arg_i(slk_seal_now(seal))),
+                         error));
+    for (bool row = true; t->n < seal->options.batch_sectors;) {
+        SLK_TRY(slk_query_step(&q, &row, error));
+        if (!row)
+            break;
+        if (runs_here(seal, slk_column_i64(&q, 0)))
+            continue;
+        slk_task *task = new_task(seal);
+        if (!task)
+            return slk_fail(error, SLK_E_NOMEM, "out of memory");
+        fill_task(task, t->step, slk_column_i64(&q, 0), slk_u64(slk_column_i64(&q, 1)),
+                  slk_u64(slk_column_i64(&q, 2)), slk_column_i64(&q, 3));
+        task->created_ms = slk_column_i64(&q, 4);
+        t->oldest_ms = task->created_ms < t->oldest_ms ? task->created_ms : t->oldest_ms;
+        t->task[t->n++] = task;
+    }
+    return SLK_OK;
+}
+
+/* Claims the mates; those somebody else was quicker to claim drop out. */
+static slk_err claim_mates(struct together *t, slk_error *error)
+{
+    size_t kept = 1;
+    for (size_t i = 1; i < t->n; i++) {
+        struct claim c = {.seal = t->seal, .step = t->step, .task = t->task[i]};
+        bool ours = false;
+        const slk_err code = claim_found(&ours, &c, error);
+        if (code != SLK_OK || !ours) {
+            free_task(t->task[i]);
+            t->task[i] = NULL;
+            SLK_TRY(code);
+            continue;
+        }
+        t->running[kept] = (slk_seal_running){
+            .task = t->task[i], .step = t->step, .lease_until_ms = c.lease_until_ms};
+        slk_task *task = t->task[i];
+        t->task[i] = NULL;
+        t->task[kept++] = task;
+    }
+    t->n = kept;
+    return SLK_OK;
+}
+
+static void end_member(void *context, size_t index, slk_err code, const slk_error *cause)
+{
+    struct together *t = context;
+    leave_running(t->seal, &t->running[index]);
+    complete(t->task[index], t->step, code, cause, (slk_clock_monotonic_ns() - t->start_ns) / 1000);
+    free_task(t->task[index]);
+    t->task[index] = NULL;
+    slk_seal_wake(t->seal); /* what comes next for it need not wait for the others */
+}
+
+static void run_members(struct together *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        enter_running(t->seal, &t->running[i]);
+    t->start_ns = slk_clock_monotonic_ns();
+    slk_error cause = {0};
+    const slk_err code = slk_seal_crash_point(t->seal, "task.claimed", &cause);
+    if (code == SLK_OK)
+        t->step->run_many(t->task, t->n, end_member, t);
+    for (size_t i = 0; i < t->n && code != SLK_OK; i++)
+        end_member(t, i, code, &cause);
+    for (size_t i = 0; i < t->n; i++)
+        slk_assert(!t->task[i]);
+}
+
+/* Runs the claimed task, which is ours to free, with all that may join it. Until there are as many as
+ * wanted it is put back, but not for longer than the first of them may wait. */
+static slk_err run_together(slk_task *task, const slk_step *step, int64_t lease_until_ms,
+                            slk_error *error)
+{
+    slk_seal *seal = task->seal;
+    const slk_seal_options *o = &seal->options;
+    SLK_CLEANUP(together_done)
+    struct together t = {.seal = seal, .step = step, .n = 1, .oldest_ms = task->created_ms};
+    t.task[0] = task;
+    t.running[0] = (slk_seal_running){.task = task, .step = step, .lease_until_ms = lease_until_ms};
+    slk_err code = find_mates(&t, error);
+    const int64_t left_ms = t.oldest_ms + o->batch_wait_ms - slk_seal_now(seal);
+    if (code == SLK_OK && t.n < o->batch_sectors && left_ms > 0) {
+        char why[64];
+        (void)snprintf(why, sizeof why, "%zu of %u are there to be done together", t.n,
+                       o->batch_sectors);
+        put_back(task, left_ms, why, 0, 0);
+        return SLK_OK;
+    }
+    if (code == SLK_OK)
+        code = claim_mates(&t, error);
+    if (code != SLK_OK) { /* nothing ran: those that were claimed go back, the rest is free */
+        for (size_t i = 0; i < t.n; i++)
+            if (t.task[i] && t.task[i]->fence != 0)
+                put_back(t.task[i], 0, slk_error_text(error, code), 1, 0);
+        return code;
+    }
+    if (t.n == 1)
+        run_claimed(task, step, lease_until_ms);
+    else
+        run_members(&t);
+    return SLK_OK;
 }
 
 slk_err slk_task_run_one(bool *ret_ran, slk_seal *seal, slk_task_class class, slk_error *error)
@@ -476,11 +633,9 @@ slk_err slk_task_run_one(bool *ret_ran, slk_seal *seal, slk_task_class class, sl
     *ret_ran = false;
     if (slk_seal_is_dead(seal))
         return SLK_OK;
-    SLK_CLEANUP(slk_freep) slk_task *task = slk_calloc(1, sizeof *task);
+    SLK_CLEANUP(free_taskp) slk_task *task = new_task(seal);
     if (!task)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    task->seal = seal;
-    slk_job_init(&task->job);
     struct claim c = {.seal = seal, .class = class, .task = task};
     SLK_TRY(find_claimable(&c, seal->db, error));
     if (!c.step)
@@ -488,6 +643,11 @@ slk_err slk_task_run_one(bool *ret_ran, slk_seal *seal, slk_task_class class, sl
     SLK_TRY(claim_found(ret_ran, &c, error));
     if (!*ret_ran)
         return SLK_OK;
+    if (c.step->mates && seal->options.batch_sectors > 1) {
+        slk_task *given = task;
+        task = NULL;
+        return run_together(given, c.step, c.lease_until_ms, error);
+    }
     run_claimed(task, c.step, c.lease_until_ms);
     return SLK_OK;
 }
@@ -503,7 +663,7 @@ struct beat {
         uint64_t done, total;
         bool new_stage;
         bool lost;
-    } item[SLK_SEAL_MAX_WORKERS];
+    } item[SLK_SEAL_MAX_RUNNING];
     int64_t now_ms;
     int64_t lease_until_ms;
 };
@@ -513,7 +673,7 @@ static void collect(struct beat *b)
 {
     slk_seal *seal = b->seal;
     pthread_mutex_lock(&seal->mutex);
-    for (slk_seal_running *r = seal->running; r && b->n < SLK_SEAL_MAX_WORKERS; r = r->next) {
+    for (slk_seal_running *r = seal->running; r && b->n < SLK_SEAL_MAX_RUNNING; r = r->next) {
         const char *stage = atomic_load(&r->task->job.stage);
         uint64_t done = atomic_load(&r->task->job.done);
         bool due = r->lease_until_ms - b->now_ms < seal->options.lease_ms * 2 / 3;

@@ -56,6 +56,7 @@ typedef struct slk_task {
     int64_t id;
     int64_t fence;
     int64_t attempts; /* failed attempts before this one */
+    int64_t created_ms;
     bool last_attempt; /* a failure of the retry kind now is for good */
     uint64_t sp_id;
     uint64_t number;
@@ -72,6 +73,9 @@ typedef struct slk_task {
     void *output; /* heap, for the step's save function; freed with slk_free by the engine … */
     void (*output_done)(void *output); /* … after this, which may be NULL */
 } slk_task;
+
+/* How the run of one of several tasks ended; error is read when code is not SLK_OK. */
+typedef void slk_task_ended(void *context, size_t index, slk_err code, const slk_error *error);
 
 typedef struct slk_step {
     const char *name; /* "provider.sdr": task.kind, actor in the timeline */
@@ -91,6 +95,14 @@ typedef struct slk_step {
     int64_t max_attempts; /* failures of the retry kind before the row is failed; 0: never gives up,
                            * whatever the failure */
     slk_err (*run)(slk_task *task, slk_error *error);
+    /* Where several tasks are done better together (options batch_sectors, batch_wait_ms): the ones
+     * that may join, SELECT id, sp_id, sector_number, attempts, created_ms, best first; $1 id of
+     * the one that was claimed, $2 now. Each stays a task of its own, with its lease, its job and its
+     * end. NULL: always alone. */
+    const slk_sql *mates;
+    /* Instead of run when there are several: calls ended once for each index, when it has ended, from
+     * any thread but one at a time, and returns after the last. tasks[i] is gone then. */
+    void (*run_many)(slk_task *const *tasks, size_t n, slk_task_ended *ended, void *context);
     /* Writes outputs inside the completing transaction, before the edge; may be NULL. */
     slk_err (*save)(slk_task *task, slk_db *db, slk_error *error);
     const char *advice; /* the operator's next step when it has failed for good */

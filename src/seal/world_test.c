@@ -145,6 +145,22 @@ static slk_err stub_pc1(void *ctx, const slk_seal_sector *s, const uint8_t ticke
     return slk_job_check(job, error);
 }
 
+static void stub_pc1_batch(void *ctx, const slk_seal_lane *lanes, size_t n,
+                           slk_seal_lane_ended *ended, void *context)
+{
+    world *w = ctx;
+    pthread_mutex_lock(&w->mutex);
+    w->batches++;
+    w->batch_most = n > w->batch_most ? n : w->batch_most;
+    pthread_mutex_unlock(&w->mutex);
+    for (size_t i = 0; i < n; i++) {
+        slk_error error = {0};
+        slk_err code =
+            stub_pc1(w, lanes[i].sector, lanes[i].ticket, &lanes[i].paths, lanes[i].job, &error);
+        ended(context, i, code, &error);
+    }
+}
+
 static slk_err stub_pc2(void *ctx, slk_seal_commitments *ret, const slk_seal_sector *s,
                         const slk_seal_paths *paths, slk_job *job, slk_error *error)
 {
@@ -753,7 +769,7 @@ static slk_seal_ops stub_ops(world *w)
 {
     return (slk_seal_ops){
         .prover = {w, sector_bytes, zero_comm_d, stub_pc1, stub_pc2, stub_c1, stub_finalise,
-                   stub_check_replica, stub_verify_c1, stub_c2, stub_verify_proof},
+                   stub_check_replica, stub_verify_c1, stub_c2, stub_verify_proof, stub_pc1_batch},
         .chain = {w, stub_network, stub_head, stub_ticket, stub_seed, stub_allocated,
                   stub_check_miner, stub_precommit_info, stub_sector_info, stub_send_precommit,
                   stub_send_commit, stub_push_again, stub_search, stub_funds},

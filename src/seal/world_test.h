@@ -135,6 +135,8 @@ struct world {
     slk_err fail_code;
     world_message messages[64];
     world_chain_sector sectors[WORLD_SECTORS];
+    unsigned batches; /* calls of pc1_batch */
+    size_t batch_most; /* sectors of the largest */
     void (*in_pc1)(world *w, slk_job *job); /* runs inside pc1 when set */
     /* crash: at the n-th point that any node passes (0: never), that node plays dead */
     uint64_t crash_at_point;
