@@ -184,15 +184,14 @@ static slk_seal_env env_of(slk_prover *prover, slk_job *job)
 
 /* ---- sealing ---- */
 
-/* Memory for the two layers of one more sector, beside what was promised to the others: they fill theirs
- * over hours, so that the kernel calls it available for long. 0 when there is not enough. */
-static uint64_t promise_layers(slk_prover *prover, uint64_t sector_bytes)
+/* Memory for layers, beside what was promised to others: they fill theirs over hours, so that the kernel
+ * calls it available for long. All of it, or as much as there is when that will do; 0 when there is not. */
+static uint64_t promise_memory(slk_prover *prover, uint64_t wanted, bool part_will_do)
 {
     const uint64_t spare = slk_mem_available() / 4 * 3;
-    uint64_t bytes = 2 * sector_bytes;
     (void)pthread_mutex_lock(&prover->lock);
-    if (spare < prover->promised_bytes || spare - prover->promised_bytes < bytes)
-        bytes = 0;
+    const uint64_t left = spare > prover->promised_bytes ? spare - prover->promised_bytes : 0;
+    const uint64_t bytes = wanted <= left ? wanted : part_will_do ? left : 0;
     prover->promised_bytes += bytes;
     (void)pthread_mutex_unlock(&prover->lock);
     return bytes;
@@ -216,7 +215,7 @@ static slk_err prover_pc1(void *ctx, const slk_seal_sector *sector, const uint8_
     SLK_TRY(fill_identity(&request.sector, sector, ticket, error));
     slk_pc1_result result;
     slk_meter meter;
-    const uint64_t promised = promise_layers(ctx, request.sector.proof.shape->bytes);
+    const uint64_t promised = promise_memory(ctx, 2 * request.sector.proof.shape->bytes, false);
     request.memory_bytes = promised ? promised : 1; /* less than any layer: they are mapped files */
     slk_meter_start(&meter);
     const slk_err code = slk_pc1(&result, &request, error);
@@ -229,8 +228,6 @@ static slk_err prover_pc1(void *ctx, const slk_seal_sector *sector, const uint8_
 struct batch_outcomes {
     pthread_mutex_t lock;
     slk_pc1_outcome *outcomes;
-    const slk_seal_lane *lanes;
-    slk_meter meter;
     slk_seal_lane_ended *ended;
     void *context;
 };
@@ -239,10 +236,7 @@ static void batch_ended(void *context, size_t index)
 {
     struct batch_outcomes *b = context;
     const slk_pc1_outcome *o = &b->outcomes[index];
-    const slk_seal_sector *sector = b->lanes[index].sector;
     (void)pthread_mutex_lock(&b->lock);
-    slk_meter meter = b->meter;
-    slk_meter_stop(&meter, "pc1", sector->sp_id, sector->number, o->code == SLK_OK);
     b->ended(b->context, index, o->code, &o->error);
     (void)pthread_mutex_unlock(&b->lock);
 }
@@ -261,6 +255,32 @@ static slk_err fill_requests(slk_pc1_request *requests, const slk_seal_lane *lan
     return SLK_OK;
 }
 
+static slk_err run_batch(slk_prover *prover, slk_pc1_outcome *outcomes,
+                         const slk_pc1_request *requests, size_t n, slk_seal_lane_ended *ended,
+                         void *context, slk_error *error)
+{
+    const uint64_t layers = 2 * n * requests[0].sector.proof.shape->bytes;
+    const uint64_t promised = promise_memory(prover, layers, true);
+    if (promised == 0)
+        return slk_fail(error, SLK_E_NOMEM, "all memory is promised to other sectors");
+    slk_job job; /* the sectors' own jobs cancel them */
+    slk_job_init(&job);
+    struct batch_outcomes b = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                               .outcomes = outcomes,
+                               .ended = ended,
+                               .context = context};
+    const slk_pc1_batch_options options = {
+        .env = env_of(prover, &job), .memory_bytes = promised, .ended = batch_ended, .context = &b};
+    slk_pc1_batch_stats stats;
+    const size_t failed = slk_pc1_batch(outcomes, &stats, requests, n, &options);
+    end_promise(prover, promised);
+    (void)pthread_mutex_destroy(&b.lock);
+    slk_log(SLK_LOG_INFO, "batch.done",
+            "stage=pc1 sectors=%zu failed=%zu seconds=%.3f label_memory_bytes=%lu", n, failed,
+            stats.seconds, (unsigned long)stats.memory_bytes);
+    return SLK_OK;
+}
+
 static void prover_pc1_batch(void *ctx, const slk_seal_lane *lanes, size_t n,
                              slk_seal_lane_ended *ended, void *context)
 {
@@ -270,23 +290,8 @@ static void prover_pc1_batch(void *ctx, const slk_seal_lane *lanes, size_t n,
     slk_pc1_outcome *outcomes = slk_calloc(n, sizeof *outcomes);
     slk_err code = requests && outcomes ? fill_requests(requests, lanes, n, prover, &error)
                                         : slk_fail(&error, SLK_E_NOMEM, "out of memory");
-    if (code == SLK_OK) {
-        slk_job job; /* the sectors' own jobs cancel them */
-        slk_job_init(&job);
-        struct batch_outcomes b = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                                   .outcomes = outcomes,
-                                   .lanes = lanes,
-                                   .ended = ended,
-                                   .context = context};
-        const uint64_t promised = promise_layers(prover, n * requests[0].sector.proof.shape->bytes);
-        const slk_pc1_batch_options options = {.env = env_of(prover, &job),
-                                               .memory_bytes = promised,
-                                               .ended = batch_ended,
-                                               .context = &b};
-        slk_meter_start(&b.meter);
-        (void)slk_pc1_batch(outcomes, NULL, requests, n, &options);
-        end_promise(prover, promised);
-    }
+    if (code == SLK_OK)
+        code = run_batch(prover, outcomes, requests, n, ended, context, &error);
     for (size_t i = 0; i < n && code != SLK_OK; i++)
         ended(context, i, code, &error);
     slk_free(requests);
