@@ -610,7 +610,7 @@ static slk_err run_together(slk_task *task, const slk_step *step, int64_t lease_
         char why[64];
         (void)snprintf(why, sizeof why, "%zu of %u are there to be done together", t.n,
                        o->batch_sectors);
-        put_back(task, left_ms, why, 0, 0);
+        put_back(task, left_ms, why, BACK_FINE);
         return SLK_OK;
     }
     if (code == SLK_OK)
@@ -618,7 +618,7 @@ static slk_err run_together(slk_task *task, const slk_step *step, int64_t lease_
     if (code != SLK_OK) { /* nothing ran: those that were claimed go back, the rest is free */
         for (size_t i = 0; i < t.n; i++)
             if (t.task[i] && t.task[i]->fence != 0)
-                put_back(t.task[i], 0, slk_error_text(error, code), 1, 0);
+                put_back(t.task[i], 0, slk_error_text(error, code), BACK_UNLUCKY);
         return code;
     }
     if (t.n == 1)
