@@ -12,8 +12,9 @@ typedef struct slk_chain_ops slk_chain_ops;
 
 typedef struct slk_chain_ops_options {
     const char *api_info; /* "TOKEN:ADDRESS[,…]" */
-    const char *precommit_max_fee; /* attoFIL, decimal */
+    const char *precommit_max_fee; /* for each sector, attoFIL, decimal; "0" the node's own */
     const char *commit_max_fee;
+    const char *message_max_fee; /* for one message, however many sectors; "0" no limit */
     bool development; /* proofs of this node may be forgeable: no other network is spoken to */
 } slk_chain_ops_options;
 

@@ -73,6 +73,7 @@ static slk_err ask(const struct fake *fake, bool development, slk_network *ret_n
     const slk_chain_ops_options options = {.api_info = fake->api_info,
                                            .precommit_max_fee = "1",
                                            .commit_max_fee = "1",
+                                           .message_max_fee = "0",
                                            .development = development};
     assert_int_equal(slk_chain_ops_new(&ops, &options, NULL), SLK_OK);
     const slk_err code = slk_chain_ops_network(ops, ret_network, NULL);

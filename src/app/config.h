@@ -46,6 +46,7 @@ typedef struct slk_config {
     char *chain_api_info; /* secret */
     char *precommit_max_fee; /* attoFIL */
     char *commit_max_fee;
+    char *message_max_fee;
     /* [HTTP] */
     bool http_enable;
     char *domain_name;
@@ -83,6 +84,13 @@ typedef struct slk_config {
     bool page_enable;
     bool page_loopback_only;
     int64_t page_session_ms;
+    /* [Batching.PreCommit], [Batching.Commit]; timeouts 0: unset */
+    int64_t precommit_batch_max;
+    int64_t precommit_timeout_ms;
+    int64_t precommit_slack_ms;
+    int64_t commit_batch_max;
+    int64_t commit_timeout_ms;
+    int64_t commit_slack_ms;
     /* [Proofs] */
     char *parameters_folder;
     int64_t threads; /* 0: all processors */

@@ -37,9 +37,15 @@ const slk_config_key slk_config_keys[] = {
      "Lotus node to ask, TOKEN:ADDRESS; several separated by commas. Clients need one, whose token "
      "allows signing; a provider needs none."},
     {"Network", "PreCommitMaxFee", KEY_AMOUNT, AT(precommit_max_fee), "20000000000000000", 0, 0,
-     NULL, "Most to pay in gas for one pre-commit message, in attoFIL; 0 leaves it to the node."},
+     NULL,
+     "Most to pay in gas for each sector of a pre-commit message, in attoFIL; 0 leaves it to the "
+     "node. While gas costs more, messages wait."},
     {"Network", "CommitMaxFee", KEY_AMOUNT, AT(commit_max_fee), "30000000000000000", 0, 0, NULL,
-     "Most to pay in gas for one prove-commit message, in attoFIL; 0 leaves it to the node."},
+     "Most to pay in gas for each sector of a prove-commit message, in attoFIL; 0 leaves it to the "
+     "node. While gas costs more, messages wait."},
+    {"Network", "MessageMaxFee", KEY_AMOUNT, AT(message_max_fee), "0", 0, 0, NULL,
+     "Most to pay in gas for one message, however many sectors it is about, in attoFIL; 0: no limit "
+     "beside those for each sector."},
     {"HTTP", "Enable", KEY_BOOL, AT(http_enable), "true", 0, 0, NULL,
      "Serve peers. A node that only works, beside others on one database, need not."},
     {"HTTP", "DomainName", KEY_TEXT, AT(domain_name), "", 0, 0, NULL,
@@ -117,6 +123,20 @@ const slk_config_key slk_config_keys[] = {
      "Serve them to this machine alone."},
     {"Page", "SessionTime", KEY_TIME, AT(page_session_ms), "12h", 60000, 8784 * HOURS, NULL,
      "How long a login lasts."},
+    {"Batching.PreCommit", "Max", KEY_NUMBER, AT(precommit_batch_max), "16", 1, 256, NULL,
+     "Most sectors of a miner in one pre-commit message."},
+    {"Batching.PreCommit", "Timeout", KEY_TIME, AT(precommit_timeout_ms), "", 0, 0, NULL,
+     "A sector that is ready waits so long for others to share its message. Unset: 4h, on "
+     "Development networks not at all."},
+    {"Batching.PreCommit", "Slack", KEY_TIME, AT(precommit_slack_ms), "6h", 0, 0, NULL,
+     "A sector whose ticket runs out so soon does not wait; in epochs of 30 s."},
+    {"Batching.Commit", "Max", KEY_NUMBER, AT(commit_batch_max), "16", 1, 256, NULL,
+     "Most sectors of a miner in one prove-commit message; 64 KiB hold about 30 proofs of 32 GiB."},
+    {"Batching.Commit", "Timeout", KEY_TIME, AT(commit_timeout_ms), "", 0, 0, NULL,
+     "A proven sector waits so long for others to share its message. Unset: 1h, on Development "
+     "networks not at all."},
+    {"Batching.Commit", "Slack", KEY_TIME, AT(commit_slack_ms), "6h", 0, 0, NULL,
+     "A sector whose pre-commit runs out so soon does not wait; in epochs of 30 s."},
     {"Proofs", "ParametersFolder", KEY_TEXT, AT(parameters_folder), "", 0, 0,
      "FIL_PROOFS_PARAMETER_CACHE",
      "Groth16 parameter files. Unset: /var/tmp/filecoin-proof-parameters, or a folder in the "

@@ -70,6 +70,7 @@ static slk_err open_chain(slk_node *node, slk_error *error)
         .api_info = config->chain_api_info,
         .precommit_max_fee = config->precommit_max_fee,
         .commit_max_fee = config->commit_max_fee,
+        .message_max_fee = config->message_max_fee,
         .development = config->development,
     };
     return slk_chain_ops_new(&node->chain, &options, error);
@@ -120,6 +121,27 @@ static void fill_proofs(slk_seal_options *options, const slk_config *config)
     options->seal_proofs_n = n;
 }
 
+/* Unset: so long as is usual on mainnet; on a development network nobody waits for company. */
+static int64_t batch_timeout_ms(const slk_config *config, int64_t set_ms, int64_t usual_ms)
+{
+    return set_ms > 0 ? set_ms : config->development ? 0 : usual_ms;
+}
+
+static void fill_batching(slk_seal_options *options, const slk_config *config)
+{
+    enum { EPOCH_MS = 30000, HOUR_MS = 3600 * 1000 }; /* source: reference/chain 1.2 */
+    options->batching[SLK_SEAL_PRECOMMIT] = (slk_seal_batching){
+        .most = (size_t)config->precommit_batch_max,
+        .timeout_ms = batch_timeout_ms(config, config->precommit_timeout_ms, 4 * HOUR_MS),
+        .slack_epochs = config->precommit_slack_ms / EPOCH_MS,
+    };
+    options->batching[SLK_SEAL_COMMIT] = (slk_seal_batching){
+        .most = (size_t)config->commit_batch_max,
+        .timeout_ms = batch_timeout_ms(config, config->commit_timeout_ms, HOUR_MS),
+        .slack_epochs = config->commit_slack_ms / EPOCH_MS,
+    };
+}
+
 static void fill_options(slk_seal_options *options, const slk_node *node, bool tool)
 {
     const slk_config *config = &node->repo.config;
@@ -149,6 +171,7 @@ static void fill_options(slk_seal_options *options, const slk_node *node, bool t
     options->workers[SLK_CLASS_CALL] = (unsigned)config->call_workers;
     options->workers[SLK_CLASS_CHAIN] = (unsigned)config->chain_workers;
     fill_proofs(options, config);
+    fill_batching(options, config);
 }
 
 static slk_err open_seal(slk_node *node, bool tool, slk_error *error)

@@ -2,7 +2,7 @@
 /* Client of Lotus nodes: what a sealing pipeline asks the chain. source: reference/chain 1, 3
  *
  * Reads go to the node that answered last and fail over to the others; calls that push a message
- * stay with one node and are never repeated by this module. A const-free slk_chain may be used from
+ * let a node make one stay with one node and are never repeated by this module. A const-free slk_chain may be used from
  * many threads. Tokens travel in the Authorization header only.
  *
  * Error codes common to all calls:
@@ -219,7 +219,29 @@ SLK_MUST_CHECK slk_err slk_chain_push(slk_chain *chain, slk_signed_message *ret_
                                       const char *uuid, slk_chain_fault *ret_fault,
                                       slk_error *error);
 
-/* Pushes an already signed message again (the node lost its pool). */
+/* The name of the node that answered last: its address, without token or password. */
+#define SLK_CHAIN_NODE_CHARS 128u
+void slk_chain_node_name(slk_chain *chain, char out[SLK_CHAIN_NODE_CHARS]);
+
+/* The same as slk_chain_push at the node of that name. SLK_E_NOTFOUND: none of ours has it (the
+ * configuration was changed). */
+SLK_MUST_CHECK slk_err slk_chain_push_at(slk_chain *chain, slk_signed_message *ret_signed,
+                                         const char *node, const slk_message *message,
+                                         const slk_bigint *max_fee, const char *uuid,
+                                         slk_chain_fault *ret_fault, slk_error *error);
+
+/* A message with the receiver, method and params of `like` in the pool of any node that answers.
+ * *ret_signed is the caller's when there is one. Fails when no node answers. */
+SLK_MUST_CHECK slk_err slk_chain_find_pending(slk_chain *chain, bool *ret_found,
+                                              slk_signed_message *ret_signed,
+                                              const slk_message *like, slk_error *error);
+
+/* Lets a node sign the message as it is. SLK_E_AUTH, SLK_E_INVAL: it has not the key. */
+SLK_MUST_CHECK slk_err slk_chain_sign(slk_chain *chain, slk_signed_message *ret_signed,
+                                      const slk_message *message, slk_error *error);
+
+/* Pushes an already signed message again (the node lost its pool), to whichever node answers: the
+ * same bytes are the same message everywhere. */
 SLK_MUST_CHECK slk_err slk_chain_push_signed(slk_chain *chain, const slk_signed_message *message,
                                              slk_chain_fault *ret_fault, slk_error *error);
 

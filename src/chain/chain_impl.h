@@ -19,6 +19,7 @@ typedef enum slk_chain_mode {
 typedef struct slk_chain_node {
     slk_apiinfo info;
     char *url; /* with "/rpc/v1" */
+    const char *name; /* of the address, what follows scheme and password; in info.url */
 } slk_chain_node;
 
 struct slk_chain {
@@ -37,6 +38,11 @@ struct slk_chain {
 SLK_MUST_CHECK slk_err slk_chain_invoke(slk_chain *chain, json_t **ret_result, const char *method,
                                         json_t *params, slk_chain_mode mode,
                                         slk_chain_fault *ret_fault, slk_error *error);
+
+/* The same at one node. */
+SLK_MUST_CHECK slk_err slk_chain_invoke_at(slk_chain *chain, size_t node, json_t **ret_result,
+                                           const char *method, json_t *params, slk_chain_mode mode,
+                                           slk_chain_fault *ret_fault, slk_error *error);
 
 /* One request to one node, no failover; method with its namespace, params borrowed. */
 SLK_MUST_CHECK slk_err slk_chain_ask_node(slk_chain *chain, size_t node, json_t **ret_result,

@@ -12,6 +12,13 @@
 #define READ_TIMEOUT_MS 30000
 #define PUSH_TIMEOUT_MS 180000
 
+static const char *name_in(const char *url)
+{
+    const char *at = strrchr(url, '@');
+    const char *scheme = strstr(url, "://");
+    return at != NULL ? at + 1 : scheme != NULL ? scheme + 3 : url;
+}
+
 static slk_err add_nodes(slk_chain *chain, const char *api_info, slk_error *error)
 {
     slk_apiinfo infos[SLK_CHAIN_MAX_NODES];
@@ -22,6 +29,7 @@ static slk_err add_nodes(slk_chain *chain, const char *api_info, slk_error *erro
     chain->n_nodes = n;
     for (size_t i = 0; i < n; i++) {
         chain->nodes[i].url = slk_strf("%s/rpc/v1", infos[i].url);
+        chain->nodes[i].name = name_in(infos[i].url);
         if (chain->nodes[i].url == NULL)
             return slk_fail(error, SLK_E_NOMEM, "out of memory for a chain client");
     }
@@ -175,6 +183,25 @@ slk_err slk_chain_invoke(slk_chain *chain, json_t **ret_result, const char *meth
         return slk_fail(error, SLK_E_NOMEM, "%s: no memory for the parameters", method);
     snprintf(full, sizeof full, "Filecoin.%s", method);
     return call(chain, ret_result, full, list, mode, ret_fault, error);
+}
+
+slk_err slk_chain_invoke_at(slk_chain *chain, size_t node, json_t **ret_result, const char *method,
+                            json_t *params, slk_chain_mode mode, slk_chain_fault *ret_fault,
+                            slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *list = params;
+    char full[80];
+    if (list == NULL)
+        return slk_fail(error, SLK_E_NOMEM, "%s: no memory for the parameters", method);
+    snprintf(full, sizeof full, "Filecoin.%s", method);
+    const int64_t timeout_ms =
+        mode == SLK_CHAIN_READ ? chain->read_timeout_ms : chain->push_timeout_ms;
+    return slk_chain_ask_node(chain, node, ret_result, full, list, timeout_ms, ret_fault, error);
+}
+
+void slk_chain_node_name(slk_chain *chain, char out[SLK_CHAIN_NODE_CHARS])
+{
+    snprintf(out, SLK_CHAIN_NODE_CHARS, "%s", chain->nodes[atomic_load(&chain->preferred)].name);
 }
 
 slk_err slk_chain_breach(slk_err code, const char *method, slk_error *error)

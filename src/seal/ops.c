@@ -42,6 +42,16 @@ void slk_seal_sent_done(slk_seal_sent *sent)
     *sent = (slk_seal_sent){0};
 }
 
+const char *slk_seal_message_kind_name(slk_seal_message_kind kind)
+{
+    static const char *const names[SLK_SEAL_MESSAGE_KINDS] = {
+        [SLK_SEAL_PRECOMMIT] = "precommit",
+        [SLK_SEAL_COMMIT] = "commit",
+    };
+    slk_assert(kind < SLK_SEAL_MESSAGE_KINDS);
+    return names[kind];
+}
+
 const char *slk_seal_remote_state_name(slk_seal_remote_state state)
 {
     static const char *const names[SLK_SEAL_REMOTE_STATE_COUNT] = {

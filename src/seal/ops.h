@@ -149,6 +149,7 @@ typedef struct slk_seal_sector_info {
     uint8_t comm_r[32];
     int64_t activation;
     int64_t expiration;
+    char pledge[SLK_SEAL_ATTO_CHARS];
 } slk_seal_sector_info;
 
 /* Constants of the network, read from it or compiled in. */
@@ -162,10 +163,15 @@ typedef struct slk_seal_network {
     int64_t epoch_ms; /* block delay */
 } slk_seal_network;
 
+/* Longest SignedMessage as JSON: 60 KiB of parameters in base64, and the rest. */
+#define SLK_SEAL_SIGNED_MAX_BYTES (256u * 1024u)
+
 /* A message that was handed to the mempool. The strings are heap, slk_seal_sent_done frees. */
 typedef struct slk_seal_sent {
     char *message_cid; /* "bafy2bz..." */
     char *signed_json; /* the whole SignedMessage as JSON, to push it again */
+    char value[SLK_SEAL_ATTO_CHARS]; /* attoFIL that it carries */
+    char max_fee[SLK_SEAL_ATTO_CHARS]; /* the most its gas can cost */
 } slk_seal_sent;
 void slk_seal_sent_done(slk_seal_sent *sent); /* idempotent */
 
@@ -176,32 +182,42 @@ typedef enum slk_seal_landing_kind {
     SLK_SEAL_REPLACED, /* another message took its nonce: it will never land */
 } slk_seal_landing_kind;
 
-/* What became of a message; ret_value (BatchReturn CBOR) is cut at 64 KiB. */
+/* Longest BatchReturn of a message of ours: every sector of the largest batch has failed. */
+#define SLK_SEAL_RETURN_MAX_BYTES 4096u
+
+/* What became of a message. */
 typedef struct slk_seal_landing {
     slk_seal_landing_kind kind;
     int64_t exit_code;
     int64_t height; /* of the tipset that executed it */
-    uint8_t return_value[256];
+    int64_t gas_used;
+    uint8_t return_value[SLK_SEAL_RETURN_MAX_BYTES];
     size_t return_bytes; /* 0 when empty or longer than the array */
-    bool return_cut;
 } slk_seal_landing;
 
-/* What a pre-commit message says. */
-typedef struct slk_seal_precommit {
-    slk_seal_sector sector;
-    uint8_t comm_r[32];
-    int64_t ticket_epoch;
-    int64_t expiration;
-    const char *uuid; /* RFC 4122 text; the same uuid never makes two messages */
-} slk_seal_precommit;
+typedef enum slk_seal_message_kind {
+    SLK_SEAL_PRECOMMIT, /* PreCommitSectorBatch2 */
+    SLK_SEAL_COMMIT, /* ProveCommitSectors3 */
+    SLK_SEAL_MESSAGE_KINDS,
+} slk_seal_message_kind;
 
-typedef struct slk_seal_commit {
-    slk_seal_sector sector;
-    const uint8_t *proof;
-    size_t proof_bytes;
-    int64_t expiration; /* of the pre-commit, for the pledge */
-    const char *uuid;
-} slk_seal_commit;
+/* "precommit", "commit"; never NULL. */
+const char *slk_seal_message_kind_name(slk_seal_message_kind kind);
+
+/* Room for the name of a chain node: its address without the token. */
+#define SLK_SEAL_NODE_CHARS 128u
+
+/* A message to a miner about one or more of its sectors. Everything is borrowed. */
+typedef struct slk_seal_message {
+    slk_seal_message_kind kind;
+    uint64_t sp_id;
+    size_t sectors; /* that it is about: gas is capped for each */
+    const uint8_t *params; /* of the method, CBOR */
+    size_t params_bytes;
+    const char *value; /* attoFIL to carry; "" before it is known */
+    const char *uuid; /* RFC 4122 text; on one node the same uuid never makes two messages */
+    const char *node; /* the only one to push it to */
+} slk_seal_message;
 
 /* The money of a miner, attoFIL in decimal: what a scheduler looks at before it orders. */
 typedef struct slk_seal_funds {
@@ -238,16 +254,31 @@ typedef struct slk_seal_chain {
     slk_err (*sector_info)(void *ctx, slk_seal_sector_info *ret, uint64_t sp_id, uint64_t number,
                            slk_error *error);
 
-    /* Computes deposit or pledge, picks a sender that can pay (SLK_E_LIMIT with both amounts in
-     * the sentence when none can), lets the node estimate and push. A refusal by the actor in the
-     * estimate is SLK_E_CONFLICT with its exit code in the sentence: the caller reads the chain's
-     * state and decides. Never called twice at once for one sector. After a failure the message
-     * may nevertheless be on its way; a repeat with the same uuid gives the first message. */
-    slk_err (*send_precommit)(void *ctx, slk_seal_sent *ret, const slk_seal_precommit *precommit,
-                              slk_error *error);
-    slk_err (*send_commit)(void *ctx, slk_seal_sent *ret, const slk_seal_commit *commit,
-                           slk_error *error);
-    /* Pushes a stored SignedMessage once more. "already exists" and "nonce too low" are SLK_OK. */
+    /* What a message with these params must carry: the deposits of its sectors, or what their
+     * pledges exceed the deposits on chain by. SLK_E_CONFLICT: a sector to commit has no pre-commit. */
+    slk_err (*price)(void *ctx, char ret_value[SLK_SEAL_ATTO_CHARS],
+                     const slk_seal_message *message, slk_error *error);
+    /* Lets a node execute the message without sending it. SLK_E_LIMIT: no sender can pay (both
+     * amounts are in the sentence), or gas costs more than the cap now. SLK_E_CONFLICT: the actor
+     * refuses it, its exit code is in the sentence: the caller reads the chain's state and decides. */
+    slk_err (*rehearse)(void *ctx, const slk_seal_message *message, slk_error *error);
+    /* The node to push the next message to: the one that answers now. */
+    slk_err (*choose_node)(void *ctx, char ret_node[SLK_SEAL_NODE_CHARS], slk_error *error);
+    /* Lets that node estimate, sign and push; failures as for rehearse. Never called twice at once
+     * for one uuid. After a failure the message may nevertheless be on its way; a repeat with the
+     * same uuid at the same node gives the first message. */
+    slk_err (*send)(void *ctx, slk_seal_sent *ret, const slk_seal_message *message,
+                    slk_error *error);
+    /* Looks in the pools of all nodes that answer for a message with that receiver, method and
+     * params. SLK_E_UNREACHABLE when none answers. */
+    slk_err (*find_pending)(void *ctx, bool *ret_found, slk_seal_sent *ret,
+                            const slk_seal_message *message, slk_error *error);
+    /* Signs the stored message anew, same nonce, with a higher fee; it is not pushed yet.
+     * SLK_E_LIMIT: the cap for so many sectors leaves no room. */
+    slk_err (*raise_fee)(void *ctx, slk_seal_sent *ret, slk_seal_message_kind kind, size_t sectors,
+                         const char *signed_json, slk_error *error);
+    /* Pushes a stored SignedMessage, to whichever node answers: its bytes are one message
+     * everywhere. "already exists" and "nonce too low" are SLK_OK. */
     slk_err (*push_again)(void *ctx, const char *signed_json, slk_error *error);
     /* Looks for the message with the node's confidence. */
     slk_err (*search)(void *ctx, slk_seal_landing *ret, const char *message_cid, slk_error *error);

@@ -752,9 +752,9 @@ static void expiration_is_legal(void **state)
     run_to_the_end(w, b, 300);
     for (unsigned i = 0; i < 64; i++) {
         const world_message *m = &w->messages[i];
-        if (m->used && !m->commit)
-            assert_int_equal(m->expiration - m->ticket_epoch,
-                             m->number == a ? 3680640 : 3780 + 86410 + 518400);
+        for (size_t j = 0; j < m->n && !m->commit; j++)
+            assert_int_equal(m->members[j].expiration - m->members[j].ticket_epoch,
+                             m->members[j].number == a ? 3680640 : 3780 + 86410 + 518400);
     }
 }
 

@@ -28,18 +28,12 @@ static const slk_sql read_client = {
     " s.ticket_value, s.tree_d_cid, s.tree_r_cid, s.precommit_uuid, s.precommit_tries,"
     " s.precommit_msg_cid, s.precommit_expiration, s.precommit_epoch, s.seed_epoch, s.seed_value,"
     " s.porep_proof, s.commit_uuid, s.commit_tries, s.commit_msg_cid, c.state_ms,"
-    " p.move_orders, c.replica_anew, c.refetches, c.remote_state, c.remote_moved_ms, s.c1_anew"
+    " p.move_orders, c.replica_anew, c.refetches, c.remote_state, c.remote_moved_ms, s.c1_anew,"
+    " s.precommit_ready_ms"
     " FROM rseal_client_pipeline c JOIN sectors_sdr_pipeline s"
     " ON s.sp_id = c.sp_id AND s.sector_number = c.sector_number"
     " LEFT JOIN rseal_client_providers p ON p.id = c.provider_id"
     " WHERE c.sp_id = $1 AND c.sector_number = $2"};
-
-static const slk_sql read_precommit_message = {
-    "client.precommit_message", "SELECT precommit_signed_msg FROM sectors_sdr_pipeline"
-                                " WHERE sp_id = $1 AND sector_number = $2"};
-static const slk_sql read_commit_message = {"client.commit_message",
-                                            "SELECT commit_signed_msg FROM sectors_sdr_pipeline"
-                                            " WHERE sp_id = $1 AND sector_number = $2"};
 
 static slk_err read_state(slk_state *ret, const slk_query *q, int column, slk_pipeline pipeline,
                           slk_error *error)
@@ -82,7 +76,7 @@ slk_err slk_provider_row_read(slk_provider_row *ret_row, slk_seal *seal, uint64_
     return SLK_OK;
 }
 
-/* The part of the row that comes from sectors_sdr_pipeline: columns 9 to 23. */
+/* The part of the row that comes from sectors_sdr_pipeline: columns 9 to 23, and 31. */
 static slk_err read_details(slk_client_row *r, const slk_query *q, slk_error *error)
 {
     r->has_completion = !slk_column_is_null(q, 10);
@@ -111,6 +105,7 @@ static slk_err read_details(slk_client_row *r, const slk_query *q, slk_error *er
     slk_sql_copy_text(r->commit_uuid, sizeof r->commit_uuid, q, 21);
     r->commit_tries = slk_column_i64(q, 22);
     slk_sql_copy_text(r->commit_cid, sizeof r->commit_cid, q, 23);
+    r->precommit_joined = !slk_column_is_null(q, 31);
     return SLK_OK;
 }
 
@@ -140,19 +135,6 @@ slk_err slk_client_row_read(slk_client_row *ret_row, slk_seal *seal, uint64_t sp
     SLK_TRY(read_details(&r, &q, error));
     *ret_row = r;
     return SLK_OK;
-}
-
-slk_err slk_client_signed_message(slk_buf *out, slk_seal *seal, uint64_t sp_id, uint64_t number,
-                                  bool commit, slk_error *error)
-{
-    SLK_CLEANUP(slk_query_done) slk_query q = {0};
-    SLK_TRY(slk_sql_row(&q, slk_seal_db(seal),
-                        commit ? &read_commit_message : &read_precommit_message,
-                        SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number)), "sector", error));
-    const char *text = slk_column_text(&q, 0);
-    if (!text)
-        return slk_fail(error, SLK_E_NOTFOUND, "no signed message is stored");
-    return slk_buf_text(out, text);
 }
 
 slk_err slk_seal_parse_cids(slk_seal_commitments *ret, const slk_seal_completion *completion,

@@ -64,6 +64,7 @@ typedef struct slk_client_row {
     /* sectors_sdr_pipeline */
     bool has_completion;
     slk_seal_completion completion;
+    bool precommit_joined; /* it waits for others, or is in a batch */
     char precommit_uuid[40]; /* "" none */
     int64_t precommit_tries;
     char precommit_cid[SLK_CID_CHARS];
@@ -82,9 +83,6 @@ typedef struct slk_client_row {
 
 SLK_MUST_CHECK slk_err slk_client_row_read(slk_client_row *ret_row, slk_seal *seal, uint64_t sp_id,
                                            uint64_t number, slk_error *error);
-/* The stored SignedMessage JSON, appended to out; SLK_E_NOTFOUND when there is none. */
-SLK_MUST_CHECK slk_err slk_client_signed_message(slk_buf *out, slk_seal *seal, uint64_t sp_id,
-                                                 uint64_t number, bool commit, slk_error *error);
 
 /* CommD and CommR out of the CIDs; SLK_E_INVAL naming the one that is wrong. */
 SLK_MUST_CHECK slk_err slk_seal_parse_cids(slk_seal_commitments *ret,
@@ -150,16 +148,15 @@ slk_err slk_step_client_poll_save(slk_task *task, slk_db *db, slk_error *error);
 slk_err slk_step_client_fetch(slk_task *task, slk_error *error);
 slk_err slk_step_client_verify(slk_task *task, slk_error *error);
 slk_err slk_step_client_precommit(slk_task *task, slk_error *error);
-slk_err slk_step_client_precommit_save(slk_task *task, slk_db *db, slk_error *error);
 slk_err slk_step_client_precommit_wait(slk_task *task, slk_error *error);
 slk_err slk_step_client_seed(slk_task *task, slk_error *error);
-slk_err slk_step_client_seed_save(slk_task *task, slk_db *db, slk_error *error);
 slk_err slk_step_client_c1(slk_task *task, slk_error *error);
 slk_err slk_step_client_c2(slk_task *task, slk_error *error);
 slk_err slk_step_client_c2_save(slk_task *task, slk_db *db, slk_error *error);
 slk_err slk_step_client_commit(slk_task *task, slk_error *error);
-slk_err slk_step_client_commit_save(slk_task *task, slk_db *db, slk_error *error);
 slk_err slk_step_client_commit_wait(slk_task *task, slk_error *error);
+/* Of all steps that look at the chain. */
+slk_err slk_step_client_chain_save(slk_task *task, slk_db *db, slk_error *error);
 slk_err slk_step_client_release(slk_task *task, slk_error *error);
 
 /* Ends what is over and notes what is about to be; cheap when there is nothing. */

@@ -212,6 +212,40 @@ static const char flow[] =
     " reg_seal_proof BIGINT NOT NULL DEFAULT -1, duration_epochs BIGINT NOT NULL DEFAULT -1,"
     " reserve TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '');";
 
+/* Messages that were sent before there were batches become batches of one. Their parameters are not
+ * known any more; nothing needs those of a message for one sector that was sent. One that was only
+ * prepared is prepared anew. */
+static const char batches[] =
+    "CREATE TABLE message_batch ("
+    " uuid TEXT PRIMARY KEY, kind TEXT NOT NULL, sp_id BIGINT NOT NULL,"
+    " sectors BIGINT NOT NULL, params BYTEA, value TEXT NOT NULL DEFAULT '',"
+    " max_fee TEXT NOT NULL DEFAULT '', node TEXT NOT NULL DEFAULT '',"
+    " tries BIGINT NOT NULL DEFAULT 0, tried_ms BIGINT,"
+    " message_cid TEXT, earlier_cid TEXT, signed_msg TEXT, state TEXT NOT NULL,"
+    " create_ms BIGINT NOT NULL, sent_ms BIGINT, landed_ms BIGINT, landed_height BIGINT,"
+    " exit_code BIGINT, gas_used BIGINT, return_value BYTEA);"
+    "CREATE INDEX message_batch_time ON message_batch (create_ms);"
+    "INSERT INTO message_batch (uuid, kind, sp_id, sectors, message_cid, signed_msg, state,"
+    " create_ms, sent_ms, tries) SELECT precommit_uuid, 'precommit', sp_id, 1, precommit_msg_cid,"
+    " precommit_signed_msg, 'sent', create_time, create_time, 1 FROM sectors_sdr_pipeline"
+    " WHERE precommit_msg_cid IS NOT NULL AND precommit_uuid IS NOT NULL;"
+    "INSERT INTO message_batch (uuid, kind, sp_id, sectors, message_cid, signed_msg, state,"
+    " create_ms, sent_ms, tries) SELECT commit_uuid, 'commit', sp_id, 1, commit_msg_cid,"
+    " commit_signed_msg, 'sent', create_time, create_time, 1 FROM sectors_sdr_pipeline"
+    " WHERE commit_msg_cid IS NOT NULL AND commit_uuid IS NOT NULL;"
+    "UPDATE sectors_sdr_pipeline SET precommit_uuid = NULL WHERE precommit_msg_cid IS NULL;"
+    "UPDATE sectors_sdr_pipeline SET commit_uuid = NULL WHERE commit_msg_cid IS NULL;"
+    "ALTER TABLE sectors_sdr_pipeline DROP COLUMN precommit_signed_msg;"
+    "ALTER TABLE sectors_sdr_pipeline DROP COLUMN commit_signed_msg;"
+    "ALTER TABLE sectors_sdr_pipeline ADD COLUMN precommit_ready_ms BIGINT;"
+    "ALTER TABLE sectors_sdr_pipeline ADD COLUMN precommit_group BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE sectors_sdr_pipeline ADD COLUMN precommit_deposit TEXT;"
+    "ALTER TABLE sectors_sdr_pipeline ADD COLUMN commit_ready_ms BIGINT;"
+    "ALTER TABLE sectors_sdr_pipeline ADD COLUMN commit_group BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE sectors_sdr_pipeline ADD COLUMN initial_pledge TEXT;"
+    "CREATE INDEX sectors_sdr_pipeline_precommit ON sectors_sdr_pipeline (precommit_uuid);"
+    "CREATE INDEX sectors_sdr_pipeline_commit ON sectors_sdr_pipeline (commit_uuid);";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -221,6 +255,7 @@ static const slk_migration migrations[] = {
     {6, "seal: who was to seal what, numbers given out", placement},
     {7, "alerts: what somebody should look at, and who was told", alerts},
     {8, "seal: the constant flow of a client", flow},
+    {9, "seal: messages in batches", batches},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

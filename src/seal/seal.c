@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "fil/policy.h"
 #include "seal/disk.h"
 #include "seal/client.h"
 #include "seal/rows_impl.h"
@@ -120,6 +121,9 @@ static void fill_defaults(slk_seal_options *o)
     default_i64(&o->ticket_slack_epochs, 0, 720);
     default_i64(&o->stall_ms, 1, 24 * HOUR_MS);
     default_i64(&o->stall_factor, 1, 3);
+    for (unsigned kind = 0; kind < SLK_SEAL_MESSAGE_KINDS; kind++)
+        if (o->batching[kind].most == 0)
+            o->batching[kind].most = 1;
     default_i64(&o->schedule_ms, 1, 1000);
     default_i64(&o->lease_ms, 1, 60000);
     default_i64(&o->backoff_scale_percent, 1, 100);
@@ -135,6 +139,15 @@ static slk_err check_batch(const slk_seal_options *o, slk_error *error)
                     SLK_SEAL_BATCH_MAX, SLK_SEAL_MAX_RUNNING / 2);
 }
 
+static slk_err check_batching(const slk_seal_options *o, slk_error *error)
+{
+    for (unsigned kind = 0; kind < SLK_SEAL_MESSAGE_KINDS; kind++)
+        if (o->batching[kind].most > SLK_PRE_COMMIT_BATCH_MAX)
+            return slk_fail(error, SLK_E_INVAL, "more than %u sectors in one message",
+                            SLK_PRE_COMMIT_BATCH_MAX);
+    return SLK_OK;
+}
+
 static slk_err check_options(const slk_seal_options *o, slk_error *error)
 {
     size_t name_chars = o->node_name ? strlen(o->node_name) : 0;
@@ -148,6 +161,7 @@ static slk_err check_options(const slk_seal_options *o, slk_error *error)
         return slk_fail(error, SLK_E_INVAL, "the storage folder is not set");
     if (o->seal_proofs_n > SLK_SEAL_MAX_PROOFS)
         return slk_fail(error, SLK_E_INVAL, "more than %u seal proofs", SLK_SEAL_MAX_PROOFS);
+    SLK_TRY(check_batching(o, error));
     unsigned workers = 0;
     for (unsigned i = 0; i < SLK_CLASS_COUNT; i++)
         workers += o->workers[i] < SLK_SEAL_MAX_WORKERS ? o->workers[i] : SLK_SEAL_MAX_WORKERS + 1;

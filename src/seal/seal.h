@@ -25,6 +25,13 @@
 #define SLK_SEAL_MAX_PROOFS 20u
 #define SLK_SEAL_BATCH_MAX 64u
 
+/* When a message for several sectors is due. */
+typedef struct slk_seal_batching {
+    size_t most; /* sectors in one, at most 256; 0 means 1 */
+    int64_t timeout_ms; /* the one that waits longest waits no longer; 0: at once */
+    int64_t slack_epochs; /* nor one whose deadline is so close */
+} slk_seal_batching;
+
 typedef struct slk_seal_options {
     const char *node_name; /* stays the same over restarts of this node; at most 63 chars */
     bool provider;
@@ -54,6 +61,7 @@ typedef struct slk_seal_options {
     const char *balance_reserve; /* attoFIL they leave alone; NULL: none */
     int64_t stall_ms; /* an order that does not move for so long goes elsewhere; 0 means 24 h … */
     int64_t stall_factor; /* … or so many times what the provider usually takes; 0 means 3 */
+    slk_seal_batching batching[SLK_SEAL_MESSAGE_KINDS];
 
     /* Both */
     int64_t schedule_ms; /* between looks for work when nobody wakes us; 0 means 1000 */

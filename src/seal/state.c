@@ -349,7 +349,7 @@ static const slk_sql effect[SLK_EVENT_COUNT] = {
         {"client.precommit_again",
          "UPDATE sectors_sdr_pipeline SET after_precommit_msg = 0,"
          " after_precommit_msg_success = 0, precommit_uuid = NULL, precommit_msg_cid = NULL,"
-         " precommit_signed_msg = NULL, precommit_epoch = NULL,"
+         " precommit_ready_ms = NULL, precommit_epoch = NULL, precommit_deposit = NULL,"
          " precommit_tries = precommit_tries + 1 WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_PRECOMMITTED] = {"client.precommitted",
                              "UPDATE sectors_sdr_pipeline SET after_precommit_msg = 1,"
@@ -358,7 +358,7 @@ static const slk_sql effect[SLK_EVENT_COUNT] = {
     [SLK_EV_RESEED] = {"client.reseed",
                        "UPDATE sectors_sdr_pipeline SET seed_epoch = NULL, seed_value = NULL,"
                        " after_c1 = 0, after_porep = 0, porep_proof = NULL, commit_uuid = NULL,"
-                       " commit_msg_cid = NULL, commit_signed_msg = NULL, after_commit_msg = 0,"
+                       " commit_msg_cid = NULL, commit_ready_ms = NULL, after_commit_msg = 0,"
                        " commit_tries = commit_tries + 1"
                        " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_C1_AGAIN] =
@@ -377,7 +377,7 @@ static const slk_sql effect[SLK_EVENT_COUNT] = {
                             " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_COMMIT_AGAIN] = {"client.commit_again",
                              "UPDATE sectors_sdr_pipeline SET commit_uuid = NULL,"
-                             " commit_msg_cid = NULL, commit_signed_msg = NULL,"
+                             " commit_msg_cid = NULL, commit_ready_ms = NULL,"
                              " after_commit_msg = 0, commit_tries = commit_tries + 1"
                              " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_ON_CHAIN] = {"client.on_chain",
@@ -424,7 +424,8 @@ static const slk_sql forget_details = {
     "client.forget_details",
     "UPDATE sectors_sdr_pipeline SET ticket_epoch = NULL, ticket_value = NULL, tree_d_cid = NULL,"
     " tree_r_cid = NULL, precommit_uuid = NULL, precommit_msg_cid = NULL,"
-    " precommit_signed_msg = NULL, precommit_expiration = NULL, after_precommit_msg = 0"
+    " precommit_ready_ms = NULL, precommit_group = 0, precommit_expiration = NULL,"
+    " after_precommit_msg = 0"
     " WHERE sp_id = $1 AND sector_number = $2"};
 
 static const slk_sql insert_event = {

@@ -483,7 +483,7 @@ static const slk_step steps[] = {
         .backoff_max_ms = 120000,
         .max_attempts = 50,
         .run = slk_step_client_precommit,
-        .save = slk_step_client_precommit_save,
+        .save = slk_step_client_chain_save,
         .advice = "Read the message above; when the cause is gone, retry. If the "
                   "ticket is too old, cancel and order anew.",
     },
@@ -499,7 +499,7 @@ static const slk_step steps[] = {
         .backoff_max_ms = 120000,
         .max_attempts = 200,
         .run = slk_step_client_precommit_wait,
-        .save = slk_step_client_precommit_save,
+        .save = slk_step_client_chain_save,
         .advice = "Look at the message on chain; when the cause is gone, retry.",
     },
     {
@@ -514,7 +514,7 @@ static const slk_step steps[] = {
         .backoff_max_ms = 120000,
         .max_attempts = 200,
         .run = slk_step_client_seed,
-        .save = slk_step_client_seed_save,
+        .save = slk_step_client_chain_save,
         .advice = "Look at the pre-commit on chain; when it is there, retry.",
     },
     {
@@ -560,7 +560,7 @@ static const slk_step steps[] = {
         .backoff_max_ms = 120000,
         .max_attempts = 50,
         .run = slk_step_client_commit,
-        .save = slk_step_client_commit_save,
+        .save = slk_step_client_chain_save,
         .advice = "Read the message above; when the cause is gone, retry before the "
                   "commit deadline.",
     },
@@ -576,7 +576,7 @@ static const slk_step steps[] = {
         .backoff_max_ms = 120000,
         .max_attempts = 200,
         .run = slk_step_client_commit_wait,
-        .save = NULL,
+        .save = slk_step_client_chain_save,
         .advice = "Look at the message on chain; when the cause is gone, retry.",
     },
     {

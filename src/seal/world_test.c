@@ -357,7 +357,8 @@ static slk_err stub_precommit_info(void *ctx, slk_seal_precommit_info *ret, uint
                                      .seal_proof = WORLD_PROOF,
                                      .ticket_epoch = s->ticket_epoch,
                                      .precommit_epoch = s->precommit_epoch,
-                                     .expiration = s->expiration};
+                                     .expiration = s->expiration,
+                                     .deposit = "120"};
     memcpy(ret->comm_r, s->comm_r, 32);
     return SLK_OK;
 }
@@ -369,66 +370,233 @@ static slk_err stub_sector_info(void *ctx, slk_seal_sector_info *ret, uint64_t s
     (void)sp_id;
     (void)error;
     const world_chain_sector *s = &w->sectors[number % WORLD_SECTORS];
-    *ret = (slk_seal_sector_info){.found = s->proven, .expiration = s->expiration};
+    *ret = (slk_seal_sector_info){.found = s->proven, .expiration = s->expiration, .pledge = "200"};
     memcpy(ret->comm_r, s->comm_r, 32);
     return SLK_OK;
 }
 
-static slk_err new_message(world *w, slk_seal_sent *ret, const world_message *m)
+/* The message's sectors out of its parameters, as an actor reads them. */
+static void decode_precommits(world_message *m, const slk_seal_message *message)
 {
-    world_message *slot = NULL;
-    for (unsigned i = 0; i < 64; i++) {
-        if (w->messages[i].used && strcmp(w->messages[i].uuid, m->uuid) == 0) {
-            slot = &w->messages[i];
-            break;
-        }
-        if (!w->messages[i].used && !slot)
-            slot = &w->messages[i];
+    SLK_CLEANUP(slk_freep) slk_precommit *list = NULL;
+    size_t n = 0;
+    assert_int_equal(
+        slk_precommit_params_decode(&list, &n, message->params, message->params_bytes, NULL),
+        SLK_OK);
+    assert_in_range(n, 1, WORLD_SECTORS);
+    for (size_t i = 0; i < n; i++) {
+        m->members[i] = (world_member){.number = list[i].sector_number,
+                                       .ticket_epoch = list[i].seal_rand_epoch,
+                                       .expiration = list[i].expiration};
+        assert_int_equal(slk_comm_r_from_cid(m->members[i].comm_r, &list[i].sealed_cid, NULL),
+                         SLK_OK);
     }
-    assert_non_null(slot);
-    if (!slot->used) {
-        *slot = *m;
-        slot->used = true;
-        (void)snprintf(slot->cid, sizeof slot->cid, "bafymessage%ld", (long)(slot - w->messages));
+    m->n = n;
+}
+
+static void decode_commits(world_message *m, const slk_seal_message *message)
+{
+    slk_prove_commit_decoded d = {0};
+    assert_int_equal(
+        slk_prove_commit_params_decode(&d, message->params, message->params_bytes, NULL), SLK_OK);
+    assert_in_range(d.params.n_sectors, 1, WORLD_SECTORS);
+    assert_int_equal(d.params.n_sectors, d.params.n_proofs);
+    for (size_t i = 0; i < d.params.n_sectors; i++) {
+        m->members[i] = (world_member){.number = d.params.sectors[i].sector_number};
+        assert_int_equal(d.params.proofs[i].n, sizeof m->members[i].proof);
+        memcpy(m->members[i].proof, d.params.proofs[i].data, d.params.proofs[i].n);
     }
-    ret->message_cid = slk_strdup(slot->cid);
-    ret->signed_json = slk_strf("{\"CID\":\"%s\"}", slot->cid);
+    m->n = d.params.n_sectors;
+    slk_prove_commit_decoded_done(&d);
+}
+
+static world_message decode_message(const slk_seal_message *message)
+{
+    world_message m = {.commit = message->kind == SLK_SEAL_COMMIT};
+    (void)snprintf(m.uuid, sizeof m.uuid, "%s", message->uuid);
+    if (m.commit)
+        decode_commits(&m, message);
+    else
+        decode_precommits(&m, message);
+    assert_int_equal(m.n, message->sectors);
+    return m;
+}
+
+static bool has_number(const world_message *m, uint64_t number)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (m->members[i].number == number)
+            return true;
+    return false;
+}
+
+/* Some message in a pool that can be seen pre-commits the number. */
+static bool is_pending(const world *w, uint64_t number)
+{
+    for (unsigned i = 0; i < WORLD_MESSAGES; i++) {
+        const world_message *m = &w->messages[i];
+        if (m->used && !m->landed && !m->lost && !m->replaced && !m->commit &&
+            (m->gossiped || !w->node_down[m->node]) && has_number(m, number))
+            return true;
+    }
+    return false;
+}
+
+/* What the actor would say now. */
+static slk_err judge(const world *w, const world_message *m, slk_error *error)
+{
+    if (w->most_sectors > 0 && m->n > w->most_sectors)
+        return slk_fail(error, SLK_E_CONFLICT, "call ran out of gas");
+    for (size_t i = 0; i < m->n; i++) {
+        const uint64_t number = m->members[i].number;
+        const world_chain_sector *s = &w->sectors[number];
+        if (number == w->refused_number)
+            return slk_fail(error, SLK_E_CONFLICT, "exit=[ErrIllegalArgument(16)] refused");
+        if (!m->commit && (s->allocated || is_pending(w, number)))
+            return slk_fail(error, SLK_E_CONFLICT, "exit=[ErrIllegalArgument(16)] allocated");
+        if (m->commit && !s->precommitted)
+            return slk_fail(error, SLK_E_CONFLICT, "exit=[ErrNotFound(17)] no pre-commit");
+    }
     return SLK_OK;
 }
 
-static slk_err stub_send_precommit(void *ctx, slk_seal_sent *ret, const slk_seal_precommit *p,
-                                   slk_error *error)
+static slk_err stub_price(void *ctx, char ret_value[SLK_SEAL_ATTO_CHARS],
+                          const slk_seal_message *message, slk_error *error)
 {
     SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
-    SLK_TRY(fault(w, OP_SEND_PRECOMMIT, error));
-    if (w->sectors[p->sector.number].allocated)
-        return slk_fail(error, SLK_E_CONFLICT, "exit=[ErrIllegalArgument(16)] already allocated");
-    world_message m = {
-        .number = p->sector.number, .ticket_epoch = p->ticket_epoch, .expiration = p->expiration};
-    (void)snprintf(m.uuid, sizeof m.uuid, "%s", p->uuid);
-    memcpy(m.comm_r, p->comm_r, 32);
-    return new_message(w, ret, &m);
+    SLK_TRY(fault(w, OP_PRICE, error));
+    (void)snprintf(ret_value, SLK_SEAL_ATTO_CHARS, "%zu", message->sectors * 120);
+    return SLK_OK;
 }
 
-static slk_err stub_send_commit(void *ctx, slk_seal_sent *ret, const slk_seal_commit *c,
-                                slk_error *error)
+static slk_err stub_rehearse(void *ctx, const slk_seal_message *message, slk_error *error)
 {
     SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
-    SLK_TRY(fault(w, OP_SEND_COMMIT, error));
-    world_message m = {.commit = true, .number = c->sector.number, .expiration = c->expiration};
-    (void)snprintf(m.uuid, sizeof m.uuid, "%s", c->uuid);
-    assert_int_equal(c->proof_bytes, sizeof m.proof);
-    memcpy(m.proof, c->proof, sizeof m.proof);
-    return new_message(w, ret, &m);
+    SLK_TRY(fault(w, OP_REHEARSE, error));
+    const world_message m = decode_message(message);
+    return judge(w, &m, error);
+}
+
+static slk_err stub_choose_node(void *ctx, char ret_node[SLK_SEAL_NODE_CHARS], slk_error *error)
+{
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
+    if (w->node_down[0] && w->node_down[1])
+        return slk_fail(error, SLK_E_UNREACHABLE, "no node answers");
+    (void)snprintf(ret_node, SLK_SEAL_NODE_CHARS, "n%d", w->node_down[0] ? 1 : 0);
+    return SLK_OK;
+}
+
+static void fill_sent(slk_seal_sent *ret, const world_message *m)
+{
+    ret->message_cid = slk_strdup(m->cid);
+    ret->signed_json = slk_strf("{\"CID\":\"%s\"}", m->cid);
+    (void)snprintf(ret->value, sizeof ret->value, "%zu", m->n * 120);
+    (void)snprintf(ret->max_fee, sizeof ret->max_fee, "%zu", m->n * (1 + m->fee));
+}
+
+static slk_err stub_send(void *ctx, slk_seal_sent *ret, const slk_seal_message *message,
+                         slk_error *error)
+{
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
+    world_message m = decode_message(message);
+    SLK_TRY(fault(w, m.commit ? OP_SEND_COMMIT : OP_SEND_PRECOMMIT, error));
+    m.node = strcmp(message->node, "n1") == 0;
+    assert_true(m.node == 1 || strcmp(message->node, "n0") == 0);
+    if (w->node_down[m.node])
+        return slk_fail(error, SLK_E_UNREACHABLE, "node %u does not answer", m.node);
+    world_message *slot = NULL;
+    for (unsigned i = 0; i < WORLD_MESSAGES; i++) {
+        world_message *at = &w->messages[i];
+        if (at->used && strcmp(at->uuid, m.uuid) == 0 && at->node == m.node) {
+            fill_sent(ret, at);
+            return SLK_OK;
+        }
+        slot = !at->used && !slot ? at : slot;
+    }
+    assert_non_null(slot);
+    SLK_TRY(judge(w, &m, error));
+    m.used = true;
+    m.fee_needed = w->fee_needed;
+    (void)snprintf(m.cid, sizeof m.cid, "bafymessage%ldf0", (long)(slot - w->messages));
+    *slot = m;
+    if (w->answers_lost > 0) {
+        w->answers_lost--;
+        w->node_down[m.node] = true;
+        return slk_fail(error, SLK_E_UNREACHABLE, "node %u went away", m.node);
+    }
+    fill_sent(ret, slot);
+    return SLK_OK;
+}
+
+static slk_err stub_find_pending(void *ctx, bool *ret_found, slk_seal_sent *ret,
+                                 const slk_seal_message *message, slk_error *error)
+{
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
+    (void)error;
+    const world_message want = decode_message(message);
+    *ret_found = false;
+    for (unsigned i = 0; i < WORLD_MESSAGES && !*ret_found; i++) {
+        const world_message *m = &w->messages[i];
+        if (!m->used || m->landed || m->lost || m->commit != want.commit || m->n != want.n ||
+            (w->node_down[m->node] && !m->gossiped) ||
+            memcmp(m->members, want.members, sizeof want.members) != 0)
+            continue;
+        fill_sent(ret, m);
+        *ret_found = true;
+    }
+    return SLK_OK;
+}
+
+static world_message *message_named(world *w, const char *cid)
+{
+    for (unsigned i = 0; i < WORLD_MESSAGES; i++) {
+        world_message *m = &w->messages[i];
+        if (m->used && (strcmp(m->cid, cid) == 0 || strcmp(m->earlier_cid, cid) == 0))
+            return m;
+    }
+    return NULL;
+}
+
+/* "bafymessage3f1" in {"CID":"bafymessage3f1"}: message 3, its fee raised once. */
+static world_message *message_in(world *w, const char *json, unsigned *ret_fee)
+{
+    unsigned index = 0;
+    assert_int_equal(sscanf(json, "{\"CID\":\"bafymessage%uf%u\"}", &index, ret_fee), 2);
+    assert_in_range(index, 0, WORLD_MESSAGES - 1);
+    assert_true(w->messages[index].used);
+    return &w->messages[index];
+}
+
+static slk_err stub_raise_fee(void *ctx, slk_seal_sent *ret, slk_seal_message_kind kind,
+                              size_t sectors, const char *json, slk_error *error)
+{
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
+    unsigned fee = 0;
+    world_message *m = message_in(w, json, &fee);
+    assert_int_equal(kind == SLK_SEAL_COMMIT, m->commit);
+    assert_int_equal(sectors, m->n);
+    if (fee >= w->fee_cap)
+        return slk_fail(error, SLK_E_LIMIT, "the cap leaves no room");
+    world_message higher = *m;
+    higher.fee = fee + 1;
+    (void)snprintf(higher.cid, sizeof higher.cid, "bafymessage%ldf%u", (long)(m - w->messages),
+                   higher.fee);
+    fill_sent(ret, &higher);
+    return SLK_OK;
 }
 
 static slk_err stub_push_again(void *ctx, const char *json, slk_error *error)
 {
     SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
     (void)error;
-    for (unsigned i = 0; i < 64; i++)
-        if (w->messages[i].used && strstr(json, w->messages[i].cid))
-            w->messages[i].lost = false;
+    unsigned fee = 0;
+    world_message *m = message_in(w, json, &fee);
+    m->lost = false;
+    if (m->landed || fee <= m->fee)
+        return SLK_OK; /* nonce too low, or there already */
+    (void)snprintf(m->earlier_cid, sizeof m->earlier_cid, "%s", m->cid);
+    (void)snprintf(m->cid, sizeof m->cid, "bafymessage%ldf%u", (long)(m - w->messages), fee);
+    m->fee = fee;
     return SLK_OK;
 }
 
@@ -436,24 +604,31 @@ static slk_err stub_search(void *ctx, slk_seal_landing *ret, const char *cid, sl
 {
     SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
     SLK_TRY(fault(w, OP_SEARCH, error));
-    for (unsigned i = 0; i < 64; i++) {
-        const world_message *m = &w->messages[i];
-        if (!m->used || strcmp(m->cid, cid) != 0)
-            continue;
-        *ret = (slk_seal_landing){.kind = m->replaced ? SLK_SEAL_REPLACED
-                                          : m->landed ? SLK_SEAL_LANDED
-                                          : m->lost   ? SLK_SEAL_UNKNOWN
-                                                      : SLK_SEAL_PENDING,
-                                  .exit_code = m->exit_code,
-                                  .height = m->landed_epoch};
-        if (m->landed && m->batch_exit != 0) { /* [0, [[0, code]]] */
-            const uint8_t batch[] = {0x82, 0x00, 0x81, 0x82, 0x00, (uint8_t)m->batch_exit};
-            memcpy(ret->return_value, batch, sizeof batch);
-            ret->return_bytes = sizeof batch;
-        }
-        return SLK_OK;
-    }
+    const world_message *m = message_named(w, cid);
     *ret = (slk_seal_landing){.kind = SLK_SEAL_UNKNOWN};
+    if (!m)
+        return SLK_OK;
+    *ret = (slk_seal_landing){.kind = m->replaced ? SLK_SEAL_REPLACED
+                                      : m->landed ? SLK_SEAL_LANDED
+                                      : m->lost   ? SLK_SEAL_UNKNOWN
+                                                  : SLK_SEAL_PENDING,
+                              .exit_code = m->exit_code,
+                              .height = m->landed_epoch,
+                              .gas_used = 1000};
+    if (!m->landed || !m->commit || m->exit_code != 0)
+        return SLK_OK;
+    slk_batch_failure failures[WORLD_SECTORS];
+    slk_batch_return result = {.success_count = m->n, .failures = failures};
+    for (size_t i = 0; i < m->n; i++)
+        if (m->members[i].exit_code != 0) {
+            failures[result.n_failures++] = (slk_batch_failure){i, m->members[i].exit_code};
+            result.success_count--;
+        }
+    SLK_CLEANUP(slk_buf_done) slk_buf bytes;
+    slk_buf_init(&bytes, sizeof ret->return_value);
+    assert_int_equal(slk_batch_return_encode(&bytes, &result), SLK_OK);
+    memcpy(ret->return_value, bytes.data, bytes.len);
+    ret->return_bytes = bytes.len;
     return SLK_OK;
 }
 
@@ -469,7 +644,8 @@ static slk_err stub_funds(void *ctx, slk_seal_funds *ret, uint64_t sp_id, int64_
     return SLK_OK;
 }
 
-static void land_commit(world *w, world_message *m, world_chain_sector *s)
+/* Exit code for one sector of a commit: of the whole message when it is 17 or 18. */
+static int64_t land_commit(world *w, const world_member *m, world_chain_sector *s)
 {
     uint8_t seed[32], c1[32], want[192];
     int64_t epoch = s->precommit_epoch + 10;
@@ -477,58 +653,87 @@ static void land_commit(world *w, world_message *m, world_chain_sector *s)
     mix(c1, "c1", 0, slk_load_le64(s->comm_r), seed);
     proof_of(want, c1);
     if (!s->precommitted)
-        m->exit_code = 17;
-    else if (w->head <= epoch)
-        m->exit_code = 18;
-    else if (memcmp(want, m->proof, 192) != 0)
-        m->exit_code = 16;
-    if (w->always_refuse)
-        m->exit_code = 16;
-    m->batch_exit = w->next_batch_exit;
-    w->next_batch_exit = 0;
-    if (m->exit_code != 0 || m->batch_exit != 0)
-        return;
-    s->precommitted = false;
-    s->proven = true;
+        return 17;
+    if (w->head <= epoch)
+        return 18;
+    return memcmp(want, m->proof, 192) == 0 && m->number != w->refused_number ? 0 : 16;
 }
 
-static void land_precommit(world *w, world_message *m, world_chain_sector *s)
+static void land_commits(world *w, world_message *m)
 {
-    if (s->allocated || m->ticket_epoch < w->head - 3780)
+    size_t good = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        const int64_t code = land_commit(w, &m->members[i], &w->sectors[m->members[i].number]);
+        if (code == 17 || code == 18)
+            m->exit_code = code;
+        m->members[i].exit_code = code;
+    }
+    if (w->next_batch_exit != 0)
+        m->members[0].exit_code = w->next_batch_exit;
+    const bool whole = w->next_batch_exit == 0;
+    w->next_batch_exit = 0;
+    for (size_t i = 0; i < m->n; i++)
+        good += m->members[i].exit_code == 0;
+    if (w->always_refuse || (good == 0 && whole && m->exit_code == 0))
         m->exit_code = 16;
-    if (m->exit_code != 0)
-        return;
-    s->allocated = true;
-    s->precommitted = true;
-    s->precommit_epoch = w->head;
-    s->ticket_epoch = m->ticket_epoch;
-    s->expiration = m->expiration;
-    memcpy(s->comm_r, m->comm_r, 32);
+    for (size_t i = 0; i < m->n && m->exit_code == 0; i++) {
+        world_chain_sector *s = &w->sectors[m->members[i].number];
+        s->precommitted = s->precommitted && m->members[i].exit_code != 0;
+        s->proven = s->proven || m->members[i].exit_code == 0;
+    }
+}
+
+static void land_precommits(world *w, world_message *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (w->sectors[m->members[i].number].allocated ||
+            m->members[i].number == w->refused_number ||
+            m->members[i].ticket_epoch < w->head - 3780)
+            m->exit_code = 16;
+    for (size_t i = 0; i < m->n && m->exit_code == 0; i++) {
+        world_chain_sector *s = &w->sectors[m->members[i].number];
+        *s = (world_chain_sector){.allocated = true,
+                                  .precommitted = true,
+                                  .precommit_epoch = w->head,
+                                  .ticket_epoch = m->members[i].ticket_epoch,
+                                  .expiration = m->members[i].expiration};
+        memcpy(s->comm_r, m->members[i].comm_r, 32);
+    }
 }
 
 static void land_messages(world *w)
 {
-    for (unsigned i = 0; i < 64; i++) {
+    for (unsigned i = 0; i < WORLD_MESSAGES; i++) {
         world_message *m = &w->messages[i];
-        if (!m->used || m->landed || m->lost || m->replaced)
+        if (!m->used || m->landed || m->lost || m->replaced || m->fee < m->fee_needed ||
+            (w->node_down[m->node] && !m->gossiped))
             continue;
         m->landed = true;
         m->landed_epoch = w->head;
         m->exit_code = w->next_exit_code;
         w->next_exit_code = 0;
-        world_chain_sector *s = &w->sectors[m->number];
+        if (m->exit_code != 0)
+            continue;
         if (m->commit)
-            land_commit(w, m, s);
+            land_commits(w, m);
         else
-            land_precommit(w, m, s);
+            land_precommits(w, m);
     }
+}
+
+unsigned world_all_messages(const world *w, bool commit)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < WORLD_MESSAGES; i++)
+        n += w->messages[i].used && w->messages[i].commit == commit;
+    return n;
 }
 
 unsigned world_messages(const world *w, uint64_t number, bool commit)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < 64; i++)
-        n += w->messages[i].used && w->messages[i].number == number &&
+    for (unsigned i = 0; i < WORLD_MESSAGES; i++)
+        n += w->messages[i].used && has_number(&w->messages[i], number) &&
              w->messages[i].commit == commit;
     return n;
 }
@@ -756,8 +961,10 @@ static bool crash_at(void *ctx, const char *point)
 {
     world_node *node = ctx;
     world *w = node->w;
-    if (w->crash_at_point == 0 || ++w->points != w->crash_at_point)
+    const bool here = w->crash_at_place && strcmp(w->crash_at_place, point) == 0;
+    if (!here && (w->crash_at_point == 0 || ++w->points != w->crash_at_point))
         return false;
+    w->crash_at_place = NULL;
     (void)snprintf(w->crashed_at, sizeof w->crashed_at, "%s", point);
     w->crashed = node;
     return true;
@@ -771,8 +978,9 @@ static slk_seal_ops stub_ops(world *w)
         .prover = {w, sector_bytes, zero_comm_d, stub_pc1, stub_pc2, stub_c1, stub_finalise,
                    stub_check_replica, stub_verify_c1, stub_c2, stub_verify_proof, stub_pc1_batch},
         .chain = {w, stub_network, stub_head, stub_ticket, stub_seed, stub_allocated,
-                  stub_check_miner, stub_precommit_info, stub_sector_info, stub_send_precommit,
-                  stub_send_commit, stub_push_again, stub_search, stub_funds},
+                  stub_check_miner, stub_precommit_info, stub_sector_info, stub_price,
+                  stub_rehearse, stub_choose_node, stub_send, stub_find_pending, stub_raise_fee,
+                  stub_push_again, stub_search, stub_funds},
         .peer = {w, peer_available, peer_order, peer_status, peer_fetch, peer_forget, peer_commit1,
                  peer_finalize, peer_cleanup, peer_ticket, peer_complete},
         .keeper = {w, keeper_hash, keeper_wrap, keeper_unwrap},
@@ -819,6 +1027,7 @@ static void node_init(world_node *node, world *w, bool provider, const char *nam
                                        .poll_ms = 5000,
                                        .seed_margin_epochs = 1,
                                        .ticket_slack_epochs = 100,
+                                       .batching = {{.most = 16}, {.most = 16}},
                                        .chain_poll_ms = 500,
                                        .backoff_scale_percent = 10,
                                        .crash_at = crash_at,
@@ -843,6 +1052,9 @@ world *world_new(void)
     w->now_ms = INT64_C(1700000000000);
     w->head = 5000;
     w->auto_land = true;
+    w->refused_number = WORLD_SECTORS;
+    w->fee_cap = 3;
+    w->network = "localnet-test";
     w->funds = (slk_seal_funds){.available = "0",
                                 .deposit_per_sector = "120",
                                 .pledge_per_sector = "200",

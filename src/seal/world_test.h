@@ -20,6 +20,7 @@
 #define WORLD_SP 1000u
 #define WORLD_PROOF 5
 #define WORLD_SECTORS 32u
+#define WORLD_MESSAGES 64u
 
 typedef enum world_op {
     OP_PC1,
@@ -34,6 +35,8 @@ typedef enum world_op {
     OP_TICKET,
     OP_SEED,
     OP_PRECOMMIT_INFO,
+    OP_PRICE,
+    OP_REHEARSE,
     OP_SEND_PRECOMMIT,
     OP_SEND_COMMIT,
     OP_SEARCH,
@@ -50,18 +53,29 @@ typedef enum world_op {
     OP_COUNT,
 } world_op;
 
-typedef struct world_message {
-    bool used;
-    bool commit;
-    char uuid[40];
-    char cid[64];
+/* A sector in a message. */
+typedef struct world_member {
     uint64_t number;
     uint8_t comm_r[32];
     int64_t ticket_epoch;
     int64_t expiration;
     uint8_t proof[192];
+    int64_t exit_code; /* of a commit: what the batch says of the sector */
+} world_member;
+
+typedef struct world_message {
+    bool used;
+    bool commit;
+    char uuid[40];
+    char cid[64];
+    char earlier_cid[64]; /* before its fee was raised; "" */
+    unsigned node; /* whose pool took it */
+    bool gossiped; /* the other node's pool has it, too */
+    unsigned fee; /* raised so many times */
+    unsigned fee_needed; /* it does not land below */
+    size_t n;
+    world_member members[WORLD_SECTORS];
     bool replaced; /* another message took its nonce */
-    int64_t batch_exit; /* exit code 0, but the batch says this of the sector */
     bool lost; /* the node forgot it before it landed */
     bool landed;
     int64_t landed_epoch;
@@ -120,7 +134,14 @@ struct world {
     bool callback; /* the provider knows the client's address */
     bool auto_land; /* messages land one epoch after they were sent */
     int64_t next_exit_code; /* of the next message to land */
-    int64_t next_batch_exit;
+    int64_t next_batch_exit; /* of the first sector of the next commit */
+    uint64_t refused_number; /* a message with it is refused; WORLD_SECTORS none */
+    size_t most_sectors; /* one with more runs out of gas; 0 no limit */
+    bool node_down[2]; /* chain nodes: nothing is pushed there, their pools are not to be seen */
+    unsigned answers_lost; /* so many pushes arrive, and the node dies before it answers */
+    unsigned fee_needed; /* of messages to come */
+    unsigned fee_cap; /* fees cannot be raised further */
+    const char *network; /* the chain's name */
     slk_seal_funds funds; /* deposit 120, pledge 200, sender 1000000 attoFIL */
     bool always_refuse; /* every commit lands with exit code 16 */
     bool steal_slots; /* slots are gone when the order comes */
@@ -133,13 +154,14 @@ struct world {
     unsigned fail_after; /* that many calls pass first */
     unsigned fail_count; /* then so many fail */
     slk_err fail_code;
-    world_message messages[64];
+    world_message messages[WORLD_MESSAGES];
     world_chain_sector sectors[WORLD_SECTORS];
     unsigned batches; /* calls of pc1_batch */
     size_t batch_most; /* sectors of the largest */
     void (*in_pc1)(world *w, slk_job *job); /* runs inside pc1 when set */
     /* crash: at the n-th point that any node passes (0: never), that node plays dead */
     uint64_t crash_at_point;
+    const char *crash_at_place; /* or where it is first passed */
     uint64_t points;
     char crashed_at[64];
     world_node *crashed;
@@ -170,6 +192,8 @@ slk_err world_cancel(world *w, uint64_t number);
 const char *world_state(world_node *node, uint64_t number, char out[32]);
 bool world_failed(world_node *node, uint64_t number, char reason[32]);
 void world_fail(world *w, world_op op, unsigned after, unsigned count, slk_err code);
+/* How many messages the chain ever saw, of one kind. */
+unsigned world_all_messages(const world *w, bool commit);
 /* Messages of one kind that the chain ever saw for the sector. */
 unsigned world_messages(const world *w, uint64_t number, bool commit);
 /* Both databases keep their invariants, no temporary file is left. */

@@ -38,6 +38,7 @@ class Farm:
         self.ports = {name: free_port() for name in ("devnet", "provider", "client")}
         self.processes, self.starts = {}, {}
         self.poll = "500ms"
+        self.more = {}  # further configuration of every node, by environment name
         self.params = parameters_folder(size) if size else self.folder  # without a size nothing is proven
 
     def repo(self, name):
@@ -60,6 +61,7 @@ class Farm:
             "SELKIE_CLIENT_POLLINTERVAL": self.poll,
             "SELKIE_CLIENT_TICKETSLACK": "100",
             "SELKIE_PROVIDER_SEALPROOFS": "[5, 6, 7]",
+            **self.more,
         }
 
     def command(self, name):
