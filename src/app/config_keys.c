@@ -44,7 +44,8 @@ const slk_config_key slk_config_keys[] = {
      "Most to pay in gas for each sector of a prove-commit message, in attoFIL; 0 leaves it to the "
      "node. While gas costs more, messages wait."},
     {"Network", "MessageMaxFee", KEY_AMOUNT, AT(message_max_fee), "0", 0, 0, NULL,
-     "Most to pay in gas for one message, however many sectors it is about, in attoFIL; 0: no limit "
+     "Most to pay in gas for one message, however many sectors it is about, in attoFIL; 0: no "
+     "limit "
      "beside those for each sector."},
     {"HTTP", "Enable", KEY_BOOL, AT(http_enable), "true", 0, 0, NULL,
      "Serve peers. A node that only works, beside others on one database, need not."},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/sector_show.h"
 
+#include "app/amount.h"
 #include "app/sector_find.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -64,6 +65,13 @@ static void print_field(const char *name, const char *value)
         (void)printf("  %-12s %s\n", name, value);
 }
 
+static void print_amount(const char *name, const json_t *row, const char *field)
+{
+    char text[SLK_FIL_CHARS];
+    slk_fil_format(text, slk_service_text(row, field));
+    print_field(name, text);
+}
+
 static void print_epoch(const char *name, const json_t *row, const char *field)
 {
     if (json_is_integer(json_object_get(row, field)))
@@ -117,9 +125,11 @@ static void print_role(const json_t *row)
     print_field("CommD", slk_service_text(row, "comm_d"));
     print_field("CommR", slk_service_text(row, "comm_r"));
     print_field("pre-commit", slk_service_text(row, "precommit_cid"));
+    print_amount("deposit", row, "deposit");
     print_epoch("landed", row, "precommit_epoch");
     print_epoch("seed", row, "seed_epoch");
     print_field("commit", slk_service_text(row, "commit_cid"));
+    print_amount("pledge", row, "pledge");
 }
 
 static void print_placements(const json_t *list)

@@ -61,7 +61,7 @@ static const slk_sql providers = {
 #define CLIENT_COLUMNS                                                                          \
     SECTOR_COLUMNS "," TASK_COLUMNS ", p.provider_url, s.tree_d_cid, s.tree_r_cid,"             \
                    " s.ticket_epoch, s.precommit_msg_cid, s.commit_msg_cid, s.precommit_epoch," \
-                   " s.seed_epoch, r.after_cleanup"
+                   " s.seed_epoch, r.after_cleanup, s.precommit_deposit, s.initial_pledge"
 #define CLIENT_JOINS                                              \
     " JOIN sectors_sdr_pipeline s"                                \
     " ON s.sp_id = r.sp_id AND s.sector_number = r.sector_number" \
@@ -242,6 +242,8 @@ static void put_client_columns(json_t *o, bool *ok, const slk_query *q)
     put(o, ok, "precommit_epoch", number_or_null(q, 25));
     put(o, ok, "seed_epoch", number_or_null(q, 26));
     put(o, ok, "released", json_boolean(slk_column_bool(q, 27)));
+    put(o, ok, "deposit", text_or_null(q, 28));
+    put(o, ok, "pledge", text_or_null(q, 29));
 }
 
 static void put_provider_columns(json_t *o, bool *ok, const slk_query *q)

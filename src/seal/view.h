@@ -22,6 +22,7 @@ SLK_MUST_CHECK slk_err slk_view_providers(slk_buf *out, slk_seal *seal, slk_erro
 /* Sectors of both roles, newest first, at most limit (0: 1000):
  * [{"role","sp_id","number","seal_proof","state","failed","reason","message","since_ms",
  *   "peer","comm_d","comm_r","precommit_cid","commit_cid",
+ *   "deposit","pledge"    attoFIL as the chain has them, null before
  *   "task":{"step","owner","running","stage","done","total","eta_ms","attempts","not_before_ms",
  *           "last_error"} or null,
  *   "next"}]    what happens next, or with failed what a person should do */
@@ -50,6 +51,13 @@ SLK_MUST_CHECK slk_err slk_view_sector_page(slk_buf *out, slk_seal *seal,
  * first; lasted_ms: until the role's next entry, null for the last. SLK_E_NOTFOUND. */
 SLK_MUST_CHECK slk_err slk_view_sector(slk_buf *out, slk_seal *seal, uint64_t sp_id,
                                        uint64_t number, slk_error *error);
+
+/* Messages to the chain, newest first, at most limit (0 or more than 1000: 1000): [{"uuid","kind","sp_id","sectors",
+ * "numbers":[] (of the sectors, null when not known),"state","cid","value","max_fee","node","tries",
+ * "created_ms","sent_ms","landed_height","exit_code","gas_used"}]. value and max_fee in attoFIL: what
+ * the message carries, and the most that its gas can cost. */
+SLK_MUST_CHECK slk_err slk_view_messages(slk_buf *out, slk_seal *seal, uint64_t limit,
+                                         slk_error *error);
 
 /* Miners that have a sector of that number here, in either role: *ret_n of them, at most max. */
 SLK_MUST_CHECK slk_err slk_view_miners_of(uint64_t *ret_sp_ids, size_t *ret_n, size_t max,

@@ -98,6 +98,21 @@ class Farm:
                 raise Failed(f"waited {seconds} s for {what}\n{logs}")
             time.sleep(0.05)
 
+    def share_messages(self, count):
+        """Sectors wait for each other until `count` of them share a message; before anything is started."""
+        for kind in ("PRECOMMIT", "COMMIT"):
+            self.more |= {f"SELKIE_BATCHING_{kind}_MAX": str(count), f"SELKIE_BATCHING_{kind}_TIMEOUT": "1h",
+                          f"SELKIE_BATCHING_{kind}_SLACK": "1m"}
+
+    def shared_messages(self, count):
+        """The CIDs of pre-commit and commit that all the sectors have in common."""
+        rows = self.sectors()
+        expect(len(rows) == count, f"{len(rows)} sectors")
+        for key in ("precommit_cid", "commit_cid"):
+            cids = {r[key] for r in rows}
+            expect(len(cids) == 1, f"{key} of {count} sectors: {cids}")
+        return rows[0]["precommit_cid"], rows[0]["commit_cid"]
+
     def kill(self, name):
         self.processes[name].send_signal(signal.SIGKILL)
         self.processes[name].wait()

@@ -12,9 +12,13 @@ PROVING_SECONDS = 400
 
 def happy_path():
     with Folder() as folder, Farm(folder) as farm:
+        farm.share_messages(3)
         farm.prepare()
-        ordered = farm.order(count=2)
-        farm.wait(lambda: farm.all_proving(2), PROVING_SECONDS, "two sectors to be proving")
+        ordered = farm.order(count=3)
+        farm.wait(lambda: farm.all_proving(3), PROVING_SECONDS, "three sectors to be proving")
+        for cid in farm.shared_messages(3):
+            found = rpc(farm, "Filecoin.StateSearchMsg", [[], {"/": cid}, -1, True])
+            equal(found["Receipt"]["ExitCode"], 0, f"exit code of {cid}")
         storage_layout(farm)
         chain_agrees(farm)
         timelines(farm)

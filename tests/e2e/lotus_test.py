@@ -29,21 +29,26 @@ class Lotus:
         return json_rpc(port, token, method, parameters)
 
 
-def one_sector():
+def three_sectors():
+    """Pre-committed in one message and committed in one message."""
     with Folder() as folder, Lotus(folder) as lotus, farm.Farm(folder, chain_info=lotus.info) as ours:
+        ours.share_messages(3)
         ours.prepare()
-        ours.order()
-        ours.wait(lambda: ours.all_proving(1), PROVING_SECONDS, "a sector to be proving on the Lotus chain")
-        row = ours.sectors()[0]
-        expect(row["number"] >= 2, f"the genesis sectors' numbers are taken, ours is {row['number']}")
-        info = lotus.call("Filecoin.StateSectorGetInfo", ["t01000", row["number"], []])
-        equal(info["SealedCID"]["/"], row["comm_r"], "CommR on the Lotus chain")
-        for key in ("precommit_cid", "commit_cid"):
-            found = lotus.call("Filecoin.StateSearchMsg", [[], {"/": row[key]}, -1, True])
-            equal(found["Receipt"]["ExitCode"], 0, f"exit code of {key}")
+        ours.order(count=3)
+        ours.wait(lambda: ours.all_proving(3), PROVING_SECONDS, "three sectors to be proving on the Lotus chain")
+        for row in ours.sectors():
+            expect(row["number"] >= 2, f"the genesis sectors' numbers are taken, ours is {row['number']}")
+            info = lotus.call("Filecoin.StateSectorGetInfo", ["t01000", row["number"], []])
+            equal(info["SealedCID"]["/"], row["comm_r"], "CommR on the Lotus chain")
+            equal(info["InitialPledge"], row["pledge"], "pledge on the Lotus chain")
+        for cid in ours.shared_messages(3):
+            found = lotus.call("Filecoin.StateSearchMsg", [[], {"/": cid}, -1, True])
+            equal(found["Receipt"]["ExitCode"], 0, f"exit code of {cid}")
+        messages = ours.on("client", "message", "list")
+        equal([(m["kind"], m["sectors"], m["state"]) for m in messages], [("commit", 3, "landed"), ("precommit", 3, "landed")], "messages")
 
 
 if __name__ == "__main__":
     if not (DEVNET / "start.sh").exists():
         skip("lotus: ../shared/lotus-devnet is not here")
-    run_cases([("lotus-one-sector", one_sector)])
+    run_cases([("lotus-three-sectors", three_sectors)])
