@@ -18,6 +18,7 @@
 static const slk_command *const tables[] = {
     slk_commands_demo,
     slk_commands_run,
+    slk_commands_info,
     slk_commands_node,
     slk_commands_log,
     slk_commands_config,

@@ -95,10 +95,13 @@ static slk_err open_peer(slk_node *node, slk_error *error)
     return code;
 }
 
-static slk_err open_db(slk_node *node, slk_error *error)
+static slk_err open_db(slk_node *node, bool tool, slk_error *error)
 {
     SLK_CLEANUP(slk_freep) char *path = slk_path_join(node->repo.folder, "selkie.db");
-    return path ? slk_db_open(&node->db, path, 0, error) : no_memory(error);
+    if (!path)
+        return no_memory(error);
+    SLK_TRY(slk_db_open(&node->db, path, 0, error));
+    return tool ? SLK_OK : slk_db_check(node->db, error);
 }
 
 /* ---- the heart ---- */
@@ -149,6 +152,7 @@ static void fill_options(slk_seal_options *options, const slk_node *node, bool t
         .node_name = tool ? "operator" : node->repo.name,
         .provider = node->provider,
         .client = node->client,
+        .beside = tool,
         .capacity_sectors = (uint64_t)config->capacity_sectors,
         .batch_sectors = (unsigned)config->batch_sectors,
         .batch_wait_ms = config->batch_wait_ms,
@@ -177,9 +181,11 @@ static void fill_options(slk_seal_options *options, const slk_node *node, bool t
 static slk_err open_seal(slk_node *node, bool tool, slk_error *error)
 {
     slk_seal_ops ops = {0};
-    slk_prover_fill(&ops.prover, node->prover);
-    slk_keeper_ops(&ops.keeper, &node->keeper);
-    slk_remote_peer_ops(&ops.peer, node->peer);
+    if (node->crypto) {
+        slk_prover_fill(&ops.prover, node->prover);
+        slk_keeper_ops(&ops.keeper, &node->keeper);
+        slk_remote_peer_ops(&ops.peer, node->peer);
+    }
     if (node->chain)
         slk_chain_ops_fill(&ops.chain, node->chain);
     slk_seal_options options;
@@ -204,15 +210,17 @@ static slk_err open_into(slk_node *node, const slk_node_options *options, slk_er
     /* Before anything that may fail for want of the other side's certificate: it waits for ours. */
     if (!options->tool)
         SLK_TRY(slk_repo_certificate(&node->repo, error));
-    SLK_TRY(open_crypto(node, error));
-    SLK_TRY(open_prover(node, options->tool, error));
+    if (!options->view) {
+        SLK_TRY(open_crypto(node, error));
+        SLK_TRY(open_prover(node, options->tool, error));
+        SLK_TRY(open_peer(node, error));
+    }
     SLK_TRY(open_chain(node, error));
     if (node->client && !options->tool && !node->chain)
         return slk_fail(error, SLK_E_INVAL,
                         "a client needs a chain: set FULLNODE_API_INFO, or ChainApiInfoFile in "
                         "[Network]");
-    SLK_TRY(open_peer(node, error));
-    SLK_TRY(open_db(node, error));
+    SLK_TRY(open_db(node, options->tool, error));
     return open_seal(node, options->tool, error);
 }
 

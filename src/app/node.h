@@ -38,6 +38,9 @@ typedef struct slk_node_options {
     const char *config_file; /* NULL: the repository's own */
     const char *role; /* provider, client, both; NULL: the configured one */
     bool tool; /* a command: both roles, no lock, one thread */
+    bool
+        view; /* a tool that only reads: crypto, prover and peer are NULL, and of seal's operations only
+                * those of the chain are there */
 } slk_node_options;
 
 /* The heart exists but is not started. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* `selkie sector …`, `selkie watch`, `selkie info`: the sectors of this repository. */
+/* `selkie sector …`, `selkie watch`: the sectors of this repository. */
 #include "app/sector_find.h"
 #include "app/sector_show.h"
 #include "app/service.h"
 #include "app/watch.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "seal/client.h"
@@ -16,44 +15,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-/* ---- printing ---- */
-
-static void print_value(const char *key, const json_t *value)
-{
-    const size_t n = strlen(key);
-    char at[32];
-    if (json_is_string(value) && *json_string_value(value))
-        (void)printf("  %-24s %s\n", key, json_string_value(value));
-    else if (json_is_integer(value) && n > 3 && strcmp(key + n - 3, "_ms") == 0) {
-        slk_clock_format(at, sizeof at, (int64_t)json_integer_value(value));
-        (void)printf("  %-24.*s %s\n", (int)n - 3, key, at);
-    } else if (json_is_integer(value) && n > 6 && strcmp(key + n - 6, "_bytes") == 0)
-        (void)printf("  %-24.*s %.1f GiB\n", (int)n - 6, key,
-                     (double)json_integer_value(value) / (1 << 30));
-    else if (json_is_integer(value))
-        (void)printf("  %-24s %" PRId64 "\n", key, (int64_t)json_integer_value(value));
-    else if (json_is_boolean(value))
-        (void)printf("  %-24s %s\n", key, json_is_true(value) ? "yes" : "no");
-}
-
-/* Values of an object, one line each; objects in it as groups of lines. */
-static void print_object(json_t *object)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach(object, key, value)
-    {
-        if (!json_is_object(value)) {
-            print_value(key, value);
-            continue;
-        }
-        (void)printf("%s\n", key);
-        const char *inner_key;
-        json_t *inner;
-        json_object_foreach(value, inner_key, inner) print_value(inner_key, inner);
-    }
-}
 
 /* ---- retry, cancel, remove ---- */
 
@@ -201,66 +162,6 @@ static slk_err watch(slk_node *node, const slk_options *options, slk_error *erro
     }
 }
 
-/* ---- info ---- */
-
-static slk_err fill_chain(json_t *answer, slk_node *node)
-{
-    slk_network network;
-    slk_error why = {0};
-    int64_t head = 0;
-    if (!node->chain)
-        return json_object_set_new(answer, "chain", json_null()) == 0 ? SLK_OK : SLK_E_NOMEM;
-    const slk_seal_chain *chain = &slk_seal_get_ops(node->seal)->chain;
-    slk_err code = slk_chain_ops_network(node->chain, &network, &why);
-    if (code == SLK_OK)
-        code = chain->head(chain->ctx, &head, &why);
-    json_t *value = code == SLK_OK ? json_pack("{s:s,s:I,s:s}", "network", network.name, "head",
-                                               (json_int_t)head, "node", network.node_version)
-                                   : json_pack("{s:s}", "error", slk_error_text(&why, code));
-    return json_object_set_new(answer, "chain", value) == 0 ? SLK_OK : SLK_E_NOMEM;
-}
-
-static slk_err fill_info(json_t *answer, slk_node *node, slk_error *error)
-{
-    SLK_CLEANUP(slk_freep) char *url = NULL;
-    uint64_t free_bytes = 0;
-    if (slk_repo_url(&url, &node->repo, error) != SLK_OK)
-        url = slk_strdup("");
-    SLK_TRY(slk_folder_free_bytes(&free_bytes, node->repo.folder, error));
-    SLK_CLEANUP(slk_buf_done) slk_buf text;
-    slk_buf_init(&text, SLK_VIEW_MAX_BYTES);
-    SLK_TRY(slk_view_sectors(&text, node->seal, 100000, error));
-    SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
-    SLK_TRY(slk_service_json(&list, &text, error));
-    size_t failed = 0;
-    for (size_t i = 0; i < json_array_size(list); i++)
-        failed += slk_service_bool(json_array_get(list, i), "failed") ? 1 : 0;
-    SLK_CLEANUP(slk_json_decrefp)
-    json_t *own = json_pack("{s:s,s:s,s:s,s:b,s:I,s:I,s:I}", "node", node->repo.name, "repository",
-                            node->repo.folder, "url", url ? url : "", "development",
-                            node->repo.config.development ? 1 : 0, "free_bytes",
-                            (json_int_t)free_bytes, "sectors", (json_int_t)json_array_size(list),
-                            "failed_sectors", (json_int_t)failed);
-    if (!own || json_object_update(answer, own) != 0 || fill_chain(answer, node) != SLK_OK)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    return SLK_OK;
-}
-
-static slk_err info(slk_node *node, const slk_options *options, slk_error *error)
-{
-    SLK_CLEANUP(slk_json_decrefp) json_t *answer = json_object();
-    if (!answer)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    SLK_TRY(fill_info(answer, node, error));
-    if (options->json) {
-        (void)json_dumpf(answer, stdout, JSON_COMPACT);
-        (void)printf("\n");
-    } else {
-        print_object(answer);
-    }
-    return SLK_OK;
-}
-
 /* ---- the table ---- */
 
 #define OPTION_REALLY(what)                                                        \
@@ -268,7 +169,6 @@ static slk_err info(slk_node *node, const slk_options *options, slk_error *error
         .name = "really-do-it", .type = SLK_OPTION_FLAG, .help = "also when " what \
     }
 
-static const slk_option plain_options[] = {SLK_OPTION_REPO, {.name = NULL}};
 static const slk_option list_options[] = {
     SLK_OPTION_REPO,
     {.name = "limit", .type = SLK_OPTION_U64, .fallback = "1000", .help = "at most so many"},
@@ -318,7 +218,7 @@ const slk_command slk_commands_sectors[] = {
      .help = "Show the sectors of this repository, newest first.",
      .example = "selkie sector list --limit 20",
      .options = list_options,
-     .run = slk_service_run,
+     .run = slk_service_view,
      .action = slk_sector_list},
     {.name = "sector show",
      .args = "SECTOR",
@@ -327,7 +227,7 @@ const slk_command slk_commands_sectors[] = {
      .help = "Show one sector: where it stands, what is next, who sealed it, and its history.",
      .example = "selkie sector show f01000/7",
      .options = show_options,
-     .run = slk_service_run,
+     .run = slk_service_view,
      .action = slk_sector_show},
     {.name = "sector watch",
      .help = "Follow the sectors as they are sealed and proven.",
@@ -365,12 +265,7 @@ const slk_command slk_commands_sectors[] = {
     {.name = "watch",
      .help = "The same as `selkie sector watch`.",
      .options = watch_options,
-     .run = slk_service_run,
+     .run = slk_service_view,
      .action = watch},
-    {.name = "info",
-     .help = "Show this node: address, chain, space, sectors.",
-     .options = plain_options,
-     .run = slk_service_run,
-     .action = info},
     {.name = NULL},
 };

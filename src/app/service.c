@@ -12,20 +12,26 @@
 
 #define SECRET_MAX_BYTES 4096u
 
-slk_err slk_service_open(slk_node **ret_node, const slk_options *options, slk_error *error)
+static int run(const slk_command *command, const slk_options *options, bool view)
 {
-    const slk_node_options node = {.folder = slk_options_text(options, "repo"), .tool = true};
-    return slk_node_open(ret_node, &node, error);
+    slk_error error = {0};
+    SLK_CLEANUP(slk_node_closep) slk_node *node = NULL;
+    const slk_node_options how = {
+        .folder = slk_options_text(options, "repo"), .tool = true, .view = view};
+    slk_err code = slk_node_open(&node, &how, &error);
+    if (code == SLK_OK)
+        code = command->action(node, options, &error);
+    return code == SLK_OK ? SLK_EXIT_DONE : slk_command_fail(command, options, code, &error);
 }
 
 int slk_service_run(const slk_command *command, const slk_options *options)
 {
-    slk_error error = {0};
-    SLK_CLEANUP(slk_node_closep) slk_node *node = NULL;
-    slk_err code = slk_service_open(&node, options, &error);
-    if (code == SLK_OK)
-        code = command->action(node, options, &error);
-    return code == SLK_OK ? SLK_EXIT_DONE : slk_command_fail(command, options, code, &error);
+    return run(command, options, false);
+}
+
+int slk_service_view(const slk_command *command, const slk_options *options)
+{
+    return run(command, options, true);
 }
 
 void slk_service_say(const slk_options *options, const char *text)

@@ -11,12 +11,13 @@
 
 /* The tables, each ending in an empty row. */
 extern const slk_command slk_commands_run[]; /* init, run */
+extern const slk_command slk_commands_info[]; /* info, status */
 extern const slk_command slk_commands_node[]; /* stop, reload, wait-api */
 extern const slk_command slk_commands_log[]; /* log … */
 extern const slk_command slk_commands_config[]; /* config … */
 extern const slk_command slk_commands_provider[]; /* partner … */
 extern const slk_command slk_commands_client[]; /* provider …, order */
-extern const slk_command slk_commands_sectors[]; /* sectors …, watch, info */
+extern const slk_command slk_commands_sectors[]; /* sector …, watch */
 extern const slk_command slk_commands_keeping[]; /* sector renew, drain, orphans */
 extern const slk_command slk_commands_messages[]; /* message list */
 extern const slk_command slk_commands_auth[]; /* auth …, ui open */
@@ -41,13 +42,13 @@ extern const slk_command slk_commands_demo[]; /* demo */
 
 #define SLK_VIEW_MAX_BYTES ((size_t)64 << 20)
 
-/* Opens the repository of --repo beside a running node. */
-SLK_MUST_CHECK slk_err slk_service_open(slk_node **ret_node, const slk_options *options,
-                                        slk_error *error);
-
 /* The run function of commands on a repository: opens it, runs the row's action on it, reports its
  * failure. Returns the exit status. */
 int slk_service_run(const slk_command *command, const slk_options *options);
+
+/* The same for actions that only read the database (and ask the chain): without kernels, prover and
+ * peers, which take a tenth of a second to make. */
+int slk_service_view(const slk_command *command, const slk_options *options);
 
 /* The answer of a command that has nothing to tell: text, or {"done":true}. */
 void slk_service_say(const slk_options *options, const char *text);

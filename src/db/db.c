@@ -17,6 +17,11 @@ slk_err slk_db_open(slk_db **ret_db, const char *where, int busy_ms, slk_error *
                                 : slk_db_sqlite_open(ret_db, where, busy_ms, error);
 }
 
+slk_err slk_db_check(slk_db *db, slk_error *error)
+{
+    return db->backend->check(db, error);
+}
+
 bool slk_db_is_url(const char *where)
 {
     return strncmp(where, "postgresql://", 13) == 0 || strncmp(where, "postgres://", 11) == 0;

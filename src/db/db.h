@@ -42,13 +42,17 @@ typedef struct slk_db slk_db;
 
 /* where: a postgresql:// or postgres:// URL, else the path of an SQLite file.
  * busy_ms: how long to wait for another's lock, 0 means 5000.
- * A file is opened or created (mode 0600) and its structure checked (quick_check): SLK_E_CORRUPT
- * when it is damaged or no database; SLK_E_NOTFOUND, SLK_E_IO for the path.
+ * A file is opened or created (mode 0600): SLK_E_CORRUPT when it is no database; SLK_E_NOTFOUND,
+ * SLK_E_IO for the path.
  * A URL's server is asked for its time: SLK_E_INVAL when the URL cannot be read, SLK_E_UNREACHABLE,
  * SLK_E_AUTH, SLK_E_NOTFOUND (no such database). The URL may hold a password, though PGPASSFILE is
  * the better place: neither is ever printed. */
 SLK_MUST_CHECK slk_err slk_db_open(slk_db **ret_db, const char *where, int busy_ms,
                                    slk_error *error);
+
+/* Looks whether the structure of a file is whole, which takes as long as reading it: SLK_E_CORRUPT. A
+ * server sees to itself. */
+SLK_MUST_CHECK slk_err slk_db_check(slk_db *db, slk_error *error);
 /* Whether where names a server, not a file. */
 bool slk_db_is_url(const char *where);
 /* For messages: the path, or the URL without user, password and options. */

@@ -18,6 +18,7 @@ typedef struct slk_db_backend {
     /* What stands in a schema for the words INTEGER PRIMARY KEY. */
     const char *identity;
     void (*close)(slk_db *db);
+    slk_err (*check)(slk_db *db, slk_error *error);
 
     slk_err (*query_init)(slk_query *ret_query, slk_db *db, const slk_sql *sql, slk_error *error);
     void (*query_done)(slk_query *query);

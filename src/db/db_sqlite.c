@@ -97,8 +97,9 @@ static slk_err exec_text(sqlite_db *db, const char *name, const char *text, slk_
     return rc == SQLITE_OK ? SLK_OK : fail_sql(db, rc, name, error);
 }
 
-static slk_err quick_check(sqlite_db *db, slk_error *error)
+static slk_err sqlite_check(slk_db *base, slk_error *error)
 {
+    const sqlite_db *db = of(base);
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &stmt, NULL);
     if (rc == SQLITE_OK)
@@ -116,7 +117,7 @@ static slk_err quick_check(sqlite_db *db, slk_error *error)
                     sqlite3_errstr(rc));
 }
 
-static slk_err open_checked(sqlite_db *db, slk_error *error)
+static slk_err open_handle(sqlite_db *db, slk_error *error)
 {
     SLK_TRY(create_private(db->base.name, error));
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -125,7 +126,6 @@ static slk_err open_checked(sqlite_db *db, slk_error *error)
         return slk_fail(error, code_of(rc), "cannot open the database %s: %s", db->base.name,
                         sqlite3_errstr(rc));
     (void)sqlite3_busy_timeout(db->handle, db->busy_ms);
-    SLK_TRY(quick_check(db, error));
     return exec_text(db, "settings",
                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
                      "PRAGMA trusted_schema=OFF;",
@@ -385,6 +385,7 @@ static slk_err sqlite_now_ms(int64_t *ret_now_ms, slk_db *base, slk_error *error
 static const slk_db_backend sqlite_backend = {
     .identity = "INTEGER PRIMARY KEY",
     .close = sqlite_close,
+    .check = sqlite_check,
     .query_init = sqlite_query_init,
     .query_done = sqlite_query_done,
     .bind = sqlite_bind,
@@ -411,7 +412,7 @@ slk_err slk_db_sqlite_open(slk_db **ret_db, const char *path, int busy_ms, slk_e
     slk_err code =
         db->base.name ? init_mutex(db, error) : slk_fail(error, SLK_E_NOMEM, "out of memory");
     if (code == SLK_OK)
-        code = open_checked(db, error);
+        code = open_handle(db, error);
     if (code == SLK_OK)
         *ret_db = &db->base;
     else

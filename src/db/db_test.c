@@ -324,6 +324,27 @@ static void migrations_are_ordered_and_guarded(void **state)
     assert_int_equal(slk_db_migrate(f->db, schema, 2, NULL), SLK_OK);
 }
 
+/* One page in the middle of the file is overwritten. */
+static void damage_is_found(const fixture *f)
+{
+    char path[128], junk[4096];
+    slk_db *db = NULL;
+    (void)snprintf(path, sizeof path, "%s/hurt.db", f->folder);
+    memset(junk, 'x', sizeof junk);
+    assert_int_equal(slk_db_open(&db, path, 0, NULL), SLK_OK);
+    assert_int_equal(slk_db_migrate(db, schema, 2, NULL), SLK_OK);
+    assert_int_equal(slk_db_check(db, NULL), SLK_OK);
+    slk_db_close(db);
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 2 * (long)sizeof junk, SEEK_SET), 0);
+    assert_int_equal(fwrite(junk, sizeof junk, 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(slk_db_open(&db, path, 0, NULL), SLK_OK);
+    assert_int_equal(slk_db_check(db, NULL), SLK_E_CORRUPT);
+    slk_db_close(db);
+}
+
 static void files_are_private_and_checked(void **state)
 {
     if (place_is_server())
@@ -343,6 +364,7 @@ static void files_are_private_and_checked(void **state)
     assert_int_equal(slk_file_write_atomic(bad, junk, sizeof junk, 0600, NULL), SLK_OK);
     slk_db *db;
     assert_int_equal(slk_db_open(&db, bad, 0, NULL), SLK_E_CORRUPT);
+    damage_is_found(f);
     (void)snprintf(bad, sizeof bad, "%s/none/x.db", f->folder);
     assert_int_equal(slk_db_open(&db, bad, 0, NULL), SLK_E_NOTFOUND);
     assert_int_equal(slk_db_open(&db, f->folder, 0, NULL), SLK_E_IO);

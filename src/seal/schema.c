@@ -246,6 +246,12 @@ static const char batches[] =
     "CREATE INDEX sectors_sdr_pipeline_precommit ON sectors_sdr_pipeline (precommit_uuid);"
     "CREATE INDEX sectors_sdr_pipeline_commit ON sectors_sdr_pipeline (commit_uuid);";
 
+/* Lists go by time, a provider's counts by its rows. */
+static const char lists[] =
+    "CREATE INDEX rseal_provider_pipeline_create_time ON rseal_provider_pipeline (create_time);"
+    "CREATE INDEX rseal_client_pipeline_create_time ON rseal_client_pipeline (create_time);"
+    "CREATE INDEX rseal_client_pipeline_provider ON rseal_client_pipeline (provider_id, state);";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -256,6 +262,7 @@ static const slk_migration migrations[] = {
     {7, "alerts: what somebody should look at, and who was told", alerts},
     {8, "seal: the constant flow of a client", flow},
     {9, "seal: messages in batches", batches},
+    {10, "seal: indexes of lists", lists},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

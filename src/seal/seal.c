@@ -272,6 +272,8 @@ static slk_err open_database(slk_seal *seal, slk_error *error)
     const slk_migration *list = slk_seal_migrations(&n);
     SLK_TRY(slk_db_migrate(seal->db, list, n, error));
     const slk_seal_options *o = &seal->options;
+    if (o->beside)
+        return SLK_OK;
     const char *roles = o->provider && o->client ? "both" : o->provider ? "provider" : "client";
     SLK_TRY(slk_sql_run(
         seal->db, &note_node,

@@ -36,6 +36,7 @@ typedef struct slk_seal_options {
     const char *node_name; /* stays the same over restarts of this node; at most 63 chars */
     bool provider;
     bool client;
+    bool beside; /* a tool beside the nodes: it is not noted as one, and never started */
     unsigned workers[SLK_CLASS_COUNT]; /* 0 means the default: 1, calls and chain 2 */
 
     const char *scratch_folder; /* work in progress, C1 files */

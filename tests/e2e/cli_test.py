@@ -161,11 +161,38 @@ def configuration_is_checked():
         expect("\nCapacity = 5\n" in text and "#SlotTime" in text, "updated lists every option")
 
 
+def info_says_what_matters():
+    with Folder() as folder, Node(folder) as node:
+        info = node("info")
+        equal((info["process"], info["sectors"], info["failed_sectors"]), (None, 0, 0), "info of a node that never ran")
+        expect("not running" in shown(node, "info"), "it says that nothing runs")
+        node.start()
+        node("partner", "add", "lighthouse", "--url", "https://lighthouse.example", "--allowance", 7, "--connect-out", node.repo / "connect")
+        info = node("status")
+        equal(info["process"], {"pid": node.process.pid, "serving": True}, "the process")
+        equal([row["name"] for row in info["nodes"]], [info["node"]], "commands are no nodes")
+        text = shown(node, "info")
+        for word in (info["node"], "up ", "lighthouse", "may order 7 more", "compute", "free of"):
+            expect(word in text, f"info tells {word!r}: {text}")
+        expect("\033[" not in text, "no colour into a pipe")
+        expect("\033[" in shown(node, "info", "--color"), "colour when asked for")
+        expect("\033[" not in shown(node, "info", "--color", NO_COLOR="1"), "NO_COLOR")
+
+
+def shown(node, *arguments, **environment):
+    """The text for people."""
+    done = subprocess.run([SELKIE, *arguments, "--repo", str(node.repo)], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, **environment})
+    equal(done.returncode, 0, f"exit status of {arguments}: {done.stderr}")
+    return done.stdout
+
+
 if __name__ == "__main__":
     run_cases([
         ("starts-and-stops", starts_and_stops),
         ("log-is-a-file", log_is_a_file),
         ("log-is-followed", log_is_followed),
         ("reload", reload_takes_over_and_tells),
+        ("info", info_says_what_matters),
         ("configuration", configuration_is_checked),
     ])
