@@ -44,6 +44,15 @@ void slk_block_map_mark(slk_block_map *map, size_t block)
     map->n_done++;
 }
 
+void slk_block_map_unmark(slk_block_map *map, size_t block)
+{
+    slk_assert(block < map->n_blocks);
+    if (!slk_block_map_has(map, block))
+        return;
+    map->done[block / 8] = (uint8_t)(map->done[block / 8] & ~(1u << (block % 8)));
+    map->n_done--;
+}
+
 void slk_block_map_clear(slk_block_map *map)
 {
     memset(map->done, 0, bits_bytes(map));

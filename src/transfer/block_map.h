@@ -33,6 +33,7 @@ void slk_block_map_done(slk_block_map *map); /* frees memory; zeroed allowed */
 
 bool slk_block_map_has(const slk_block_map *map, size_t block);
 void slk_block_map_mark(slk_block_map *map, size_t block); /* in memory */
+void slk_block_map_unmark(slk_block_map *map, size_t block); /* in memory */
 void slk_block_map_clear(slk_block_map *map); /* no block, no ETag; in memory */
 
 /* Puts it on disk. The caller has synced the blocks that are marked. */

@@ -7,14 +7,16 @@
 #define SLK_TRANSFER_FETCH_H
 
 #include "base/err.h"
+#include "base/gate.h"
 #include "base/job.h"
 #include "fil/sector.h"
 #include "net/client.h"
+#include "transfer/manifest.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define SLK_FETCH_BLOCK_BYTES ((uint64_t)4 << 20)
+#define SLK_FETCH_BLOCK_BYTES SLK_MANIFEST_BLOCK_BYTES
 
 typedef struct slk_fetch_from {
     slk_http_client *client;
@@ -22,11 +24,20 @@ typedef struct slk_fetch_from {
     const char *bearer; /* NULL none */
     unsigned connections; /* 1..16 at once; 0 means 4 */
     unsigned block_attempts; /* failures in a row, without one new block, before giving up; 0: 5 */
+    int64_t slow_ms; /* so long below 32 KiB/s, and idle connections take over; 0: 10 000 */
+    int64_t stall_ms; /* so long below 4 KiB/s, and a connection is given up; 0: 30 000 */
+    /* Of a file: its hashes, NULL none; a block counts when its hash is right. */
+    const slk_manifest *manifest;
+    /* Of a file: raised to how many bytes from the start are in dest.tmp and final, each when it is;
+     * closed when that turns out wrong. NULL: nobody waits. */
+    slk_gate *arrived;
 } slk_fetch_from;
 
 /* Fetches exactly `bytes` bytes into dest. On the way: dest.tmp (reserved at full size) and
  * dest.blocks (which 4 MiB blocks are on disk, the size, the peer's ETag), both gone at the end.
- * After any failure, crash or restart call it again: complete blocks are not fetched again.
+ * After any failure, crash or restart call it again, from wherever the same file (ETag) is to be
+ * had now: complete blocks are not fetched again. With a manifest those that lie there are read and
+ * checked first; one that comes wrong three times is SLK_E_CORRUPT.
  * When the peer's ETag changed, all is fetched anew, once; a second change is SLK_E_CONFLICT.
  * A peer without ranges (200 for a range) is read as one stream from the start.
  * job: stage "fetch", done and total in bytes (blocks already there count).

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define CONNECTIONS_DEFAULT 4u
-#define CONNECTIONS_MAX 16u
 #define PROGRESS_BYTES ((uint64_t)64 << 10) /* an attempt that brought so much was not in vain */
 
 /* ---- workers ---- */
@@ -23,13 +22,17 @@ static bool note_failure(fetch *f, const run *r, bool retry, slk_err code, const
                          unsigned *ret_failures)
 {
     slk_assert(pthread_mutex_lock(&f->mutex) == 0);
-    f->failures = r->at - r->start >= PROGRESS_BYTES ? 1 : f->failures + 1;
-    *ret_failures = f->failures;
+    bool progress = r->damaged || r->at - r->start >= PROGRESS_BYTES;
+    f->failures = progress ? 1 : f->failures + 1;
+    *ret_failures = progress ? 0 : f->failures;
     bool go_on = retry && f->failures < slk_fetch_attempts(f->from) && !f->stop;
     if (!go_on && f->code == SLK_OK) {
         f->code = code;
         f->error = *error;
     }
+    for (size_t i = 0; i < SLK_FETCH_CONNECTIONS_MAX && !go_on; i++)
+        if (f->runs[i])
+            f->runs[i]->lost = true; /* ends soon, not at its next byte */
     if (!go_on)
         f->stop = true;
     slk_assert(pthread_mutex_unlock(&f->mutex) == 0);
@@ -64,14 +67,14 @@ static void *work(void *context)
 static unsigned worker_count(const fetch *f)
 {
     unsigned wanted = f->from->connections ? f->from->connections : CONNECTIONS_DEFAULT;
-    uint64_t most = slk_min_u64(wanted, CONNECTIONS_MAX);
+    uint64_t most = slk_min_u64(wanted, SLK_FETCH_CONNECTIONS_MAX);
     return (unsigned)slk_max_u64(1, slk_min_u64(most, f->map.n_blocks - f->map.n_done));
 }
 
 /* The calling thread is one of the workers, so it goes on when no thread can be started. */
 static void run_workers(fetch *f)
 {
-    pthread_t threads[CONNECTIONS_MAX];
+    pthread_t threads[SLK_FETCH_CONNECTIONS_MAX];
     unsigned n = 0, wanted = worker_count(f);
     while (n + 1 < wanted && pthread_create(&threads[n], NULL, work, f) == 0)
         n++;
@@ -94,6 +97,9 @@ static void start_over(fetch *f)
 {
     slk_block_map_clear(&f->map);
     memset(f->got, 0, f->map.n_blocks * sizeof *f->got);
+    f->prefix = 0;
+    if (f->from->arrived) /* what was said to be there is not what will be */
+        slk_gate_close(f->from->arrived);
     f->unsaved = 0;
     f->failures = 0;
     f->changed = f->no_ranges = false;
@@ -143,6 +149,7 @@ static slk_err fetch_blocks(fetch *f, slk_error *error)
                 *error = f->error;
             return f->code;
         }
+        SLK_TRY(slk_job_check(f->job, error));
         slk_assert(f->map.n_done == f->map.n_blocks);
         return SLK_OK;
     }
@@ -171,6 +178,24 @@ static slk_err lock_temp(fetch *f, slk_error *error)
     return slk_file_reserve(f->fd, f->bytes, f->temp, error);
 }
 
+/* What an earlier call left must be right, too. */
+static slk_err check_what_is_there(fetch *f, slk_error *error)
+{
+    if (!f->from->manifest || f->map.n_done == 0)
+        return SLK_OK;
+    slk_job_stage(f->job, "check fetched", f->bytes);
+    for (size_t i = 0; i < f->map.n_blocks; i++) {
+        bool good = true;
+        SLK_TRY(slk_job_check(f->job, error));
+        if (slk_block_map_has(&f->map, i))
+            SLK_TRY(slk_manifest_check(f->from->manifest, &good, i, f->fd, f->temp, error));
+        if (!good)
+            slk_block_map_unmark(&f->map, i);
+        slk_job_advance(f->job, SLK_FETCH_BLOCK_BYTES);
+    }
+    return SLK_OK;
+}
+
 static slk_err prepare(fetch *f, const char *dest, slk_error *error)
 {
     SLK_CLEANUP(slk_freep) char *map_path = slk_strf("%s.blocks", dest);
@@ -180,10 +205,13 @@ static slk_err prepare(fetch *f, const char *dest, slk_error *error)
     SLK_TRY(slk_block_map_init(&f->map, map_path, f->bytes, SLK_FETCH_BLOCK_BYTES, error));
     SLK_TRY(slk_block_map_init(&f->snapshot, map_path, f->bytes, SLK_FETCH_BLOCK_BYTES, error));
     f->claimed = slk_calloc(f->map.n_blocks, 1);
+    f->bad = slk_calloc(f->map.n_blocks, 1);
     f->got = slk_calloc(f->map.n_blocks, sizeof *f->got);
-    if (!f->claimed || !f->got)
+    if (!f->claimed || !f->bad || !f->got)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     SLK_TRY(lock_temp(f, error));
+    SLK_TRY(check_what_is_there(f, error));
+    slk_fetch_announce(f);
     show_progress(f->job, f->bytes, bytes_there(f));
     return SLK_OK;
 }
@@ -248,6 +276,7 @@ slk_err slk_fetch_file(const slk_fetch_from *from, const char *dest, uint64_t by
     slk_block_map_done(&f.map);
     slk_block_map_done(&f.snapshot);
     slk_free(f.claimed);
+    slk_free(f.bad);
     slk_free(f.got);
     slk_free(f.temp);
     (void)pthread_mutex_destroy(&f.mutex);

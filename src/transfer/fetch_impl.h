@@ -11,7 +11,8 @@ static inline bool slk_fetch_may_retry(slk_err code)
     return code == SLK_E_UNREACHABLE || code == SLK_E_TIMEOUT || code == SLK_E_BUSY;
 }
 
-/* Waits before attempt number failures + 1 (0.1 s doubling to 5 s); early once the job is canceled
+/* Waits before attempt number failures + 1 (0.1 s doubling to 5 s; a moment after a failure that
+ * brought something, failures 0); early once the job is canceled
  * or *stop (may be NULL) is set. */
 void slk_fetch_back_off(unsigned failures, slk_job *job, const atomic_bool *stop);
 

@@ -11,6 +11,12 @@
 
 #define RUN_BLOCKS_MAX ((size_t)16) /* 64 MiB a request keep its overhead small */
 #define SAVE_BLOCKS ((size_t)16) /* at most so much is fetched again after a kill */
+#define BAD_BLOCK_MAX 3u /* times one block may come wrong */
+#define SLOW_MS_DEFAULT 10000
+#define SLOW_BYTES_PER_MS 32u
+#define STALL_MS_DEFAULT 30000
+#define STALL_BYTES_PER_S 4096u
+#define IDLE_LOOK_MS 20
 
 static void lock(fetch *f)
 {
@@ -29,7 +35,7 @@ unsigned slk_fetch_attempts(const slk_fetch_from *from)
 
 void slk_fetch_back_off(unsigned failures, slk_job *job, const atomic_bool *stop)
 {
-    int64_t ms = 100;
+    int64_t ms = failures ? 100 : 10;
     for (unsigned i = 1; i < failures && ms < 5000; i++)
         ms *= 2;
     int64_t until = slk_clock_monotonic_ms() + (ms < 5000 ? ms : 5000);
@@ -60,37 +66,98 @@ static uint64_t block_end(const fetch *f, size_t block)
     return slk_min_u64(f->bytes, ((uint64_t)block + 1) * SLK_FETCH_BLOCK_BYTES);
 }
 
-bool slk_fetch_claim(fetch *f, run *ret_run)
+/* Under the mutex: the next free blocks in a row. */
+static bool claim_free(fetch *f, run *r)
 {
-    lock(f);
-    size_t first = 0;
+    size_t first = f->prefix;
     while (first < f->map.n_blocks && !is_free(f, first))
         first++;
     size_t n = 0, limit = run_limit(f);
     while (n < limit && first + n < f->map.n_blocks && is_free(f, first + n) &&
            (n == 0 || f->got[first + n] == 0))
         f->claimed[first + n++] = 1;
-    if (n) {
-        uint64_t at = (uint64_t)first * SLK_FETCH_BLOCK_BYTES + f->got[first];
-        *ret_run = (run){.f = f,
-                         .first = first,
-                         .n = n,
-                         .start = at,
-                         .at = at,
-                         .end = block_end(f, first + n - 1)};
+    if (n == 0)
+        return false;
+    r->first = first;
+    r->n = n;
+    r->at = (uint64_t)first * SLK_FETCH_BLOCK_BYTES + f->got[first];
+    r->end = block_end(f, first + n - 1);
+    return true;
+}
+
+/* Under the mutex: whether it has been slow for as long as we look on. */
+static bool is_slow(const fetch *f, run *r, int64_t now)
+{
+    int64_t slow_ms = f->from->slow_ms ? f->from->slow_ms : SLOW_MS_DEFAULT;
+    if (now - r->mark_ms < slow_ms)
+        return false;
+    bool slow = (r->at - r->mark_at) / (uint64_t)(now - r->mark_ms) < SLOW_BYTES_PER_MS;
+    r->mark_at = r->at;
+    r->mark_ms = now;
+    return slow;
+}
+
+/* Under the mutex: the rest of a run that does not get on, while we have nothing else to do. */
+static bool claim_slow(fetch *f, run *r)
+{
+    int64_t now = slk_clock_monotonic_ms();
+    for (size_t i = 0; i < SLK_FETCH_CONNECTIONS_MAX; i++) {
+        run *slow = f->runs[i];
+        if (!slow || slow->whole || slow->lost || slow->at >= slow->end || !is_slow(f, slow, now))
+            continue;
+        size_t block = (size_t)(slow->at / SLK_FETCH_BLOCK_BYTES);
+        r->first = block;
+        r->n = slow->first + slow->n - block;
+        r->at = slow->at;
+        r->end = slow->end;
+        slow->n = block - slow->first;
+        slow->lost = true;
+        return true;
     }
-    unlock(f);
-    return n > 0;
+    return false;
+}
+
+/* Under the mutex. */
+static void enter(fetch *f, run *r)
+{
+    r->f = f;
+    r->start = r->mark_at = r->at;
+    r->mark_ms = slk_clock_monotonic_ms();
+    size_t i = 0;
+    while (i < SLK_FETCH_CONNECTIONS_MAX && f->runs[i])
+        i++;
+    slk_assert(i < SLK_FETCH_CONNECTIONS_MAX);
+    f->runs[i] = r;
+}
+
+bool slk_fetch_claim(fetch *f, run *r)
+{
+    for (;;) {
+        *r = (run){0};
+        lock(f);
+        bool all = f->map.n_done == f->map.n_blocks;
+        bool mine = !all && !f->stop && (claim_free(f, r) || claim_slow(f, r));
+        if (mine)
+            enter(f, r);
+        f->stop = f->stop || all;
+        unlock(f);
+        if (mine || f->stop || (f->job && slk_job_check(f->job, NULL) != SLK_OK))
+            return mine;
+        slk_clock_sleep_ms(IDLE_LOOK_MS);
+    }
 }
 
 void slk_fetch_release(run *r)
 {
     fetch *f = r->f;
     lock(f);
+    for (size_t i = 0; i < SLK_FETCH_CONNECTIONS_MAX; i++)
+        if (f->runs[i] == r)
+            f->runs[i] = NULL;
     for (size_t i = 0; i < r->n; i++)
         f->claimed[r->first + i] = 0;
     size_t block = (size_t)(r->at / SLK_FETCH_BLOCK_BYTES);
-    if (!r->whole && r->at < r->end)
+    if (!r->whole && !r->lost && r->at < r->end)
         f->got[block] = (uint32_t)(r->at % SLK_FETCH_BLOCK_BYTES);
     unlock(f);
 }
@@ -187,22 +254,67 @@ static slk_err check_answer(const run *r, const slk_http_response *response, slk
 
 /* ---- the body ---- */
 
-/* Marks the blocks that end in (from, r->at]; true when it is time to save. */
-static bool mark_blocks(const run *r, uint64_t from)
+void slk_fetch_announce(fetch *f)
+{
+    lock(f);
+    while (f->prefix < f->map.n_blocks && slk_block_map_has(&f->map, f->prefix))
+        f->prefix++;
+    uint64_t there = slk_min_u64(f->bytes, f->prefix * SLK_FETCH_BLOCK_BYTES);
+    unlock(f);
+    if (f->from->arrived)
+        (void)slk_gate_raise(f->from->arrived, there);
+}
+
+/* Without a manifest every block is taken as it comes. A bad one is to be fetched again, whole. */
+static slk_err check_block(run *r, size_t block, slk_error *error)
+{
+    fetch *f = r->f;
+    bool good = true;
+    if (f->from->manifest)
+        SLK_TRY(slk_manifest_check(f->from->manifest, &good, block, f->fd, f->temp, error));
+    if (good)
+        return SLK_OK;
+    lock(f);
+    f->bad[block]++;
+    r->damaged = true;
+    r->at = (uint64_t)block * SLK_FETCH_BLOCK_BYTES;
+    unlock(f);
+    return slk_fail(error, SLK_E_CORRUPT,
+                    "block %zu (bytes from %llu) is not what the peer's manifest says", block,
+                    (unsigned long long)r->at);
+}
+
+/* Marks the blocks that end in (from, r->at]; *ret_save: it is time to. */
+static slk_err mark_blocks(bool *ret_save, run *r, uint64_t from, slk_error *error)
 {
     fetch *f = r->f;
     size_t block = (size_t)(from / SLK_FETCH_BLOCK_BYTES);
-    if (block_end(f, block) > r->at)
-        return false;
-    lock(f);
-    for (; block < f->map.n_blocks && block_end(f, block) <= r->at; block++) {
+    const uint64_t at = r->at;
+    *ret_save = false;
+    if (block_end(f, block) > at)
+        return SLK_OK;
+    for (; block < f->map.n_blocks && block_end(f, block) <= at; block++) {
+        SLK_TRY(check_block(r, block, error));
+        lock(f);
         slk_block_map_mark(&f->map, block);
         f->got[block] = 0;
         f->unsaved++;
+        *ret_save = f->unsaved >= SAVE_BLOCKS;
+        unlock(f);
     }
-    bool save = f->unsaved >= SAVE_BLOCKS;
-    unlock(f);
-    return save;
+    slk_fetch_announce(f);
+    return SLK_OK;
+}
+
+/* Moves the run on by n bytes that are in temp now; false when another has taken it over. */
+static bool advance(run *r, size_t n)
+{
+    lock(r->f);
+    bool mine = !r->lost;
+    if (mine)
+        r->at += n;
+    unlock(r->f);
+    return mine;
 }
 
 static slk_err on_body(void *context, const slk_http_response *response, const uint8_t *bytes,
@@ -219,10 +331,25 @@ static slk_err on_body(void *context, const slk_http_response *response, const u
         return slk_fail(error, SLK_E_PROTO, "the peer sends more than was asked for");
     uint64_t from = r->at;
     SLK_TRY(slk_file_write_at(f->fd, bytes, n, from, f->temp, error));
-    r->at += n;
+    if (!advance(r, n))
+        return slk_fail(error, SLK_E_CANCELED, "another connection goes on");
     if (f->job)
         slk_job_advance(f->job, n);
-    return mark_blocks(r, from) ? slk_fetch_save(f, error) : SLK_OK;
+    bool save;
+    SLK_TRY(mark_blocks(&save, r, from, error));
+    return save ? slk_fetch_save(f, error) : SLK_OK;
+}
+
+/* Whether the same blocks may be asked for again: not when one came wrong each time. */
+static bool may_retry(const run *r, slk_err code)
+{
+    fetch *f = r->f;
+    if (!r->damaged)
+        return slk_fetch_may_retry(code);
+    lock(f);
+    bool hope = f->bad[r->at / SLK_FETCH_BLOCK_BYTES] < BAD_BLOCK_MAX;
+    unlock(f);
+    return hope;
 }
 
 static slk_err judge(const run *r, const slk_http_response *response, bool *ret_retry,
@@ -233,6 +360,8 @@ static slk_err judge(const run *r, const slk_http_response *response, bool *ret_
                         (unsigned long long)response->range_total, (unsigned long long)r->f->bytes);
     slk_err code = slk_http_expect_success(response, "fetching a file", error);
     *ret_retry = slk_fetch_may_retry(code);
+    if (r->lost)
+        return SLK_OK;
     if (code == SLK_OK && r->at < r->end) {
         *ret_retry = true;
         code = slk_fail(error, SLK_E_PROTO, "the peer's answer ends %llu bytes too early",
@@ -258,12 +387,18 @@ slk_err slk_fetch_request(run *r, bool *ret_retry, slk_error *error)
                                 .range_last = r->end - 1,
                                 .sink = on_body,
                                 .sink_context = r,
-                                .job = f->job};
+                                .job = f->job,
+                                .stop = r->whole ? NULL : &r->lost,
+                                .stall_timeout_ms =
+                                    f->from->stall_ms ? f->from->stall_ms : STALL_MS_DEFAULT,
+                                .stall_bytes_per_s = STALL_BYTES_PER_S};
     slk_http_response response = {0};
     *ret_retry = false;
     slk_err code = slk_http_call(f->from->client, &request, &response, error);
+    if (code != SLK_OK && r->lost)
+        return SLK_OK;
     if (code != SLK_OK) {
-        *ret_retry = slk_fetch_may_retry(code);
+        *ret_retry = may_retry(r, code);
         return code;
     }
     code = judge(r, &response, ret_retry, error);

@@ -9,6 +9,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define SLK_FETCH_CONNECTIONS_MAX 16u
+
+struct run;
+
 typedef struct fetch {
     const slk_fetch_from *from;
     slk_job *job;
@@ -16,14 +20,17 @@ typedef struct fetch {
     int fd; /* of temp */
     bool locked; /* temp is ours alone */
     uint64_t bytes;
-    atomic_bool stop; /* workers end soon */
+    atomic_bool stop; /* workers end soon: all is there, or it failed */
     pthread_mutex_t mutex; /* guards all below */
     slk_block_map map;
     slk_block_map snapshot; /* what is being saved; its own bits */
     bool saving;
     size_t unsaved; /* blocks marked since the last save */
+    size_t prefix; /* blocks from the start that are done */
     uint8_t *claimed; /* one byte per block: a request works on it */
+    uint8_t *bad; /* times a block came wrong */
     uint32_t *got; /* leading bytes of an unfinished block that are in temp */
+    struct run *runs[SLK_FETCH_CONNECTIONS_MAX]; /* in progress; NULL free */
     unsigned failures; /* in a row without progress */
     bool changed; /* the peer's ETag is another one */
     bool no_ranges; /* the peer answers 200 to a range */
@@ -31,22 +38,31 @@ typedef struct fetch {
     slk_error error;
 } fetch;
 
-/* What one request asks for: bytes [at, end), blocks [first, first + n). */
+/* What one request asks for: bytes [at, end), blocks [first, first + n). Its own thread moves it
+ * on; a slow one can lose what is left of it to another. */
 typedef struct run {
     fetch *f;
     size_t first, n;
-    uint64_t start, at, end;
+    uint64_t start, at, end; /* at and n under the mutex */
     bool whole; /* no range: the file as one stream */
     bool checked; /* the answer's header has been looked at */
+    bool damaged; /* a block was not what the manifest says */
+    atomic_bool lost; /* another request goes on from at */
+    uint64_t mark_at; /* where it was at mark_ms */
+    int64_t mark_ms;
 } run;
 
-/* Takes the next stretch of missing blocks; false when there is none. */
-bool slk_fetch_claim(fetch *f, run *ret_run);
+/* Takes the next stretch of missing blocks, else what is left of a slow run; waits while others
+ * may still fail. False when nothing is left to do. */
+bool slk_fetch_claim(fetch *f, run *r);
 /* Gives back what the run did not finish. */
 void slk_fetch_release(run *r);
-/* One request. SLK_OK when all of [at, end) is in temp; *ret_retry: the failure may pass. */
+/* One request. SLK_OK when all of [at, end) is in temp, or the run was lost; *ret_retry: the
+ * failure may pass. */
 slk_err slk_fetch_request(run *r, bool *ret_retry, slk_error *error);
 /* Puts the marked blocks and then the map on disk. */
 slk_err slk_fetch_save(fetch *f, slk_error *error);
+/* Says how much is there from the start. */
+void slk_fetch_announce(fetch *f);
 
 #endif
