@@ -84,6 +84,7 @@ static slk_err open_peer(slk_node *node, slk_error *error)
         .allow_plain_http = config->allow_plain_http,
         .allow_private = config->allow_private || config->development,
         .connections = (unsigned)config->connections,
+        .crypto = node->crypto,
     };
     const slk_err code = slk_remote_peer_new(&node->peer, &options, error);
     if (code != SLK_OK && options.ca_file && !slk_file_exists(options.ca_file))

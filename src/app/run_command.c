@@ -142,7 +142,7 @@ static slk_err add_routes(struct service *service, slk_error *error)
     service->routes[service->n_routes++] = (slk_http_route){
         .method = "GET", .path = "/health/readyz", .handler = get_readyz, .context = node};
     if (node->provider) {
-        SLK_TRY(slk_remote_provider_new(&service->provider, node->seal, error));
+        SLK_TRY(slk_remote_provider_new(&service->provider, node->seal, node->crypto, error));
         slk_remote_provider_routes(service->routes + service->n_routes, service->provider);
         service->n_routes += SLK_REMOTE_PROVIDER_ROUTES;
     }

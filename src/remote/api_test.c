@@ -19,6 +19,7 @@
 #include "seal/provider.h"
 #include "seal/seal.h"
 #include "transfer/cache_tar.h"
+#include "transfer/manifest.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -222,6 +223,7 @@ static struct world {
     slk_remote_client *client_api;
     slk_remote_peer *peer;
     slk_http_client *http;
+    slk_crypto *crypto;
     char token[SLK_TOKEN_CHARS], other[SLK_TOKEN_CHARS];
 } w;
 
@@ -289,7 +291,9 @@ static int open_world(void **state)
     };
     open_seal(&w.provider, "provider", &ops);
     open_seal(&w.client, "client", &ops);
-    assert_int_equal(slk_remote_provider_new(&w.provider_api, w.provider.seal, &error), SLK_OK);
+    assert_int_equal(slk_crypto_new(&w.crypto, NULL, &error), SLK_OK);
+    assert_int_equal(slk_remote_provider_new(&w.provider_api, w.provider.seal, w.crypto, &error),
+                     SLK_OK);
     assert_int_equal(slk_remote_client_new(&w.client_api, w.client.seal, &error), SLK_OK);
     slk_remote_provider_routes(w.provider.routes, w.provider_api);
     slk_remote_client_routes(w.client.routes, w.client_api);
@@ -297,7 +301,8 @@ static int open_world(void **state)
     serve(&w.client, SLK_REMOTE_CLIENT_ROUTES);
     const slk_http_client_options http = {.ca_file = w.ca_file};
     assert_int_equal(slk_http_client_new(&w.http, &http, &error), SLK_OK);
-    const slk_remote_peer_options peer = {.ca_file = w.ca_file, .allow_private = true};
+    const slk_remote_peer_options peer = {
+        .ca_file = w.ca_file, .allow_private = true, .crypto = w.crypto};
     assert_int_equal(slk_remote_peer_new(&w.peer, &peer, &error), SLK_OK);
     int64_t id;
     slk_partner_terms terms = {.url = w.client.url, .allowance_remaining = 5, .allowance_total = 5};
@@ -316,6 +321,7 @@ static int close_world(void **state)
     slk_http_server_free(w.client.server);
     slk_remote_peer_free(w.peer);
     slk_http_client_free(w.http);
+    slk_crypto_free(w.crypto);
     slk_remote_provider_free(w.provider_api);
     slk_remote_client_free(w.client_api);
     struct node *nodes[] = {&w.provider, &w.client};
@@ -421,7 +427,9 @@ static void capabilities_need_no_token(void **state)
     assert_int_equal(a.status, 200);
     assert_string_equal(a.type, "application/json");
     assert_string_equal(
-        a.body, "{\"supported_proofs\":[5],\"max_batch_size\":3,\"supports_range_requests\":true}");
+        a.body,
+        "{\"supported_proofs\":[5],\"max_batch_size\":3,\"supports_range_requests\":true,"
+        "\"supports_sealed_manifest\":true,\"supports_cancel\":true,\"supports_renew\":true}");
 }
 
 static void posts_want_json(void **state)
@@ -578,13 +586,14 @@ static void what_is_sealed_can_be_fetched(void **state)
     struct asked a;
     run_provider();
     tell(&a, "status", SECTOR(1), w.token);
-    assert_string_equal(
-        a.body,
+    static const char complete[] =
         "{\"state\":\"complete\","
         "\"tree_d_cid\":\"baga6ea4seaqpy7usqklokfx2vxuynmupslkeutzexe2uqurdg5vhtebhxqmpqmy\","
         "\"tree_r_cid\":\"bagboea4b5abcaeirceirceirceirceirceirceirceirceirceirceirceirceib\","
         "\"ticket_epoch\":-640,"
-        "\"ticket_value\":\"AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=\"}");
+        "\"ticket_value\":\"AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=\","
+        "\"lease_until\":";
+    assert_memory_equal(a.body, complete, sizeof complete - 1);
     get(&a, &w.provider, "sealed-data/1000/1", w.token);
     assert_int_equal(a.status, 200);
     assert_int_equal(a.n, 2048);
@@ -606,6 +615,76 @@ static void what_is_sealed_can_be_fetched(void **state)
     assert_string_equal(a.type, "application/x-tar");
     get(&a, &w.provider, "cache-data/1000/1", w.other);
     assert_int_equal(a.status, 404);
+}
+
+/* What stub_pc2 says. */
+static slk_seal_commitments sealed_commitments(void)
+{
+    slk_seal_commitments comm = {0};
+    memset(comm.comm_r, 0x11, 31);
+    comm.comm_r[31] = 1;
+    return comm;
+}
+
+static void the_replica_has_a_manifest(void **state)
+{
+    (void)state;
+    struct asked a;
+    slk_manifest manifest = {0};
+    const slk_seal_commitments comm = sealed_commitments();
+    slk_manifest_subject subject = {.sp_id = SP, .number = 1, .file_bytes = 2048};
+    memcpy(subject.comm_r, comm.comm_r, 32);
+    for (int i = 0; i < 2; i++) {
+        get(&a, &w.provider, "sealed-manifest/1000/1", w.token);
+        assert_int_equal(a.status, 200);
+        assert_int_equal(slk_manifest_read(&manifest, a.body, a.n, &subject, w.crypto, NULL),
+                         SLK_OK);
+        assert_int_equal(manifest.n_blocks, 1);
+        slk_manifest_done(&manifest);
+    }
+    get(&a, &w.provider, "sealed-manifest/1000/1", w.other);
+    assert_int_equal(a.status, 404);
+    get(&a, &w.provider, "sealed-manifest/1000/1", NULL);
+    assert_int_equal(a.status, 401);
+    get(&a, &w.provider, "sealed-manifest/1000/99", w.token);
+    assert_int_equal(a.status, 404);
+}
+
+static void leases_can_be_renewed(void **state)
+{
+    (void)state;
+    struct asked a;
+    tell(&a, "renew", SECTOR(1), w.token);
+    assert_int_equal(a.status, 200);
+    assert_memory_equal(a.body, "{\"lease_until\":", 15);
+    tell(&a, "status", SECTOR(1), w.token);
+    assert_non_null(strstr(a.body, ",\"lease_until\":"));
+    tell(&a, "renew", SECTOR(1), w.other);
+    assert_int_equal(a.status, 404);
+    tell(&a, "renew", SECTOR(99), w.token);
+    assert_int_equal(a.status, 404);
+    tell(&a, "renew", SECTOR(1), STRANGER);
+    assert_int_equal(a.status, 401);
+}
+
+static void orders_can_be_canceled(void **state)
+{
+    (void)state;
+    struct asked a;
+    tell(&a, "order", ORDER(77, 5), w.token);
+    assert_string_equal(a.body, "{\"accepted\":true}");
+    tell(&a, "cancel", SECTOR(77), w.other);
+    assert_int_equal(a.status, 200);
+    tell(&a, "status", SECTOR(77), w.token);
+    assert_string_equal(a.body, "{\"state\":\"pending\"}");
+    for (int i = 0; i < 2; i++) {
+        tell(&a, "cancel", SECTOR(77), w.token);
+        assert_int_equal(a.status, 200);
+        assert_int_equal(a.n, 0);
+    }
+    tell(&a, "status", SECTOR(77), w.token);
+    assert_non_null(strstr(a.body, "{\"state\":\"gone\""));
+    run_provider();
 }
 
 static void c1_comes_as_its_own_bytes(void **state)
@@ -656,8 +735,10 @@ static void the_peer_client_gets_all_of_it(void **state)
     assert_int_equal(status.state, SLK_SEAL_REMOTE_COMPLETE);
     assert_true(status.has_completion);
     assert_int_equal(status.completion.ticket_epoch, -640);
+    assert_true(status.lease_until_ms > 0);
+    const slk_seal_commitments comm = sealed_commitments();
     for (int i = 0; i < 2; i++) {
-        if (peer.fetch(peer.ctx, &to, &sector, 2048, &paths, &job, &error) != SLK_OK)
+        if (peer.fetch(peer.ctx, &to, &sector, 2048, &comm, &paths, NULL, &job, &error) != SLK_OK)
             fail_msg("%s", error.message);
         uint64_t bytes = 0;
         assert_int_equal(slk_file_size(&bytes, sealed, &error), SLK_OK);
@@ -829,6 +910,9 @@ int main(void)
         cmocka_unit_test(nothing_ordered_looks_gone),
         cmocka_unit_test(orders_are_accepted_once_and_refused_in_200),
         cmocka_unit_test(what_is_sealed_can_be_fetched),
+        cmocka_unit_test(the_replica_has_a_manifest),
+        cmocka_unit_test(leases_can_be_renewed),
+        cmocka_unit_test(orders_can_be_canceled),
         cmocka_unit_test(c1_comes_as_its_own_bytes),
         cmocka_unit_test(the_peer_client_gets_all_of_it),
         cmocka_unit_test(finalize_and_cleanup_are_idempotent),

@@ -31,6 +31,7 @@ struct slk_remote_peer {
     slk_http_client *slow; /* waits C1_STALL_MS for a byte */
     bool allow_plain_http;
     unsigned connections;
+    const slk_crypto *crypto;
 };
 
 slk_err slk_remote_peer_new(slk_remote_peer **ret_peer, const slk_remote_peer_options *options,
@@ -41,6 +42,7 @@ slk_err slk_remote_peer_new(slk_remote_peer **ret_peer, const slk_remote_peer_op
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the peer client");
     peer->allow_plain_http = options->allow_plain_http;
     peer->connections = options->connections;
+    peer->crypto = options->crypto;
     /* Plain HTTP is judged per URL, in check_url. */
     slk_http_client_options http = {.allow_plain_http = true,
                                     .ca_file = options->ca_file,
@@ -308,6 +310,11 @@ static slk_err peer_status(void *ctx, slk_seal_status *ret, const slk_seal_remot
         return slk_fail(error, SLK_E_PROTO,
                         "call `status`: complete, but CIDs or ticket are missing or malformed");
     copy_printable(status.fail_reason, sizeof status.fail_reason, answer.fail_reason);
+    copy_printable(status.stage, sizeof status.stage, answer.stage);
+    status.stage_done = answer.stage_done;
+    status.stage_total = answer.stage_total;
+    if (answer.lease_until > 0 && answer.lease_until < INT64_MAX / 1000)
+        status.lease_until_ms = answer.lease_until * 1000;
     *ret = status;
     return SLK_OK;
 }
@@ -340,8 +347,12 @@ struct download {
     const slk_seal_remote *to;
     const slk_seal_sector *sector;
     const slk_sector_shape *shape;
+    const slk_seal_commitments *comm;
     const slk_seal_paths *paths;
+    slk_gate *arrived;
     slk_job *job;
+    bool has_manifest;
+    slk_manifest manifest;
 };
 
 typedef slk_err get_fn(const struct download *download, const slk_fetch_from *from,
@@ -350,7 +361,11 @@ typedef slk_err get_fn(const struct download *download, const slk_fetch_from *fr
 static slk_err get_sealed(const struct download *download, const slk_fetch_from *from,
                           slk_error *error)
 {
-    return slk_fetch_file(from, download->paths->sealed, download->shape->bytes, download->job,
+    slk_fetch_from sealed = *from;
+    sealed.arrived = download->arrived;
+    if (download->has_manifest)
+        sealed.manifest = &download->manifest;
+    return slk_fetch_file(&sealed, download->paths->sealed, download->shape->bytes, download->job,
                           error);
 }
 
@@ -387,14 +402,53 @@ static slk_err get(const struct download *download, const char *name, get_fn *fn
     return second;
 }
 
+/* Only our own kind has one: whatever else a peer answers to a request it does not know means that
+ * there is none. The first request makes it, which takes as long as C1. */
+static slk_err fetch_manifest(struct download *download, slk_error *error)
+{
+    const slk_seal_sector *sector = download->sector;
+    char path[128];
+    (void)snprintf(path, sizeof path, "sealed-manifest/%" PRIu64 "/%" PRIu64, sector->sp_id,
+                   sector->number);
+    SLK_CLEANUP(slk_freep) char *url = NULL;
+    SLK_TRY(make_url(&url, download->peer, download->to->url, path, error));
+    slk_manifest_subject subject = {
+        .sp_id = sector->sp_id, .number = sector->number, .file_bytes = download->shape->bytes};
+    memcpy(subject.comm_r, download->comm->comm_r, sizeof subject.comm_r);
+    const slk_http_request request = {.url = url,
+                                      .bearer = download->to->token,
+                                      .max_body_bytes = SLK_MANIFEST_MAX_BYTES,
+                                      .job = download->job};
+    slk_http_response response = {0};
+    slk_err code = slk_http_call(download->peer->slow, &request, &response, error);
+    if (code == SLK_OK && response.status != 200 && response.status < 500 &&
+        response.status != 429) {
+        slk_http_response_done(&response);
+        return SLK_OK;
+    }
+    if (code == SLK_OK)
+        code = expect_success(&response, "fetching a manifest", error);
+    if (code == SLK_OK &&
+        slk_manifest_read(&download->manifest, response.body.data, response.body.len, &subject,
+                          download->peer->crypto, error) != SLK_OK)
+        code = slk_fail_context(error, SLK_E_PROTO, "the peer's answer");
+    slk_http_response_done(&response);
+    download->has_manifest = code == SLK_OK;
+    return code;
+}
+
 /* What a download left that no later one can use. */
-static slk_err fetch_sealed(const struct download *download, slk_error *error)
+static slk_err fetch_sealed(struct download *download, slk_error *error)
 {
     const char *sealed = download->paths->sealed;
     if (has_bytes(sealed, download->shape->bytes))
         return SLK_OK;
     SLK_TRY(slk_remove_tree(sealed, error));
-    return get(download, "sealed-data", get_sealed, error);
+    if (download->peer->crypto)
+        SLK_TRY(fetch_manifest(download, error));
+    const slk_err code = get(download, "sealed-data", get_sealed, error);
+    slk_manifest_done(&download->manifest);
+    return code;
 }
 
 static slk_err write_c1_url(const struct download *download, slk_error *error)
@@ -428,7 +482,8 @@ static slk_err fetch_cache(const struct download *download, slk_error *error)
 }
 
 static slk_err peer_fetch(void *ctx, const slk_seal_remote *to, const slk_seal_sector *sector,
-                          uint64_t sector_bytes, const slk_seal_paths *paths, slk_job *job,
+                          uint64_t sector_bytes, const slk_seal_commitments *comm,
+                          const slk_seal_paths *paths, slk_gate *arrived, slk_job *job,
                           slk_error *error)
 {
     slk_seal_proof proof;
@@ -436,10 +491,16 @@ static slk_err peer_fetch(void *ctx, const slk_seal_remote *to, const slk_seal_s
     if (proof.shape->bytes != sector_bytes)
         return slk_fail(error, SLK_E_INVAL, "seal proof %" PRId64 " is not of that sector size",
                         sector->seal_proof);
-    const struct download download = {
-        .peer = ctx, .to = to, .sector = sector, .shape = proof.shape, .paths = paths, .job = job};
-    SLK_TRY(fetch_sealed(&download, error));
-    return fetch_cache(&download, error);
+    struct download download = {.peer = ctx,
+                                .to = to,
+                                .sector = sector,
+                                .shape = proof.shape,
+                                .comm = comm,
+                                .paths = paths,
+                                .arrived = arrived,
+                                .job = job};
+    SLK_TRY(fetch_cache(&download, error));
+    return fetch_sealed(&download, error);
 }
 
 static slk_err peer_forget(void *ctx, const slk_seal_paths *paths, slk_error *error)

@@ -11,6 +11,7 @@
 #define SLK_REMOTE_PEER_H
 
 #include "base/err.h"
+#include "crypto/crypto.h"
 #include "seal/ops.h"
 
 #include <stdbool.h>
@@ -25,6 +26,8 @@ typedef struct slk_remote_peer_options {
     bool allow_plain_http; /* http:// to hosts other than 127.0.0.1, [::1] and localhost */
     bool allow_private; /* also addresses that are not of the public internet */
     unsigned connections; /* per download; 0 means 4 */
+    const slk_crypto
+        *crypto; /* borrowed; hashes what is downloaded. NULL: no manifest is asked for */
 } slk_remote_peer_options;
 
 SLK_MUST_CHECK slk_err slk_remote_peer_new(slk_remote_peer **ret_peer,

@@ -4,7 +4,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "net/server.h"
+#include "fil/sector.h"
 #include "remote/peer.h"
+#include "transfer/cache_tar.h"
 #include "remote/wire.h"
 
 #include <setjmp.h>
@@ -22,13 +24,16 @@ static struct script {
     int status;
     const char *body;
     size_t body_bytes;
-    bool wants_query_token; /* 401 unless the query has it, as the reference's downloads */
+    bool wants_query_token;
+    int manifest_status;
+    /* 0: 404 */ /* 401 unless the query has it, as the reference's downloads */
     unsigned calls;
     unsigned calls_with_query;
 } script;
 
 static char folder[64];
 static slk_http_server *server;
+static slk_crypto *crypto;
 static slk_remote_peer *client;
 static slk_seal_peer peer;
 static char url[64];
@@ -48,6 +53,15 @@ static slk_err answer(void *context, slk_http_exchange *exchange, slk_error *err
                                 script.body_bytes);
 }
 
+static slk_err answer_manifest(void *context, slk_http_exchange *exchange, slk_error *error)
+{
+    (void)context;
+    (void)error;
+    script.calls++;
+    return slk_http_reply_text(exchange, script.manifest_status ? script.manifest_status : 404,
+                               "no manifest");
+}
+
 static void script_is(int status, const char *body)
 {
     script = (struct script){.status = status, .body = body, .body_bytes = strlen(body)};
@@ -59,7 +73,7 @@ static int open_peer(void **state)
     static const char *const posts[] = {"available", "order",    "status",  "commit1",
                                         "finalize",  "complete", "cleanup", "authorize"};
     static char paths[8][64];
-    static slk_http_route routes[12];
+    static slk_http_route routes[13];
     size_t n = 0;
     for (; n < 8; n++) {
         (void)snprintf(paths[n], sizeof paths[n], SLK_WIRE_PATH "%s", posts[n]);
@@ -73,12 +87,18 @@ static int open_peer(void **state)
         .method = "GET", .path = SLK_WIRE_PATH "sealed-data/{sp_id}/{n}", .handler = answer};
     routes[n++] = (slk_http_route){
         .method = "GET", .path = SLK_WIRE_PATH "cache-data/{sp_id}/{n}", .handler = answer};
+    routes[n++] = (slk_http_route){.method = "GET",
+                                   .path = SLK_WIRE_PATH "sealed-manifest/{sp_id}/{n}",
+                                   .handler = answer_manifest};
     strcpy(folder, "/tmp/selkie-peer-test-XXXXXX");
     if (!mkdtemp(folder))
         return -1;
     const slk_http_server_options options = {
         .listen = "127.0.0.1:0", .routes = routes, .n_routes = n};
-    const slk_remote_peer_options peer_options = {.connections = 1, .allow_private = true};
+    if (slk_crypto_new(&crypto, "plain", NULL) != SLK_OK)
+        return -1;
+    const slk_remote_peer_options peer_options = {
+        .connections = 1, .allow_private = true, .crypto = crypto};
     if (slk_http_server_new(&server, &options, NULL) != SLK_OK ||
         slk_remote_peer_new(&client, &peer_options, NULL) != SLK_OK)
         return -1;
@@ -91,6 +111,7 @@ static int close_peer(void **state)
 {
     (void)state;
     slk_remote_peer_free(client);
+    slk_crypto_free(crypto);
     slk_http_server_free(server);
     return slk_remove_tree(folder, NULL) == SLK_OK ? 0 : -1;
 }
@@ -221,9 +242,27 @@ static slk_err fetch(void)
     slk_job job;
     slk_job_init(&job);
     slk_error error = {0};
-    const slk_err code = peer.fetch(peer.ctx, &to, &sector, 2048, &paths, &job, &error);
+    const slk_seal_commitments comm = {0};
+    const slk_err code =
+        peer.fetch(peer.ctx, &to, &sector, 2048, &comm, &paths, NULL, &job, &error);
+
     assert_null(strstr(error.message, TOKEN));
     return code;
+}
+
+/* A whole cache, so that only the sealed file is asked for. */
+static void make_cache(const char *cache)
+{
+    const slk_sector_shape *shape = slk_sector_shape_of(2048);
+    static const uint8_t zero[4096];
+    assert_int_equal(slk_folder_make(cache, 0755, NULL), SLK_OK);
+    for (size_t i = 0; i < slk_cache_file_count(shape); i++) {
+        slk_cache_file file;
+        slk_cache_file_at(&file, shape, i);
+        SLK_CLEANUP(slk_freep) char *path = slk_path_join(cache, file.name);
+        assert_int_equal(
+            slk_file_write_atomic(path, zero, file.bytes ? file.bytes : 100, 0644, NULL), SLK_OK);
+    }
 }
 
 static void files_of_a_wrong_size_never_get_their_name(void **state)
@@ -233,34 +272,63 @@ static void files_of_a_wrong_size_never_get_their_name(void **state)
     SLK_CLEANUP(slk_freep) char *cache = slk_path_join(folder, "cache");
     static char body[4096];
     static const size_t sizes[] = {0, 1, 2047, 2049, 4096};
+    /* The right size for the sealed file, but no archive. */
+    script = (struct script){.status = 200, .body = body, .body_bytes = 2048};
+    assert_int_not_equal(fetch(), SLK_OK);
+    assert_false(slk_file_exists(sealed));
+    assert_false(slk_file_exists(cache));
+    make_cache(cache);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         script = (struct script){.status = 200, .body = body, .body_bytes = sizes[i]};
         assert_int_not_equal(fetch(), SLK_OK);
         assert_false(slk_file_exists(sealed));
     }
-    /* The right size for the sealed file, but no archive. */
     script = (struct script){.status = 200, .body = body, .body_bytes = 2048};
-    assert_int_not_equal(fetch(), SLK_OK);
+    assert_int_equal(fetch(), SLK_OK);
     assert_true(slk_file_exists(sealed));
-    assert_false(slk_file_exists(cache));
     assert_int_equal(slk_remove_tree(sealed, NULL), SLK_OK);
+    assert_int_equal(slk_remove_tree(cache, NULL), SLK_OK);
+}
+
+static void a_bad_manifest_is_a_protocol_error(void **state)
+{
+    (void)state;
+    SLK_CLEANUP(slk_freep) char *sealed = slk_path_join(folder, "sealed");
+    SLK_CLEANUP(slk_freep) char *cache = slk_path_join(folder, "cache");
+    static char body[2048];
+    make_cache(cache);
+    script = (struct script){
+        .status = 200, .body = body, .body_bytes = sizeof body, .manifest_status = 200};
+    assert_int_equal(fetch(), SLK_E_PROTO);
+    script.manifest_status = 503;
+    assert_int_equal(fetch(), SLK_E_BUSY);
+    assert_false(slk_file_exists(sealed));
+    static const int none[] = {400, 401, 404, 405, 204};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        script.manifest_status = none[i];
+        assert_int_equal(fetch(), SLK_OK);
+        assert_int_equal(slk_remove_tree(sealed, NULL), SLK_OK);
+    }
+    assert_int_equal(slk_remove_tree(cache, NULL), SLK_OK);
 }
 
 static void the_token_goes_into_the_query_only_when_asked(void **state)
 {
     (void)state;
     SLK_CLEANUP(slk_freep) char *sealed = slk_path_join(folder, "sealed");
+    SLK_CLEANUP(slk_freep) char *cache = slk_path_join(folder, "cache");
     static char body[2048];
+    make_cache(cache);
     script = (struct script){.status = 200, .body = body, .body_bytes = sizeof body};
-    assert_int_not_equal(fetch(), SLK_OK); /* the cache is no archive */
-    assert_true(slk_file_exists(sealed));
+    assert_int_equal(fetch(), SLK_OK);
     assert_int_equal(script.calls_with_query, 0);
     assert_int_equal(slk_remove_tree(sealed, NULL), SLK_OK);
     script = (struct script){
         .status = 200, .body = body, .body_bytes = sizeof body, .wants_query_token = true};
-    assert_int_not_equal(fetch(), SLK_OK);
-    assert_true(slk_file_exists(sealed));
+    assert_int_equal(fetch(), SLK_OK);
     assert_true(script.calls_with_query > 0 && script.calls_with_query < script.calls);
+    assert_int_equal(slk_remove_tree(sealed, NULL), SLK_OK);
+    assert_int_equal(slk_remove_tree(cache, NULL), SLK_OK);
 }
 
 static void c1_is_never_empty(void **state)
@@ -289,6 +357,7 @@ int main(void)
         cmocka_unit_test(malformed_answers_are_protocol_errors),
         cmocka_unit_test(a_completion_is_whole_or_none),
         cmocka_unit_test(files_of_a_wrong_size_never_get_their_name),
+        cmocka_unit_test(a_bad_manifest_is_a_protocol_error),
         cmocka_unit_test(the_token_goes_into_the_query_only_when_asked),
         cmocka_unit_test(c1_is_never_empty),
     };

@@ -4,6 +4,7 @@
 #include "base/assume.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/job.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -14,6 +15,7 @@
 #include "remote/wire.h"
 #include "seal/provider.h"
 #include "transfer/cache_tar.h"
+#include "transfer/manifest.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,6 +24,8 @@
 
 /* source: what the reference implementation answers */
 #define MAX_BATCH 128u
+#define ETAG_CHARS 112u
+#define MANIFEST_FILE "sealed-manifest" /* in the sector's cache folder; never sent with it */
 
 struct endpoint {
     const char *method;
@@ -38,19 +42,21 @@ struct served {
 
 struct slk_remote_provider {
     slk_seal *seal;
+    const slk_crypto *crypto;
     slk_turnstile *turnstile;
-    slk_job job; /* of all C1s; nobody reads its progress, _cancel ends them */
+    slk_job job; /* of all C1s and manifests; nobody reads its progress, _cancel ends them */
     slk_remote_provider_counts counts;
     struct served served[SLK_REMOTE_PROVIDER_ROUTES];
 };
 
 slk_err slk_remote_provider_new(slk_remote_provider **ret_provider, slk_seal *seal,
-                                slk_error *error)
+                                const slk_crypto *crypto, slk_error *error)
 {
     slk_remote_provider *provider = slk_calloc(1, sizeof *provider);
     if (!provider)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the provider's endpoints");
     provider->seal = seal;
+    provider->crypto = crypto;
     slk_job_init(&provider->job);
     slk_histogram_init(&provider->counts.commit1_us, slk_answer_bounds_us,
                        sizeof slk_answer_bounds_us / sizeof *slk_answer_bounds_us);
@@ -106,7 +112,10 @@ static slk_err get_capabilities(slk_remote_provider *provider, slk_http_exchange
                                 slk_error *error)
 {
     const slk_seal_options *options = slk_seal_get_options(provider->seal);
-    slk_wire_capabilities answer = {.supports_range_requests = true};
+    slk_wire_capabilities answer = {.supports_range_requests = true,
+                                    .supports_sealed_manifest = true,
+                                    .supports_cancel = true,
+                                    .supports_renew = true};
     answer.max_batch_size = slk_i64(slk_min_u64(options->capacity_sectors, MAX_BATCH));
     static_assert(SLK_SEAL_MAX_PROOFS <= SLK_WIRE_PROOFS_MAX, "every proof offered has room");
     answer.supported_proofs.n = options->seal_proofs_n;
@@ -208,6 +217,10 @@ static slk_err post_status(slk_remote_provider *provider, slk_http_exchange *exc
     (void)snprintf(answer.state, sizeof answer.state, "%s",
                    slk_seal_remote_state_name(status.state));
     (void)snprintf(answer.fail_reason, sizeof answer.fail_reason, "%s", status.fail_reason);
+    (void)snprintf(answer.stage, sizeof answer.stage, "%s", status.stage);
+    answer.stage_done = status.stage_done;
+    answer.stage_total = status.stage_total;
+    answer.lease_until = status.lease_until_ms / 1000;
     if (status.has_completion) {
         const slk_seal_completion *done = &status.completion;
         (void)snprintf(answer.tree_d_cid, sizeof answer.tree_d_cid, "%s", done->tree_d_cid);
@@ -252,6 +265,26 @@ static slk_err post_cleanup(slk_remote_provider *provider, slk_http_exchange *ex
     return post_sector(provider, exchange, slk_provider_cleanup, "cleanup.asked", error);
 }
 
+static slk_err post_cancel(slk_remote_provider *provider, slk_http_exchange *exchange,
+                           slk_error *error)
+{
+    return post_sector(provider, exchange, slk_provider_cancel, "cancel.asked", error);
+}
+
+static slk_err post_renew(slk_remote_provider *provider, slk_http_exchange *exchange,
+                          slk_error *error)
+{
+    struct sector_call sector;
+    SLK_TRY(read_sector_call(&sector, provider, exchange, error));
+    int64_t until_ms = 0;
+    SLK_TRY(
+        slk_endpoint_hide_sector(slk_provider_renew(&until_ms, provider->seal, sector.partner.id,
+                                                    sector.sp_id, sector.number, error),
+                                 error));
+    const slk_wire_renewed answer = {.lease_until = until_ms / 1000};
+    return slk_endpoint_reply(exchange, &slk_wire_type_renewed, &answer, error);
+}
+
 /* ---- files ---- */
 
 static slk_err read_param(uint64_t *ret, const slk_http_exchange *exchange, const char *name,
@@ -262,12 +295,18 @@ static slk_err read_param(uint64_t *ret, const slk_http_exchange *exchange, cons
     return SLK_OK;
 }
 
+static slk_err read_sector_path(uint64_t *ret_sp_id, uint64_t *ret_number,
+                                const slk_http_exchange *exchange, slk_error *error)
+{
+    SLK_TRY(read_param(ret_sp_id, exchange, "sp_id", error));
+    return read_param(ret_number, exchange, "sector_number", error);
+}
+
 static slk_err find_files(slk_provider_files *ret, const slk_remote_provider *provider,
                           slk_http_exchange *exchange, slk_error *error)
 {
     uint64_t sp_id, number;
-    SLK_TRY(read_param(&sp_id, exchange, "sp_id", error));
-    SLK_TRY(read_param(&number, exchange, "sector_number", error));
+    SLK_TRY(read_sector_path(&sp_id, &number, exchange, error));
     slk_partner partner;
     SLK_TRY(authorize(&partner, provider, exchange, NULL, error));
     SLK_TRY(slk_endpoint_hide_sector(
@@ -275,17 +314,56 @@ static slk_err find_files(slk_provider_files *ret, const slk_remote_provider *pr
     return slk_turnstile_download(provider->turnstile, exchange, partner.id, error);
 }
 
+/* The replica's identity: the same at every node and address that serves it. */
+static void make_etag(char out[ETAG_CHARS], const slk_provider_files *files, const char *kind)
+{
+    char comm_r[65];
+    slk_hex_encode(comm_r, files->comm.comm_r, sizeof files->comm.comm_r);
+    (void)snprintf(out, ETAG_CHARS, "\"%s-%" PRIu64 "%s\"", comm_r, files->sector_bytes, kind);
+}
+
 static slk_err get_sealed_data(slk_remote_provider *provider, slk_http_exchange *exchange,
                                slk_error *error)
 {
     SLK_CLEANUP(slk_provider_files_done) slk_provider_files files = {0};
     SLK_TRY(find_files(&files, provider, exchange, error));
-    /* The replica's identity: the same at every node and address that serves it. */
-    char etag[96], comm_r[65];
-    slk_hex_encode(comm_r, files.comm.comm_r, sizeof files.comm.comm_r);
-    (void)snprintf(etag, sizeof etag, "\"%s-%" PRIu64 "\"", comm_r, files.sector_bytes);
+    char etag[ETAG_CHARS];
+    make_etag(etag, &files, "");
     return slk_http_reply_file(exchange, files.sealed_path, "application/octet-stream", etag,
                                error);
+}
+
+/* Made when it is first asked for, and kept in the sector's cache folder. Takes half a minute for 32
+ * GiB; the sector's files are in use meanwhile. */
+static slk_err make_manifest(const char *path, slk_remote_provider *provider,
+                             const slk_provider_files *files, uint64_t sp_id, uint64_t number,
+                             slk_error *error)
+{
+    slk_manifest_subject subject = {
+        .sp_id = sp_id, .number = number, .file_bytes = files->sector_bytes};
+    memcpy(subject.comm_r, files->comm.comm_r, sizeof subject.comm_r);
+    SLK_TRY(slk_seal_files_enter(provider->seal, SLK_PIPELINE_PROVIDER, sp_id, number,
+                                 &provider->job, error));
+    const slk_err code = slk_manifest_make(path, &subject, files->sealed_path, provider->crypto,
+                                           &provider->job, error);
+    slk_seal_files_leave(provider->seal, SLK_PIPELINE_PROVIDER, sp_id, number);
+    return code;
+}
+
+static slk_err get_sealed_manifest(slk_remote_provider *provider, slk_http_exchange *exchange,
+                                   slk_error *error)
+{
+    SLK_CLEANUP(slk_provider_files_done) slk_provider_files files = {0};
+    SLK_TRY(find_files(&files, provider, exchange, error));
+    uint64_t sp_id, number;
+    SLK_TRY(read_sector_path(&sp_id, &number, exchange, error));
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(files.cache_path, MANIFEST_FILE);
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for an answer");
+    SLK_TRY(make_manifest(path, provider, &files, sp_id, number, error));
+    char etag[ETAG_CHARS];
+    make_etag(etag, &files, "-manifest");
+    return slk_http_reply_file(exchange, path, "application/octet-stream", etag, error);
 }
 
 static slk_err get_cache_data(slk_remote_provider *provider, slk_http_exchange *exchange,
@@ -397,9 +475,12 @@ static const struct endpoint endpoints[] = {
     {"POST", SLK_WIRE_PATH "status", post_status},
     {"GET", SLK_WIRE_PATH "sealed-data/{sp_id}/{sector_number}", get_sealed_data},
     {"GET", SLK_WIRE_PATH "cache-data/{sp_id}/{sector_number}", get_cache_data},
+    {"GET", SLK_WIRE_PATH "sealed-manifest/{sp_id}/{sector_number}", get_sealed_manifest},
     {"POST", SLK_WIRE_PATH "commit1", post_commit1},
     {"POST", SLK_WIRE_PATH "finalize", post_finalize},
     {"POST", SLK_WIRE_PATH "cleanup", post_cleanup},
+    {"POST", SLK_WIRE_PATH "cancel", post_cancel},
+    {"POST", SLK_WIRE_PATH "renew", post_renew},
 };
 static_assert(sizeof endpoints / sizeof *endpoints == SLK_REMOTE_PROVIDER_ROUTES, "all routes");
 

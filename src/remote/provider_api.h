@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The endpoints a provider serves: capabilities, authorize, available, order, status, sealed-data,
- * cache-data, commit1, finalize, cleanup.
+ * cache-data, commit1, finalize, cleanup; and what the reference does not know: sealed-manifest,
+ * cancel, renew, and progress, lease and reason in status.
  *
  * The token is taken from the body's partner_token, else `Authorization: Bearer`, else the query's
  * token. 401 where no partner has it, except authorize, which answers {"authorized":false}; 429
@@ -11,19 +12,20 @@
 #define SLK_REMOTE_PROVIDER_API_H
 
 #include "base/err.h"
+#include "crypto/crypto.h"
 #include "base/tally.h"
 #include "net/server.h"
 #include "seal/seal.h"
 
 #include <stddef.h>
 
-#define SLK_REMOTE_PROVIDER_ROUTES 10u
+#define SLK_REMOTE_PROVIDER_ROUTES 13u
 
 typedef struct slk_remote_provider slk_remote_provider;
 
-/* What is served lies in seal, which must outlive it; the proofs offered are its options'. */
+/* What is served lies in seal, which must outlive it, as must crypto; the proofs offered are its options'. */
 SLK_MUST_CHECK slk_err slk_remote_provider_new(slk_remote_provider **ret_provider, slk_seal *seal,
-                                               slk_error *error);
+                                               const slk_crypto *crypto, slk_error *error);
 void slk_remote_provider_free(slk_remote_provider *provider); /* server gone; NULL allowed */
 /* Ends a C1 that is being computed, and all later ones: before the server is freed. NULL allowed. */
 void slk_remote_provider_cancel(slk_remote_provider *provider);

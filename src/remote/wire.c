@@ -25,7 +25,7 @@ typedef struct wire_field {
     size_t size;
 } wire_field;
 
-#define WIRE_FIELDS_MAX 8
+#define WIRE_FIELDS_MAX 10
 
 struct slk_wire_type {
     size_t size;
@@ -45,6 +45,9 @@ TYPE(capabilities) = {
         FIELD(slk_wire_capabilities, supported_proofs, WIRE_NUMBERS, WIRE_MAY_LACK),
         FIELD(slk_wire_capabilities, max_batch_size, WIRE_I64, WIRE_MAY_LACK),
         FIELD(slk_wire_capabilities, supports_range_requests, WIRE_BOOL, WIRE_MAY_LACK),
+        FIELD(slk_wire_capabilities, supports_sealed_manifest, WIRE_BOOL, WIRE_MAY_LACK),
+        FIELD(slk_wire_capabilities, supports_cancel, WIRE_BOOL, WIRE_MAY_LACK),
+        FIELD(slk_wire_capabilities, supports_renew, WIRE_BOOL, WIRE_MAY_LACK),
     },
 };
 TYPE(token_request) = {
@@ -100,7 +103,15 @@ TYPE(status) = {
         FIELD(slk_wire_status, ticket_epoch, WIRE_I64, WIRE_OMIT_EMPTY),
         FIELD(slk_wire_status, ticket_value, WIRE_BYTES, WIRE_OMIT_EMPTY),
         FIELD(slk_wire_status, fail_reason, WIRE_TEXT, WIRE_OMIT_EMPTY),
+        FIELD(slk_wire_status, stage, WIRE_TEXT, WIRE_OMIT_EMPTY),
+        FIELD(slk_wire_status, stage_done, WIRE_I64, WIRE_OMIT_EMPTY),
+        FIELD(slk_wire_status, stage_total, WIRE_I64, WIRE_OMIT_EMPTY),
+        FIELD(slk_wire_status, lease_until, WIRE_I64, WIRE_OMIT_EMPTY),
     },
+};
+TYPE(renewed) = {
+    SIZE(renewed),
+    {FIELD(slk_wire_renewed, lease_until, WIRE_I64, WIRE_REQUIRED)},
 };
 TYPE(commit1) = {
     SIZE(commit1),

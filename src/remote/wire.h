@@ -40,6 +40,9 @@ typedef struct slk_wire_capabilities {
     slk_wire_numbers supported_proofs;
     int64_t max_batch_size;
     bool supports_range_requests;
+    bool supports_sealed_manifest; /* from here on unknown to the reference */
+    bool supports_cancel;
+    bool supports_renew;
 } slk_wire_capabilities;
 
 typedef struct slk_wire_token_request { /* authorize, available */
@@ -70,7 +73,7 @@ typedef struct slk_wire_ordered {
     char reject_reason[SLK_WIRE_TEXT_CHARS + 1];
 } slk_wire_ordered;
 
-typedef struct slk_wire_sector_request { /* status, finalize, cleanup */
+typedef struct slk_wire_sector_request { /* status, finalize, cleanup, cancel, renew */
     char partner_token[SLK_WIRE_TOKEN_CHARS + 1];
     int64_t sp_id;
     int64_t sector_number;
@@ -83,7 +86,15 @@ typedef struct slk_wire_status {
     int64_t ticket_epoch; /* left out when 0, as Go does */
     slk_wire_bytes ticket_value;
     char fail_reason[SLK_WIRE_TEXT_CHARS + 1];
+    char stage[32]; /* from here on unknown to the reference */
+    int64_t stage_done;
+    int64_t stage_total;
+    int64_t lease_until; /* Unix seconds; 0 none */
 } slk_wire_status;
+
+typedef struct slk_wire_renewed { /* renew */
+    int64_t lease_until; /* Unix seconds */
+} slk_wire_renewed;
 
 typedef struct slk_wire_commit1 {
     char partner_token[SLK_WIRE_TOKEN_CHARS + 1];
@@ -121,8 +132,8 @@ typedef struct slk_wire_c1_url {
 typedef struct slk_wire_type slk_wire_type;
 extern const slk_wire_type slk_wire_type_capabilities, slk_wire_type_token_request,
     slk_wire_type_authorized, slk_wire_type_available, slk_wire_type_order, slk_wire_type_ordered,
-    slk_wire_type_sector_request, slk_wire_type_status, slk_wire_type_commit1,
-    slk_wire_type_complete, slk_wire_type_ticket, slk_wire_type_c1_url;
+    slk_wire_type_sector_request, slk_wire_type_status, slk_wire_type_renewed,
+    slk_wire_type_commit1, slk_wire_type_complete, slk_wire_type_ticket, slk_wire_type_c1_url;
 
 /* Appends message (the struct that belongs to type) as compact JSON, fields in Go's order. */
 SLK_MUST_CHECK slk_err slk_wire_print(slk_buf *out, const slk_wire_type *type, const void *message);

@@ -40,8 +40,11 @@ static void every_message_is_go_json(void **state)
 {
     (void)state;
     round_trip(
-        &slk_wire_type_capabilities, &(slk_wire_capabilities){{2, {8, 9}}, 16, true},
-        "{\"supported_proofs\":[8,9],\"max_batch_size\":16,\"supports_range_requests\":true}");
+        &slk_wire_type_capabilities,
+        &(slk_wire_capabilities){{2, {8, 9}}, 16, true, true, false, true},
+        "{\"supported_proofs\":[8,9],\"max_batch_size\":16,\"supports_range_requests\":true,"
+        "\"supports_sealed_manifest\":true,\"supports_cancel\":false,\"supports_renew\":true}");
+    round_trip(&slk_wire_type_renewed, &(slk_wire_renewed){9}, "{\"lease_until\":9}");
     round_trip(&slk_wire_type_token_request, &(slk_wire_token_request){"ab"},
                "{\"partner_token\":\"ab\"}");
     round_trip(&slk_wire_type_authorized, &(slk_wire_authorized){false, "", 0},
@@ -59,9 +62,11 @@ static void every_message_is_go_json(void **state)
     round_trip(&slk_wire_type_status, &(slk_wire_status){.state = "pending"},
                "{\"state\":\"pending\"}");
     round_trip(&slk_wire_type_status,
-               &(slk_wire_status){"complete", "baga", "bago", -800, {2, {0xff, 0xfe}}, ""},
+               &(slk_wire_status){
+                   "complete", "baga", "bago", -800, {2, {0xff, 0xfe}}, "", "layer 2", 3, 4, 5},
                "{\"state\":\"complete\",\"tree_d_cid\":\"baga\",\"tree_r_cid\":\"bago\","
-               "\"ticket_epoch\":-800,\"ticket_value\":\"//4=\"}");
+               "\"ticket_epoch\":-800,\"ticket_value\":\"//4=\",\"stage\":\"layer 2\","
+               "\"stage_done\":3,\"stage_total\":4,\"lease_until\":5}");
     round_trip(&slk_wire_type_commit1, &(slk_wire_commit1){"t", 1, 2, 0, {1, {3}}},
                "{\"partner_token\":\"t\",\"sp_id\":1,\"sector_number\":2,\"seed_value\":\"Aw==\"}");
     round_trip(&slk_wire_type_commit1, &(slk_wire_commit1){"t", 1, 2, 272, {1, {3}}},

@@ -208,8 +208,8 @@ slk_err slk_step_client_fetch(slk_task *task, slk_error *error)
     const slk_seal_ops *ops = slk_seal_get_ops(s.seal);
     uint64_t bytes = 0;
     SLK_TRY(ops->prover.sector_bytes(ops->prover.ctx, &bytes, s.row.sector.seal_proof, error));
-    slk_err code =
-        ops->peer.fetch(ops->peer.ctx, &s.to, &s.row.sector, bytes, &s.paths, &task->job, error);
+    slk_err code = ops->peer.fetch(ops->peer.ctx, &s.to, &s.row.sector, bytes, &s.comm, &s.paths,
+                                   NULL, &task->job, error);
     if (code != SLK_OK)
         return fetch_failed(&s, code, error);
     SLK_TRY(slk_seal_crash_point(s.seal, "fetch.done", error));

@@ -23,6 +23,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/gate.h"
 #include "base/job.h"
 #include "codec/bitfield.h"
 
@@ -65,6 +66,8 @@ typedef struct slk_seal_commitments {
 /* In the client's cache folder from fetch to release: where C1 is to be had, token included (0600).
  * source: reference/remote-seal-wire, client behaviour */
 #define SLK_SEAL_C1_URL_FILE "c1.url"
+/* Behind the sealed file's name while it is being fetched. */
+#define SLK_SEAL_ARRIVING ".tmp"
 
 /* One sector of several that are labelled together. Borrowed for the call. */
 typedef struct slk_seal_lane {
@@ -320,6 +323,8 @@ typedef struct slk_seal_status {
     slk_seal_completion completion;
     char fail_reason[SLK_SEAL_REASON_CHARS]; /* of failed and gone; "" when none */
     int64_t lease_until_ms; /* the provider keeps the files until then; 0 when it does not say */
+    char stage[32]; /* of the work at hand, "layer 3"; "" when there is none or it does not say */
+    int64_t stage_done, stage_total; /* in units of its own; total 0: not known */
 } slk_seal_status;
 
 /* Calls to a peer. Failures by code: no answer UNREACHABLE/TIMEOUT, 401 AUTH, 412/429/503 BUSY,
@@ -338,9 +343,13 @@ typedef struct slk_seal_peer {
     /* Both files and SLK_SEAL_C1_URL_FILE complete, fsynced and under their final names when it
      * returns SLK_OK; resumes
      * what an earlier call left, reuses what is complete. SLK_E_CORRUPT: what came is not of the
-     * right shape, partial files are gone. Stages "sealed", "cache" in bytes. */
+     * right shape, partial files are gone. Stages "cache", then "sealed" in bytes.
+     * arrived (NULL: nobody waits): raised to how many bytes of the sealed file lie final in
+     * `<sealed>` SLK_SEAL_ARRIVING, the cache being complete before the first; closed when they turn
+     * out not to be. */
     slk_err (*fetch)(void *ctx, const slk_seal_remote *to, const slk_seal_sector *sector,
-                     uint64_t sector_bytes, const slk_seal_paths *paths, slk_job *job,
+                     uint64_t sector_bytes, const slk_seal_commitments *comm,
+                     const slk_seal_paths *paths, slk_gate *arrived, slk_job *job,
                      slk_error *error);
     /* Removes what an unfinished fetch left beside the paths; nothing there is fine. */
     slk_err (*forget)(void *ctx, const slk_seal_paths *paths, slk_error *error);

@@ -22,6 +22,10 @@
 #define C1_KEEP 4u
 
 /* A client that asks for C1 is alive and has money on chain: its time-out starts anew. */
+static const slk_sql stage_of = {
+    "provider.stage", "SELECT progress_stage, progress_done, progress_total FROM task"
+                      " WHERE pipeline = 'provider' AND sp_id = $1 AND sector_number = $2"
+                      " AND owner IS NOT NULL AND progress_stage IS NOT NULL"};
 static const slk_sql set_c1_supplied = {
     "provider.c1_supplied",
     "UPDATE rseal_provider_pipeline SET after_c1_supplied = 1, cleanup_timeout = CASE"
@@ -65,6 +69,23 @@ static slk_seal_remote_state remote_state(const slk_provider_row *row)
     return row->state == SLK_PS_LABELED ? SLK_SEAL_REMOTE_TREES : SLK_SEAL_REMOTE_COMPLETE;
 }
 
+/* What the row's task says of itself, wherever it runs; nothing when it has none. */
+static slk_err read_stage(slk_seal_status *status, slk_seal *seal, uint64_t sp_id, uint64_t number,
+                          slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    bool row = false;
+    SLK_TRY(slk_sql_open(&q, slk_seal_db(seal), &stage_of,
+                         SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number)), error));
+    SLK_TRY(slk_query_step(&q, &row, error));
+    if (!row)
+        return SLK_OK;
+    slk_sql_copy_text(status->stage, sizeof status->stage, &q, 0);
+    status->stage_done = slk_column_i64(&q, 1);
+    status->stage_total = slk_column_i64(&q, 2);
+    return SLK_OK;
+}
+
 slk_err slk_provider_status(slk_seal_status *ret_status, slk_seal *seal, int64_t partner_id,
                             uint64_t sp_id, uint64_t number, slk_error *error)
 {
@@ -86,6 +107,8 @@ slk_err slk_provider_status(slk_seal_status *ret_status, slk_seal *seal, int64_t
     }
     if (status.state == SLK_SEAL_REMOTE_FAILED)
         (void)snprintf(status.fail_reason, sizeof status.fail_reason, "%s", row.failed_reason);
+    if (status.state == SLK_SEAL_REMOTE_SDR || status.state == SLK_SEAL_REMOTE_TREES)
+        SLK_TRY(read_stage(&status, seal, sp_id, number, error));
     *ret_status = status;
     return SLK_OK;
 }

@@ -824,9 +824,12 @@ static slk_err peer_status(void *ctx, slk_seal_status *ret, const slk_seal_remot
 }
 
 static slk_err peer_fetch(void *ctx, const slk_seal_remote *to, const slk_seal_sector *s,
-                          uint64_t bytes, const slk_seal_paths *paths, slk_job *job,
+                          uint64_t bytes, const slk_seal_commitments *comm,
+                          const slk_seal_paths *paths, slk_gate *arrived, slk_job *job,
                           slk_error *error)
 {
+    (void)comm;
+    (void)arrived;
     world *w = ctx;
     slk_partner p;
     slk_job_stage(job, "sealed", bytes);
