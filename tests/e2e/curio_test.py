@@ -11,7 +11,6 @@ from support import *
 
 SEED = base64.b64encode(bytes([1]) * 32).decode()
 STRANGER = "b" * 64
-PROOFS_OPTION = "--seal-proofs"
 TREE_D = "baga6ea4seaqpy7usqklokfx2vxuynmupslkeutzexe2uqurdg5vhtebhxqmpqmy"
 TREE_R = "bagboea4b5abcaeirceirceirceirceirceirceirceirceirceirceirceirceib"
 
@@ -299,7 +298,7 @@ def callbacks(pair, ours, theirs):
 def side_by_side():
     with Folder() as folder, curio.Postgres() as postgres, Side(folder) as ours:
         tokens = {"first": ours.add_partner("first", 10), "other": ours.add_partner("other", 10),
-                  "limited": ours.add_partner("limited", 1, PROOFS_OPTION, "5"), "empty": ours.add_partner("empty", 0)}
+                  "limited": ours.add_partner("limited", 1, "--proof-types", "5"), "empty": ours.add_partner("empty", 0)}
         with curio.Handlers(folder, postgres, tokens["first"]) as theirs:
             theirs.sql("update @rseal_delegated_partners set partner_name = 'first'")
             for name, allowance in (("other", 10), ("limited", 1), ("empty", 0)):
