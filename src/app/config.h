@@ -41,6 +41,11 @@ typedef struct slk_config {
     char *log_file;
     int64_t log_file_mib; /* 0: no file */
     int64_t log_files_kept;
+    int64_t lease_ms;
+    /* [Database] */
+    char *database_url; /* secret; "": the file in the repository */
+    int64_t database_busy_ms;
+    char *secret_key_file;
     /* [Network] */
     bool development;
     char *chain_api_info; /* secret */

@@ -30,6 +30,16 @@ const slk_config_key slk_config_keys[] = {
      "Size at which the log file becomes <LogFile>.1 and a new one begins; 0: no log file."},
     {"Node", "LogFilesKept", KEY_NUMBER, AT(log_files_kept), "4", 0, 100, NULL,
      "Older log files kept."},
+    {"Node", "TaskLease", KEY_TIME, AT(lease_ms), "60s", 1000, HOURS, NULL,
+     "Where nodes share a database: tasks of a node that was not seen for so long go to others."},
+    {"Database", "URL", KEY_SECRET, AT(database_url), "", 0, 0, NULL,
+     "PostgreSQL database that several nodes share, postgresql://USER@HOST:PORT/DATABASE; its "
+     "password is best kept in the file PGPASSFILE names. Unset: selkie.db in the repository."},
+    {"Database", "BusyTimeout", KEY_TIME, AT(database_busy_ms), "5s", 100, 60000, NULL,
+     "How long a statement waits for another's lock; peers are told to come again after that."},
+    {"Database", "KeyFile", KEY_TEXT, AT(secret_key_file), "", 0, 0, NULL,
+     "Key that wraps tokens in the database; the same file for every node that shares it. Unset: "
+     "secret.key in the repository."},
     {"Network", "Development", KEY_BOOL, AT(development), "false", 0, 0, NULL,
      "This is a development network: proofs may use development parameters, which anybody can "
      "forge. Never set this where value is at stake."},

@@ -142,6 +142,14 @@ static slk_err keeper_unwrap(void *ctx, slk_buf *out, const char *wrapped, slk_e
     return unwrap_box(ctx, out, &box, error);
 }
 
+void slk_keeper_fingerprint(const slk_keeper *keeper, char out65[65])
+{
+    static const char label[] = "selkie: which key";
+    uint8_t mac[MAC_BYTES];
+    hmac(keeper->crypto, mac, keeper->mac_key, label, sizeof label - 1, "", 0);
+    slk_hex_encode(out65, mac, sizeof mac);
+}
+
 void slk_keeper_ops(slk_seal_keeper *ret_ops, slk_keeper *keeper)
 {
     *ret_ops = (slk_seal_keeper){

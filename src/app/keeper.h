@@ -21,6 +21,9 @@ SLK_MUST_CHECK slk_err slk_keeper_open(slk_keeper *ret_keeper, const slk_crypto 
                                        const char *key_file, slk_error *error);
 void slk_keeper_done(slk_keeper *keeper); /* wipes; idempotent */
 
+/* 64 hex digits that tell keys apart and tell nothing about them. */
+void slk_keeper_fingerprint(const slk_keeper *keeper, char out65[65]);
+
 /* The functions for slk_seal_ops; they borrow keeper. */
 void slk_keeper_ops(slk_seal_keeper *ret_ops, slk_keeper *keeper);
 

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "proofs/params/params.h"
+#include "seal/member.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,8 @@ static slk_err pick_role(slk_node *node, const slk_node_options *options, slk_er
 static slk_err open_crypto(slk_node *node, slk_error *error)
 {
     SLK_TRY(slk_crypto_new(&node->crypto, getenv("SELKIE_CPU"), error));
-    SLK_CLEANUP(slk_freep) char *key = slk_path_join(node->repo.folder, "secret.key");
+    SLK_CLEANUP(slk_freep)
+    char *key = slk_repo_path(&node->repo, "secret.key", node->repo.config.secret_key_file);
     return key ? slk_keeper_open(&node->keeper, node->crypto, key, error) : no_memory(error);
 }
 
@@ -98,10 +100,14 @@ static slk_err open_peer(slk_node *node, slk_error *error)
 
 static slk_err open_db(slk_node *node, bool tool, slk_error *error)
 {
+    const slk_config *config = &node->repo.config;
     SLK_CLEANUP(slk_freep) char *path = slk_path_join(node->repo.folder, "selkie.db");
     if (!path)
         return no_memory(error);
-    SLK_TRY(slk_db_open(&node->db, path, 0, error));
+    const char *where = *config->database_url ? config->database_url : path;
+    if (where != path && !slk_db_is_url(where))
+        return slk_fail(error, SLK_E_INVAL, "URL in [Database] must begin with postgresql://");
+    SLK_TRY(slk_db_open(&node->db, where, (int)config->database_busy_ms, error));
     return tool ? SLK_OK : slk_db_check(node->db, error);
 }
 
@@ -154,6 +160,7 @@ static void fill_options(slk_seal_options *options, const slk_node *node, bool t
         .provider = node->provider,
         .client = node->client,
         .beside = tool,
+        .lease_ms = config->lease_ms,
         .capacity_sectors = (uint64_t)config->capacity_sectors,
         .batch_sectors = (unsigned)config->batch_sectors,
         .batch_wait_ms = config->batch_wait_ms,
@@ -200,7 +207,16 @@ static slk_err open_seal(slk_node *node, bool tool, slk_error *error)
                               node->crypto, error));
     options.scratch_folder = node->scratch_folder;
     options.storage_folder = node->storage_folder;
-    return slk_seal_new(&node->seal, node->db, &ops, &options, error);
+    SLK_TRY(slk_seal_new(&node->seal, node->db, &ops, &options, error));
+    char fingerprint[65];
+    slk_keeper_fingerprint(&node->keeper, fingerprint);
+    const slk_err code = slk_member_agree(node->db, "secret_key", fingerprint, error);
+    if (code == SLK_E_CONFLICT)
+        return slk_fail(error, code,
+                        "the tokens of the database %s were wrapped with another key: give every "
+                        "node that shares it the same secret.key (KeyFile in [Database])",
+                        slk_db_name(node->db));
+    return code;
 }
 
 static slk_err open_into(slk_node *node, const slk_node_options *options, slk_error *error)

@@ -27,6 +27,11 @@ bool slk_db_is_url(const char *where)
     return strncmp(where, "postgresql://", 13) == 0 || strncmp(where, "postgres://", 11) == 0;
 }
 
+bool slk_db_is_server(const slk_db *db)
+{
+    return slk_db_is_url(db->name);
+}
+
 const char *slk_db_name(const slk_db *db)
 {
     return db->name;

@@ -55,6 +55,7 @@ SLK_MUST_CHECK slk_err slk_db_open(slk_db **ret_db, const char *where, int busy_
 SLK_MUST_CHECK slk_err slk_db_check(slk_db *db, slk_error *error);
 /* Whether where names a server, not a file. */
 bool slk_db_is_url(const char *where);
+bool slk_db_is_server(const slk_db *db); /* was opened by a URL: other nodes may share it */
 /* For messages: the path, or the URL without user, password and options. */
 const char *slk_db_name(const slk_db *db);
 /* Milliseconds since 1970 by the clock all nodes of this database share: the server's (asked every

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "seal/member.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
@@ -133,6 +134,7 @@ slk_err slk_provider_get_files(slk_provider_files *ret_files, slk_seal *seal, in
     SLK_TRY(slk_provider_own_row(&row, seal, partner_id, sp_id, number, error));
     if (!has_files(&row))
         return slk_fail(error, SLK_E_NOTFOUND, "the sector has no files yet, or no more");
+    SLK_TRY(slk_member_need(seal, SLK_PIPELINE_PROVIDER, row.folder_id, error));
     const slk_seal_prover *prover = &slk_seal_get_ops(seal)->prover;
     uint64_t bytes = 0;
     SLK_TRY(prover->sector_bytes(prover->ctx, &bytes, row.sector.seal_proof, error));
@@ -225,6 +227,7 @@ static slk_err c1_for_seed(int *ret_fd, bool *ret_made, slk_seal *seal, int64_t 
         return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
     if (!has_files(&row))
         return slk_fail(error, SLK_E_BUSY, "the trees are not done yet");
+    SLK_TRY(slk_member_need(seal, SLK_PIPELINE_PROVIDER, row.folder_id, error));
     SLK_CLEANUP(slk_seal_places_done) slk_seal_places places = {0};
     SLK_TRY(slk_seal_places_of(&places, slk_seal_get_options(seal)->scratch_folder, sp_id, number,
                                error));

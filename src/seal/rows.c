@@ -17,7 +17,7 @@ static const slk_sql read_provider = {
     "SELECT r.reg_seal_proof, r.partner_id, r.state, r.failed, r.ticket_epoch, r.ticket_value,"
     " r.tree_d_cid, r.tree_r_cid, r.finalize_requested, r.cleanup_requested,"
     " r.after_notify_client, r.failed_reason, r.failed_reason_msg, p.partner_url, p.partner_token,"
-    " r.cleanup_timeout, r.cleanup_reason"
+    " r.cleanup_timeout, r.cleanup_reason, r.folder_id"
     " FROM rseal_provider_pipeline r JOIN rseal_delegated_partners p ON p.id = r.partner_id"
     " WHERE r.sp_id = $1 AND r.sector_number = $2"};
 
@@ -72,6 +72,7 @@ slk_err slk_provider_row_read(slk_provider_row *ret_row, slk_seal *seal, uint64_
     slk_sql_copy_text(r.partner_token, sizeof r.partner_token, &q, 14);
     r.lease_until_ms = slk_column_i64(&q, 15);
     slk_sql_copy_text(r.cleanup_reason, sizeof r.cleanup_reason, &q, 16);
+    slk_sql_copy_text(r.folder_id, sizeof r.folder_id, &q, 17);
     *ret_row = r;
     return SLK_OK;
 }

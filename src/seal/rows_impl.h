@@ -33,6 +33,7 @@ typedef struct slk_provider_row {
     char partner_token[512]; /* wrapped */
     int64_t lease_until_ms; /* 0: none yet */
     char cleanup_reason[64]; /* why it goes, once cleanup_requested */
+    char folder_id[80]; /* where its files are, "" none yet */
 } slk_provider_row;
 
 SLK_MUST_CHECK slk_err slk_provider_row_read(slk_provider_row *ret_row, slk_seal *seal,

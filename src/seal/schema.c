@@ -252,6 +252,16 @@ static const char lists[] =
     "CREATE INDEX rseal_client_pipeline_create_time ON rseal_client_pipeline (create_time);"
     "CREATE INDEX rseal_client_pipeline_provider ON rseal_client_pipeline (provider_id, state);";
 
+/* Several nodes on one database: who lives (member.h), and where a sector's files are. */
+static const char members[] =
+    "ALTER TABLE node ADD COLUMN instance TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE node ADD COLUMN provider_folder_id TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE node ADD COLUMN client_folder_id TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE task ADD COLUMN folder_id TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE rseal_provider_pipeline ADD COLUMN folder_id TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE rseal_client_pipeline ADD COLUMN folder_id TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE node_shared (name TEXT PRIMARY KEY, value TEXT NOT NULL);";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -263,6 +273,7 @@ static const slk_migration migrations[] = {
     {8, "seal: the constant flow of a client", flow},
     {9, "seal: messages in batches", batches},
     {10, "seal: indexes of lists", lists},
+    {11, "seal: nodes that share a database, folders of files", members},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

@@ -19,6 +19,7 @@
  *   task                       work to be done now, with claim, lease, fence, progress
  *   sector_event               timeline: who did what, when, why
  *   node                       nodes that ever ran on this database
+ *   node_shared                what they must have in common
  * source of names: reference/remote-seal-wire, Tables */
 #ifndef SLK_SEAL_SCHEMA_H
 #define SLK_SEAL_SCHEMA_H

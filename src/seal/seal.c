@@ -23,12 +23,6 @@
 #define HOUR_MS (INT64_C(3600) * 1000)
 #define FLOW_MS 15000
 
-static const slk_sql note_node = {
-    "node.start",
-    "INSERT INTO node (name, roles, starts, started_ms, seen_ms) VALUES ($1, $2, 1, $3, $3)"
-    " ON CONFLICT (name) DO UPDATE SET roles = $2, starts = node.starts + 1, started_ms = $3,"
-    " seen_ms = $3"};
-static const slk_sql seen_node = {"node.seen", "UPDATE node SET seen_ms = $2 WHERE name = $1"};
 static const slk_sql next_due = {
     "task.next_due",
     "SELECT min(not_before_ms) FROM task WHERE owner IS NULL AND not_before_ms > $1"};
@@ -104,7 +98,7 @@ static void default_i64(int64_t *value, int64_t unset_below, int64_t fallback)
         *value = fallback;
 }
 
-static void fill_defaults(slk_seal_options *o)
+static void fill_defaults(slk_seal_options *o, bool shared)
 {
     for (unsigned i = 0; i < SLK_CLASS_COUNT; i++)
         if (o->workers[i] == 0)
@@ -127,6 +121,8 @@ static void fill_defaults(slk_seal_options *o)
     default_i64(&o->schedule_ms, 1, 1000);
     default_i64(&o->lease_ms, 1, 60000);
     default_i64(&o->backoff_scale_percent, 1, 100);
+    if (o->watch_ms == 0 && shared)
+        o->watch_ms = 4000;
 }
 
 static slk_err check_batch(const slk_seal_options *o, slk_error *error)
@@ -218,6 +214,7 @@ static slk_err make_folders(const slk_seal_options *o, slk_error *error)
     SLK_TRY(make_folder(o->scratch_folder, "sealed", error));
     SLK_TRY(make_folder(o->scratch_folder, "cache", error));
     SLK_TRY(make_folder(o->scratch_folder, "c1", error));
+    SLK_TRY(make_folder(o->scratch_folder, "locks", error));
     return o->client ? make_storage(o, error) : SLK_OK;
 }
 
@@ -271,14 +268,9 @@ static slk_err open_database(slk_seal *seal, slk_error *error)
     size_t n;
     const slk_migration *list = slk_seal_migrations(&n);
     SLK_TRY(slk_db_migrate(seal->db, list, n, error));
-    const slk_seal_options *o = &seal->options;
-    if (o->beside)
+    SLK_TRY(slk_member_join(seal, error));
+    if (seal->options.beside)
         return SLK_OK;
-    const char *roles = o->provider && o->client ? "both" : o->provider ? "provider" : "client";
-    SLK_TRY(slk_sql_run(
-        seal->db, &note_node,
-        SLK_ARGS(slk_arg_t(o->node_name), slk_arg_t(roles), slk_arg_i(slk_seal_now(seal))), NULL,
-        error));
     SLK_TRY(slk_task_release_own(seal, error));
     uint64_t broken = 0;
     char what[SLK_SEAL_REASON_CHARS] = "";
@@ -301,7 +293,7 @@ slk_err slk_seal_new(slk_seal **ret_seal, slk_db *db, const slk_seal_ops *ops,
     seal->options = *options;
     seal->start_wall_ms = slk_seal_now(seal);
     seal->start_monotonic_ms = slk_clock_monotonic_ms();
-    fill_defaults(&seal->options);
+    fill_defaults(&seal->options, slk_db_is_server(db));
     SLK_TRY(check_options(&seal->options, error));
     SLK_TRY(init_counts(seal, error));
     SLK_TRY(init_threads(seal, error));
@@ -389,8 +381,8 @@ static slk_err collect_garbage(slk_seal *seal, slk_error *error)
     if (now - seal->last_gc_ms < 60000 && now >= seal->last_gc_ms)
         return SLK_OK;
     seal->last_gc_ms = now;
-    SLK_TRY(slk_sql_run(seal->db, &seen_node,
-                        SLK_ARGS(slk_arg_t(seal->options.node_name), slk_arg_i(now)), NULL, error));
+    if (!slk_db_is_server(seal->db)) /* there the heart does */
+        SLK_TRY(slk_member_beat(seal, error));
     if (!seal->options.provider)
         return SLK_OK;
     SLK_TRY(slk_disk_shrink_all(seal, error));
@@ -444,6 +436,33 @@ static void *scheduler_main(void *arg)
     return NULL;
 }
 
+/* Another process took our name while we stood still: what we do is worthless now. */
+static void stop_replaced(slk_seal *seal, const slk_error *error)
+{
+    slk_log(SLK_LOG_ERROR, "node.replaced", "why=\"%s\" next=\"works no more; end this process\"",
+            slk_error_text(error, SLK_E_CONFLICT));
+    atomic_store(&seal->dead, true);
+    pthread_mutex_lock(&seal->mutex);
+    for (slk_seal_running *r = seal->running; r; r = r->next)
+        slk_job_cancel(&r->task->job);
+    pthread_mutex_unlock(&seal->mutex);
+}
+
+static slk_err beat_once(slk_seal *seal, slk_error *error)
+{
+    if (slk_seal_is_dead(seal))
+        return SLK_OK;
+    if (slk_db_is_server(seal->db)) {
+        slk_err code = slk_member_beat(seal, error);
+        if (code == SLK_E_CONFLICT) {
+            stop_replaced(seal, error);
+            return SLK_OK;
+        }
+        SLK_TRY(code);
+    }
+    return slk_task_heartbeat(seal, error);
+}
+
 static void *heart_main(void *arg)
 {
     slk_seal *seal = arg;
@@ -453,7 +472,7 @@ static void *heart_main(void *arg)
         wait_ms(&seal->files_free, &seal->mutex, period > 0 ? period : 1);
         pthread_mutex_unlock(&seal->mutex);
         slk_error error = {0};
-        slk_err code = slk_task_heartbeat(seal, &error);
+        slk_err code = beat_once(seal, &error);
         if (code != SLK_OK)
             slk_log(SLK_LOG_ERROR, "heartbeat.failed", "why=\"%s\" next=\"beats again\"",
                     slk_error_text(&error, code));
@@ -562,6 +581,8 @@ void slk_seal_stop(slk_seal *seal)
         return;
     slk_error error = {0};
     slk_err code = slk_task_release_own(seal, &error);
+    if (code == SLK_OK)
+        code = slk_member_leave(seal, &error);
     if (code != SLK_OK)
         slk_log(SLK_LOG_WARN, "stop.claims_kept", "why=\"%s\" next=\"the next start takes them\"",
                 slk_error_text(&error, code));
@@ -600,10 +621,18 @@ static bool take_files(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id, ui
     slk_seal_file_user **at = find_user(seal, pipeline, sp_id, number);
     if (*at)
         return false;
+    /* What fails here looks like someone else's for now: the caller comes back. */
+    int fd = -1;
+    if (slk_db_is_server(seal->db)) {
+        if (slk_member_lock(&fd, seal, pipeline, sp_id, number, NULL) != SLK_OK || fd < 0)
+            return false;
+    }
     slk_seal_file_user *user = slk_calloc(1, sizeof *user);
-    if (!user)
-        return false; /* looks like someone else's for now: the caller comes back */
-    *user = (slk_seal_file_user){pipeline, sp_id, number, NULL};
+    if (!user) {
+        slk_member_unlock(fd, seal, pipeline, sp_id, number);
+        return false;
+    }
+    *user = (slk_seal_file_user){pipeline, sp_id, number, fd, NULL};
     *at = user;
     return true;
 }
@@ -640,6 +669,7 @@ void slk_seal_files_leave(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id,
     slk_assert(*at);
     slk_seal_file_user *user = *at;
     *at = user->next;
+    slk_member_unlock(user->lock_fd, seal, pipeline, sp_id, number);
     slk_free(user);
     pthread_cond_broadcast(&seal->files_free);
     pthread_mutex_unlock(&seal->mutex);

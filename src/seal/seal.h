@@ -36,7 +36,7 @@ typedef struct slk_seal_options {
     const char *node_name; /* stays the same over restarts of this node; at most 63 chars */
     bool provider;
     bool client;
-    bool beside; /* a tool beside the nodes: it is not noted as one, and never started */
+    bool beside; /* a tool beside the nodes: it takes no name among them, and is never started */
     unsigned workers[SLK_CLASS_COUNT]; /* 0 means the default: 1, calls and chain 2 */
 
     const char *scratch_folder; /* work in progress, C1 files */
@@ -68,6 +68,9 @@ typedef struct slk_seal_options {
     int64_t schedule_ms; /* between looks for work when nobody wakes us; 0 means 1000 */
     int64_t chain_poll_ms; /* between looks at the chain; 0 means a quarter epoch, at least 100 */
     int64_t lease_ms; /* 0 means 60000; renewed at a third of it */
+    /* How long a start watches whether its name lives elsewhere (member.h), if it was not given free;
+     * 0 means 4000 where nodes share a database, else not at all; < 0: not at all. */
+    int64_t watch_ms;
     int64_t backoff_scale_percent; /* of the steps' back-off times; 0 means 100; tests use 1 */
 
     /* Called at named points where a kill would be interesting; true = this process is dead now:

@@ -3,6 +3,7 @@
 #ifndef SLK_SEAL_SEAL_IMPL_H
 #define SLK_SEAL_SEAL_IMPL_H
 
+#include "seal/member.h"
 #include "seal/seal.h"
 
 #include <pthread.h>
@@ -16,6 +17,7 @@ typedef struct slk_seal_file_user {
     slk_pipeline pipeline;
     uint64_t sp_id;
     uint64_t number;
+    int lock_fd; /* -1: nobody else can be at them */
     struct slk_seal_file_user *next;
 } slk_seal_file_user;
 
@@ -40,6 +42,8 @@ struct slk_seal {
     slk_seal_ops ops;
     slk_seal_options options;
     slk_step_counts *counts; /* of each step */
+    char instance[37]; /* of this node, this start */
+    char folder_id[SLK_PIPELINE_COUNT][SLK_FOLDER_ID_CHARS];
     int64_t start_wall_ms;
     int64_t start_monotonic_ms;
 

@@ -40,10 +40,12 @@ static const slk_sql provider_sdr_ready = {
 /* Those of the same proof, also the ones that only wait for company (no failure, no bad luck). */
 static const slk_sql provider_sdr_mates = {
     "provider.sdr.mates",
-    "SELECT t.id, t.sp_id, t.sector_number, t.attempts, t.created_ms FROM task t"
+    "SELECT t.id, t.sp_id, t.sector_number, t.attempts, t.created_ms, t.fence, t.folder_id"
+    " FROM task t"
     " JOIN rseal_provider_pipeline r ON r.sp_id = t.sp_id AND r.sector_number = t.sector_number"
     " WHERE t.kind = 'provider.sdr' AND t.id <> $1 AND t.owner IS NULL"
-    " AND (t.not_before_ms <= $2 OR (t.attempts = 0 AND t.waits = 0)) AND r.reg_seal_proof ="
+    " AND (t.not_before_ms <= $2 OR (t.attempts = 0 AND t.waits = 0))"
+    " AND (t.folder_id = '' OR t.folder_id = $3) AND r.reg_seal_proof ="
     " (SELECT x.reg_seal_proof FROM rseal_provider_pipeline x JOIN task y ON y.sp_id = x.sp_id"
     " AND y.sector_number = x.sector_number WHERE y.id = $1) ORDER BY t.id"};
 static const slk_sql provider_sdr_mark = {
@@ -332,6 +334,7 @@ static const slk_step steps[] = {
         .name = "provider.sdr",
         .pipeline = SLK_PIPELINE_PROVIDER,
         .class = SLK_CLASS_COMPUTE,
+        .files = true,
         .ready = &provider_sdr_ready,
         .mark = &provider_sdr_mark,
         .unmark = &provider_sdr_unmark,
@@ -350,6 +353,7 @@ static const slk_step steps[] = {
         .name = "provider.trees",
         .pipeline = SLK_PIPELINE_PROVIDER,
         .class = SLK_CLASS_COMPUTE,
+        .files = true,
         .ready = &provider_trees_ready,
         .mark = &provider_trees_mark,
         .unmark = &provider_trees_unmark,
@@ -381,6 +385,7 @@ static const slk_step steps[] = {
         .name = "provider.finalize",
         .pipeline = SLK_PIPELINE_PROVIDER,
         .class = SLK_CLASS_COMPUTE,
+        .files = true,
         .ready = &provider_finalize_ready,
         .mark = &provider_finalize_mark,
         .unmark = &provider_finalize_unmark,
@@ -396,6 +401,7 @@ static const slk_step steps[] = {
         .name = "provider.cleanup",
         .pipeline = SLK_PIPELINE_PROVIDER,
         .class = SLK_CLASS_CALL,
+        .files = true,
         .ready = &provider_cleanup_ready,
         .mark = &provider_cleanup_mark,
         .unmark = &provider_cleanup_unmark,
@@ -442,6 +448,7 @@ static const slk_step steps[] = {
         .name = "client.fetch",
         .pipeline = SLK_PIPELINE_CLIENT,
         .class = SLK_CLASS_TRANSFER,
+        .files = true,
         .ready = &client_fetch_ready,
         .mark = &client_fetch_mark,
         .unmark = &client_fetch_unmark,
@@ -459,6 +466,7 @@ static const slk_step steps[] = {
         .name = "client.verify",
         .pipeline = SLK_PIPELINE_CLIENT,
         .class = SLK_CLASS_COMPUTE,
+        .files = true,
         .ready = &client_verify_ready,
         .mark = &client_verify_mark,
         .unmark = &client_verify_unmark,
@@ -521,6 +529,7 @@ static const slk_step steps[] = {
         .name = "client.c1",
         .pipeline = SLK_PIPELINE_CLIENT,
         .class = SLK_CLASS_TRANSFER,
+        .files = true,
         .ready = &client_c1_ready,
         .mark = &client_c1_mark,
         .unmark = &client_c1_unmark,
@@ -537,6 +546,7 @@ static const slk_step steps[] = {
         .name = "client.porep",
         .pipeline = SLK_PIPELINE_CLIENT,
         .class = SLK_CLASS_SNARK,
+        .files = true,
         .ready = &client_porep_ready,
         .mark = &client_porep_mark,
         .unmark = &client_porep_unmark,
@@ -583,6 +593,7 @@ static const slk_step steps[] = {
         .name = "client.release",
         .pipeline = SLK_PIPELINE_CLIENT,
         .class = SLK_CLASS_CALL,
+        .files = true,
         .ready = &client_release_ready,
         .mark = &client_release_mark,
         .unmark = &client_release_unmark,

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "seal/member.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
@@ -40,17 +41,40 @@ static const slk_sql insert_task = {
 /* A clock that was set back leaves times far ahead: what no delay of ours reaches ($5) counts as
  * due, a lease like that ($6) as over. The fence keeps that harmless. */
 static const slk_sql find_task = {
-    "task.find", "SELECT id, kind, sp_id, sector_number, attempts, created_ms FROM task"
-                 " WHERE class = $1"
-                 " AND (not_before_ms <= $2 OR not_before_ms > $5)"
-                 " AND (owner IS NULL OR lease_until_ms < $2 OR lease_until_ms > $6)"
-                 " AND ((pipeline = 'provider' AND $3 = 1) OR (pipeline = 'client' AND $4 = 1))"
-                 " ORDER BY not_before_ms, id"};
+    "task.find",
+    "SELECT id, kind, sp_id, sector_number, attempts, created_ms, fence, folder_id FROM task"
+    " WHERE class = $1"
+    " AND (not_before_ms <= $2 OR not_before_ms > $5)"
+    " AND (owner IS NULL OR lease_until_ms < $2 OR lease_until_ms > $6)"
+    " AND ((pipeline = 'provider' AND $3 = 1) OR (pipeline = 'client' AND $4 = 1))"
+    " AND (folder_id = '' OR (pipeline = 'provider' AND folder_id = $7)"
+    " OR (pipeline = 'client' AND folder_id = $8))"
+    " ORDER BY not_before_ms, id"};
 static const slk_sql claim_task = {
     "task.claim",
     "UPDATE task SET owner = $2, lease_until_ms = $3, fence = $4, started_ms = $5, stage_ms = $5,"
-    " progress_stage = NULL, progress_done = 0, progress_total = 0"
-    " WHERE id = $1 AND (owner IS NULL OR lease_until_ms < $5 OR lease_until_ms > $6)"};
+    " progress_stage = NULL, progress_done = 0, progress_total = 0, folder_id = $8"
+    " WHERE id = $1 AND fence = $7"
+    " AND (owner IS NULL OR lease_until_ms < $5 OR lease_until_ms > $6)"};
+/* A task that touches files belongs to the folder of its row, once that has one. */
+static const slk_sql place_task[SLK_PIPELINE_COUNT] = {
+    [SLK_PIPELINE_PROVIDER] = {"task.place_provider",
+                               "UPDATE task SET folder_id = (SELECT folder_id FROM"
+                               " rseal_provider_pipeline WHERE sp_id = $2 AND sector_number = $3)"
+                               " WHERE id = $1"},
+    [SLK_PIPELINE_CLIENT] = {"task.place_client",
+                             "UPDATE task SET folder_id = (SELECT folder_id FROM"
+                             " rseal_client_pipeline WHERE sp_id = $2 AND sector_number = $3)"
+                             " WHERE id = $1"},
+};
+static const slk_sql place_row[SLK_PIPELINE_COUNT] = {
+    [SLK_PIPELINE_PROVIDER] = {"provider.place",
+                               "UPDATE rseal_provider_pipeline SET folder_id = $3"
+                               " WHERE sp_id = $1 AND sector_number = $2 AND folder_id = ''"},
+    [SLK_PIPELINE_CLIENT] = {"client.place",
+                             "UPDATE rseal_client_pipeline SET folder_id = $3"
+                             " WHERE sp_id = $1 AND sector_number = $2 AND folder_id = ''"},
+};
 static const slk_sql delete_task = {"task.delete", "DELETE FROM task WHERE id = $1 AND fence = $2"};
 static const slk_sql wait_task = {
     "task.wait",
@@ -139,6 +163,10 @@ static slk_err make_task(struct batch *b, slk_db *db, const uint64_t key[2], int
     if (changes == 0)
         return SLK_OK;
     b->made++;
+    if (step->files)
+        SLK_TRY(slk_sql_run(db, &place_task[step->pipeline],
+                            SLK_ARGS(slk_arg_i(id), slk_arg_u(key[0]), slk_arg_u(key[1])), NULL,
+                            error));
     return slk_sql_run(db, step->mark,
                        SLK_ARGS(slk_arg_u(key[0]), slk_arg_u(key[1]), slk_arg_i(id)), NULL, error);
 }
@@ -216,7 +244,9 @@ static slk_err find_claimable(struct claim *c, slk_db *db, slk_error *error)
                          SLK_ARGS(slk_arg_t(class_name[c->class]), slk_arg_i(now),
                                   slk_arg_i(o->provider), slk_arg_i(o->client),
                                   slk_arg_i(now + FAR_MS + o->poll_ms),
-                                  slk_arg_i(now + FAR_LEASES * o->lease_ms)),
+                                  slk_arg_i(now + FAR_LEASES * o->lease_ms),
+                                  slk_arg_t(c->seal->folder_id[SLK_PIPELINE_PROVIDER]),
+                                  slk_arg_t(c->seal->folder_id[SLK_PIPELINE_CLIENT])),
                          error));
     c->step = NULL;
     bool row = true;
@@ -232,27 +262,39 @@ static slk_err find_claimable(struct claim *c, slk_db *db, slk_error *error)
         fill_task(c->task, step, slk_column_i64(&q, 0), slk_u64(slk_column_i64(&q, 2)),
                   slk_u64(slk_column_i64(&q, 3)), slk_column_i64(&q, 4));
         c->task->created_ms = slk_column_i64(&q, 5);
+        c->task->fence = slk_column_i64(&q, 6);
+        slk_sql_copy_text(c->task->folder_id, sizeof c->task->folder_id, &q, 7);
     }
     return SLK_OK;
 }
 
-/* Makes the task found ours, by one statement that only succeeds when nobody has it: no transaction
- * is needed, and the losers of a race lose nothing. *ret_ours false: another was quicker. */
+/* Makes the task found ours, by one statement that only succeeds when nobody had it meanwhile: no
+ * transaction is needed, and the losers of a race lose nothing. *ret_ours false: another was quicker.
+ * The first task that touches files fixes where they are, before it makes any. */
 static slk_err claim_found(bool *ret_ours, struct claim *c, slk_error *error)
 {
     slk_seal *seal = c->seal;
+    slk_task *task = c->task;
+    const int64_t old_fence = task->fence;
+    const bool first = c->step->files && task->folder_id[0] == '\0';
+    const char *folder_id = first ? seal->folder_id[c->step->pipeline] : task->folder_id;
     int64_t now = slk_seal_now(seal), changes = 0;
     c->lease_until_ms = now + seal->options.lease_ms;
-    SLK_TRY(
-        slk_sql_number(&c->task->fence, seal->db, &take_numbers, SLK_ARGS(slk_arg_i(1)), error));
+    SLK_TRY(slk_sql_number(&task->fence, seal->db, &take_numbers, SLK_ARGS(slk_arg_i(1)), error));
     SLK_TRY(
         slk_sql_run(seal->db, &claim_task,
-                    SLK_ARGS(slk_arg_i(c->task->id), slk_arg_t(seal->options.node_name),
-                             slk_arg_i(c->lease_until_ms), slk_arg_i(c->task->fence),
-                             slk_arg_i(now), slk_arg_i(now + FAR_LEASES * seal->options.lease_ms)),
+                    SLK_ARGS(slk_arg_i(task->id), slk_arg_t(seal->options.node_name),
+                             slk_arg_i(c->lease_until_ms), slk_arg_i(task->fence), slk_arg_i(now),
+                             slk_arg_i(now + FAR_LEASES * seal->options.lease_ms),
+                             slk_arg_i(old_fence), slk_arg_t(folder_id)),
                     &changes, error));
     *ret_ours = changes == 1;
-    return SLK_OK;
+    if (!*ret_ours || !first)
+        return SLK_OK;
+    return slk_sql_run(
+        seal->db, &place_row[c->step->pipeline],
+        SLK_ARGS(slk_arg_u(task->sp_id), slk_arg_u(task->number), slk_arg_t(folder_id)), NULL,
+        error);
 }
 
 static void enter_running(slk_seal *seal, slk_seal_running *r)
@@ -524,7 +566,8 @@ static slk_err find_mates(struct together *t, slk_error *error)
     slk_seal *seal = t->seal;
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
     SLK_TRY(slk_sql_open(&q, seal->db, t->step->mates,
-                         SLK_ARGS(slk_arg_i(t->task[0]->id), slk_arg_i(slk_seal_now(seal))),
+                         SLK_ARGS(slk_arg_i(t->task[0]->id), slk_arg_i(slk_seal_now(seal)),
+                                  slk_arg_t(seal->folder_id[t->step->pipeline])),
                          error));
     for (bool row = true; t->n < seal->options.batch_sectors;) {
         SLK_TRY(slk_query_step(&q, &row, error));
@@ -538,6 +581,8 @@ static slk_err find_mates(struct together *t, slk_error *error)
         fill_task(task, t->step, slk_column_i64(&q, 0), slk_u64(slk_column_i64(&q, 1)),
                   slk_u64(slk_column_i64(&q, 2)), slk_column_i64(&q, 3));
         task->created_ms = slk_column_i64(&q, 4);
+        task->fence = slk_column_i64(&q, 5);
+        slk_sql_copy_text(task->folder_id, sizeof task->folder_id, &q, 6);
         t->oldest_ms = task->created_ms < t->oldest_ms ? task->created_ms : t->oldest_ms;
         t->task[t->n++] = task;
     }

@@ -55,6 +55,7 @@ typedef struct slk_task {
     slk_seal *seal;
     int64_t id;
     int64_t fence;
+    char folder_id[80]; /* where it was bound to when it was found, "" nowhere (member.h) */
     int64_t attempts; /* failed attempts before this one */
     int64_t created_ms;
     bool last_attempt; /* a failure of the retry kind now is for good */
@@ -81,6 +82,7 @@ typedef struct slk_step {
     const char *name; /* "provider.sdr": task.kind, actor in the timeline */
     slk_pipeline pipeline;
     slk_task_class class;
+    bool files; /* touches the sector's files: runs only where they are (member.h) */
     const slk_sql
         *ready; /* SELECT sp_id, sector_number of rows ready and without this task, best first;
                  * $1 now */
@@ -96,8 +98,8 @@ typedef struct slk_step {
                            * whatever the failure */
     slk_err (*run)(slk_task *task, slk_error *error);
     /* Where several tasks are done better together (options batch_sectors, batch_wait_ms): the ones
-     * that may join, SELECT id, sp_id, sector_number, attempts, created_ms, best first; $1 id of
-     * the one that was claimed, $2 now. Each stays a task of its own, with its lease, its job and its
+     * that may join, SELECT id, sp_id, sector_number, attempts, created_ms, fence, folder_id, best
+     * first; $1 id of the one that was claimed, $2 now, $3 the id of this node's folder. Each stays a task of its own, with its lease, its job and its
      * end. NULL: always alone. */
     const slk_sql *mates;
     /* Instead of run when there are several: calls ended once for each index, when it has ended, from

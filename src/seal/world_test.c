@@ -1033,6 +1033,7 @@ static void node_init(world_node *node, world *w, bool provider, const char *nam
                                        .batching = {{.most = 16}, {.most = 16}},
                                        .chain_poll_ms = 500,
                                        .backoff_scale_percent = 10,
+                                       .watch_ms = -1,
                                        .crash_at = crash_at,
                                        .crash_ctx = node};
     world_node_open(node);

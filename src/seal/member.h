@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* This node among the nodes that share its database.
+ *
+ * Name. A node's row in `node` carries an instance, drawn anew at each start, and the time it was
+ * last seen, renewed with each heartbeat. A start finds the row of its own name. Where nodes share a
+ * database it first watches whether that row is still renewed: then another process lives under this
+ * name, and the start is refused. A node that finds another instance in its row was replaced while it
+ * stood still: it stops working. What it still holds is worthless by the fences of its tasks.
+ *
+ * Folders. A folder for sectors has an id in a file of its own (".selkie-folder"), made once: nodes
+ * that read the same id share the folder. A node's id of a role is that of all folders the role's
+ * files lie in. A row carries the id of the node that made its first files ("" before), and what
+ * touches files runs only where the id is the same; everything else runs anywhere.
+ *
+ * Locks. Nodes that share a folder must not touch one sector's files at once, also when one of them
+ * stood still past its lease and goes on: a lock file per sector in use, locks/…, which the system
+ * frees when its holder ends. */
+#ifndef SLK_SEAL_MEMBER_H
+#define SLK_SEAL_MEMBER_H
+
+#include "base/err.h"
+#include "seal/seal.h"
+#include "seal/state.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SLK_FOLDER_ID_CHARS 80u
+
+/* The id of a folder, which exists; made on the first call. */
+SLK_MUST_CHECK slk_err slk_member_folder_id(char ret_id[37], const char *folder, slk_error *error);
+
+/* Takes this node's name and reads its folders' ids. SLK_E_BUSY when another node lives under the
+ * name; waits up to watch_ms to know it. A tool beside the nodes only reads the ids. */
+SLK_MUST_CHECK slk_err slk_member_join(slk_seal *seal, slk_error *error);
+/* Says that this node lives; SLK_E_CONFLICT once another took its name. */
+SLK_MUST_CHECK slk_err slk_member_beat(slk_seal *seal, slk_error *error);
+/* Gives the name free: the next start need not watch. */
+SLK_MUST_CHECK slk_err slk_member_leave(slk_seal *seal, slk_error *error);
+
+/* What nodes of one database must have in common: the first to come writes value under name,
+ * SLK_E_CONFLICT for one that has another. */
+SLK_MUST_CHECK slk_err slk_member_agree(slk_db *db, const char *name, const char *value,
+                                        slk_error *error);
+
+/* Whether files of a row with that id are here ("" are nowhere yet: here is as good). */
+bool slk_member_has(const slk_seal *seal, slk_pipeline pipeline, const char *folder_id);
+/* SLK_E_BUSY unless they are here, naming no folder: for endpoints. */
+SLK_MUST_CHECK slk_err slk_member_need(const slk_seal *seal, slk_pipeline pipeline,
+                                       const char *folder_id, slk_error *error);
+
+/* Takes the lock of a sector's files without waiting; *ret_fd -1 when another process has it. */
+SLK_MUST_CHECK slk_err slk_member_lock(int *ret_fd, const slk_seal *seal, slk_pipeline pipeline,
+                                       uint64_t sp_id, uint64_t number, slk_error *error);
+void slk_member_unlock(int fd, const slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id,
+                       uint64_t number);
+
+#endif
