@@ -27,6 +27,7 @@ static const slk_command *const tables[] = {
     slk_commands_sectors,
     slk_commands_keeping,
     slk_commands_messages,
+    slk_commands_cluster,
     slk_commands_auth,
     slk_commands_doctor,
     slk_commands_alerts,

@@ -593,22 +593,47 @@ static const slk_sql broken[] = {
      "SELECT id, 0 FROM rseal_delegated_partners WHERE allowance_remaining < 0"},
 };
 
+slk_err slk_state_visit_broken(slk_db *db, slk_state_visit *visit, void *context, slk_error *error)
+{
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+        SLK_TRY(slk_state_visit_rows(db, &broken[i], visit, context, error));
+    return SLK_OK;
+}
+
+slk_err slk_state_visit_rows(slk_db *db, const slk_sql *promise, slk_state_visit *visit,
+                             void *context, slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_query_init(&q, db, promise, error));
+    while (true) {
+        bool row = false;
+        SLK_TRY(slk_query_step(&q, &row, error));
+        if (!row)
+            return SLK_OK;
+        SLK_TRY(visit(context, promise->name, slk_column_i64(&q, 0), slk_column_i64(&q, 1), error));
+    }
+}
+
+struct first_broken {
+    uint64_t n;
+    char *what;
+};
+
+static slk_err note_first(void *context, const char *promise, int64_t a, int64_t b,
+                          slk_error *error)
+{
+    struct first_broken *f = context;
+    (void)error;
+    if (f->n++ == 0)
+        (void)snprintf(f->what, SLK_SEAL_REASON_CHARS, "%s (f0%ld, %ld)", promise, (long)a,
+                       (long)b);
+    return SLK_OK;
+}
+
 slk_err slk_state_check(uint64_t *ret_broken, char *what, slk_db *db, slk_error *error)
 {
-    uint64_t found = 0;
-    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
-        SLK_CLEANUP(slk_query_done) slk_query q = {0};
-        SLK_TRY(slk_query_init(&q, db, &broken[i], error));
-        bool row = true;
-        while (true) {
-            SLK_TRY(slk_query_step(&q, &row, error));
-            if (!row)
-                break;
-            if (found++ == 0)
-                (void)snprintf(what, SLK_SEAL_REASON_CHARS, "%s (f0%ld, %ld)", broken[i].name,
-                               (long)slk_column_i64(&q, 0), (long)slk_column_i64(&q, 1));
-        }
-    }
-    *ret_broken = found;
+    struct first_broken f = {0, what};
+    SLK_TRY(slk_state_visit_broken(db, note_first, &f, error));
+    *ret_broken = f.n;
     return SLK_OK;
 }

@@ -188,6 +188,16 @@ SLK_MUST_CHECK slk_err slk_state_read(slk_state *ret_state, bool *ret_failed, sl
 SLK_MUST_CHECK slk_err slk_state_note(slk_db *db, const slk_change *change, const char *event,
                                       slk_error *error);
 
+/* Calls visit for every row that breaks a promise: its sentence and the two numbers (sp_id,
+ * sector_number) the statement selects. */
+typedef slk_err slk_state_visit(void *context, const char *promise, int64_t a, int64_t b,
+                                slk_error *error);
+SLK_MUST_CHECK slk_err slk_state_visit_rows(slk_db *db, const slk_sql *promise,
+                                            slk_state_visit *visit, void *context,
+                                            slk_error *error);
+/* The same for every promise of this file. */
+SLK_MUST_CHECK slk_err slk_state_visit_broken(slk_db *db, slk_state_visit *visit, void *context,
+                                              slk_error *error);
 /* Looks for rows that break the invariants above (for `fsck` and tests): *ret_broken of them, the
  * first one described in what (at least SLK_SEAL_REASON_CHARS). */
 SLK_MUST_CHECK slk_err slk_state_check(uint64_t *ret_broken, char *what, slk_db *db,

@@ -41,6 +41,12 @@ typedef struct slk_view_filter {
     uint64_t offset;
 } slk_view_filter;
 
+/* The nodes of this database:
+ * [{"name","roles","alive","starts","started_ms","seen_ms","provider_folder","client_folder",
+ *   "runs":[{"step","sp_id","number","stage","since_ms"}]}]. alive: seen within the last seconds (in
+ * a file: minutes), and not stopped. */
+SLK_MUST_CHECK slk_err slk_view_nodes(slk_buf *out, slk_seal *seal, slk_error *error);
+
 /* {"total","rows":[as slk_view_sectors]}, newest first. */
 SLK_MUST_CHECK slk_err slk_view_sector_page(slk_buf *out, slk_seal *seal,
                                             const slk_view_filter *filter, slk_error *error);

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Several nodes on one database. Two provider nodes share a PostgreSQL database and a scratch folder,
+two client nodes another one; two miners order through two partners; one node of each side is killed
+with SIGKILL every few seconds. Every sector ends proving, none is on chain twice, allowances are
+exact, and fsck finds nothing."""
+import collections
+import os
+import pathlib
+import random
+import selectors
+import signal
+import socket
+import sys
+import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from farm import Farm, free_port
+from support import *
+from with_postgres import Server
+
+SEED = int(os.environ.get("SELKIE_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
+SECTORS = int(os.environ.get("SELKIE_TEST_SECTORS") or 6)  # of each of the two miners
+SECONDS_PER_SECTOR = 75
+ALLOWANCE = 100
+NODES = {"p1": "provider", "p2": "provider", "c1": "client", "c2": "client"}
+MINERS = 2
+
+
+class Door:
+    """One address for several nodes: passes each connection on to a node that takes it."""
+
+    def __init__(self, ports):
+        self.ports, self.listener = ports, socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        turn = 0
+        while True:
+            try:
+                caller, _ = self.listener.accept()
+            except OSError:
+                return
+            turn += 1
+            threading.Thread(target=self.carry, args=(caller, turn), daemon=True).start()
+
+    def carry(self, caller, turn):
+        for i in range(len(self.ports)):
+            try:
+                node = socket.create_connection(("127.0.0.1", self.ports[(turn + i) % len(self.ports)]), 2)
+                break
+            except OSError:
+                continue
+        else:
+            caller.close()
+            return
+        node.settimeout(None)
+        with caller, node, selectors.DefaultSelector() as ready:
+            ready.register(caller, selectors.EVENT_READ, node)
+            ready.register(node, selectors.EVENT_READ, caller)
+            try:
+                while True:
+                    for key, _ in ready.select():
+                        data = key.fileobj.recv(1 << 16)
+                        if not data:
+                            return
+                        key.data.sendall(data)
+            except OSError:
+                return
+
+    def close(self):
+        self.listener.close()
+
+
+class Cluster(Farm):
+    def __init__(self, folder, server):
+        super().__init__(folder)
+        self.server = server
+        self.ports = {name: free_port() for name in ("devnet", *NODES)}
+        self.database = {side: server.database(side) for side in ("provider", "client")}
+        self.doors = {side: Door([self.ports[n] for n in NODES if NODES[n] == side]) for side in ("provider", "client")}
+        # A second address of the same providers, so that a client can have both partners.
+        self.doors["again"] = Door(self.doors["provider"].ports)
+
+    def door(self, side):
+        return f"https://127.0.0.1:{self.doors[side].port}"
+
+    def environment(self, name):
+        side = NODES.get(name)
+        if not side:
+            return super().environment(name)
+        first = self.repo("p1" if side == "provider" else "c1")
+        other = self.repo("c1" if side == "provider" else "p1") / "tls.crt"
+        environment = {
+            **super().environment(name),
+            "SELKIE_DATABASE_URL": self.database[side],
+            "SELKIE_DATABASE_KEYFILE": str(first / "secret.key"),
+            "SELKIE_HTTP_EXTERNALURL": self.door(side),
+            "SELKIE_NODE_TASKLEASE": "8s",
+            "SELKIE_PROVIDER_SCRATCHFOLDER": str(self.folder / f"{side}-scratch"),
+            "SELKIE_CLIENT_STORAGEFOLDER": str(self.folder / f"{side}-storage"),
+            "SELKIE_PROVIDER_CAPACITY": "64",
+            "SELKIE_PROOFS_THREADS": "1",
+        }
+        if self.repo(name) != first:
+            environment |= {"SELKIE_HTTP_CERTIFICATEFILE": str(first / "tls.crt"), "SELKIE_HTTP_KEYFILE": str(first / "tls.key")}
+        if other.exists():
+            environment["SELKIE_REMOTE_TRUSTEDCERTIFICATES"] = str(other)
+        return environment
+
+    def command(self, name):
+        if name == "devnet":
+            return super().command(name)
+        return ["run", "--repo", str(self.repo(name)), "--role", NODES[name]]
+
+    def prepare(self):
+        self.start("devnet")
+        for name in NODES:
+            selkie("init", "--repo", self.repo(name))
+        # The first of each side makes certificate and key, then knows the other's.
+        for name in ("p1", "c1"):
+            self.start(name)
+            self.kill(name)
+        for name in NODES:
+            self.start(name)
+        self.miners = ["f01000", "f" + self.devnet("Devnet.CreateMiner", [2048])[1:]]
+        for i, miner in enumerate(self.miners):
+            connect = self.folder / f"connect-{i}"
+            self.on("p1", "partner", "add", f"partner-{i}", "--url", self.door("client"), "--allowance", ALLOWANCE, "--connect-out", connect)
+            self.on("c1", "provider", "add", "-", "--miner", miner, stdin=connect.read_text())
+
+    def devnet(self, method, parameters):
+        return json_rpc(self.ports["devnet"], (self.repo("devnet") / "token").read_text().strip(), method, parameters)
+
+    def rows(self, side, sql):
+        return self.server.sql(sql, side)
+
+    def states(self):
+        return collections.Counter(row[0] for row in self.rows("client", "SELECT state FROM rseal_client_pipeline"))
+
+    def done(self, count):
+        failed = self.rows("client", "SELECT sp_id, sector_number, failed_reason, failed_reason_msg FROM rseal_client_pipeline WHERE failed = 1") \
+            + self.rows("provider", "SELECT sp_id, sector_number, failed_reason, failed_reason_msg FROM rseal_provider_pipeline WHERE failed = 1")
+        expect(not failed, f"a sector failed: {failed}")
+        (ready,), = self.rows("client", "SELECT count(*) FROM rseal_client_pipeline WHERE state = 'proving' AND after_cleanup = 1")
+        return int(ready) == count
+
+
+def killed_nodes():
+    dice = random.Random(SEED)
+    count = SECTORS * MINERS
+    print(f"# seed {SEED}, {count} sectors", flush=True)
+    server = Server()
+    try:
+        with Folder() as folder, Cluster(folder, server) as cluster:
+            cluster.prepare()
+            for miner in cluster.miners:
+                cluster.on("c1", "order", "--miner", miner, "--count", SECTORS, "--seal-proof", 5)
+            kills = under_fire(cluster, dice, count)
+            judge(cluster, count)
+            print(f"# {kills} kills", flush=True)
+    finally:
+        server.stop()
+
+
+def under_fire(cluster, dice, count):
+    """Kills one provider node and one client node every few seconds until all sectors are proving. On a
+    slow machine the next kill waits until something has moved: a proof that takes longer than a node
+    lives is never made."""
+    kills, deadline = 0, time.monotonic() + count * SECONDS_PER_SECTOR
+    pause = lambda: time.monotonic() + 2 + 6 * dice.random()
+    due, before = pause(), cluster.states()
+    while not cluster.done(count):
+        if time.monotonic() > deadline:
+            logs = "\n".join(f"--- {n}\n{cluster.log_tail(n, 3000)}" for n in cluster.processes)
+            raise Failed(f"not done in time: {cluster.states()}\n{logs}")
+        time.sleep(0.2)
+        if time.monotonic() < due or cluster.states() == before:
+            continue
+        victims = [dice.choice(["p1", "p2"]), dice.choice(["c1", "c2"])]
+        for name in victims:
+            cluster.kill(name)
+            kills += 1
+        time.sleep(dice.random())  # how long they are away: part of the experiment
+        for name in victims:
+            cluster.start(name)
+        print(f"# killed {victims} {dict(cluster.states())}", flush=True)
+        due, before = pause(), cluster.states()
+    return kills
+
+
+def judge(cluster, count):
+    cluster.wait(lambda: cluster.rows("provider", "SELECT count(*) FROM rseal_provider_pipeline WHERE state <> 'cleaned'") == [["0"]],
+                 120, "the providers to clean up")
+    for miner in cluster.miners:
+        on_chain = [s["SectorNumber"] for s in cluster.devnet("Filecoin.StateMinerSectors", [miner, None, []])]
+        equal(sorted(on_chain), list(range(SECTORS)), f"sectors of {miner} on chain")
+    left = cluster.rows("provider", "SELECT allowance_remaining FROM rseal_delegated_partners ORDER BY id")
+    equal(left, [[str(ALLOWANCE - SECTORS)]] * MINERS, "allowances left")
+    (orders,), = cluster.rows("provider", "SELECT count(*) FROM sector_event WHERE event = 'accepted'")
+    equal(int(orders), count, "orders accepted")
+    twice = cluster.rows("client", "SELECT sp_id, sector_number, to_state, count(*) FROM sector_event WHERE role = 'client'"
+                         " AND to_state IN ('precommitted', 'proving') AND from_state IS DISTINCT FROM to_state"
+                         " GROUP BY sp_id, sector_number, to_state HAVING count(*) > 1")
+    equal(twice, [], "edges taken twice")
+    workers = cluster.rows("provider", "SELECT count(DISTINCT node) FROM sector_event WHERE event = 'labeled'")
+    equal(workers, [["2"]], "provider nodes that sealed")
+    for name in ("p1", "c1"):
+        equal(cluster.on(name, "fsck")["findings"], [], f"fsck at {name}")
+    nodes = cluster.on("p1", "node", "list")
+    equal([n["alive"] for n in nodes], [True, True], "both provider nodes live")
+    equal(len({n["provider_folder"] for n in nodes}), 1, "they share the scratch folder")
+    equal([str(p) for p in (cluster.folder / "provider-scratch").rglob("s-t*")], [], "sector files left at the providers")
+    equal(cluster.leftovers(), [], "temporary files")
+
+
+def one_name_one_node():
+    """A second node under a name that lives is refused; after a kill the name is taken over; nodes
+    with another secret.key are refused."""
+    server = Server()
+    try:
+        with Folder() as folder, Cluster(folder, server) as cluster:
+            cluster.start("devnet")
+            selkie("init", "--repo", cluster.repo("p1"))
+            selkie("init", "--repo", cluster.repo("p2"))
+            cluster.start("p1")
+            (cluster.repo("p2") / "node").write_text((cluster.repo("p1") / "node").read_text())
+            answer = refused(cluster, "p2", {})
+            expect("lives" in answer, f"a second node of one name: {answer}")
+            (cluster.repo("p2") / "node").write_text("another\n")
+            answer = refused(cluster, "p2", {"SELKIE_DATABASE_KEYFILE": str(cluster.repo("p2") / "secret.key")})
+            expect("another key" in answer, f"a node with another key: {answer}")
+            cluster.kill("p1")
+            cluster.start("p1")
+    finally:
+        server.stop()
+
+
+def refused(cluster, name, more):
+    done = subprocess.run([SELKIE, *cluster.command(name)], capture_output=True, text=True, timeout=60, check=False,
+                          env={**cluster.environment(name), **more})
+    expect(done.returncode == 1, f"{name} ended with {done.returncode}")
+    return done.stdout + done.stderr
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    run_cases([("one-name-one-node", one_name_one_node), ("nodes-killed-every-few-seconds", killed_nodes)])
