@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "codec/json.h"
 #include "seal/member.h"
+#include "seal/orphans.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
@@ -194,6 +195,19 @@ static slk_err look_at_files(look *l, slk_pipeline pipeline, slk_error *error)
     }
 }
 
+static slk_err find_orphan(void *context, const slk_orphan *orphan, slk_error *error)
+{
+    look *l = context;
+    (void)error;
+    l->mend = orphan->kind == SLK_ORPHAN_STORAGE
+                  ? "Perhaps a sector on chain whose row is lost: keep it unless you know."
+                  : "`selkie orphans` shows and removes them.";
+    if (orphan->kind != SLK_ORPHAN_FOREIGN)
+        find(l, "files of no sector", slk_i64(orphan->sp_id), slk_i64(orphan->number),
+             orphan->path);
+    return SLK_OK;
+}
+
 /* ---- both ---- */
 
 static slk_err look_once(look *l, slk_error *error)
@@ -201,6 +215,7 @@ static slk_err look_once(look *l, slk_error *error)
     SLK_TRY(look_at_rows(l, error));
     SLK_TRY(look_at_files(l, SLK_PIPELINE_PROVIDER, error));
     SLK_TRY(look_at_files(l, SLK_PIPELINE_CLIENT, error));
+    SLK_TRY(slk_orphans_scan(l->seal, find_orphan, l, error));
     return l->out_of_memory ? slk_fail(error, SLK_E_NOMEM, "out of memory") : SLK_OK;
 }
 

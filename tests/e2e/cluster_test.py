@@ -20,7 +20,7 @@ from with_postgres import Server
 
 SEED = int(os.environ.get("SELKIE_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
 SECTORS = int(os.environ.get("SELKIE_TEST_SECTORS") or 6)  # of each of the two miners
-SECONDS_PER_SECTOR = 75
+SECONDS_PER_SECTOR = 150
 ALLOWANCE = 100
 NODES = {"p1": "provider", "p2": "provider", "c1": "client", "c2": "client"}
 MINERS = 2
