@@ -7,7 +7,8 @@ SELKIE_BUILD_PACKAGES="ca-certificates gcc g++ libc6-dev meson ninja-build pkg-c
   zlib1g-dev libjansson-dev libsqlite3-dev libpq-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev
   libtomlplusplus-dev liburing-dev libhwloc-dev libcmocka-dev"
 SELKIE_CHECK_PACKAGES="clang-format-14 clang-14 libclang-rt-14-dev pmccabe binutils curl zstd
-  postgresql prometheus"
+  postgresql prometheus
+  chromium chromium-driver python3-selenium"
 
 selkie_install() { # selkie_install PACKAGE...: installs those that are missing
     local missing=() package
@@ -74,10 +75,25 @@ selkie_blst_module() { # into the folder $1, by go
     mv "$1.tmp" "$1"
 }
 
+# axe-core looks for what makes the page hard to use; only tests need it. Pinned by the registry's own
+# digest of the package, which tests/e2e/page_test.py checks.
+selkie_axe() { # selkie_axe ROOT: into ROOT/build/axe-core.tgz, by npm
+    local work
+    [ -f "$1/build/axe-core.tgz" ] && return 0
+    command -v npm >/dev/null || selkie_install npm || return 1
+    work=$(mktemp -d)
+    mkdir -p "$1/build"
+    (cd "$work" && timeout 120 npm pack --silent axe-core@4.10.2 >/dev/null 2>&1) &&
+        mv "$work/axe-core-4.10.2.tgz" "$1/build/axe-core.tgz"
+    rm -rf "$work"
+    [ -f "$1/build/axe-core.tgz" ] || echo "could not fetch axe-core; the page's test leaves it out" >&2
+}
+
 selkie_setup() { # selkie_setup ROOT [check]
     # shellcheck disable=SC2086
     selkie_install $SELKIE_BUILD_PACKAGES || return 1
     # shellcheck disable=SC2086
     [ "${2:-}" != check ] || selkie_install $SELKIE_CHECK_PACKAGES || return 1
+    [ "${2:-}" != check ] || selkie_axe "$1" || true
     selkie_blst "$1"
 }
