@@ -17,6 +17,7 @@
 #define HOURS_MAX (366 * 24)
 #define BARS 48u
 #define PAGE_DEFAULT 50u
+#define MESSAGES 500u
 
 /* ---- the overview ---- */
 
@@ -93,7 +94,7 @@ static slk_err get_nodes(slk_buf *out, page_request *request, slk_error *error)
 
 static slk_err get_messages(slk_buf *out, page_request *request, slk_error *error)
 {
-    return slk_board_messages(out, request->page->options.seal, error);
+    return slk_view_messages(out, request->page->options.seal, MESSAGES, error);
 }
 
 static slk_err get_chain(slk_buf *out, page_request *request, slk_error *error)
@@ -142,7 +143,7 @@ static slk_err get_sectors(slk_buf *out, page_request *request, slk_error *error
     slk_view_filter filter = {.sp_id = -1,
                               .failed = -1,
                               .peer_id = -1,
-                              .state = query_text(request, "state"),
+                              .states = query_text(request, "state"),
                               .text = query_text(request, "text")};
     if (strcmp(role, "client") == 0)
         filter.pipeline = SLK_PIPELINE_CLIENT;

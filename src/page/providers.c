@@ -12,6 +12,7 @@
 #include <inttypes.h>
 
 #define NAME_MAX_CHARS ((size_t)127)
+#define PRICE_MAX_CHARS ((size_t)39) /* attoFIL */
 
 static slk_err list(slk_buf *out, page_request *request, slk_error *error)
 {
@@ -71,14 +72,43 @@ static slk_err add(slk_buf *out, page_request *request, slk_error *error)
     return code;
 }
 
+static slk_err change(slk_seal *seal, int64_t id, const page_request *request, slk_error *error)
+{
+    slk_client_provider_change change = {0};
+    if (slk_page_has(request, "url")) {
+        SLK_TRY(slk_page_text(&change.url, request, "url", SLK_CONNECT_URL_CHARS, NULL, error));
+        SLK_TRY(slk_connect_check_url(change.url, error));
+    }
+    if (slk_page_has(request, "name"))
+        SLK_TRY(slk_page_text(&change.name, request, "name", NAME_MAX_CHARS, NULL, error));
+    if (slk_page_has(request, "price"))
+        SLK_TRY(slk_page_text(&change.price, request, "price", PRICE_MAX_CHARS, NULL, error));
+    if (!change.url && !change.name && !change.price)
+        return SLK_OK;
+    return slk_client_provider_set(seal, id, &change, error);
+}
+
 static slk_err set(slk_buf *out, page_request *request, slk_error *error)
 {
     (void)out;
+    slk_seal *seal = request->page->options.seal;
     int64_t id;
-    bool enabled;
+    bool enabled = false;
     SLK_TRY(slk_page_id(&id, request, "id", error));
-    SLK_TRY(slk_json_bool(&enabled, request->body, "enabled", error));
-    return slk_client_provider_enable(request->page->options.seal, id, enabled, error);
+    const bool flips = slk_page_has(request, "enabled");
+    if (flips)
+        SLK_TRY(slk_json_bool(&enabled, request->body, "enabled", error));
+    SLK_TRY(change(seal, id, request, error));
+    return flips ? slk_client_provider_enable(seal, id, enabled, error) : SLK_OK;
+}
+
+/* No new orders, and what is not sealed yet goes elsewhere. */
+static slk_err leave(slk_buf *out, page_request *request, slk_error *error)
+{
+    (void)out;
+    int64_t id;
+    SLK_TRY(slk_page_id(&id, request, "id", error));
+    return slk_client_provider_leave(request->page->options.seal, id, error);
 }
 
 static slk_err remove_provider(slk_buf *out, page_request *request, slk_error *error)
@@ -93,6 +123,7 @@ const page_endpoint slk_page_provider_endpoints[] = {
     {"GET", "/api/v0/providers", SLK_ROLE_READ, list},
     {"POST", "/api/v0/providers", SLK_ROLE_ADMIN, add},
     {"PUT", "/api/v0/providers/{id}", SLK_ROLE_ADMIN, set},
+    {"POST", "/api/v0/providers/{id}/leave", SLK_ROLE_ADMIN, leave},
     {"DELETE", "/api/v0/providers/{id}", SLK_ROLE_ADMIN, remove_provider},
     {NULL, NULL, SLK_ROLE_NONE, NULL},
 };

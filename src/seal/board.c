@@ -3,12 +3,14 @@
 
 #include "base/mem.h"
 #include "codec/json.h"
+#include "seal/drain.h"
 #include "seal/sql_impl.h"
 #include "seal/state.h"
 
 #include <string.h>
 
 #define BUCKETS_MAX 500u
+#define LEASE_SOON_MS (INT64_C(12) * 3600000)
 
 static const slk_sql newest_event = {"board.newest",
                                      "SELECT COALESCE(max(id), 0) FROM sector_event"};
@@ -22,6 +24,11 @@ static const slk_sql used_places = {
     "board.used", "SELECT count(*) FROM rseal_provider_pipeline WHERE after_cleanup = 0"};
 static const slk_sql live_slots = {
     "board.slots", "SELECT count(*) FROM rseal_provider_slots WHERE expires_ms > $1"};
+static const slk_sql leases = {
+    "board.leases",
+    "SELECT count(*), COALESCE(min(cleanup_timeout), 0) FROM rseal_provider_pipeline"
+    " WHERE after_cleanup = 0 AND cleanup_timeout IS NOT NULL"
+    " AND cleanup_timeout < $1"};
 static const slk_sql queue = {
     "board.queue", "SELECT class, sum(CASE WHEN owner IS NOT NULL THEN 1 ELSE 0 END),"
                    " sum(CASE WHEN owner IS NULL AND not_before_ms <= $1 THEN 1 ELSE 0 END),"
@@ -44,13 +51,6 @@ static const slk_sql nodes = {"board.nodes",
                               "SELECT n.name, n.roles, n.starts, n.started_ms, n.seen_ms,"
                               " (SELECT count(*) FROM task t WHERE t.owner = n.name) FROM node n "
                               "WHERE n.name <> 'operator' ORDER BY n.name"};
-static const slk_sql messages = {
-    "board.messages",
-    "SELECT s.sp_id, s.sector_number, r.state, r.state_ms, s.precommit_msg_cid, s.precommit_epoch,"
-    " s.precommit_tries, s.commit_msg_cid, s.commit_tries FROM sectors_sdr_pipeline s"
-    " JOIN rseal_client_pipeline r ON r.sp_id = s.sp_id AND r.sector_number = s.sector_number"
-    " WHERE s.precommit_msg_cid IS NOT NULL ORDER BY r.state_ms DESC LIMIT 500"};
-
 static slk_err no_memory(slk_error *error)
 {
     return slk_fail(error, SLK_E_NOMEM, "out of memory");
@@ -149,15 +149,22 @@ static json_t *running_json(const slk_query *q, int64_t now_ms)
 static slk_err provider_part(json_t **ret, slk_seal *seal, slk_error *error)
 {
     const slk_seal_options *o = slk_seal_get_options(seal);
+    const int64_t now = slk_seal_now(seal);
     int64_t used, slots;
+    slk_drain drain;
     json_t *by_state = NULL;
+    SLK_TRY(slk_drain_look(&drain, seal, error));
     SLK_TRY(slk_sql_number(&used, slk_seal_db(seal), &used_places, NULL, 0, error));
-    SLK_TRY(slk_sql_number(&slots, slk_seal_db(seal), &live_slots,
-                           SLK_ARGS(slk_arg_i(slk_seal_now(seal))), error));
+    SLK_TRY(
+        slk_sql_number(&slots, slk_seal_db(seal), &live_slots, SLK_ARGS(slk_arg_i(now)), error));
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_sql_row(&q, slk_seal_db(seal), &leases, SLK_ARGS(slk_arg_i(now + LEASE_SOON_MS)),
+                        "leases", error));
     SLK_TRY(states(&by_state, seal, &provider_states, error));
-    *ret = json_pack("{s:b,s:I,s:I,s:I,s:o}", "enabled", o->provider, "capacity",
-                     (json_int_t)o->capacity_sectors, "used", (json_int_t)used, "slots",
-                     (json_int_t)slots, "states", by_state);
+    *ret = json_pack("{s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:o}", "enabled", o->provider, "draining",
+                     drain.on, "leases_ending", (json_int_t)slk_column_i64(&q, 0), "lease_first_ms",
+                     (json_int_t)slk_column_i64(&q, 1), "capacity", (json_int_t)o->capacity_sectors,
+                     "used", (json_int_t)used, "slots", (json_int_t)slots, "states", by_state);
     return *ret ? SLK_OK : no_memory(error);
 }
 
@@ -239,7 +246,7 @@ slk_err slk_board_throughput(slk_buf *out, slk_seal *seal, int64_t bucket_ms, ui
     return all ? slk_json_print(out, all) : no_memory(error);
 }
 
-/* ---- nodes, messages ---- */
+/* ---- nodes ---- */
 
 static json_t *node_json(const slk_query *q, int64_t now_ms)
 {
@@ -253,20 +260,4 @@ static json_t *node_json(const slk_query *q, int64_t now_ms)
 slk_err slk_board_nodes(slk_buf *out, slk_seal *seal, slk_error *error)
 {
     return print_rows(out, seal, &nodes, node_json, error);
-}
-
-static json_t *message_json(const slk_query *q, int64_t now_ms)
-{
-    (void)now_ms;
-    return json_pack("{s:I,s:I,s:o,s:I,s:o,s:o,s:I,s:o,s:I}", "sp_id",
-                     (json_int_t)slk_column_i64(q, 0), "number", (json_int_t)slk_column_i64(q, 1),
-                     "state", text_or_null(q, 2), "since_ms", (json_int_t)slk_column_i64(q, 3),
-                     "precommit_cid", text_or_null(q, 4), "precommit_epoch", number_or_null(q, 5),
-                     "precommit_tries", (json_int_t)slk_column_i64(q, 6), "commit_cid",
-                     text_or_null(q, 7), "commit_tries", (json_int_t)slk_column_i64(q, 8));
-}
-
-slk_err slk_board_messages(slk_buf *out, slk_seal *seal, slk_error *error)
-{
-    return print_rows(out, seal, &messages, message_json, error);
 }

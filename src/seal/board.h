@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 /* {"event_id" (rises with every timeline entry),
- *  "provider":{"enabled","capacity","used","slots","states":{STATE:{"count","failed"}}},
+ *  "provider":{"enabled","draining","capacity","used","slots","leases_ending" (within 12 h),
+ *              "lease_first_ms" (0 when none of them),"states":{STATE:{"count","failed"}}},
  *  "client":{"enabled","states":{…}},
  *  "queue":[{"class","running","ready","waiting"}],
  *  "running":[{"role","sp_id","number","state","step","owner","stage","done","total","eta_ms",
@@ -27,10 +28,5 @@ SLK_MUST_CHECK slk_err slk_board_throughput(slk_buf *out, slk_seal *seal, int64_
 
 /* [{"name","roles","starts","started_ms","seen_ms","running"}] */
 SLK_MUST_CHECK slk_err slk_board_nodes(slk_buf *out, slk_seal *seal, slk_error *error);
-
-/* The newest messages of our sectors, at most 500:
- * [{"sp_id","number","state","since_ms","precommit_cid","precommit_epoch","precommit_tries",
- *   "commit_cid","commit_tries"}] */
-SLK_MUST_CHECK slk_err slk_board_messages(slk_buf *out, slk_seal *seal, slk_error *error);
 
 #endif

@@ -205,6 +205,12 @@ static const char alerts[] =
     "ALTER TABLE sector_event ADD COLUMN took_ms BIGINT;"
     "CREATE INDEX sector_event_passage ON sector_event (role, from_state, at_ms);"
     "ALTER TABLE task ADD COLUMN failing_since_ms BIGINT NOT NULL DEFAULT 0;";
+static const char newest[] =
+    "CREATE INDEX rseal_provider_pipeline_newest"
+    " ON rseal_provider_pipeline (create_time DESC, sp_id, sector_number DESC);"
+    "CREATE INDEX rseal_client_pipeline_newest"
+    " ON rseal_client_pipeline (create_time DESC, sp_id, sector_number DESC);"
+    "CREATE INDEX sector_event_reached ON sector_event (event, at_ms);";
 
 static const char flow[] =
     "CREATE TABLE rseal_client_miner ("
@@ -274,6 +280,7 @@ static const slk_migration migrations[] = {
     {9, "seal: messages in batches", batches},
     {10, "seal: indexes of lists", lists},
     {11, "seal: nodes that share a database, folders of files", members},
+    {12, "seal: lists, newest first; throughput", newest},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

@@ -74,11 +74,13 @@ static const slk_sql client_sectors = {"view.client_sectors",
                                        "SELECT" CLIENT_COLUMNS
                                        " FROM rseal_client_pipeline r" CLIENT_JOINS PICK};
 
-/* A page of them: the rows are picked before anything is joined to each. $1 miner, $2 state,
- * $3 failed, $4 peer, $5 a LIKE pattern; "" and negative numbers pick all. */
+/* A page of them: the rows are picked before anything is joined to each. $1 miner, $2 states
+ * between commas, $3 failed, $4 peer, $5 a LIKE pattern; "" and negative numbers pick all. */
+#define PICKS(peer_column)                                                             \
+    " WHERE ($1 < 0 OR r.sp_id = $1) AND ($2 = '' OR $2 LIKE '%,' || r.state || ',%')" \
+    " AND ($3 < 0 OR r.failed = $3) AND ($4 < 0 OR r." peer_column " = $4)"
 #define MATCHES(peer_column, name, comm_r)                                             \
-    " WHERE ($1 < 0 OR r.sp_id = $1) AND ($2 = '' OR r.state = $2)"                    \
-    " AND ($3 < 0 OR r.failed = $3) AND ($4 < 0 OR r." peer_column " = $4)"            \
+    PICKS(peer_column)                                                                 \
     " AND ($5 = '' OR CAST(r.sector_number AS TEXT) LIKE $5 ESCAPE '\\'"               \
     " OR lower(" name ") LIKE $5 ESCAPE '\\' OR lower(" comm_r ") LIKE $5 ESCAPE '\\'" \
     " OR lower(r.failed_reason) LIKE $5 ESCAPE '\\'"                                   \
@@ -102,6 +104,13 @@ static const slk_sql client_page = {
                         " LIMIT $6 OFFSET $7) r" CLIENT_JOINS NEWEST_FIRST};
 static const slk_sql provider_total = {"view.provider_total", "SELECT count(*)" PROVIDER_MATCHES};
 static const slk_sql client_total = {"view.client_total", "SELECT count(*)" CLIENT_MATCHES};
+/* The same without a text to look for, which alone needs what is joined. */
+static const slk_sql provider_count = {
+    "view.provider_count",
+    "SELECT count(*) FROM rseal_provider_pipeline r" PICKS("partner_id") " AND $5 = ''"};
+static const slk_sql client_count = {
+    "view.client_count",
+    "SELECT count(*) FROM rseal_client_pipeline r" PICKS("provider_id") " AND $5 = ''"};
 
 static const slk_sql timeline = {
     "view.timeline", "SELECT at_ms, role, node, actor, event, from_state, to_state, detail"
@@ -477,16 +486,22 @@ slk_err slk_view_sector_page(slk_buf *out, slk_seal *seal, const slk_view_filter
     if (filter->limit == 0 || filter->limit > PAGE_MAX || filter->offset > UINT32_MAX)
         return slk_fail(error, SLK_E_INVAL, "a page has 1 to %u sectors", PAGE_MAX);
     SLK_CLEANUP(slk_buf_done) slk_buf pattern;
+    SLK_CLEANUP(slk_buf_done) slk_buf states;
     slk_buf_init(&pattern, TEXT_MAX);
+    slk_buf_init(&states, TEXT_MAX);
     SLK_TRY(like_pattern(&pattern, filter->text, error));
+    if (*filter->states && slk_buf_printf(&states, ",%s,", filter->states) != SLK_OK)
+        return slk_fail(error, SLK_E_INVAL, "too many states");
     const bool client = filter->pipeline == SLK_PIPELINE_CLIENT;
-    const slk_arg args[] = {slk_arg_i(filter->sp_id),         slk_arg_t(filter->state),
+    const slk_arg args[] = {slk_arg_i(filter->sp_id),         slk_arg_t(slk_buf_str(&states)),
                             slk_arg_i(filter->failed),        slk_arg_i(filter->peer_id),
                             slk_arg_t(slk_buf_str(&pattern)), slk_arg_u(filter->limit),
                             slk_arg_u(filter->offset)};
     int64_t total;
-    SLK_TRY(slk_sql_number(&total, slk_seal_db(seal), client ? &client_total : &provider_total,
-                           args, 5, error));
+    const slk_sql *count = client ? &client_total : &provider_total;
+    if (!*filter->text)
+        count = client ? &client_count : &provider_count;
+    SLK_TRY(slk_sql_number(&total, slk_seal_db(seal), count, args, 5, error));
     SLK_CLEANUP(slk_json_decrefp) json_t *rows = NULL;
     SLK_TRY(new_array(&rows, error));
     SLK_TRY(append_rows(rows, seal, client ? &client_page : &provider_page, args, 7,

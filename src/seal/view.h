@@ -33,7 +33,7 @@ SLK_MUST_CHECK slk_err slk_view_sectors(slk_buf *out, slk_seal *seal, uint64_t l
 typedef struct slk_view_filter {
     slk_pipeline pipeline;
     int64_t sp_id; /* -1 any */
-    const char *state; /* "" any */
+    const char *states; /* "sealed" or "verified,precommit_sent"; "" any */
     int64_t failed; /* 0 or 1; -1 either */
     int64_t peer_id; /* of the partner (provider side) or the provider (client side); -1 any */
     const char *text; /* in number, peer, CommR, reason or message, any case; "" any */
