@@ -36,8 +36,10 @@ slk_err slk_chain_ops_new(slk_chain_ops **ret_ops, const slk_chain_ops_options *
                      "PreCommitMaxFee, CommitMaxFee and MessageMaxFee want an amount in attoFIL, "
                      "digits only");
     if (code == SLK_OK)
-        code =
-            slk_chain_new(&ops->chain, &(slk_chain_options){.api_info = options->api_info}, error);
+        code = slk_chain_new(
+            &ops->chain,
+            &(slk_chain_options){.api_info = options->api_info, .transport = options->transport},
+            error);
     if (code != SLK_OK) {
         slk_chain_ops_free(ops);
         return code;
@@ -67,8 +69,13 @@ slk_err slk_chain_ops_network(slk_chain_ops *ops, slk_network *ret_network, slk_
 {
     slk_assert(pthread_mutex_lock(&ops->network_lock) == 0);
     slk_err code = SLK_OK;
-    if (!ops->has_network)
+    char node[SLK_CHAIN_NODE_CHARS];
+    slk_chain_node_name(ops->chain, node);
+    /* Asked anew when another node answers: it might be on another network. */
+    if (!ops->has_network || strcmp(node, ops->network_node) != 0)
         code = slk_chain_network(ops->chain, &ops->network, error);
+    if (code == SLK_OK)
+        slk_chain_node_name(ops->chain, ops->network_node);
     /* Asked here, not at the start alone: the chain may only be reached later. */
     if (code == SLK_OK && ops->development && !ops->network.development)
         code = slk_fail(error, SLK_E_BUSY,
@@ -97,6 +104,8 @@ static slk_err chain_network(void *ctx, slk_seal_network *ret, slk_error *error)
         .max_extension_epochs = SLK_MAX_SECTOR_EXPIRATION_EXTENSION,
         .epoch_ms = network.block_delay_s * 1000,
     };
+    static_assert(sizeof ret->name >= sizeof network.name, "every name has room");
+    memcpy(ret->name, network.name, sizeof network.name);
     return SLK_OK;
 }
 

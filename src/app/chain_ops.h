@@ -15,6 +15,7 @@ typedef struct slk_chain_ops_options {
     const char *precommit_max_fee; /* for each sector, attoFIL, decimal; "0" the node's own */
     const char *commit_max_fee;
     const char *message_max_fee; /* for one message, however many sectors; "0" no limit */
+    const slk_chain_transport *transport; /* NULL: HTTP. Copied */
     bool development; /* proofs of this node may be forgeable: no other network is spoken to */
 } slk_chain_ops_options;
 

@@ -16,6 +16,7 @@ struct slk_chain_ops {
     pthread_mutex_t network_lock;
     bool has_network;
     slk_network network;
+    char network_node[SLK_CHAIN_NODE_CHARS]; /* that said so */
 };
 
 /* The functions of slk_seal_chain about messages; ctx is a slk_chain_ops. */

@@ -223,8 +223,8 @@ SLK_MUST_CHECK slk_err slk_chain_push(slk_chain *chain, slk_signed_message *ret_
 #define SLK_CHAIN_NODE_CHARS 128u
 void slk_chain_node_name(slk_chain *chain, char out[SLK_CHAIN_NODE_CHARS]);
 
-/* The same as slk_chain_push at the node of that name. SLK_E_NOTFOUND: none of ours has it (the
- * configuration was changed). */
+/* The same as slk_chain_push at the node of that name. SLK_E_UNREACHABLE also when none of ours has it
+ * (the configuration was changed). */
 SLK_MUST_CHECK slk_err slk_chain_push_at(slk_chain *chain, slk_signed_message *ret_signed,
                                          const char *node, const slk_message *message,
                                          const slk_bigint *max_fee, const char *uuid,

@@ -110,7 +110,7 @@ slk_err slk_chain_push_at(slk_chain *chain, slk_signed_message *ret_signed, cons
         if (strcmp(name, node) == 0)
             return push_to(chain, i, ret_signed, message, max_fee, uuid, ret_fault, error);
     }
-    return slk_fail(error, SLK_E_NOTFOUND, "no chain node is called %s any more", node);
+    return slk_fail(error, SLK_E_UNREACHABLE, "no chain node is called %s any more", node);
 }
 
 /* Looks in one node's pool. */

@@ -127,7 +127,7 @@ slk_err slk_client_ticket(uint8_t ret_ticket[32], int64_t *ret_epoch, slk_seal *
         return slk_fail(error, SLK_E_NOTFOUND, "that miner is not ours");
     slk_seal_network net;
     int64_t head;
-    SLK_TRY(chain->network(chain->ctx, &net, error));
+    SLK_TRY(slk_seal_network_read(&net, seal, error));
     SLK_TRY(chain->head(chain->ctx, &head, error));
     uint8_t ticket[32];
     SLK_TRY(chain->ticket(chain->ctx, ticket, sp_id, head - net.ticket_lookback_epochs, error));

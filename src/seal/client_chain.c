@@ -45,7 +45,7 @@ slk_err slk_look_begin(slk_look *ret_look, slk_task *task, slk_error *error)
     SLK_TRY(slk_client_row_read(&l->row, l->seal, task->sp_id, task->number, error));
     SLK_TRY(slk_seal_parse_cids(&l->comm, &l->row.completion, error));
     void *ctx = l->chain->ctx;
-    SLK_TRY(l->chain->network(ctx, &l->net, error));
+    SLK_TRY(slk_seal_network_read(&l->net, l->seal, error));
     SLK_TRY(l->chain->head(ctx, &l->head, error));
     SLK_TRY(l->chain->precommit_info(ctx, &l->precommit, task->sp_id, task->number, error));
     return l->chain->sector_info(ctx, &l->sector, task->sp_id, task->number, error);

@@ -6,7 +6,7 @@
 #ifndef SLK_SEAL_CLIENT_CHAIN_IMPL_H
 #define SLK_SEAL_CLIENT_CHAIN_IMPL_H
 
-#include "seal/batch_impl.h"
+#include "seal/message_batch_impl.h"
 #include "seal/rows_impl.h"
 
 #include <stdbool.h>

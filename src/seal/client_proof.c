@@ -45,7 +45,7 @@ slk_err slk_client_check_deadline(slk_task *task, const slk_client_row *row, slk
     slk_seal_network net;
     int64_t head = 0;
     if (code == SLK_OK || code == SLK_E_CANCELED || !row->has_precommit_epoch ||
-        chain->network(chain->ctx, &net, NULL) != SLK_OK ||
+        slk_seal_network_read(&net, task->seal, NULL) != SLK_OK ||
         chain->head(chain->ctx, &head, NULL) != SLK_OK ||
         head <= row->precommit_epoch + net.max_prove_commit_epochs)
         return code;

@@ -148,7 +148,7 @@ static slk_err check_claims(slk_side *s, slk_error *error)
                     error);
     slk_seal_network net;
     int64_t head, epoch = s->row.completion.ticket_epoch;
-    SLK_TRY(ops->chain.network(ops->chain.ctx, &net, error));
+    SLK_TRY(slk_seal_network_read(&net, s->seal, error));
     SLK_TRY(ops->chain.head(ops->chain.ctx, &head, error));
     if (head - epoch > net.ticket_max_age_epochs) {
         char why[SLK_SEAL_REASON_CHARS];

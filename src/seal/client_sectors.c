@@ -134,6 +134,8 @@ slk_err slk_client_allocate(bool *ret_full, uint64_t *ret_number, slk_seal *seal
         return slk_fail(error, SLK_E_NOTFOUND,
                         "miner f0%lu has no enabled provider: add one, or enable it",
                         (unsigned long)wish->sp_id);
+    slk_seal_network net; /* another network may have a miner of that number, too */
+    SLK_TRY(slk_seal_network_read(&net, seal, error));
     SLK_TRY(ops->chain.check_miner(ops->chain.ctx, wish->sp_id, wish->seal_proof, error));
     SLK_CLEANUP(slk_bitfield_done) slk_bitfield taken = {0};
     SLK_TRY(ops->chain.allocated(ops->chain.ctx, &taken, wish->sp_id, error));
@@ -252,7 +254,7 @@ static slk_err check_reorder(slk_seal *seal, const slk_client_row *row, slk_erro
     if (precommit.found || sector.found || slk_bitfield_has(&taken, number))
         return slk_fail(error, SLK_E_CONFLICT,
                         "the chain has used this number: cancel the sector and order another");
-    SLK_TRY(chain->network(chain->ctx, &net, error));
+    SLK_TRY(slk_seal_network_read(&net, seal, error));
     SLK_TRY(chain->head(chain->ctx, &head, error));
     int64_t over =
         row->completion.ticket_epoch + net.ticket_max_age_epochs + net.ticket_lookback_epochs;

@@ -306,6 +306,30 @@ static void one_falls_out_of_the_chain(void **state)
     assert_int_equal(world_messages(w, 2, false), 1);
 }
 
+/* The node behind ChainApiInfo is exchanged for one of another network: nothing is sent to it, nobody
+ * is called a liar for what it says, and everything goes on when the right one is back. */
+static void wrong_network(void **state)
+{
+    world *w = *state;
+    char reason[32];
+    uint64_t number;
+    world_fail(w, OP_FETCH, 0, 1000000, SLK_E_UNREACHABLE);
+    order(w, 2);
+    run_all(w, 2, "sealed", 60);
+    w->network = "calibrationnet";
+    w->fail_count = 0;
+    for (unsigned i = 0; i < 100; i++)
+        world_turn(w);
+    assert_int_equal(failed(w, 2), 0);
+    assert_false(world_failed(&w->provider, 0, reason));
+    assert_int_equal(world_all_messages(w, false), 0);
+    expect_waits_for(w, 0, "localnet-test, the chain node is on calibrationnet");
+    assert_int_equal(slk_client_order(&number, w->client.seal, WORLD_SP, WORLD_PROOF, 0, NULL),
+                     SLK_E_BUSY);
+    w->network = "localnet-test";
+    expect_all_proving(w, 2);
+}
+
 /* ---- never two ---- */
 
 /* Every point that either side passes while three sectors share their messages. */
@@ -540,6 +564,7 @@ int main(void)
         BATCH(one_bad_proof),
         BATCH(commit_refused_as_a_whole),
         BATCH(one_falls_out_of_the_chain),
+        BATCH(wrong_network),
         cmocka_unit_test(killed_everywhere),
         cmocka_unit_test(killed_around_the_push),
         BATCH(answer_lost_and_gossiped),

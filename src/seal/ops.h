@@ -155,8 +155,11 @@ typedef struct slk_seal_sector_info {
     char pledge[SLK_SEAL_ATTO_CHARS];
 } slk_seal_sector_info;
 
+#define SLK_SEAL_NETWORK_CHARS 64u
+
 /* Constants of the network, read from it or compiled in. */
 typedef struct slk_seal_network {
+    char name[SLK_SEAL_NETWORK_CHARS]; /* "mainnet" */
     int64_t ticket_lookback_epochs; /* SealRandomnessLookback, 900 */
     int64_t ticket_max_age_epochs; /* MaxPreCommitRandomnessLookback, 3780 */
     int64_t challenge_delay_epochs; /* D */

@@ -57,7 +57,7 @@ static slk_err check_ticket(slk_task *task, const struct ticket_output *t, slk_e
         return SLK_OK;
     int64_t head;
     slk_seal_network net;
-    SLK_TRY(ops->chain.network(ops->chain.ctx, &net, error));
+    SLK_TRY(slk_seal_network_read(&net, task->seal, error));
     SLK_TRY(ops->chain.head(ops->chain.ctx, &head, error));
     if (t->epoch > head || t->epoch < head - net.ticket_max_age_epochs)
         return slk_fail(error, SLK_E_PROTO, "the client's ticket is of epoch %ld, the head is %ld",
@@ -88,7 +88,7 @@ static slk_err ticket_from_chain(struct ticket_output *t, slk_task *task, slk_er
         return slk_fail(error, SLK_E_UNREACHABLE, "this node has no chain of its own");
     slk_seal_network net;
     int64_t head;
-    SLK_TRY(chain->network(chain->ctx, &net, error));
+    SLK_TRY(slk_seal_network_read(&net, task->seal, error));
     SLK_TRY(chain->head(chain->ctx, &head, error));
     t->epoch = head - net.ticket_lookback_epochs;
     t->source = "own chain";

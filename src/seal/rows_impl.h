@@ -110,6 +110,11 @@ SLK_MUST_CHECK slk_err slk_seal_token_open(slk_seal_token *ret, slk_seal *seal, 
                                            slk_error *error);
 void slk_seal_token_done(slk_seal_token *token);
 
+/* The network's constants. SLK_E_BUSY, which waits and blames nobody: the chain node is on another
+ * network than the one that this database's sectors are for, which is the first it ever met. */
+SLK_MUST_CHECK slk_err slk_seal_network_read(slk_seal_network *ret_network, slk_seal *seal,
+                                             slk_error *error);
+
 /* A change by this node, now. */
 slk_change slk_seal_change(const slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id,
                            uint64_t number, slk_event event, const char *actor, const char *detail);

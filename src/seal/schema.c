@@ -268,6 +268,10 @@ static const char members[] =
     "ALTER TABLE rseal_client_pipeline ADD COLUMN folder_id TEXT NOT NULL DEFAULT '';"
     "CREATE TABLE node_shared (name TEXT PRIMARY KEY, value TEXT NOT NULL);";
 
+static const char network[] =
+    "CREATE TABLE chain_network ("
+    " id SMALLINT PRIMARY KEY, name TEXT NOT NULL, since_ms BIGINT NOT NULL);";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -281,6 +285,7 @@ static const slk_migration migrations[] = {
     {10, "seal: indexes of lists", lists},
     {11, "seal: nodes that share a database, folders of files", members},
     {12, "seal: lists, newest first; throughput", newest},
+    {13, "seal: the network of the sectors", network},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

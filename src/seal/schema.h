@@ -15,7 +15,8 @@
  *   rseal_client_miner         client: what the constant flow keeps to for a miner, and what it
  *                              waits for (note)
  *   sectors_sdr_pipeline       client: ticket, CIDs, messages, seed, proof of the same sectors
- *   message_batch              client: a message to the chain for one or more sectors (batch_impl.h)
+ *   chain_network              the network that the sectors are for
+ *   message_batch              client: a message to the chain for one or more sectors (message_batch_impl.h)
  *   task                       work to be done now, with claim, lease, fence, progress
  *   sector_event               timeline: who did what, when, why
  *   node                       nodes that ever ran on this database

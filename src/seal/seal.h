@@ -57,7 +57,8 @@ typedef struct slk_seal_options {
     int64_t poll_ms; /* between status questions; 0 means 30 s */
     int64_t seed_margin_epochs; /* head must be this far past the seed epoch; < 0 means 3 */
     int64_t ticket_slack_epochs; /* refuse to pre-commit this close to the ticket's end; < 0: 720 */
-    int64_t keep_in_flight; /* sectors kept under way per miner; 0: none are ordered by themselves */
+    int64_t
+        keep_in_flight; /* sectors kept under way per miner; 0: none are ordered by themselves */
     int64_t flow_seal_proof; /* of those */
     const char *balance_reserve; /* attoFIL they leave alone; NULL: none */
     int64_t stall_ms; /* an order that does not move for so long goes elsewhere; 0 means 24 h … */

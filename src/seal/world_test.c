@@ -287,7 +287,7 @@ static slk_err stub_verify_proof(void *ctx, bool *ret_valid, const slk_seal_sect
 
 static slk_err stub_network(void *ctx, slk_seal_network *ret, slk_error *error)
 {
-    (void)ctx;
+    SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
     (void)error;
     *ret = (slk_seal_network){.ticket_lookback_epochs = 900,
                               .ticket_max_age_epochs = 3780,
@@ -296,6 +296,7 @@ static slk_err stub_network(void *ctx, slk_seal_network *ret, slk_error *error)
                               .min_expiration_epochs = 518400,
                               .max_extension_epochs = 3680640,
                               .epoch_ms = EPOCH_MS};
+    (void)snprintf(ret->name, sizeof ret->name, "%s", w->network);
     return SLK_OK;
 }
 

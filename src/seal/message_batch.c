@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Rows of message_batch, and who is in which. */
-#include "seal/batch_impl.h"
+#include "seal/message_batch_impl.h"
 
 #include "base/mem.h"
 #include "fil/commcid.h"
@@ -205,10 +205,9 @@ static slk_err new_members(slk_batch_members *ret, slk_error *error)
 slk_err slk_batch_members_read(slk_batch_members *ret_members, slk_seal *seal,
                                const slk_batch *batch, bool sent, slk_error *error)
 {
-    const slk_seal_chain *chain = &slk_seal_get_ops(seal)->chain;
     SLK_CLEANUP(slk_batch_members_done) slk_batch_members m = {0};
     slk_seal_network net;
-    SLK_TRY(chain->network(chain->ctx, &net, error));
+    SLK_TRY(slk_seal_network_read(&net, seal, error));
     SLK_TRY(new_members(&m, error));
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
     SLK_TRY(slk_sql_open(&q, slk_seal_db(seal), &in_batch[batch->kind][sent],

@@ -16,8 +16,8 @@
  *
  * The sector with the lowest number that still waits in a batch sends it; the task engine sees to it
  * that only one process does so. */
-#ifndef SLK_SEAL_BATCH_IMPL_H
-#define SLK_SEAL_BATCH_IMPL_H
+#ifndef SLK_SEAL_MESSAGE_BATCH_IMPL_H
+#define SLK_SEAL_MESSAGE_BATCH_IMPL_H
 
 #include "base/buf.h"
 #include "base/err.h"
