@@ -249,6 +249,17 @@ static void disk_promised_is_not_free(void **state)
     until(w, 1, "sealed");
 }
 
+/* What lies in another node's folder takes nothing of ours. */
+static void disk_of_another_node(void **state)
+{
+    world *w = *state;
+    static const slk_sql move = {"test.move", "UPDATE rseal_provider_pipeline SET folder_id = 'x'"};
+    assert_string_equal(order(w, WORLD_SP, 1, ""), "");
+    assert_int_equal(reserved(w), slk_disk_peak_bytes(WORLD_PROOF)); /* it may come here */
+    assert_int_equal(slk_sql_run(w->provider.db, &move, NULL, 0, NULL, NULL), SLK_OK);
+    assert_int_equal(reserved(w), 0);
+}
+
 /* Files grow while a stage runs: the reservation follows. */
 static void disk_shrinks_meanwhile(void **state)
 {
@@ -422,6 +433,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(terms_are_kept, make, unmake),
         cmocka_unit_test_setup_teardown(disk_is_reserved, make, unmake),
         cmocka_unit_test_setup_teardown(disk_promised_is_not_free, make, unmake),
+        cmocka_unit_test_setup_teardown(disk_of_another_node, make, unmake),
         cmocka_unit_test_setup_teardown(disk_shrinks_meanwhile, make, unmake),
         cmocka_unit_test_setup_teardown(allowance_race, make, unmake),
         cmocka_unit_test_setup_teardown(slot_burst, make, unmake),

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "fil/sector.h"
 #include "seal/rows_impl.h"
+#include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
 
 #include <dirent.h>
@@ -14,23 +15,27 @@
 
 #define STAT_BLOCK_BYTES 512u /* unit of st_blocks, whatever the file system's blocks are */
 
+/* $2: our folder. A sector that is nowhere yet may come here. */
 static const slk_sql sum_reserved = {
-    "disk.reserved", "SELECT CAST(coalesce((SELECT sum(reserved_bytes) FROM rseal_provider_pipeline"
-                     " WHERE after_cleanup = 0 AND failed = 0), 0) AS BIGINT),"
-                     " CAST(coalesce((SELECT sum(reserved_bytes) FROM rseal_provider_slots"
-                     " WHERE expires_ms > $1), 0) AS BIGINT)"};
+    "disk.reserved",
+    "SELECT CAST(coalesce((SELECT sum(reserved_bytes) FROM rseal_provider_pipeline"
+    " WHERE after_cleanup = 0 AND failed = 0 AND folder_id IN ('', $2)), 0) AS BIGINT),"
+    " CAST(coalesce((SELECT sum(reserved_bytes) FROM rseal_provider_slots"
+    " WHERE expires_ms > $1), 0) AS BIGINT)"};
 /* Those whose SDR runs or is over keep theirs; one that only waits does not stand in the way. */
 static const slk_sql sum_started = {
     "disk.started",
     "SELECT CAST(coalesce(sum(r.reserved_bytes), 0) AS BIGINT) FROM rseal_provider_pipeline r"
-    " WHERE r.after_cleanup = 0 AND r.failed = 0 AND (r.state NOT IN ('ordered', 'ticketed')"
+    " WHERE r.after_cleanup = 0 AND r.failed = 0 AND r.folder_id IN ('', $3)"
+    " AND (r.state NOT IN ('ordered', 'ticketed')"
     " OR (r.sp_id = $1 AND r.sector_number = $2) OR EXISTS (SELECT 1 FROM task t WHERE"
     " t.kind = 'provider.sdr' AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number"
     " AND t.owner IS NOT NULL))"};
 static const slk_sql under_way = {
     "disk.under_way",
     "SELECT sp_id, sector_number FROM rseal_provider_pipeline WHERE state IN"
-    " ('ticketed', 'labeled') AND failed = 0 AND cleanup_requested = 0 AND reserved_bytes > 0"};
+    " ('ticketed', 'labeled') AND failed = 0 AND cleanup_requested = 0 AND reserved_bytes > 0"
+    " AND folder_id = $1"};
 static const slk_sql read_proof = {"disk.proof",
                                    "SELECT reg_seal_proof FROM rseal_provider_pipeline"
                                    " WHERE sp_id = $1 AND sector_number = $2"};
@@ -58,12 +63,18 @@ uint64_t slk_disk_c1_bytes(int64_t seal_proof)
     return proof.shape->bytes / 32u;
 }
 
+static const char *our_folder(const slk_seal *seal)
+{
+    return seal->folder_id[SLK_PIPELINE_PROVIDER];
+}
+
 slk_err slk_disk_look(slk_disk *ret_disk, slk_db *db, const slk_seal *seal, slk_error *error)
 {
     slk_disk disk = {0};
     {
         SLK_CLEANUP(slk_query_done) slk_query q = {0};
-        SLK_TRY(slk_sql_row(&q, db, &sum_reserved, SLK_ARGS(slk_arg_i(slk_seal_now(seal))),
+        SLK_TRY(slk_sql_row(&q, db, &sum_reserved,
+                            SLK_ARGS(slk_arg_i(slk_seal_now(seal)), slk_arg_t(our_folder(seal))),
                             "reservation", error));
         disk.sectors_bytes = slk_u64(slk_column_i64(&q, 0));
         disk.slots_bytes = slk_u64(slk_column_i64(&q, 1));
@@ -84,8 +95,9 @@ slk_err slk_disk_check(slk_seal *seal, uint64_t sp_id, uint64_t number, slk_erro
 {
     int64_t wanted = 0;
     uint64_t free_bytes = 0;
-    SLK_TRY(slk_sql_number(&wanted, slk_seal_db(seal), &sum_started,
-                           SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number)), error));
+    SLK_TRY(slk_sql_number(
+        &wanted, slk_seal_db(seal), &sum_started,
+        SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number), slk_arg_t(our_folder(seal))), error));
     const char *folder = slk_seal_get_options(seal)->scratch_folder;
     SLK_TRY(slk_folder_free_bytes(&free_bytes, folder, error));
     if (free_bytes >= slk_u64(wanted))
@@ -147,7 +159,8 @@ slk_err slk_disk_shrink_all(slk_seal *seal, slk_error *error)
     size_t n = 0;
     {
         SLK_CLEANUP(slk_query_done) slk_query q = {0};
-        SLK_TRY(slk_sql_open(&q, slk_seal_db(seal), &under_way, NULL, 0, error));
+        SLK_TRY(slk_sql_open(&q, slk_seal_db(seal), &under_way,
+                             SLK_ARGS(slk_arg_t(our_folder(seal))), error));
         for (; n < SHRINK_MAX; n++) {
             bool row = true;
             SLK_TRY(slk_query_step(&q, &row, error));

@@ -6,7 +6,8 @@
  * of the row (reserved_bytes: what the sector may still come to take), so that it outlives every
  * process, and it shrinks as the files grow: at the end of a stage and about once a minute. It is
  * measured before the free space is looked at, never after: what is written meanwhile counts twice
- * for a moment, not not at all. */
+ * for a moment, not not at all. Of several nodes each counts what lies in its folder, and what lies
+ * nowhere yet. */
 #ifndef SLK_SEAL_DISK_H
 #define SLK_SEAL_DISK_H
 
