@@ -20,7 +20,7 @@ from with_postgres import Server
 
 SEED = int(os.environ.get("SELKIE_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
 SECTORS = int(os.environ.get("SELKIE_TEST_SECTORS") or 6)  # of each of the two miners
-SECONDS_PER_SECTOR = 150
+SECONDS, SECONDS_PER_SECTOR = 600, 60
 ALLOWANCE = 100
 NODES = {"p1": "provider", "p2": "provider", "c1": "client", "c2": "client"}
 MINERS = 2
@@ -167,7 +167,7 @@ def under_fire(cluster, dice, count):
     """Kills one provider node and one client node every few seconds until all sectors are proving. On a
     slow machine the next kill waits until something has moved: a proof that takes longer than a node
     lives is never made."""
-    kills, deadline = 0, time.monotonic() + count * SECONDS_PER_SECTOR
+    kills, deadline = 0, time.monotonic() + SECONDS + count * SECONDS_PER_SECTOR
     pause = lambda: time.monotonic() + 2 + 6 * dice.random()
     due, before = pause(), cluster.states()
     while not cluster.done(count):
