@@ -10,8 +10,11 @@ import random
 import selectors
 import signal
 import socket
+import ssl
 import sys
 import threading
+import urllib.error
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from farm import Farm, free_port
@@ -75,7 +78,7 @@ class Door:
 class Cluster(Farm):
     def __init__(self, folder, server):
         super().__init__(folder)
-        self.server = server
+        self.server, self.extra = server, {}
         self.ports = {name: free_port() for name in ("devnet", *NODES)}
         self.database = {side: server.database(side) for side in ("provider", "client")}
         self.doors = {side: Door([self.ports[n] for n in NODES if NODES[n] == side]) for side in ("provider", "client")}
@@ -101,6 +104,7 @@ class Cluster(Farm):
             "SELKIE_CLIENT_STORAGEFOLDER": str(self.folder / f"{side}-storage"),
             "SELKIE_PROVIDER_CAPACITY": "64",
             "SELKIE_PROOFS_THREADS": "1",
+            **self.extra,
         }
         if self.repo(name) != first:
             environment |= {"SELKIE_HTTP_CERTIFICATEFILE": str(first / "tls.crt"), "SELKIE_HTTP_KEYFILE": str(first / "tls.key")}
@@ -243,6 +247,53 @@ def refused(cluster, name, more):
     return done.stdout + done.stderr
 
 
+def ask(cluster, name, token):
+    """Status and Retry-After of one question to the node itself."""
+    context = ssl.create_default_context(cafile=str(cluster.repo("p1") / "tls.crt"))
+    request = urllib.request.Request(f"https://127.0.0.1:{cluster.ports[name]}/remoteseal/delegated/v0/available",
+                                     json.dumps({"partner_token": token}).encode(), {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, context=context, timeout=30) as answer:
+            return answer.status, None
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, refusal.headers["Retry-After"]
+
+
+def database_in_trouble():
+    """A table locked by somebody else: 503 with Retry-After, in bounded time; a restarted server: the
+    next question is answered as if nothing had been."""
+    server = Server()
+    try:
+        with Folder() as folder, Cluster(folder, server) as cluster:
+            cluster.extra = {"SELKIE_DATABASE_BUSYTIMEOUT": "500ms"}
+            cluster.start("devnet")
+            selkie("init", "--repo", cluster.repo("p1"))
+            cluster.start("p1")
+            token = cluster.on("p1", "partner", "add", "one", "--url", cluster.door("client"), "--allowance", 5)["token"]
+            equal(ask(cluster, "p1", token), (200, None), "a question")
+            lock = ("LOCK TABLE rseal_delegated_partners, rseal_provider_slots IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(6)")
+            locker = threading.Thread(target=lambda: server.sql(f"BEGIN; {lock}; COMMIT", "provider"))
+            locker.start()
+            cluster.wait(lambda: server.sql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted"
+                                            " AND relation = 'rseal_delegated_partners'::regclass", "provider") == [["1"]], 10, "the lock")
+            start = time.monotonic()
+            status, again = ask(cluster, "p1", token)
+            took = time.monotonic() - start
+            equal((status, bool(again)), (503, True), "an answer while the table is locked")
+            expect(took < 5.5, f"the answer came after {took:.1f} s")
+            locker.join()
+            equal(ask(cluster, "p1", token), (200, None), "a question after the lock")
+            server.halt()
+            status, _ = ask(cluster, "p1", token)
+            equal(status, 503, "an answer without a server")
+            server.start()
+            equal(ask(cluster, "p1", token), (200, None), "a question after the server's restart")
+            cluster.on("p1", "fsck")
+    finally:
+        server.stop()
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    run_cases([("one-name-one-node", one_name_one_node), ("nodes-killed-every-few-seconds", killed_nodes)])
+    run_cases([("one-name-one-node", one_name_one_node), ("database-in-trouble", database_in_trouble),
+               ("nodes-killed-every-few-seconds", killed_nodes)])
