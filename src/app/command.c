@@ -47,6 +47,15 @@ const slk_command *slk_command_find(size_t *ret_words, const slk_command *const 
     return best;
 }
 
+/* Whether a list of the group, NULL: of all, has the command. */
+static bool in_group(const char *name, const char *group)
+{
+    const size_t n = group ? strlen(group) : 0;
+    if (strncmp(name, "__", 2) == 0)
+        return false;
+    return !group || (strncmp(name, group, n) == 0 && name[n] == ' ');
+}
+
 const char *slk_command_nearest(const slk_command *const *tables, int argc, char *const *argv)
 {
     const char *best = NULL;
@@ -58,19 +67,14 @@ const char *slk_command_nearest(const slk_command *const *tables, int argc, char
             (void)snprintf(typed, sizeof typed, "%s%s%s", argv[0], two ? " " : "",
                            two ? argv[1] : "");
             const unsigned distance = slk_typo_distance(typed, row->name);
-            if (distance < best_distance && slk_typo_near(typed, row->name)) {
+            if (in_group(row->name, NULL) && distance < best_distance &&
+                slk_typo_near(typed, row->name)) {
                 best = row->name;
                 best_distance = distance;
             }
         }
     }
     return best;
-}
-
-static bool in_group(const char *name, const char *group)
-{
-    const size_t n = group ? strlen(group) : 0;
-    return !group || (strncmp(name, group, n) == 0 && name[n] == ' ');
 }
 
 slk_err slk_command_overview(slk_buf *out, const slk_command *const *tables, const char *group)
@@ -84,9 +88,10 @@ slk_err slk_command_overview(slk_buf *out, const slk_command *const *tables, con
 
 slk_err slk_command_help(slk_buf *out, const slk_command *command)
 {
-    SLK_TRY(slk_buf_printf(out, "usage: selkie %s%s%s [options]\n\n%s\n\n", command->name,
-                           command->args ? " " : "", command->args ? command->args : "",
-                           command->help));
+    SLK_TRY(slk_buf_printf(out, "usage: selkie %s%s%s [options]\n\n", command->name,
+                           command->args ? " " : "", command->args ? command->args : ""));
+    SLK_TRY(slk_help_text(out, command->help, 0));
+    SLK_TRY(slk_buf_byte(out, '\n'));
     SLK_TRY(slk_options_help(out, command->options));
     if (command->example)
         SLK_TRY(slk_buf_printf(out, "\nexample:\n  %s\n", command->example));

@@ -108,6 +108,7 @@ static int run_version(const slk_command *command, const slk_options *options)
 const slk_command slk_commands_cpu[] = {
     {.name = "version",
      .help = "Shows version, source revision and the kernels in use.",
+     .example = "selkie version --json",
      .run = run_version},
     {.name = "cpu",
      .help =

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* selkie: picks the command and runs it. */
-#include "app/command.h"
-#include "app/service.h"
-#include "app/tool.h"
+#include "app/commands.h"
 
 #include "base/mem.h"
 
@@ -12,34 +10,6 @@
 #include <string.h>
 
 #define OVERVIEW_BYTES_MAX (64u << 10)
-
-/* One a line. */
-/* clang-format off */
-static const slk_command *const tables[] = {
-    slk_commands_demo,
-    slk_commands_run,
-    slk_commands_info,
-    slk_commands_node,
-    slk_commands_log,
-    slk_commands_config,
-    slk_commands_provider,
-    slk_commands_client,
-    slk_commands_sectors,
-    slk_commands_keeping,
-    slk_commands_messages,
-    slk_commands_cluster,
-    slk_commands_auth,
-    slk_commands_doctor,
-    slk_commands_alerts,
-    slk_commands_devnet,
-    slk_commands_proof,
-    slk_commands_params,
-    slk_commands_cpu,
-    slk_commands_bench,
-    slk_commands_plan,
-    NULL,
-};
-/* clang-format on */
 
 /* What most people need most of the time. */
 static const char *const common[] = {"demo",         "init",  "run",   "partner add",
@@ -59,7 +29,7 @@ static int print_common(void)
             *space = 0;
         words[1] = space ? space + 1 : NULL;
         size_t n = 0;
-        const slk_command *row = slk_command_find(&n, tables, space ? 2 : 1, words);
+        const slk_command *row = slk_command_find(&n, slk_command_tables, space ? 2 : 1, words);
         slk_assert(row);
         (void)fprintf(stderr, "  %-15s %s\n", row->name, row->help);
     }
@@ -78,7 +48,7 @@ static int print_overview(const char *group)
 {
     SLK_CLEANUP(slk_buf_done) slk_buf text;
     slk_buf_init(&text, OVERVIEW_BYTES_MAX);
-    if (slk_command_overview(&text, tables, group) != SLK_OK)
+    if (slk_command_overview(&text, slk_command_tables, group) != SLK_OK)
         return SLK_EXIT_FAILED;
     if (text.len == 0)
         return SLK_EXIT_USAGE;
@@ -91,7 +61,7 @@ static int print_overview(const char *group)
 
 static int unknown(int argc, char *const *argv)
 {
-    const char *nearest = slk_command_nearest(tables, argc, argv);
+    const char *nearest = slk_command_nearest(slk_command_tables, argc, argv);
     (void)fprintf(stderr, "selkie: no command `%.40s%s%.40s`; ", argv[0], argc > 1 ? " " : "",
                   argc > 1 ? argv[1] : "");
     if (nearest)
@@ -114,7 +84,7 @@ static int help(int argc, char *const *argv)
     size_t words = 0;
     if (argc == 0)
         return print_overview(NULL);
-    const slk_command *command = slk_command_find(&words, tables, argc, argv);
+    const slk_command *command = slk_command_find(&words, slk_command_tables, argc, argv);
     if (command)
         return slk_command_run(command, 1, asked);
     return print_overview(argv[0]) == SLK_EXIT_DONE ? SLK_EXIT_DONE : unknown(argc, argv);
@@ -133,7 +103,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
         argv[1] = version;
     size_t words = 0;
-    const slk_command *command = slk_command_find(&words, tables, argc - 1, argv + 1);
+    const slk_command *command = slk_command_find(&words, slk_command_tables, argc - 1, argv + 1);
     if (command)
         return slk_command_run(command, argc - 1 - (int)words, argv + 1 + words);
     if (argc == 2 || is_help(argv[2])) /* the name of a group alone */

@@ -208,6 +208,8 @@ static slk_err open_seal(slk_node *node, bool tool, slk_error *error)
     options.scratch_folder = node->scratch_folder;
     options.storage_folder = node->storage_folder;
     SLK_TRY(slk_seal_new(&node->seal, node->db, &ops, &options, error));
+    if (!node->crypto) /* a view has no key, and wraps nothing */
+        return SLK_OK;
     char fingerprint[65];
     slk_keeper_fingerprint(&node->keeper, fingerprint);
     const slk_err code = slk_member_agree(node->db, "secret_key", fingerprint, error);

@@ -3,6 +3,7 @@
 
 #include "app/typo.h"
 #include "base/bytes.h"
+#include "base/mem.h"
 #include "base/num.h"
 
 #include <stdio.h>
@@ -317,26 +318,43 @@ bool slk_options_hex(const slk_options *options, const char *name, uint8_t *out)
     return true;
 }
 
+#define HELP_INDENT 29u
+#define HELP_COLUMNS 100u
+
+slk_err slk_help_text(slk_buf *out, const char *text, unsigned indent)
+{
+    const size_t room = HELP_COLUMNS - indent;
+    while (strlen(text) > room) {
+        size_t n = room;
+        while (n > 0 && text[n] != ' ')
+            n--;
+        n = n > 0 ? n : room;
+        SLK_TRY(slk_buf_printf(out, "%.*s\n%*s", (int)n, text, (int)indent, ""));
+        text += n + (text[n] == ' ');
+    }
+    return slk_buf_printf(out, "%s\n", text);
+}
+
 static slk_err help_line(slk_buf *out, const char *name, const char *value, const char *help)
 {
     char left[64];
     (void)snprintf(left, sizeof left, "--%s%s%s", name, *value ? " " : "", value);
-    return slk_buf_printf(out, "  %-26s %s", left, help);
+    SLK_TRY(slk_buf_printf(out, "  %-26s ", left));
+    return slk_help_text(out, help, HELP_INDENT);
 }
 
 slk_err slk_options_help(slk_buf *out, const slk_option *table)
 {
     for (const slk_option *row = table; row && row->name; row++) {
-        SLK_TRY(
-            help_line(out, row->name, row->value ? row->value : value_words[row->type], row->help));
-        if (row->required)
-            SLK_TRY(slk_buf_text(out, " (required)"));
-        if (row->fallback)
-            SLK_TRY(slk_buf_printf(out, " (default %s)", row->fallback));
-        if (row->env)
-            SLK_TRY(slk_buf_printf(out, " [%s]", row->env));
-        SLK_TRY(slk_buf_byte(out, '\n'));
+        SLK_CLEANUP(slk_freep)
+        char *help = slk_strf("%s%s%s%s%s%s%s%s", row->help, row->required ? " (required)" : "",
+                              row->fallback ? " (default " : "", row->fallback ? row->fallback : "",
+                              row->fallback ? ")" : "", row->env ? " [" : "",
+                              row->env ? row->env : "", row->env ? "]" : "");
+        if (!help)
+            return SLK_E_NOMEM;
+        SLK_TRY(help_line(out, row->name, row->value ? row->value : value_words[row->type], help));
     }
-    SLK_TRY(help_line(out, "json", "", "answer as JSON on standard output\n"));
-    return help_line(out, "help", "", "show this text\n");
+    SLK_TRY(help_line(out, "json", "", "answer as JSON on standard output"));
+    return help_line(out, "help", "", "show this text");
 }

@@ -70,6 +70,9 @@ int64_t slk_options_i64(const slk_options *options, const char *name);
 /* False when absent; else hex_bytes bytes into out. */
 bool slk_options_hex(const slk_options *options, const char *name, uint8_t *out);
 
+/* Text and a line's end, broken at spaces at 100 columns; further lines are indented. */
+SLK_MUST_CHECK slk_err slk_help_text(slk_buf *out, const char *text, unsigned indent);
+
 /* The options part of a help text: one line per row, required ones first as they stand. */
 SLK_MUST_CHECK slk_err slk_options_help(slk_buf *out, const slk_option *table);
 

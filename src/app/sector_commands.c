@@ -264,6 +264,7 @@ const slk_command slk_commands_sectors[] = {
      .action = sector_remove},
     {.name = "watch",
      .help = "The same as `selkie sector watch`.",
+     .example = "selkie watch --repo ~/client --until-done",
      .options = watch_options,
      .run = slk_service_view,
      .action = watch},

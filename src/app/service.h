@@ -11,6 +11,7 @@
 
 /* The tables, each ending in an empty row. */
 extern const slk_command slk_commands_run[]; /* init, run */
+extern const slk_command slk_commands_completion[]; /* completion, __complete */
 extern const slk_command slk_commands_info[]; /* info, status */
 extern const slk_command slk_commands_node[]; /* stop, reload, wait-api */
 extern const slk_command slk_commands_log[]; /* log … */

@@ -179,6 +179,41 @@ def info_says_what_matters():
         expect("\033[" not in shown(node, "info", "--color", NO_COLOR="1"), "NO_COLOR")
 
 
+# What each shell offers in place of the last of WORDS, one a line; None: the shell is not installed.
+SHELLS = {
+    "bash": 'source <(selkie completion bash); COMP_WORDS=({words} {last}); COMP_CWORD={count}; _selkie; printf "%s\\n" "${{COMPREPLY[@]}}"',
+    "zsh": 'autoload -Uz compinit; compinit -u -D; source <(selkie completion zsh); _files() {{ echo files }}; '
+           '_describe() {{ print -l -- ${{(P)2%%:*}} ${{${{(P)2}}%%:*}} }}; words=({words} {last}); CURRENT={count_from_1}; _selkie',
+    "fish": 'selkie completion fish | source; complete -C "{line}"',
+}
+
+
+def offered(shell, typed, **environment):
+    *words, last = ("selkie " + typed).split(" ")
+    text = SHELLS[shell].format(words=" ".join(words), last=f"'{last}'", count=len(words), count_from_1=len(words) + 1, line="selkie " + typed)
+    flags = {"bash": ["--norc", "-c"], "zsh": ["-fc"], "fish": ["--no-config", "-c"]}[shell]
+    path = f"{pathlib.Path(SELKIE).parent}:{os.environ['PATH']}"
+    with Folder() as home:
+        done = subprocess.run([shutil.which(shell), *flags, text], capture_output=True, text=True, timeout=60,
+                              env={**os.environ, "PATH": path, "HOME": str(home), "XDG_CONFIG_HOME": str(home), **environment})
+    return {line.split("\t")[0] for line in done.stdout.splitlines() if line}, done.stderr
+
+
+def shells_complete():
+    with Folder() as folder, Node(folder) as node:
+        node("partner", "add", "lighthouse", "--url", "https://lighthouse.example", "--connect-out", node.repo / "connect")
+        for shell in SHELLS:
+            if not shutil.which(shell):
+                print(f"# no {shell} here", flush=True)
+                continue
+            for typed, want in (("partner rot", {"rotate"}), ("partner rotate --ov", {"--overlap"}), ("completion ", {"bash", "zsh", "fish"}),
+                                ("log set-level w", {"warn"}), ("partner rotate li", {"lighthouse"})):
+                got, said = offered(shell, typed, SELKIE_PATH=str(node.repo))
+                equal(got, want, f"{shell} offers for {typed!r} ({said})")
+            got, _ = offered(shell, f"partner rotate --repo {node.repo} li", SELKIE_PATH="")
+            equal(got, {"lighthouse"}, f"{shell} takes names from --repo")
+
+
 def shown(node, *arguments, **environment):
     """The text for people."""
     done = subprocess.run([SELKIE, *arguments, "--repo", str(node.repo)], capture_output=True, text=True, timeout=60,
@@ -194,5 +229,6 @@ if __name__ == "__main__":
         ("log-is-followed", log_is_followed),
         ("reload", reload_takes_over_and_tells),
         ("info", info_says_what_matters),
+        ("shells-complete", shells_complete),
         ("configuration", configuration_is_checked),
     ])
