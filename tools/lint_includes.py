@@ -37,8 +37,9 @@ THIRD_PARTY = {
     "gnutls/crypto.h": {"net"},
     "gnutls/x509.h": {"net"},
     "toml++/toml.h": {"codec"},
+    "zlib.h": {"app"},
 }
-TEST_ONLY = {"cmocka.h", "zlib.h"}
+TEST_ONLY = {"cmocka.h"}
 
 
 def problems(root):

@@ -21,6 +21,7 @@ const slk_command *const slk_command_tables[] = {
     slk_commands_cluster,
     slk_commands_auth,
     slk_commands_doctor,
+    slk_commands_bundle,
     slk_commands_alerts,
     slk_commands_devnet,
     slk_commands_proof,

@@ -3,6 +3,7 @@
 what to do about it; no secret is ever shown."""
 import base64
 import socket
+import tarfile
 
 from farm import Farm, free_port
 from support import *
@@ -48,6 +49,7 @@ def healthy_then_broken():
     with Folder() as folder, Farm(folder) as farm:
         farm.prepare()
         healthy(farm)
+        bundled(farm)
         broken_provider(farm)
         broken_certificate(farm)
         broken_chain(farm)
@@ -75,6 +77,27 @@ def healthy(farm):
     one(found, "scratch", "good", "MB/s")
     one(found, "partner", "good", "selkie-test can be called back")
     one(doctor(farm, "provider", "--sectors", 1 << 40), "scratch", "fault", "sectors take")
+
+
+def bundled(farm):
+    """The bundle of a node that works: every member is there, and no secret in any."""
+    for name in ("provider", "client"):
+        path = farm.folder / f"{name}.tar.gz"
+        equal(farm.on(name, "support-bundle", path, "--dry-run"), {"dry_run": True}, "a dry run")
+        expect(not path.exists(), "a dry run writes nothing")
+        farm.on(name, "support-bundle", path)
+        expect(path.stat().st_mode & 0o77 == 0, "the bundle is private")
+        with tarfile.open(path) as tar:
+            members = {m.name.split("/")[-1]: tar.extractfile(m).read().decode() for m in tar.getmembers()}
+        expect({"version.txt", "config.toml", "doctor.json", "sectors.json", "gauges.txt", "fsck.txt", "log.txt"} <= members.keys(), f"members: {members.keys()}")
+        expect("node.started" in members["log.txt"] and json.loads(members["doctor.json"]), "what is in them")
+        equal(members["fsck.txt"], "0 rows break a promise\n", "fsck")
+        everything = "".join(members.values())
+        secrets_stay(farm, everything)
+        expect((farm.repo(name) / "secret.key").read_text().strip() not in everything, "the node's key is in the bundle")
+        expect("not here" not in everything, "every member could be written")
+        refused = farm.on(name, "support-bundle", path, status=1)
+        expect("is there already" in refused["error"]["message"], f"an older bundle stays: {refused}")
 
 
 def broken_provider(farm):
@@ -118,6 +141,10 @@ def broken_configuration(farm):
     found = doctor(farm, "client")
     expect(len(found["configuration"]) >= 2, f"every mistake is shown: {found['configuration']}")
     expect("database" not in found, "a node without a configuration is not opened")
+    path = farm.folder / "broken.tar.gz"
+    farm.on("client", "support-bundle", path)
+    with tarfile.open(path) as tar:
+        expect("not here" in tar.extractfile("selkie-support/sectors.json").read().decode(), "a node that cannot be opened is bundled all the same")
     done = subprocess.run([SELKIE, "doctor", "--repo", str(farm.folder / "nowhere"), "--json"], capture_output=True, text=True)
     equal(done.returncode, 2, "a folder that is no repository")
     done = subprocess.run([SELKIE, "doctor"], capture_output=True, text=True, env={k: v for k, v in os.environ.items() if k != "SELKIE_PATH"})
