@@ -570,6 +570,17 @@ static const slk_sql broken[] = {
      "SELECT c.sp_id, c.sector_number FROM rseal_client_pipeline c JOIN sectors_sdr_pipeline s"
      " ON s.sp_id = c.sp_id AND s.sector_number = c.sector_number"
      " WHERE c.after_verify = 0 AND (s.precommit_uuid IS NOT NULL OR s.after_precommit_msg = 1)"},
+    {"client: a sector's message batch is not there, or was dissolved",
+     "SELECT s.sp_id, s.sector_number FROM sectors_sdr_pipeline s WHERE"
+     " (s.precommit_uuid IS NOT NULL AND NOT EXISTS (SELECT 1 FROM message_batch b"
+     " WHERE b.uuid = s.precommit_uuid AND b.state <> 'dissolved')) OR"
+     " (s.commit_uuid IS NOT NULL AND NOT EXISTS (SELECT 1 FROM message_batch b"
+     " WHERE b.uuid = s.commit_uuid AND b.state <> 'dissolved'))"},
+    {"client: a sector whose message was sent has none",
+     "SELECT c.sp_id, c.sector_number FROM rseal_client_pipeline c JOIN sectors_sdr_pipeline s"
+     " ON s.sp_id = c.sp_id AND s.sector_number = c.sector_number WHERE"
+     " (c.state = 'precommit_sent' AND (s.precommit_uuid IS NULL OR s.precommit_msg_cid IS NULL))"
+     " OR (c.state = 'commit_sent' AND (s.commit_uuid IS NULL OR s.commit_msg_cid IS NULL))"},
     {"client: a seeded sector lacks its seed",
      "SELECT c.sp_id, c.sector_number FROM rseal_client_pipeline c JOIN sectors_sdr_pipeline s"
      " ON s.sp_id = c.sp_id AND s.sector_number = c.sector_number WHERE c.state IN"

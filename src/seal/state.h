@@ -47,12 +47,13 @@
  *   fetched         sealed file and cache lie under their final names
  *   verified        replica, tree-r-last, p_aux, CommR, CommD and ticket checked here: only now may
  *                   money be risked (I7)
- *   precommit_sent  exactly one pre-commit message exists; its CID and signed bytes are stored
+ *   precommit_sent  one pre-commit message of it exists, shared with others or not; its CID and
+ *                   signed bytes are stored (message_batch)
  *   precommitted    the chain has our pre-commit; precommit_epoch P is known
  *   seeded          seed_epoch = P + D and seed_value are stored
  *   vanilla         C1 for that seed lies on disk and verified
  *   proven          porep_proof stored and verified
- *   commit_sent     the prove-commit message exists; CID and signed bytes stored
+ *   commit_sent     the prove-commit message exists, stored in the same way
  *   proving         the chain has the sector; after_cleanup says that the provider was released
  *
  * failed_reason is the step's name when its attempts are used up ("sdr", "fetch", "porep" …), or
