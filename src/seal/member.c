@@ -41,6 +41,25 @@ static const slk_sql write_shared = {"node.agree",
 static const slk_sql count_shared = {
     "node.agreed", "SELECT count(*) FROM node_shared WHERE name = $1 AND value = $2"};
 
+static const slk_sql place_task[SLK_PIPELINE_COUNT] = {
+    [SLK_PIPELINE_PROVIDER] = {"task.place_provider",
+                               "UPDATE task SET folder_id = (SELECT folder_id FROM"
+                               " rseal_provider_pipeline WHERE sp_id = $2 AND sector_number = $3)"
+                               " WHERE id = $1"},
+    [SLK_PIPELINE_CLIENT] = {"task.place_client",
+                             "UPDATE task SET folder_id = (SELECT folder_id FROM"
+                             " rseal_client_pipeline WHERE sp_id = $2 AND sector_number = $3)"
+                             " WHERE id = $1"},
+};
+static const slk_sql place_row[SLK_PIPELINE_COUNT] = {
+    [SLK_PIPELINE_PROVIDER] = {"provider.place",
+                               "UPDATE rseal_provider_pipeline SET folder_id = $3"
+                               " WHERE sp_id = $1 AND sector_number = $2 AND folder_id = ''"},
+    [SLK_PIPELINE_CLIENT] = {"client.place",
+                             "UPDATE rseal_client_pipeline SET folder_id = $3"
+                             " WHERE sp_id = $1 AND sector_number = $2 AND folder_id = ''"},
+};
+
 /* ---- folders ---- */
 
 /* Of two nodes that make the file at once the second finds the first one's: link never replaces. */
@@ -100,6 +119,23 @@ slk_err slk_member_need(const slk_seal *seal, slk_pipeline pipeline, const char 
     if (slk_member_has(seal, pipeline, folder_id))
         return SLK_OK;
     return slk_fail(error, SLK_E_BUSY, "the sector's files are with another node");
+}
+
+slk_err slk_member_place_task(slk_db *db, slk_pipeline pipeline, int64_t task_id, uint64_t sp_id,
+                              uint64_t number, slk_error *error)
+{
+    return slk_sql_run(db, &place_task[pipeline],
+                       SLK_ARGS(slk_arg_i(task_id), slk_arg_u(sp_id), slk_arg_u(number)), NULL,
+                       error);
+}
+
+slk_err slk_member_place_row(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id, uint64_t number,
+                             slk_error *error)
+{
+    return slk_sql_run(
+        seal->db, &place_row[pipeline],
+        SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number), slk_arg_t(seal->folder_id[pipeline])), NULL,
+        error);
 }
 
 /* ---- the name ---- */

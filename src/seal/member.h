@@ -49,6 +49,13 @@ bool slk_member_has(const slk_seal *seal, slk_pipeline pipeline, const char *fol
 SLK_MUST_CHECK slk_err slk_member_need(const slk_seal *seal, slk_pipeline pipeline,
                                        const char *folder_id, slk_error *error);
 
+/* A new task that touches files is bound to the folder of its row, if that has one. */
+SLK_MUST_CHECK slk_err slk_member_place_task(slk_db *db, slk_pipeline pipeline, int64_t task_id,
+                                             uint64_t sp_id, uint64_t number, slk_error *error);
+/* The row's files are here from now on, unless they are somewhere already. */
+SLK_MUST_CHECK slk_err slk_member_place_row(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id,
+                                            uint64_t number, slk_error *error);
+
 /* Takes the lock of a sector's files without waiting; *ret_fd -1 when another process has it. */
 SLK_MUST_CHECK slk_err slk_member_lock(int *ret_fd, const slk_seal *seal, slk_pipeline pipeline,
                                        uint64_t sp_id, uint64_t number, slk_error *error);

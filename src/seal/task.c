@@ -56,25 +56,6 @@ static const slk_sql claim_task = {
     " progress_stage = NULL, progress_done = 0, progress_total = 0, folder_id = $8"
     " WHERE id = $1 AND fence = $7"
     " AND (owner IS NULL OR lease_until_ms < $5 OR lease_until_ms > $6)"};
-/* A task that touches files belongs to the folder of its row, once that has one. */
-static const slk_sql place_task[SLK_PIPELINE_COUNT] = {
-    [SLK_PIPELINE_PROVIDER] = {"task.place_provider",
-                               "UPDATE task SET folder_id = (SELECT folder_id FROM"
-                               " rseal_provider_pipeline WHERE sp_id = $2 AND sector_number = $3)"
-                               " WHERE id = $1"},
-    [SLK_PIPELINE_CLIENT] = {"task.place_client",
-                             "UPDATE task SET folder_id = (SELECT folder_id FROM"
-                             " rseal_client_pipeline WHERE sp_id = $2 AND sector_number = $3)"
-                             " WHERE id = $1"},
-};
-static const slk_sql place_row[SLK_PIPELINE_COUNT] = {
-    [SLK_PIPELINE_PROVIDER] = {"provider.place",
-                               "UPDATE rseal_provider_pipeline SET folder_id = $3"
-                               " WHERE sp_id = $1 AND sector_number = $2 AND folder_id = ''"},
-    [SLK_PIPELINE_CLIENT] = {"client.place",
-                             "UPDATE rseal_client_pipeline SET folder_id = $3"
-                             " WHERE sp_id = $1 AND sector_number = $2 AND folder_id = ''"},
-};
 static const slk_sql delete_task = {"task.delete", "DELETE FROM task WHERE id = $1 AND fence = $2"};
 static const slk_sql wait_task = {
     "task.wait",
@@ -164,9 +145,7 @@ static slk_err make_task(struct batch *b, slk_db *db, const uint64_t key[2], int
         return SLK_OK;
     b->made++;
     if (step->files)
-        SLK_TRY(slk_sql_run(db, &place_task[step->pipeline],
-                            SLK_ARGS(slk_arg_i(id), slk_arg_u(key[0]), slk_arg_u(key[1])), NULL,
-                            error));
+        SLK_TRY(slk_member_place_task(db, step->pipeline, id, key[0], key[1], error));
     return slk_sql_run(db, step->mark,
                        SLK_ARGS(slk_arg_u(key[0]), slk_arg_u(key[1]), slk_arg_i(id)), NULL, error);
 }
@@ -291,10 +270,7 @@ static slk_err claim_found(bool *ret_ours, struct claim *c, slk_error *error)
     *ret_ours = changes == 1;
     if (!*ret_ours || !first)
         return SLK_OK;
-    return slk_sql_run(
-        seal->db, &place_row[c->step->pipeline],
-        SLK_ARGS(slk_arg_u(task->sp_id), slk_arg_u(task->number), slk_arg_t(folder_id)), NULL,
-        error);
+    return slk_member_place_row(seal, c->step->pipeline, task->sp_id, task->number, error);
 }
 
 static void enter_running(slk_seal *seal, slk_seal_running *r)
