@@ -337,6 +337,8 @@ static bool set_method(call *c)
         return curl_easy_setopt(c->curl, CURLOPT_HTTPGET, 1L) == CURLE_OK;
     if (strcmp(method, "HEAD") == 0)
         return curl_easy_setopt(c->curl, CURLOPT_NOBODY, 1L) == CURLE_OK;
+    if (strcmp(method, "DELETE") == 0)
+        return curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;
     if (strcmp(method, "POST") != 0 && strcmp(method, "PUT") != 0)
         return false;
     return curl_easy_setopt(c->curl, CURLOPT_POST, 1L) == CURLE_OK &&

@@ -71,7 +71,7 @@ typedef slk_err slk_http_sink(void *context, const slk_http_response *response,
                               const uint8_t *bytes, size_t n, slk_error *error);
 
 typedef struct slk_http_request {
-    const char *method; /* NULL means "GET"; "POST", "PUT", "HEAD" */
+    const char *method; /* NULL means "GET"; "POST", "PUT", "HEAD", "DELETE" (without a body) */
     const char *url;
     const char *bearer; /* sent as Authorization: Bearer; NULL none */
     const slk_http_header *headers;
