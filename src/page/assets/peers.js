@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Whom we deal with: partners who order here, providers we order from; and who may use this page.
-import { ask, badge, button, day, field, h, proofName, say, secret, table, when } from "/assets/dom.js";
+import { ask, badge, button, day, duration, fil, field, h, proofName, say, secret, table, when } from "/assets/dom.js";
 import { get, may, post, put, remove } from "/assets/api.js";
 import { View } from "/assets/boards.js";
 
@@ -25,6 +25,13 @@ const termFields = (p) => [
     field("Last day", input("expires", { type: "date", value: p?.expires_ms ? new Date(p.expires_ms).toISOString().slice(0, 10) : "" }), "No orders after it; empty for ever.")),
 ];
 const terms = (form) => ({ url: form.url, proofs: numbers(form.proofs), miners: miners(form.miners), weight: Number(form.weight), expires_ms: expiry(form.expires) });
+
+// How it has kept its word so far.
+const record = (p) => {
+  if (p.verified === undefined) return "–";
+  const parts = [`${p.verified} verified`, p.usual_ms && `in ${duration(p.usual_ms)}`, p.failures && `${p.failures} failed`, p.lies && h("strong", { class: "failed" }, `${p.lies} refuted`)].filter(Boolean);
+  return parts.map((part, i) => [i > 0 && ", ", part]);
+};
 
 const named = (link, url) => h("div", { class: "named" }, link, url && h("span", { class: "muted" }, url));
 
@@ -172,6 +179,15 @@ customElements.define("slk-providers", class extends View {
     });
   }
 
+  async test(p) {
+    try {
+      const answer = await post(`providers/${p.id}/test`);
+      say(`${p.url} answers and knows us as ${answer.partner_name || "a partner"}; ${answer.allowance_remaining} sectors may be ordered.`);
+    } catch (error) {
+      say(error.message, "bad");
+    }
+  }
+
   leave(p) {
     ask({
       title: `Leave ${p.name || p.url}?`, verb: "Leave it", danger: true, text: "No new orders go there, and what it has not sealed yet goes to other providers where there are some.",
@@ -203,7 +219,8 @@ customElements.define("slk-providers", class extends View {
         ["State", (p) => (p.enabled ? badge("enabled", "good") : [badge("paused", "warn"), " ", p.disabled_reason])],
         ["Under way", (p) => p.active, "number"], ["Done", (p) => p.done, "number"],
         ["Failed", (p) => (p.failed ? h("a", { class: "failed", href: `#/sectors?role=client&peer=${p.id}&failed=1` }, p.failed) : 0), "number"],
-        ["Actions", (p) => admin && h("div", { class: "actions small" }, button(p.enabled ? "Pause" : "Enable", () => flip(p)), button("Change", () => this.edit(p)), p.active > 0 && button("Leave", () => this.leave(p)), button("Remove", () => this.drop(p)))],
+        ["Price", (p) => (p.price ? fil(p.price) : "–"), "number"], ["Record", record, "text"],
+        ["Actions", (p) => admin && h("div", { class: "actions small" }, button(p.enabled ? "Pause" : "Enable", () => flip(p)), button("Test", () => this.test(p)), button("Change", () => this.edit(p)), p.active > 0 && button("Leave", () => this.leave(p)), button("Remove", () => this.drop(p)))],
       ], this.model, "No providers yet. A provider's operator gives you a connect string.")];
   }
 });
