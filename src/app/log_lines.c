@@ -86,7 +86,9 @@ static bool put(json_t *object, const char *key, size_t key_n, const char *value
         return true;
     memcpy(name, key, key_n);
     name[key_n] = 0;
-    if (json_object_get(object, name)) /* its time, level or event */
+    json_t *readable = json_string(name); /* NULL: no UTF-8 */
+    json_decref(readable);
+    if (!readable || json_object_get(object, name)) /* or its time, level or event */
         return true;
     json_t *text = json_stringn(value, value_n);
     if (!text) /* bytes that are no UTF-8 */

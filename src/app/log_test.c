@@ -178,6 +178,8 @@ static void lines_become_objects(void **state)
                                  "\"event\":\"node.up\"}"},
         {LINE("info  odd level=debug"), "{\"at\":\"2026-11-21T05:04:51.663Z\",\"level\":\"info\","
                                         "\"event\":\"odd\"}"},
+        {LINE("info  odd \xff=1 k=2"), "{\"at\":\"2026-11-21T05:04:51.663Z\",\"level\":\"info\","
+                                       "\"event\":\"odd\",\"k\":\"2\"}"},
         {"panic: oh", "{\"text\":\"panic: oh\"}"},
         {LINE("info  odd why=\"never closed"),
          "{\"at\":\"2026-11-21T05:04:51.663Z\",\"level\":\"info\",\"event\":\"odd\","
