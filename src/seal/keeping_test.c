@@ -275,6 +275,35 @@ static void cancel_stops_the_work(void **state)
                      SLK_E_NOTFOUND);
 }
 
+/* Asked of another process (a command) of the same database, while the work shows no progress: the next
+ * heartbeat finds out, long before the lease would. */
+static void cancel_from_elsewhere(void **state)
+{
+    world *w = *state;
+    char reason[SLK_SEAL_REASON_CHARS], text[32];
+    slk_seal *seal = w->provider.seal, *tool = NULL;
+    atomic_store(&in_pc1_calls, 0);
+    w->in_pc1 = forever;
+    assert_true(order(w, 1, reason));
+    assert_int_equal(slk_seal_start(seal, NULL), SLK_OK);
+    for (unsigned i = 0; i < 20000 && atomic_load(&in_pc1_calls) == 0; i++)
+        usleep(1000);
+    slk_seal_options options = w->provider.options;
+    options.node_name = "tool";
+    options.beside = true;
+    slk_error error = {0};
+    if (slk_seal_new(&tool, w->provider.db, &w->provider.ops, &options, &error) != SLK_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(slk_provider_operator_cancel(tool, WORLD_SP, 1, false, false, NULL), SLK_OK);
+    slk_seal_free(tool);
+    for (unsigned i = 0; /* the clock stands: no lease ends */
+         i < 20000 && strcmp(world_state(&w->provider, 1, text), "cleaned") != 0; i++)
+        usleep(1000);
+    assert_string_equal(world_state(&w->provider, 1, text), "cleaned");
+    slk_seal_stop(seal);
+    assert_false(any_file(w, 1));
+}
+
 static void cancel_of_sealed(void **state)
 {
     world *w = *state;
@@ -467,6 +496,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(short_lease_is_no_news, make, unmake),
         cmocka_unit_test_setup_teardown(failed_by_hand, make, unmake),
         cmocka_unit_test_setup_teardown(cancel_stops_the_work, make, unmake),
+        cmocka_unit_test_setup_teardown(cancel_from_elsewhere, make, unmake),
         cmocka_unit_test_setup_teardown(cancel_of_sealed, make, unmake),
         cmocka_unit_test_setup_teardown(drained, make, unmake),
         cmocka_unit_test_setup_teardown(drain_says_when, make, unmake),
