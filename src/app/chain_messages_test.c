@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Messages to a chain in this process, through two nodes of it that can be switched off. */
+#include "app/amount.h"
 #include "app/chain_ops.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -389,6 +390,28 @@ static void fee_is_raised(void **state)
     assert_int_equal(nonce, 1); /* one message, not two */
 }
 
+static void amounts_as_people_read_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *atto, *fil;
+    } rows[] = {
+        {"360000000000000000", "0.36 FIL"},
+        {"1", "0.000000000000000001 FIL"},
+        {"0", "0 FIL"},
+        {"2000000000000000000", "2 FIL"},
+        {"12345678901234567890", "12.34567890123456789 FIL"},
+        {"", ""},
+        {"1x", ""},
+        {"-1", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char out[SLK_FIL_CHARS];
+        slk_fil_format(out, rows[i].atto);
+        assert_string_equal(out, rows[i].fil);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +420,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(gas_above_the_cap_waits, make, unmake),
         cmocka_unit_test_setup_teardown(lost_answer, make, unmake),
         cmocka_unit_test_setup_teardown(fee_is_raised, make, unmake),
+        cmocka_unit_test(amounts_as_people_read_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/info.h"
 
+#include "app/amount.h"
 #include "app/paint.h"
 #include "app/service.h"
 #include "base/clock.h"
@@ -222,6 +223,27 @@ static void print_disks(const json_t *info, const slk_paint *paint)
     }
 }
 
+static void print_money(const json_t *info, const slk_paint *paint)
+{
+    const json_t *money = json_object_get(info, "money");
+    const int64_t waiting = slk_service_number(info, "messages_waiting");
+    const char *title = "Money";
+    for (size_t i = 0; i < json_array_size(money); i++) {
+        const json_t *m = json_array_get(money, i);
+        char deposits[SLK_FIL_CHARS], pledges[SLK_FIL_CHARS];
+        slk_fil_format(deposits, slk_service_text(m, "deposits"));
+        slk_fil_format(pledges, slk_service_text(m, "pledges"));
+        (void)printf("%s%-10s%s f0%" PRId64 " deposits %s, pledges %s\n",
+                     slk_paint_in(paint, SLK_BOLD), title, slk_paint_in(paint, SLK_PLAIN),
+                     slk_service_number(m, "sp_id"), deposits, pledges);
+        title = "";
+    }
+    if (waiting > 0)
+        (void)printf("%s%-10s%s %" PRId64 " to the chain have not landed\n",
+                     slk_paint_in(paint, SLK_BOLD), "Messages", slk_paint_in(paint, SLK_PLAIN),
+                     waiting);
+}
+
 static void print_next(const json_t *info, const slk_paint *paint)
 {
     const json_t *lease = json_object_get(info, "lease");
@@ -272,6 +294,7 @@ void slk_info_print(const json_t *info, bool colour, bool tasks)
     print_peers(info, &paint);
     print_workers(info, &paint);
     print_disks(info, &paint);
+    print_money(info, &paint);
     print_next(info, &paint);
     if (tasks)
         print_tasks(info, &paint);

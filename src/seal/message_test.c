@@ -3,6 +3,7 @@
  * and that no crash, lost answer or stuck message makes two of one. */
 #include "base/mem.h"
 #include "seal/sql_impl.h"
+#include "seal/summary.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>
@@ -128,6 +129,36 @@ static void full_batches_go_at_once(void **state)
         assert_int_equal(w->messages[i].n, 3);
     assert_int_equal(count(w, &landed_rows), 4);
     assert_int_equal(count(w, &priced_rows), 6);
+}
+
+static void expect_summary(world *w, const char *what)
+{
+    SLK_CLEANUP(slk_buf_done) slk_buf out;
+    slk_buf_init(&out, 1u << 20);
+    assert_int_equal(slk_summary(&out, w->client.seal, NULL), SLK_OK);
+    if (!strstr(slk_buf_str(&out), what))
+        fail_msg("summary: %s", slk_buf_str(&out));
+}
+
+static void money_is_added_up(void **state)
+{
+    world *w = *state;
+    set_batching(w, 3, HOUR_MS, 0);
+    w->auto_land = false;
+    order(w, 3);
+    run_all(w, 3, "precommit_sent", 60);
+    expect_summary(w, "\"money\":[],\"messages_waiting\":1");
+    w->auto_land = true;
+    run_all(w, 3, "precommitted", 60);
+    expect_summary(w, "{\"sp_id\":1000,\"deposits\":\"360\",\"pledges\":\"0\"}");
+    expect_all_proving(w, 3);
+    expect_summary(w, "{\"sp_id\":1000,\"deposits\":\"0\",\"pledges\":\"600\"}");
+    expect_summary(w, "\"messages_waiting\":0");
+    SLK_CLEANUP(slk_buf_done) slk_buf out;
+    slk_buf_init(&out, 1u << 20);
+    assert_int_equal(slk_view_messages(&out, w->client.seal, 10, NULL), SLK_OK);
+    assert_non_null(strstr(slk_buf_str(&out), "\"kind\":\"precommit\",\"sp_id\":1000,"
+                                              "\"sectors\":3,\"numbers\":["));
 }
 
 static void nobody_waits_longer_than_the_timeout(void **state)
@@ -337,7 +368,7 @@ static void killed_everywhere(void **state)
 {
     (void)state;
     uint64_t point = 1;
-    for (bool crashed = true; crashed; point += 7) { /* the others see single sectors */
+    for (bool crashed = true; crashed; point += 17) { /* the others see single sectors */
         world *w = world_new();
         set_batching(w, 3, HOUR_MS, 0);
         w->crash_at_point = point;
@@ -554,6 +585,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BATCH(full_batches_go_at_once),
+        BATCH(money_is_added_up),
         BATCH(nobody_waits_longer_than_the_timeout),
         BATCH(urgent_sectors_take_the_others_along),
         BATCH(joined_sectors_are_not_late),
