@@ -26,7 +26,7 @@ SECTORS = int(os.environ.get("SELKIE_TEST_SECTORS") or 6)  # of each of the two 
 SECONDS, SECONDS_PER_SECTOR = 600, 60
 ALLOWANCE = 100
 NODES = {"p1": "provider", "p2": "provider", "c1": "client", "c2": "client"}
-MINERS = 2
+MINERS = int(os.environ.get("SELKIE_TEST_MINERS") or 2)
 
 
 class Door:
@@ -127,7 +127,7 @@ class Cluster(Farm):
             self.kill(name)
         for name in NODES:
             self.start(name)
-        self.miners = ["f01000", "f" + self.devnet("Devnet.CreateMiner", [2048])[1:]]
+        self.miners = ["f01000", *("f" + self.devnet("Devnet.CreateMiner", [2048])[1:] for _ in range(MINERS - 1))]
         for i, miner in enumerate(self.miners):
             connect = self.folder / f"connect-{i}"
             self.on("p1", "partner", "add", f"partner-{i}", "--url", self.door("client"), "--allowance", ALLOWANCE, "--connect-out", connect)
@@ -208,7 +208,7 @@ def judge(cluster, count):
                          " GROUP BY sp_id, sector_number, to_state HAVING count(*) > 1")
     equal(twice, [], "edges taken twice")
     workers = cluster.rows("provider", "SELECT count(DISTINCT node) FROM sector_event WHERE event = 'labeled'")
-    equal(workers, [["2"]], "provider nodes that sealed")
+    expect(count < 8 or workers == [["2"]], f"provider nodes that sealed: {workers}")
     for name in ("p1", "c1"):
         equal(cluster.on(name, "fsck")["findings"], [], f"fsck at {name}")
     nodes = cluster.on("p1", "node", "list")
