@@ -17,7 +17,8 @@ extern const slk_command slk_commands_node[]; /* stop, reload, wait-api */
 extern const slk_command slk_commands_log[]; /* log … */
 extern const slk_command slk_commands_config[]; /* config … */
 extern const slk_command slk_commands_provider[]; /* partner … */
-extern const slk_command slk_commands_client[]; /* provider …, order */
+extern const slk_command slk_commands_providers[]; /* provider … */
+extern const slk_command slk_commands_client[]; /* sector order, miner … */
 extern const slk_command slk_commands_sectors[]; /* sector …, watch */
 extern const slk_command slk_commands_keeping[]; /* sector renew, drain, orphans */
 extern const slk_command slk_commands_messages[]; /* message list */

@@ -77,7 +77,7 @@ static const sql_rule sql_rules[] = {
      {ASK_NOW}},
     {"provider-paused",
      SLK_SEVERITY_CRITICAL,
-     "selkie provider enable ID gives it orders again; look at its sectors first",
+     "selkie provider set ID --enable gives it orders again; look at its sectors first",
      {"rules.paused",
       "SELECT provider_name || ' (provider ' || CAST(id AS TEXT) || ')', disabled_reason"
       " FROM rseal_client_providers WHERE enabled = 0"

@@ -680,8 +680,8 @@ slk_err slk_remote_peer_authorize(slk_remote_peer *peer, bool *ret_authorized, c
     return SLK_OK;
 }
 
-slk_err slk_remote_peer_supports(slk_remote_peer *peer, bool *ret_supported, const char *url,
-                                 int64_t seal_proof, slk_error *error)
+slk_err slk_remote_peer_capabilities(slk_remote_peer *peer, int64_t *ret_proofs, size_t *ret_n,
+                                     size_t max, const char *url, slk_error *error)
 {
     slk_wire_capabilities answer;
     const struct exchange exchange = {
@@ -691,8 +691,20 @@ slk_err slk_remote_peer_supports(slk_remote_peer *peer, bool *ret_supported, con
         .timeout_ms = QUICK_TIMEOUT_MS,
     };
     SLK_TRY(call(peer, url, NULL, &exchange, error));
+    size_t n = answer.supported_proofs.n < max ? answer.supported_proofs.n : max;
+    memcpy(ret_proofs, answer.supported_proofs.value, n * sizeof *ret_proofs);
+    *ret_n = n;
+    return SLK_OK;
+}
+
+slk_err slk_remote_peer_supports(slk_remote_peer *peer, bool *ret_supported, const char *url,
+                                 int64_t seal_proof, slk_error *error)
+{
+    int64_t proofs[SLK_WIRE_PROOFS_MAX];
+    size_t n;
+    SLK_TRY(slk_remote_peer_capabilities(peer, proofs, &n, SLK_WIRE_PROOFS_MAX, url, error));
     *ret_supported = false;
-    for (size_t i = 0; i < answer.supported_proofs.n; i++)
-        *ret_supported = *ret_supported || answer.supported_proofs.value[i] == seal_proof;
+    for (size_t i = 0; i < n; i++)
+        *ret_supported = *ret_supported || proofs[i] == seal_proof;
     return SLK_OK;
 }

@@ -15,6 +15,8 @@
 #include "seal/ops.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* The largest C1 accepted; 32 GiB sectors need 50 to 128 MiB. */
 #define SLK_REMOTE_C1_MAX_BYTES ((uint64_t)256 << 20)
@@ -51,6 +53,11 @@ void slk_remote_peer_ops(slk_seal_peer *ret_ops, slk_remote_peer *peer);
 SLK_MUST_CHECK slk_err slk_remote_peer_authorize(slk_remote_peer *peer, bool *ret_authorized,
                                                  char *name, int64_t *ret_allowance,
                                                  const slk_seal_remote *to, slk_error *error);
+
+/* The seal proofs that provider offers: *ret_n of them, at most max. */
+SLK_MUST_CHECK slk_err slk_remote_peer_capabilities(slk_remote_peer *peer, int64_t *ret_proofs,
+                                                    size_t *ret_n, size_t max, const char *url,
+                                                    slk_error *error);
 
 /* Does that provider list the proof among its capabilities? */
 SLK_MUST_CHECK slk_err slk_remote_peer_supports(slk_remote_peer *peer, bool *ret_supported,

@@ -3,6 +3,7 @@
 #ifndef SLK_SEAL_CLIENT_H
 #define SLK_SEAL_CLIENT_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "seal/ops.h"
 #include "seal/seal.h"
@@ -27,6 +28,10 @@ typedef struct slk_client_provider_change {
 SLK_MUST_CHECK slk_err slk_client_provider_set(slk_seal *seal, int64_t id,
                                                const slk_client_provider_change *change,
                                                slk_error *error);
+/* Its url (at least 512 chars) and its token in clear, appended to ret_token: for a test of the
+ * connection; the caller wipes it. */
+SLK_MUST_CHECK slk_err slk_client_provider_secret(char *ret_url, slk_buf *ret_token, slk_seal *seal,
+                                                  int64_t id, slk_error *error);
 /* Disabled: no new orders go there, what it has is finished. Enabling also lets a provider back that
  * was found lying. */
 SLK_MUST_CHECK slk_err slk_client_provider_enable(slk_seal *seal, int64_t id, bool enabled,

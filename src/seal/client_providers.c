@@ -92,6 +92,24 @@ static slk_err check_change(const slk_client_provider_change *change, slk_error 
     return SLK_OK;
 }
 
+slk_err slk_client_provider_secret(char *ret_url, slk_buf *ret_token, slk_seal *seal, int64_t id,
+                                   slk_error *error)
+{
+    static const slk_sql read_secret = {
+        "providers.secret",
+        "SELECT provider_url, provider_token FROM rseal_client_providers WHERE id = $1"};
+    const slk_seal_keeper *keeper = &slk_seal_get_ops(seal)->keeper;
+    char wrapped[512];
+    {
+        SLK_CLEANUP(slk_query_done) slk_query q = {0};
+        SLK_TRY(slk_sql_row(&q, slk_seal_db(seal), &read_secret, SLK_ARGS(slk_arg_i(id)),
+                            "provider", error));
+        slk_sql_copy_text(ret_url, 512, &q, 0);
+        slk_sql_copy_text(wrapped, sizeof wrapped, &q, 1);
+    }
+    return keeper->unwrap(keeper->ctx, ret_token, wrapped, error);
+}
+
 struct set_body {
     slk_seal *seal;
     int64_t id;

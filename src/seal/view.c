@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "codec/json.h"
+#include "seal/rows_impl.h"
 #include "seal/sql_impl.h"
 
 #include <string.h>
@@ -34,7 +35,16 @@ static const slk_sql providers = {
     "  AND c.state <> 'proving'),"
     " (SELECT count(*) FROM rseal_client_pipeline c WHERE c.provider_id = p.id"
     "  AND c.state = 'proving'),"
-    " (SELECT count(*) FROM rseal_client_pipeline c WHERE c.provider_id = p.id AND c.failed = 1)"
+    " (SELECT count(*) FROM rseal_client_pipeline c WHERE c.provider_id = p.id AND c.failed = 1),"
+    " p.price, p.move_orders,"
+    " (SELECT count(*) FROM rseal_client_placement a WHERE a.provider_id = p.id"
+    "  AND a.outcome = 'verified'),"
+    " (SELECT count(*) FROM rseal_client_placement a WHERE a.provider_id = p.id"
+    "  AND a.outcome IN ('failed', 'stalled')),"
+    " (SELECT count(*) FROM rseal_client_placement a WHERE a.provider_id = p.id"
+    "  AND a.outcome = 'lied'),"
+    " (SELECT count(*) FROM rseal_client_placement a WHERE a.provider_id = p.id"
+    "  AND a.release_owed = 1)"
     " FROM rseal_client_providers p ORDER BY p.id"};
 
 /* One shape for both roles, so that one function prints both; $1 and $2 pick a sector (negative:
@@ -122,6 +132,18 @@ static const slk_sql placements = {
     " p.outcome, p.detail, p.release_owed FROM rseal_client_placement p"
     " JOIN rseal_client_providers v ON v.id = p.provider_id"
     " WHERE p.sp_id = $1 AND p.sector_number = $2 ORDER BY p.ordered_ms, p.provider_id"};
+static const slk_sql miners = {
+    "view.miners",
+    "SELECT p.sp_id, count(*), sum(p.enabled), max(m.keep_in_flight), max(m.reg_seal_proof),"
+    " max(m.duration_epochs), max(m.reserve), max(m.note),"
+    " (SELECT count(*) FROM rseal_client_pipeline c WHERE c.sp_id = p.sp_id AND c.failed = 0"
+    "  AND c.state <> 'proving'),"
+    " (SELECT count(*) FROM rseal_client_pipeline c WHERE c.sp_id = p.sp_id"
+    "  AND c.state = 'proving'),"
+    " (SELECT count(*) FROM rseal_client_pipeline c WHERE c.sp_id = p.sp_id AND c.failed = 1"
+    "  AND c.cancel_requested = 0)"
+    " FROM rseal_client_providers p LEFT JOIN rseal_client_miner m ON m.sp_id = p.sp_id"
+    " GROUP BY p.sp_id ORDER BY p.sp_id"};
 static const slk_sql miners_of = {
     "view.miners_of", "SELECT sp_id FROM rseal_client_pipeline WHERE sector_number = $1 UNION"
                       " SELECT sp_id FROM rseal_provider_pipeline WHERE sector_number = $1"
@@ -203,6 +225,12 @@ static json_t *provider_json(const slk_query *q)
     put(o, &ok, "active", json_integer(slk_column_i64(q, 7)));
     put(o, &ok, "done", json_integer(slk_column_i64(q, 8)));
     put(o, &ok, "failed", json_integer(slk_column_i64(q, 9)));
+    put(o, &ok, "price", text_or_null(q, 10));
+    put(o, &ok, "orders_move", json_boolean(slk_column_bool(q, 11)));
+    put(o, &ok, "verified", json_integer(slk_column_i64(q, 12)));
+    put(o, &ok, "failures", json_integer(slk_column_i64(q, 13)));
+    put(o, &ok, "lies", json_integer(slk_column_i64(q, 14)));
+    put(o, &ok, "releases_owed", json_integer(slk_column_i64(q, 15)));
     if (ok)
         return o;
     json_decref(o);
@@ -345,13 +373,41 @@ static json_t *placement_json(const slk_query *q)
     return NULL;
 }
 
+/* Settings that are not set are null. */
+static json_t *setting_json(const slk_query *q, int column)
+{
+    return slk_column_i64(q, column) >= 0 ? number_or_null(q, column) : json_null();
+}
+
+static json_t *miner_json(const slk_query *q)
+{
+    json_t *o = json_object();
+    bool ok = o != NULL;
+    put(o, &ok, "sp_id", json_integer(slk_column_i64(q, 0)));
+    put(o, &ok, "providers", json_integer(slk_column_i64(q, 1)));
+    put(o, &ok, "providers_enabled", json_integer(slk_column_i64(q, 2)));
+    put(o, &ok, "keep_in_flight", setting_json(q, 3));
+    put(o, &ok, "seal_proof", setting_json(q, 4));
+    put(o, &ok, "duration_epochs", setting_json(q, 5));
+    put(o, &ok, "reserve", text_or_null(q, 6));
+    put(o, &ok, "note", text_or_null(q, 7));
+    put(o, &ok, "under_way", json_integer(slk_column_i64(q, 8)));
+    put(o, &ok, "proving", json_integer(slk_column_i64(q, 9)));
+    put(o, &ok, "failed", json_integer(slk_column_i64(q, 10)));
+    if (ok)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
 enum kind {
     KIND_PARTNER,
     KIND_PROVIDER,
     KIND_PROVIDER_SECTOR,
     KIND_CLIENT_SECTOR,
     KIND_EVENT,
-    KIND_PLACEMENT
+    KIND_PLACEMENT,
+    KIND_MINER
 };
 
 static json_t *row_json(const slk_query *q, enum kind kind, int64_t now_ms)
@@ -367,6 +423,8 @@ static json_t *row_json(const slk_query *q, enum kind kind, int64_t now_ms)
         return sector_json(q, true, now_ms);
     case KIND_EVENT:
         return event_json(q);
+    case KIND_MINER:
+        return miner_json(q);
     case KIND_PLACEMENT:
         return placement_json(q);
     }
@@ -436,11 +494,32 @@ slk_err slk_view_partners(slk_buf *out, slk_seal *seal, slk_error *error)
     return slk_json_print(out, array);
 }
 
+static slk_err put_usual(json_t *list, slk_seal *seal, slk_error *error)
+{
+    bool ok = true;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *o = json_array_get(list, i);
+        int64_t usual_ms = 0, id = json_integer_value(json_object_get(o, "id"));
+        SLK_TRY(slk_client_usual_ms(&usual_ms, slk_seal_db(seal), id, error));
+        put(o, &ok, "usual_ms", usual_ms > 0 ? json_integer(usual_ms) : json_null());
+    }
+    return ok ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
+}
+
 slk_err slk_view_providers(slk_buf *out, slk_seal *seal, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *array = NULL;
     SLK_TRY(new_array(&array, error));
     SLK_TRY(append_rows(array, seal, &providers, NULL, 0, KIND_PROVIDER, error));
+    SLK_TRY(put_usual(array, seal, error));
+    return slk_json_print(out, array);
+}
+
+slk_err slk_view_miners(slk_buf *out, slk_seal *seal, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *array = NULL;
+    SLK_TRY(new_array(&array, error));
+    SLK_TRY(append_rows(array, seal, &miners, NULL, 0, KIND_MINER, error));
     return slk_json_print(out, array);
 }
 

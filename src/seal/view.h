@@ -16,8 +16,14 @@
  *   "weight","expires_ms" or null,"miners":[{"sp_id","max_sectors","active"}],"created_ms"}] */
 SLK_MUST_CHECK slk_err slk_view_partners(slk_buf *out, slk_seal *seal, slk_error *error);
 
-/* [{"id","sp_id","url","name","enabled","active","done","failed","disabled_reason"}] */
+/* [{"id","sp_id","url","name","enabled","active","done","failed","disabled_reason","price" (attoFIL, ""
+ * unknown),"orders_move","verified","failures","lies","releases_owed","usual_ms"}] */
 SLK_MUST_CHECK slk_err slk_view_providers(slk_buf *out, slk_seal *seal, slk_error *error);
+
+/* Miners that have providers, with what was set for the constant flow (null: not set) and what it waits
+ * for: [{"sp_id","providers","providers_enabled","keep_in_flight","seal_proof","duration_epochs",
+ * "reserve","note","under_way","proving","failed"}] */
+SLK_MUST_CHECK slk_err slk_view_miners(slk_buf *out, slk_seal *seal, slk_error *error);
 
 /* Sectors of both roles, newest first, at most limit (0: 1000):
  * [{"role","sp_id","number","seal_proof","state","failed","reason","message","since_ms",
