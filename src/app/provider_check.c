@@ -117,6 +117,23 @@ static void check_address(slk_provider_check *c, const char *url)
 
 /* ---- TLS, protocol, token ---- */
 
+static void check_token(slk_provider_check *c, slk_node *node, const slk_seal_remote *to)
+{
+    slk_error why = {0};
+    char found[256];
+    bool authorized = false;
+    slk_err code = slk_remote_peer_authorize(node->peer, &authorized, c->partner_name,
+                                             &c->allowance_remaining, to, &why);
+    if (code != SLK_OK || !authorized) {
+        put_row(c, TOKEN, SLK_CHECK_BAD,
+                code != SLK_OK ? slk_error_text(&why, code) : "it does not know the token");
+        return;
+    }
+    (void)snprintf(found, sizeof found, "it knows us as %.100s; %" PRId64 " sectors may be ordered",
+                   *c->partner_name ? c->partner_name : "(unnamed)", c->allowance_remaining);
+    put_row(c, TOKEN, SLK_CHECK_GOOD, found);
+}
+
 static void check_calls(slk_provider_check *c, slk_node *node, const slk_seal_remote *to)
 {
     int64_t proofs[SLK_SEAL_MAX_PROOFS];
@@ -145,17 +162,7 @@ static void check_calls(slk_provider_check *c, slk_node *node, const slk_seal_re
         chars += snprintf(found + chars, sizeof found - (size_t)chars, " %" PRId64, proofs[i]);
     put_row(c, PROTOCOL, n > 0 ? SLK_CHECK_GOOD : SLK_CHECK_DOUBTFUL,
             n > 0 ? found : "it offers no seal proof now");
-    bool authorized = false;
-    code = slk_remote_peer_authorize(node->peer, &authorized, c->partner_name,
-                                     &c->allowance_remaining, to, &why);
-    if (code != SLK_OK || !authorized) {
-        put_row(c, TOKEN, SLK_CHECK_BAD,
-                code != SLK_OK ? slk_error_text(&why, code) : "it does not know the token");
-        return;
-    }
-    (void)snprintf(found, sizeof found, "it knows us as %.100s; %" PRId64 " sectors may be ordered",
-                   *c->partner_name ? c->partner_name : "(unnamed)", c->allowance_remaining);
-    put_row(c, TOKEN, SLK_CHECK_GOOD, found);
+    check_token(c, node, to);
 }
 
 /* ---- the way back ---- */

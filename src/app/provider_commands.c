@@ -41,7 +41,8 @@ static slk_err read_connect(slk_connect *ret, const slk_node *node, const char *
     return code;
 }
 
-/* The result of a test, as text or JSON; id 0: nothing was added. */
+/* The result of a test, as text or JSON. id: what was added, 0: nothing (a dry run), -1: nothing was to
+ * be added. */
 static slk_err show_check(const slk_node *node, const slk_options *options,
                           const slk_provider_check *check, const char *url, int64_t id,
                           slk_error *error)
@@ -54,9 +55,7 @@ static slk_err show_check(const slk_node *node, const slk_options *options,
                                    slk_provider_check_json(check));
         if (answer && id > 0 && json_object_set_new(answer, "id", json_integer(id)) != 0)
             return slk_fail(error, SLK_E_NOMEM, "out of memory");
-        if (answer && slk_options_has(options, "dry-run") &&
-            json_object_set_new(answer, "dry_run",
-                                json_boolean(slk_options_flag(options, "dry-run"))) != 0)
+        if (answer && id == 0 && json_object_set_new(answer, "dry_run", json_true()) != 0)
             return slk_fail(error, SLK_E_NOMEM, "out of memory");
         return print_json(answer, error);
     }
@@ -220,7 +219,7 @@ static slk_err provider_test(slk_node *node, const slk_options *options, slk_err
     slk_bytes_wipe(token.data, token.len);
     SLK_TRY(code);
     if (check.good || !options->json)
-        SLK_TRY(show_check(node, options, &check, url, 0, error));
+        SLK_TRY(show_check(node, options, &check, url, -1, error));
     return slk_provider_check_failure(&check, error);
 }
 
@@ -238,34 +237,44 @@ static slk_err set_standing(slk_node *node, const slk_options *options, int64_t 
     return SLK_OK;
 }
 
-static slk_err provider_set(slk_node *node, const slk_options *options, slk_error *error)
+/* What the options want changed; SLK_E_INVAL when that is nothing or contradicts itself. */
+static slk_err read_change(slk_client_provider_change *ret, bool *ret_standing,
+                           const slk_options *options, slk_error *error)
 {
-    SLK_CLEANUP(slk_json_decrefp) json_t *row = NULL;
     const char *price = slk_options_text(options, "price");
     const bool enable = slk_options_flag(options, "enable");
     const bool disable =
         slk_options_flag(options, "disable") || slk_options_flag(options, "move-orders");
-    if (enable && disable)
-        return slk_fail(error, SLK_E_INVAL, "--enable and --disable do not go together");
     const slk_client_provider_change change = {
         .url = slk_options_text(options, "url"),
         .name = slk_options_text(options, "name"),
         .price = price && strcmp(price, "unknown") == 0 ? "" : price,
     };
+    if (enable && disable)
+        return slk_fail(error, SLK_E_INVAL, "--enable and --disable do not go together");
     if (!change.url && !change.name && !change.price && !enable && !disable)
         return slk_fail(error, SLK_E_INVAL, "nothing to set: see --help");
     if (change.url)
         SLK_TRY(slk_connect_check_url(change.url, error));
+    *ret = change;
+    *ret_standing = enable || disable;
+    return SLK_OK;
+}
+
+static slk_err provider_set(slk_node *node, const slk_options *options, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *row = NULL;
+    slk_client_provider_change change;
+    bool standing_too = false;
+    SLK_TRY(read_change(&change, &standing_too, options, error));
     SLK_TRY(find_provider(&row, node, options, error));
     if (slk_service_dry(options, "the provider would be changed"))
         return SLK_OK;
     const int64_t id = slk_service_number(row, "id");
-    if (change.url || change.name || change.price)
-        SLK_TRY(slk_client_provider_set(node->seal, id, &change, error));
-    SLK_TRY(set_standing(node, options, id, error));
-    slk_service_say(options, disable  ? "changed: no new orders go there"
-                             : enable ? "changed: orders may go there"
-                                      : "changed");
+    SLK_TRY(slk_client_provider_set(node->seal, id, &change, error));
+    if (standing_too)
+        SLK_TRY(set_standing(node, options, id, error));
+    slk_service_say(options, "changed");
     return SLK_OK;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `selkie sector …`, `selkie watch`: the sectors of this repository. */
+#include "app/sector_files.h"
 #include "app/sector_find.h"
 #include "app/sector_show.h"
 #include "app/service.h"
@@ -190,6 +191,25 @@ static const slk_option cancel_options[] = {
     SLK_OPTION_REPO,    SLK_OPTION_SECTOR_MINER, OPTION_REALLY("a deposit on chain is lost by it"),
     SLK_OPTION_DRY_RUN, {.name = NULL},
 };
+static const slk_option export_options[] = {
+    SLK_OPTION_REPO,
+    SLK_OPTION_SECTOR_MINER,
+    {.name = "to",
+     .type = SLK_OPTION_TEXT,
+     .required = true,
+     .value = "DIR",
+     .help = "folder that gets sealed/ and cache/ in Lotus's layout"},
+    SLK_OPTION_DRY_RUN,
+    {.name = NULL},
+};
+static const slk_option verify_options[] = {
+    SLK_OPTION_REPO,
+    SLK_OPTION_SECTOR_MINER,
+    {.name = "sample",
+     .type = SLK_OPTION_U64,
+     .help = "look at so many places drawn at random (default: at all of it)"},
+    {.name = NULL},
+};
 static const slk_option remove_options[] = {
     SLK_OPTION_REPO,
     SLK_OPTION_SECTOR_MINER,
@@ -253,6 +273,24 @@ const slk_command slk_commands_sectors[] = {
      .options = cancel_options,
      .run = slk_service_run,
      .action = sector_cancel},
+    {.name = "sector export",
+     .args = "SECTOR",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Copy a verified sector's replica and cache, read back and compared.",
+     .example = "selkie sector export f01000/7 --to /mnt/storage",
+     .options = export_options,
+     .run = slk_service_run,
+     .action = slk_sector_export},
+    {.name = "sector verify",
+     .args = "SECTOR",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Check that a sector's replica is still what it must be.",
+     .example = "selkie sector verify f01000/7 --sample 100",
+     .options = verify_options,
+     .run = slk_service_run,
+     .action = slk_sector_verify},
     {.name = "sector remove",
      .args = "SECTOR",
      .args_min = 1,

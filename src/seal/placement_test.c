@@ -320,6 +320,42 @@ static void killed_while_moving(void **state)
     }
 }
 
+/* One provider, with one token, for two miners: its word counts for the sectors of either. */
+static void provider_of_two_miners(void **state)
+{
+    world *w = *state;
+    static const slk_sql completion_sql = {
+        "test.completion", "SELECT ticket_epoch, ticket_value, tree_d_cid, tree_r_cid FROM"
+                           " sectors_sdr_pipeline WHERE sp_id = 1000 AND sector_number = $1"};
+    int64_t second;
+    uint64_t number = world_order(w), other;
+    assert_int_equal(slk_client_provider_add(&second, w->client.seal, WORLD_SP + 1,
+                                             "https://provider", w->token, "p", NULL),
+                     SLK_OK);
+    assert_int_equal(slk_client_order(&other, w->client.seal, WORLD_SP + 1, WORLD_PROOF, 0, NULL),
+                     SLK_OK);
+    world_run(w, number, "sealed", 100);
+    slk_seal_completion completion = {0};
+    {
+        SLK_CLEANUP(slk_query_done) slk_query q = {0};
+        assert_int_equal(slk_sql_row(&q, w->client.db, &completion_sql, SLK_ARGS(slk_arg_u(number)),
+                                     "row", NULL),
+                         SLK_OK);
+        completion.ticket_epoch = slk_column_i64(&q, 0);
+        assert_int_equal(slk_column_bytes(&q, 1, completion.ticket, 32, NULL), SLK_OK);
+        slk_sql_copy_text(completion.tree_d_cid, sizeof completion.tree_d_cid, &q, 2);
+        slk_sql_copy_text(completion.tree_r_cid, sizeof completion.tree_r_cid, &q, 3);
+    }
+    assert_int_equal(
+        slk_client_complete(w->client.seal, w->token, WORLD_SP, number, &completion, NULL), SLK_OK);
+    assert_int_equal(
+        slk_client_complete(w->client.seal, w->token, WORLD_SP + 1, other, &completion, NULL),
+        SLK_OK);
+    assert_int_equal(
+        slk_client_complete(w->client.seal, w->other_token, WORLD_SP + 1, other, &completion, NULL),
+        SLK_E_NOTFOUND);
+}
+
 /* ---- choosing ---- */
 
 static void set_price(world *w, int64_t id, const char *price)
@@ -564,6 +600,7 @@ int main(void)
         PLACED(nobody_else),
         PLACED(nobody_left),
         PLACED(late_callback),
+        PLACED(provider_of_two_miners),
         cmocka_unit_test(killed_while_moving),
         PLACED(cheapest_first),
         PLACED(shortest_queue_first),

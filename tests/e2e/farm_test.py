@@ -4,7 +4,7 @@ afterwards, and what must never be anywhere."""
 import re
 import sqlite3
 
-from farm import Farm
+from farm import Farm, free_port
 from support import *
 
 PROVING_SECONDS = 400

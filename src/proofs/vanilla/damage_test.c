@@ -496,6 +496,49 @@ static void test_check_replica(void **state)
     slk_seal_case_close(&c);
 }
 
+static slk_err sample(const slk_seal_case *c, uint64_t samples, slk_error *error)
+{
+    slk_check_replica_request request = {.env = c->env,
+                                         .proof = c->sector.proof,
+                                         .sealed = "sealed",
+                                         .cache = c->cache,
+                                         .comm_r = c->comm_r};
+    return slk_check_replica_sample(&request, samples, error);
+}
+
+/* As many samples as there are places look at everything. */
+static void test_check_sample(void **state)
+{
+    slk_seal_case c;
+    slk_seal_case_open(&c, *state, "s-4k-data");
+    slk_seal_case_run_pc1(&c);
+    slk_seal_case_run_pc2(&c);
+    slk_error error = {0};
+    assert_int_equal(sample(&c, 1, &error), SLK_OK);
+    assert_int_equal(sample(&c, 1000, &error), SLK_OK);
+    SLK_CLEANUP(slk_freep) char *tree = in_cache(&c, "sc-02-data-tree-r-last-1.dat");
+    slk_buf whole;
+    save(&whole, tree);
+    for (uint64_t at = 3; at < whole.len; at += 32) { /* each node of the tree */
+        poke(tree, at, whole.data[at] ^ 4);
+        refused(sample(&c, 1000, &error), SLK_E_CORRUPT, &error, NULL);
+        poke(tree, at, whole.data[at]);
+    }
+    restore(&whole, tree);
+    save(&whole, "sealed");
+    for (uint64_t at = 3; at < whole.len; at += 512) {
+        poke("sealed", at, whole.data[at] ^ 16);
+        refused(sample(&c, 1000, &error), SLK_E_CORRUPT, &error, NULL);
+        poke("sealed", at, whole.data[at]);
+    }
+    restore(&whole, "sealed");
+    slk_seal_case other = c;
+    other.comm_r[9] ^= 1;
+    refused(sample(&other, 1, &error), SLK_E_CORRUPT, &error, "CommR");
+    assert_int_equal(sample(&c, 2, &error), SLK_OK);
+    slk_seal_case_close(&c);
+}
+
 static slk_err unseal(const slk_seal_case *c, uint64_t offset, uint64_t length, slk_error *error)
 {
     slk_unseal_request request = {.env = c->env,
@@ -778,23 +821,15 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_other_sector),
-        cmocka_unit_test(test_bad_requests),
-        cmocka_unit_test(test_canceled),
-        cmocka_unit_test(test_pc2_inputs),
-        cmocka_unit_test(test_late_mismatch),
-        cmocka_unit_test(test_interrupted_pass),
-        cmocka_unit_test(test_zero_tree_d),
-        cmocka_unit_test(test_commit1_inputs),
-        cmocka_unit_test(test_p_aux_and_identity),
-        cmocka_unit_test(test_check_replica),
-        cmocka_unit_test(test_unseal),
-        cmocka_unit_test(test_verify_every_node),
-        cmocka_unit_test(test_synthetic_file),
-        cmocka_unit_test(test_kept_columns),
-        cmocka_unit_test(test_fused_tree_c),
-        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_resume),           cmocka_unit_test(test_other_sector),
+        cmocka_unit_test(test_bad_requests),     cmocka_unit_test(test_canceled),
+        cmocka_unit_test(test_pc2_inputs),       cmocka_unit_test(test_late_mismatch),
+        cmocka_unit_test(test_interrupted_pass), cmocka_unit_test(test_zero_tree_d),
+        cmocka_unit_test(test_commit1_inputs),   cmocka_unit_test(test_p_aux_and_identity),
+        cmocka_unit_test(test_check_replica),    cmocka_unit_test(test_check_sample),
+        cmocka_unit_test(test_unseal),           cmocka_unit_test(test_verify_every_node),
+        cmocka_unit_test(test_synthetic_file),   cmocka_unit_test(test_kept_columns),
+        cmocka_unit_test(test_fused_tree_c),     cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "crypto/fr/fr.h"
 #include "proofs/tree/tree.h"
 #include "proofs/vanilla/cache.h"
@@ -96,6 +97,118 @@ slk_err slk_check_replica(const slk_check_replica_request *request, slk_error *e
     slk_job_stage(request->env.job, "replica", shape->nodes);
     for (unsigned i = 0; i < shape->base_trees; i++)
         SLK_TRY(check_tree(base[i], request, &reading, i, memory, error));
+    slk_tree_join(root, sub, request->env.crypto, shape, base[0]);
+    return check_roots(request, root, error);
+}
+
+/* ---- a sample ---- */
+
+#define SAMPLE_LEAVES_MAX 512u
+#define ARITY 8u
+#define LOG2_ARITY 3u
+
+/* One tree-r-last file, open. */
+struct sampled {
+    const slk_check_replica_request *request;
+    slk_tree_geometry geometry;
+    struct reading reading;
+    int fd;
+    const char *path;
+};
+
+static slk_err read_nodes(const struct sampled *s, uint8_t *out, unsigned row, uint64_t first,
+                          size_t n, slk_error *error)
+{
+    const uint64_t offset = slk_tree_row_offset(&s->geometry, row) + 32 * first;
+    return slk_file_read_at(s->fd, out, 32 * n, offset, s->path, error);
+}
+
+static slk_err compare_node(const struct sampled *s, const uint8_t want32[32], unsigned row,
+                            uint64_t index, slk_error *error)
+{
+    uint8_t have[32];
+    SLK_TRY(read_nodes(s, have, row, index, 1, error));
+    if (memcmp(have, want32, 32) != 0)
+        return slk_fail(error, SLK_E_CORRUPT,
+                        "%s: node %llu of row %u is not the hash of what is below", s->path,
+                        (unsigned long long)index, row);
+    return SLK_OK;
+}
+
+/* The leaves below one node of the lowest row in the file, and the path from there to the root. */
+static slk_err check_one(const struct sampled *s, uint64_t index, slk_error *error)
+{
+    uint8_t nodes[SAMPLE_LEAVES_MAX * 32];
+    const slk_crypto *crypto = s->request->env.crypto;
+    const unsigned first_row = s->geometry.first_row;
+    size_t n = (size_t)1 << (LOG2_ARITY * first_row);
+    slk_assert(n <= SAMPLE_LEAVES_MAX);
+    struct reading reading = s->reading;
+    SLK_TRY(sealed_leaves(&reading, nodes, index * n, n, 0, error));
+    for (unsigned row = 0; row < first_row; row++) {
+        n /= ARITY;
+        slk_tree_hash_row(crypto, LOG2_ARITY, nodes, n);
+    }
+    SLK_TRY(compare_node(s, nodes, first_row, index, error));
+    for (unsigned row = first_row; row < s->geometry.depth; row++) {
+        index /= ARITY;
+        SLK_TRY(read_nodes(s, nodes, row, index * ARITY, ARITY, error));
+        slk_tree_hash_row(crypto, LOG2_ARITY, nodes, 1);
+        SLK_TRY(compare_node(s, nodes, row + 1, index, error));
+    }
+    return SLK_OK;
+}
+
+static uint64_t random_below(uint64_t bound)
+{
+    uint64_t v;
+    slk_rng_fill((uint8_t *)&v, sizeof v);
+    return v % bound; /* bound is far below 2^64: the bias is none to speak of */
+}
+
+/* Samples of one base tree, spread over its whole width, and its root. */
+static slk_err sample_tree(uint8_t root32[32], const slk_check_replica_request *request,
+                           const struct reading *reading, unsigned tree, uint64_t samples,
+                           slk_error *error)
+{
+    const slk_sector_shape *shape = request->proof.shape;
+    SLK_CLEANUP(slk_freep)
+    char *path = slk_base_tree_path(request->cache, "tree-r-last", shape, tree);
+    SLK_CLEANUP(slk_closep) int fd = -1;
+    struct sampled s = {.request = request,
+                        .geometry = slk_tree_r_geometry(shape),
+                        .reading = *reading,
+                        .path = path};
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    SLK_TRY(slk_tree_open_sized(&fd, path, slk_tree_file_bytes(&s.geometry), error));
+    s.fd = fd;
+    s.reading.tree_first = tree * slk_tree_row_nodes(&s.geometry, 0);
+    const uint64_t width = slk_tree_row_nodes(&s.geometry, s.geometry.first_row);
+    const uint64_t n = samples < width ? samples : width;
+    for (uint64_t i = 0; i < n; i++) {
+        const uint64_t from = i * width / n, to = (i + 1) * width / n;
+        SLK_TRY(slk_job_check(request->env.job, error));
+        SLK_TRY(check_one(&s, from + random_below(to - from), error));
+        slk_job_advance(request->env.job, 1);
+    }
+    return read_nodes(&s, root32, s.geometry.depth, 0, 1, error);
+}
+
+slk_err slk_check_replica_sample(const slk_check_replica_request *request, uint64_t samples,
+                                 slk_error *error)
+{
+    const slk_sector_shape *shape = request->proof.shape;
+    const uint64_t each = samples / shape->base_trees + (samples % shape->base_trees > 0);
+    SLK_CLEANUP(slk_closep) int lock = -1;
+    SLK_CLEANUP(slk_closep) int fd = -1;
+    SLK_TRY(slk_cache_lock(&lock, request->cache, false, error));
+    SLK_TRY(slk_tree_open_sized(&fd, request->sealed, shape->bytes, error));
+    const struct reading reading = {.fd = fd, .path = request->sealed};
+    uint8_t base[SLK_MAX_BASE_TREES][32], sub[2][32], root[32];
+    slk_job_stage(request->env.job, "sample", each * shape->base_trees);
+    for (unsigned i = 0; i < shape->base_trees; i++)
+        SLK_TRY(sample_tree(base[i], request, &reading, i, each, error));
     slk_tree_join(root, sub, request->env.crypto, shape, base[0]);
     return check_roots(request, root, error);
 }

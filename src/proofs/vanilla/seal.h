@@ -216,5 +216,11 @@ typedef struct slk_check_replica_request {
 
 SLK_MUST_CHECK slk_err slk_check_replica(const slk_check_replica_request *request,
                                          slk_error *error);
+/* The same of `samples` (> 0) places alone, at least one in each base tree, drawn anew each time and spread
+ * over the whole replica: the leaves below one node of tree-r-last (16 KiB at 32 GiB) and the path from
+ * there to the root; p_aux and comm_r as above. A replica with a damaged share d passes with
+ * (1 - d)^samples. Job stage "sample" in places. */
+SLK_MUST_CHECK slk_err slk_check_replica_sample(const slk_check_replica_request *request,
+                                                uint64_t samples, slk_error *error);
 
 #endif
