@@ -18,6 +18,7 @@ static const struct {
     {NULL, "sector-size", "2KiB 8MiB 512MiB 32GiB 64GiB"},
     {"log set-level", NULL, "debug info warn error"},
     {"completion", NULL, "bash zsh fish"},
+    {"sector retry", "from", "order fetch verify seed c1 porep"},
 };
 
 /* Options and arguments whose values are names of the repository. */
@@ -35,6 +36,7 @@ static const struct {
     {"", "SECTOR", SLK_COMPLETE_SECTOR},
     {"", "sector", SLK_COMPLETE_SECTOR},
     {"", "miner", SLK_COMPLETE_MINER},
+    {"miner ", "MINER", SLK_COMPLETE_MINER},
     {"", "partner", SLK_COMPLETE_PARTNER},
 };
 

@@ -111,7 +111,7 @@ static slk_err read_list(json_t **ret, slk_node *node, slk_error *error)
     return slk_service_json(ret, &text, error);
 }
 
-/* Argument 0: an ID, or a name that only one provider has. *ret_row is a new reference. */
+/* The argument: an ID, or a name that only one provider has. *ret_row is a new reference. */
 static slk_err find_provider(json_t **ret_row, slk_node *node, const slk_options *options,
                              slk_error *error)
 {
@@ -322,7 +322,7 @@ static const slk_option set_options[] = {
     {.name = NULL},
 };
 
-#define ONE_PROVIDER .args = "NAME|ID", .args_min = 1, .args_max = 1
+#define ONE_PROVIDER .args = "PROVIDER", .args_min = 1, .args_max = 1
 
 const slk_command slk_commands_providers[] = {
     {.name = "provider add",
