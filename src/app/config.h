@@ -70,10 +70,11 @@ typedef struct slk_config {
     slk_config_numbers seal_proofs;
     int64_t capacity_sectors;
     char *scratch_folder;
-    int64_t batch_sectors;
-    int64_t batch_wait_ms;
     int64_t slot_ms;
     int64_t keep_row_ms;
+    /* [Seal] */
+    int64_t batch_sectors;
+    int64_t batch_wait_ms;
     /* [Client] */
     char *storage_folder;
     int64_t poll_ms;

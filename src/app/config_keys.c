@@ -95,15 +95,16 @@ const slk_config_key slk_config_keys[] = {
      "Sectors of all partners that may be here at once, counted until cleaned up."},
     {"Provider", "ScratchFolder", KEY_TEXT, AT(scratch_folder), "", 0, 0, NULL,
      "Where sectors are sealed: fast local disks. Unset: scratch in the repository."},
-    {"Provider", "BatchSize", KEY_NUMBER, AT(batch_sectors), "1", 1, 64, NULL,
-     "Sectors of one size labelled together, whosever they are: more of them in a day. Each needs "
-     "memory for two layers, or disk."},
-    {"Provider", "BatchWait", KEY_TIME, AT(batch_wait_ms), "10m", 0, 24 * HOURS, NULL,
-     "How long a sector waits for others to be labelled with, when BatchSize is more than 1."},
     {"Provider", "SlotTime", KEY_TIME, AT(slot_ms), "30s", 1000, HOURS, NULL,
      "How long a place promised by `available` is kept for its order."},
     {"Provider", "KeepRows", KEY_TIME, AT(keep_row_ms), "24h", 1000, 8784 * HOURS, NULL,
      "How long the record of a cleaned up sector is kept."},
+    {"Seal", "BatchSealBatchSize", KEY_NUMBER, AT(batch_sectors), "1", 1, 64, NULL,
+     "Sectors of one size labelled together, whosever they are: more of them in a day. Each needs "
+     "memory for two layers, or disk."},
+    {"Seal", "BatchSealWait", KEY_TIME, AT(batch_wait_ms), "10m", 0, 24 * HOURS, NULL,
+     "How long a sector waits for others to be labelled with, when BatchSealBatchSize is more than "
+     "1."},
     {"Client", "StorageFolder", KEY_TEXT, AT(storage_folder), "", 0, 0, NULL,
      "Where finished sectors lie, in Lotus's layout. Unset: storage in the repository."},
     {"Client", "PollInterval", KEY_TIME, AT(poll_ms), "30s", 100, 24 * HOURS, NULL,

@@ -30,7 +30,7 @@ def labelled_together():
     """Four sectors of one client in one batch; the client checks each replica before it risks anything."""
     with Folder() as folder:
         farm = BusyFarm(folder)
-        farm.settings = {"SELKIE_PROVIDER_BATCHSIZE": str(BATCH), "SELKIE_PROVIDER_BATCHWAIT": "5m"}
+        farm.settings = {"SELKIE_SEAL_BATCHSEALBATCHSIZE": str(BATCH), "SELKIE_SEAL_BATCHSEALWAIT": "5m"}
         with farm:
             farm.prepare()
             farm.order(count=BATCH)
