@@ -125,7 +125,7 @@ static const slk_sql note_try = {
 static const slk_sql note_sent = {
     "batch.sent", "UPDATE message_batch SET state = 'sent', earlier_cid = message_cid,"
                   " message_cid = $2, signed_msg = $3, value = $4, max_fee = $5, sent_ms = $6"
-                  " WHERE uuid = $1 AND state IN ('closed', 'sent')"};
+                  " WHERE uuid = $1 AND state <> 'dissolved'"};
 static const slk_sql note_landed = {
     "batch.landed", "UPDATE message_batch SET state = 'landed', exit_code = $2,"
                     " landed_height = $3, gas_used = $4, return_value = $5, landed_ms = $6"
@@ -473,7 +473,7 @@ static slk_err sent_body(slk_db *db, void *context, slk_error *error)
                                  slk_arg_t(n->sent->max_fee), slk_arg_i(slk_seal_now(n->seal))),
                         &changes, error));
     if (changes != 1)
-        return slk_fail(error, SLK_E_CONFLICT, "the batch has landed meanwhile");
+        return slk_fail(error, SLK_E_CONFLICT, "the batch was dissolved meanwhile");
     return slk_sql_run(db, &wake_members[b->kind],
                        SLK_ARGS(slk_arg_u(b->sp_id), slk_arg_t(b->uuid)), NULL, error);
 }
