@@ -422,9 +422,28 @@ static void answer_no(bool *ret_valid, char *why, const char *text)
     (void)snprintf(why, SLK_SEAL_REASON_CHARS, "%s", text);
 }
 
+/* A pool of its own for a file that still arrives: its threads sleep more than they work, and loops
+ * of the prover's pool take turns. */
+static slk_err check_arriving(slk_check_replica_request *request, slk_gate *arriving,
+                              slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_strf("%s" SLK_SEAL_ARRIVING, request->sealed);
+    slk_pool *pool = NULL;
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a path");
+    SLK_TRY(slk_pool_new(&pool, slk_pool_threads(request->env.pool), error));
+    request->env.pool = pool;
+    request->sealed = path;
+    request->arriving = arriving;
+    const slk_err code = slk_check_replica(request, error);
+    slk_pool_free(pool);
+    return code;
+}
+
 static slk_err prover_check_replica(void *ctx, bool *ret_valid, char *why,
                                     const slk_seal_sector *sector, const slk_seal_commitments *comm,
-                                    const slk_seal_paths *paths, slk_job *job, slk_error *error)
+                                    const slk_seal_paths *paths, slk_gate *arriving, slk_job *job,
+                                    slk_error *error)
 {
     slk_check_replica_request request = {.env = env_of(ctx, job),
                                          .sealed = paths->sealed,
@@ -436,10 +455,15 @@ static slk_err prover_check_replica(void *ctx, bool *ret_valid, char *why,
         answer_no(ret_valid, why, "CommD is not that of an empty sector");
         return SLK_OK;
     }
-    slk_meter meter;
-    slk_meter_start(&meter);
-    const slk_err code = slk_check_replica(&request, error);
-    slk_meter_stop(&meter, "verify", sector->sp_id, sector->number, code == SLK_OK);
+    slk_err code;
+    if (arriving) {
+        code = check_arriving(&request, arriving, error);
+    } else {
+        slk_meter meter;
+        slk_meter_start(&meter);
+        code = slk_check_replica(&request, error);
+        slk_meter_stop(&meter, "verify", sector->sp_id, sector->number, code == SLK_OK);
+    }
     if (code == SLK_E_CORRUPT) {
         answer_no(ret_valid, why, error->message);
         return SLK_OK;

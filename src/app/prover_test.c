@@ -135,8 +135,9 @@ static void a_foreign_comm_d_is_refused_before_reading(void **state)
     bool valid = true;
     char why[SLK_SEAL_REASON_CHARS] = "";
     slk_error error = {0};
-    assert_int_equal(ops.check_replica(ops.ctx, &valid, why, &sector, &comm, &paths, NULL, &error),
-                     SLK_OK);
+    assert_int_equal(
+        ops.check_replica(ops.ctx, &valid, why, &sector, &comm, &paths, NULL, NULL, &error),
+        SLK_OK);
     assert_false(valid);
     assert_string_equal(why, "CommD is not that of an empty sector");
 }

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "seal/arrival.h"
 #include "seal/client_side_impl.h"
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
@@ -208,8 +209,11 @@ slk_err slk_step_client_fetch(slk_task *task, slk_error *error)
     const slk_seal_ops *ops = slk_seal_get_ops(s.seal);
     uint64_t bytes = 0;
     SLK_TRY(ops->prover.sector_bytes(ops->prover.ctx, &bytes, s.row.sector.seal_proof, error));
+    slk_arrival arrival;
+    slk_arrival_begin(&arrival, s.seal, &s.row.sector, &s.comm, &s.paths);
     slk_err code = ops->peer.fetch(ops->peer.ctx, &s.to, &s.row.sector, bytes, &s.comm, &s.paths,
-                                   NULL, &task->job, error);
+                                   &arrival.gate, &task->job, error);
+    slk_arrival_end(&arrival, code == SLK_OK, &task->job);
     if (code != SLK_OK)
         return fetch_failed(&s, code, error);
     SLK_TRY(slk_seal_crash_point(s.seal, "fetch.done", error));
@@ -237,10 +241,13 @@ slk_err slk_step_client_verify(slk_task *task, slk_error *error)
     if (task->event == SLK_EV_REORDER)
         return SLK_OK;
     const slk_seal_prover *prover = &slk_seal_get_ops(s.seal)->prover;
-    bool valid = false;
+    bool valid = slk_arrival_was_valid(s.seal, &s.row.sector, &s.comm);
     char why[SLK_SEAL_REASON_CHARS] = "";
-    SLK_TRY(prover->check_replica(prover->ctx, &valid, why, &s.row.sector, &s.comm, &s.paths,
-                                  &task->job, error));
+    if (valid)
+        slk_task_note(task, "checked while it arrived");
+    else
+        SLK_TRY(prover->check_replica(prover->ctx, &valid, why, &s.row.sector, &s.comm, &s.paths,
+                                      NULL, &task->job, error));
     if (!valid)
         return wrong_replica(&s, why[0] ? why : "the replica is not what was promised", error);
     task->event = SLK_EV_VERIFIED;

@@ -3,6 +3,7 @@
 #ifndef SLK_SEAL_SEAL_IMPL_H
 #define SLK_SEAL_SEAL_IMPL_H
 
+#include "seal/arrival.h"
 #include "seal/member.h"
 #include "seal/seal.h"
 
@@ -57,6 +58,7 @@ struct slk_seal {
     bool stopping;
     slk_seal_running *running;
     slk_seal_file_user *file_users;
+    slk_arrivals arrivals; /* under mutex */
 
     atomic_bool dead; /* plays a killed process: writes nothing more */
     bool started;

@@ -215,10 +215,12 @@ static slk_err stub_finalise(void *ctx, const slk_seal_sector *s, const slk_seal
 
 static slk_err stub_check_replica(void *ctx, bool *ret_valid, char *why, const slk_seal_sector *s,
                                   const slk_seal_commitments *comm, const slk_seal_paths *paths,
-                                  slk_job *job, slk_error *error)
+                                  slk_gate *arriving, slk_job *job, slk_error *error)
 {
     (void)s;
     (void)job;
+    if (arriving && !slk_gate_wait(arriving, REPLICA_BYTES))
+        return slk_fail(error, SLK_E_CANCELED, "no more comes");
     SLK_TRY(fault(ctx, OP_CHECK_REPLICA, error));
     uint8_t replica[REPLICA_BYTES] = {0}, comm_r[32];
     (void)get_file(paths->sealed, replica, sizeof replica);

@@ -11,7 +11,15 @@ struct reading {
     int fd;
     const char *path;
     uint64_t tree_first;
+    slk_gate *arriving;
 };
+
+static slk_err wait_for(slk_gate *arriving, uint64_t bytes, slk_error *error)
+{
+    if (!arriving || slk_gate_wait(arriving, bytes))
+        return SLK_OK;
+    return slk_fail(error, SLK_E_CANCELED, "no more of the sealed file comes");
+}
 
 static slk_err sealed_leaves(void *context, uint8_t *out, uint64_t first, size_t n, unsigned worker,
                              slk_error *error)
@@ -19,6 +27,7 @@ static slk_err sealed_leaves(void *context, uint8_t *out, uint64_t first, size_t
     (void)worker;
     const struct reading *r = context;
     const uint64_t node = r->tree_first + first;
+    SLK_TRY(wait_for(r->arriving, (node + n) * 32, error));
     SLK_TRY(slk_file_read_at(r->fd, out, n * 32, node * 32, r->path, error));
     for (size_t i = 0; i < n; i++) {
         if (!slk_fr_node_is_canonical(out + 32 * i))
@@ -86,13 +95,14 @@ slk_err slk_check_replica(const slk_check_replica_request *request, slk_error *e
     const slk_tree_geometry geometry = slk_tree_r_geometry(shape);
     SLK_CLEANUP(slk_closep) int lock = -1;
     SLK_CLEANUP(slk_closep) int fd = -1;
+    SLK_TRY(wait_for(request->arriving, 1, error));
     SLK_TRY(slk_cache_lock(&lock, request->cache, false, error));
     SLK_TRY(slk_tree_open_sized(&fd, request->sealed, shape->bytes, error));
     SLK_CLEANUP(slk_freep)
     uint8_t *memory = slk_alloc((size_t)slk_tree_file_bytes(&geometry), 1);
     if (!memory)
         return slk_fail(error, SLK_E_NOMEM, "no memory for the tree of %s", request->sealed);
-    struct reading reading = {.fd = fd, .path = request->sealed};
+    struct reading reading = {.fd = fd, .path = request->sealed, .arriving = request->arriving};
     uint8_t base[SLK_MAX_BASE_TREES][32], sub[2][32], root[32];
     slk_job_stage(request->env.job, "replica", shape->nodes);
     for (unsigned i = 0; i < shape->base_trees; i++)

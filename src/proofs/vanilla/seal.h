@@ -12,6 +12,7 @@
 #define SLK_PROOFS_VANILLA_SEAL_H
 
 #include "base/err.h"
+#include "base/gate.h"
 #include "base/job.h"
 #include "base/pool.h"
 #include "crypto/crypto.h"
@@ -204,7 +205,9 @@ SLK_MUST_CHECK slk_err slk_unseal(const slk_unseal_request *request, slk_error *
 
 /* ---- Checking a replica: rebuilds tree-r-last from the sealed file and compares it with the files,
  * with p_aux and with comm_r (NULL: not compared). SLK_OK: all agree. SLK_E_CORRUPT: which file and
- * node does not. Memory: 1 MiB per thread and one tree-r-last file (10 MB at 32 GiB). Job stage
+ * node does not. Where the file still arrives its bytes are hashed as they come, in order: threads of
+ * the pool sleep until then, so it should be one of its own; the cache must be complete before the
+ * first byte, and SLK_E_CANCELED says that the gate was closed too early. Memory: 1 MiB per thread and one tree-r-last file (10 MB at 32 GiB). Job stage
  * "replica" in nodes. */
 typedef struct slk_check_replica_request {
     slk_seal_env env;
@@ -212,6 +215,7 @@ typedef struct slk_check_replica_request {
     const char *sealed;
     const char *cache;
     const uint8_t *comm_r;
+    slk_gate *arriving; /* bytes of `sealed` that can be read already; NULL: all */
 } slk_check_replica_request;
 
 SLK_MUST_CHECK slk_err slk_check_replica(const slk_check_replica_request *request,

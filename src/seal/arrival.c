@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "seal/arrival.h"
+
+#include "base/log.h"
+#include "seal/seal_impl.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+static void *check(void *context)
+{
+    slk_arrival *a = context;
+    const slk_seal_prover *prover = &slk_seal_get_ops(a->seal)->prover;
+    char why[SLK_SEAL_REASON_CHARS] = "";
+    slk_error error = {0};
+    bool valid = false;
+    a->valid = prover->check_replica(prover->ctx, &valid, why, &a->sector, &a->comm, &a->paths,
+                                     &a->gate, &a->job, &error) == SLK_OK &&
+               valid;
+    return NULL;
+}
+
+/* Under the mutex. */
+static struct slk_arrived *find(slk_seal *seal, const slk_seal_sector *sector)
+{
+    for (size_t i = 0; i < SLK_ARRIVALS; i++) {
+        struct slk_arrived *r = &seal->arrivals.list[i];
+        if (r->valid && r->sp_id == sector->sp_id && r->number == sector->number)
+            return r;
+    }
+    return NULL;
+}
+
+static void forget(slk_seal *seal, const slk_seal_sector *sector)
+{
+    slk_assert(pthread_mutex_lock(&seal->mutex) == 0);
+    struct slk_arrived *r = find(seal, sector);
+    if (r)
+        r->valid = false;
+    slk_assert(pthread_mutex_unlock(&seal->mutex) == 0);
+}
+
+static void remember(slk_seal *seal, const slk_arrival *a)
+{
+    struct slk_arrived seen = {.sp_id = a->sector.sp_id, .number = a->sector.number, .valid = true};
+    memcpy(seen.comm_r, a->comm.comm_r, 32);
+    slk_assert(pthread_mutex_lock(&seal->mutex) == 0);
+    seal->arrivals.list[seal->arrivals.next++ % SLK_ARRIVALS] = seen;
+    slk_assert(pthread_mutex_unlock(&seal->mutex) == 0);
+}
+
+void slk_arrival_begin(slk_arrival *arrival, slk_seal *seal, const slk_seal_sector *sector,
+                       const slk_seal_commitments *comm, const slk_seal_paths *paths)
+{
+    *arrival = (slk_arrival){.seal = seal, .sector = *sector, .comm = *comm, .paths = *paths};
+    slk_gate_init(&arrival->gate);
+    slk_job_init(&arrival->job);
+    forget(seal, sector);
+    arrival->runs = pthread_create(&arrival->thread, NULL, check, arrival) == 0;
+}
+
+/* Returns when the thread has ended; a canceled task ends it early. */
+static void join(slk_arrival *arrival, slk_job *job)
+{
+    int rc;
+    do {
+        struct timespec until;
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec++;
+        if (slk_job_check(job, NULL) != SLK_OK)
+            slk_job_cancel(&arrival->job);
+        rc = pthread_clockjoin_np(arrival->thread, NULL, CLOCK_MONOTONIC, &until);
+    } while (rc == ETIMEDOUT);
+    slk_assert(rc == 0);
+}
+
+void slk_arrival_end(slk_arrival *arrival, bool fetched, slk_job *job)
+{
+    /* Those who wait for more than has come wait in vain now. */
+    slk_gate_close(&arrival->gate);
+    if (!fetched)
+        slk_job_cancel(&arrival->job);
+    if (arrival->runs)
+        join(arrival, job);
+    slk_gate_done(&arrival->gate);
+    if (fetched && arrival->valid)
+        remember(arrival->seal, arrival);
+}
+
+bool slk_arrival_was_valid(slk_seal *seal, const slk_seal_sector *sector,
+                           const slk_seal_commitments *comm)
+{
+    slk_assert(pthread_mutex_lock(&seal->mutex) == 0);
+    struct slk_arrived *r = find(seal, sector);
+    const bool valid = r && memcmp(r->comm_r, comm->comm_r, 32) == 0;
+    if (r)
+        r->valid = false;
+    slk_assert(pthread_mutex_unlock(&seal->mutex) == 0);
+    return valid;
+}
