@@ -18,7 +18,10 @@
 #define CONNECTION_MEMORY ((size_t)49152) /* header and buffers of one connection */
 #define STACK_BYTES ((size_t)1 << 20) /* of a connection's thread: address space, not memory */
 #define PEM_MAX_BYTES ((size_t)1 << 20)
-#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+/* AES-128 before AES-256: as good here, and a quarter faster. */
+#define TLS_PRIORITIES                                                                  \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:" \
+    "+CHACHA20-POLY1305:%SERVER_PRECEDENCE"
 
 static slk_err split_listen(char **ret_host, char **ret_port, const char *listen, slk_error *error)
 {
