@@ -167,7 +167,13 @@ static slk_err chain_says(slk_error *error)
 static slk_err stub_network(void *ctx, slk_seal_network *ret, slk_error *error)
 {
     (void)ctx;
-    *ret = (slk_seal_network){900, 3780, 10, 86410, 518400, 3680640, 1000};
+    *ret = (slk_seal_network){.ticket_lookback_epochs = 900,
+                              .ticket_max_age_epochs = 3780,
+                              .challenge_delay_epochs = 10,
+                              .max_prove_commit_epochs = 86410,
+                              .min_expiration_epochs = 518400,
+                              .max_extension_epochs = 3680640,
+                              .epoch_ms = 1000};
     return chain_says(error);
 }
 
