@@ -164,6 +164,7 @@ static void test_roles(void **state)
         {"DELETE", "partners/1", NULL, SLK_ROLE_ADMIN},
         {"POST", "providers", "{}", SLK_ROLE_ADMIN},
         {"PUT", "providers/1", "{\"enabled\":false}", SLK_ROLE_ADMIN},
+        {"POST", "providers/1/test", "{}", SLK_ROLE_WRITE},
         {"POST", "providers/1/leave", "{}", SLK_ROLE_ADMIN},
         {"DELETE", "providers/1", NULL, SLK_ROLE_ADMIN},
         {"GET", "tokens", NULL, SLK_ROLE_ADMIN},

@@ -9,9 +9,11 @@
 #include "seal/client.h"
 #include "seal/view.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 
 #define NAME_MAX_CHARS ((size_t)127)
+#define URL_CHARS 512 /* of slk_client_provider_secret */
+#define TOKEN_MAX_BYTES ((size_t)256)
 #define PRICE_MAX_CHARS ((size_t)39) /* attoFIL */
 
 static slk_err list(slk_buf *out, page_request *request, slk_error *error)
@@ -102,6 +104,31 @@ static slk_err set(slk_buf *out, page_request *request, slk_error *error)
     return flips ? slk_client_provider_enable(seal, id, enabled, error) : SLK_OK;
 }
 
+/* {"url","partner_name","allowance_remaining"} of a provider that is here: it answers and knows us. */
+static slk_err try_known(slk_buf *out, page_request *request, slk_error *error)
+{
+    int64_t id, allowance = 0;
+    char name[SLK_SEAL_REASON_CHARS] = "", url[URL_CHARS];
+    slk_connect connect = {0};
+    slk_buf token;
+    SLK_TRY(slk_page_id(&id, request, "id", error));
+    slk_buf_init(&token, TOKEN_MAX_BYTES);
+    slk_err code = slk_client_provider_secret(url, &token, request->page->options.seal, id, error);
+    if (code == SLK_OK) {
+        (void)snprintf(connect.url, sizeof connect.url, "%s", url);
+        (void)snprintf(connect.token, sizeof connect.token, "%s", slk_buf_str(&token));
+        code = try_provider(name, &allowance, request, &connect, error);
+    }
+    slk_bytes_wipe(token.data, token.len);
+    slk_buf_done(&token);
+    slk_bytes_wipe(&connect, sizeof connect);
+    SLK_TRY(code);
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *answer = json_pack("{s:s,s:s,s:I}", "url", url, "partner_name", name,
+                               "allowance_remaining", (json_int_t)allowance);
+    return answer ? slk_json_print(out, answer) : slk_page_out_of_memory(error);
+}
+
 /* No new orders, and what is not sealed yet goes elsewhere. */
 static slk_err leave(slk_buf *out, page_request *request, slk_error *error)
 {
@@ -123,6 +150,7 @@ const page_endpoint slk_page_provider_endpoints[] = {
     {"GET", "/api/v0/providers", SLK_ROLE_READ, list},
     {"POST", "/api/v0/providers", SLK_ROLE_ADMIN, add},
     {"PUT", "/api/v0/providers/{id}", SLK_ROLE_ADMIN, set},
+    {"POST", "/api/v0/providers/{id}/test", SLK_ROLE_WRITE, try_known},
     {"POST", "/api/v0/providers/{id}/leave", SLK_ROLE_ADMIN, leave},
     {"DELETE", "/api/v0/providers/{id}", SLK_ROLE_ADMIN, remove_provider},
     {NULL, NULL, SLK_ROLE_NONE, NULL},
