@@ -105,6 +105,7 @@ typedef struct slk_config {
     int64_t chain_workers;
     /* [Metrics] */
     bool metrics;
+    bool metrics_loopback; /* without a token */
     /* [Alerting] */
     char *alert_minimum_balance; /* "5 FIL", "" for none */
     int64_t alert_balance_sectors;

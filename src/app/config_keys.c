@@ -162,6 +162,9 @@ const slk_config_key slk_config_keys[] = {
     {"Metrics", "Enable", KEY_BOOL, AT(metrics), "true", 0, 0, NULL,
      "Serve /metrics for Prometheus: to this machine without a token, unless DelegateTLS is on, to "
      "others with an access token that may read."},
+    {"Metrics", "LoopbackWithoutToken", KEY_BOOL, AT(metrics_loopback), "true", 0, 0, NULL,
+     "Believe that requests from this machine's own addresses are this machine's. Set it to false "
+     "when a proxy here passes TLS connections on unopened."},
     {"Alerting", "MinimumWalletBalance", KEY_TEXT, AT(alert_minimum_balance), "", 0, 0, NULL,
      "Alert when the richest sender of a miner has less, such as \"5 FIL\"; besides "
      "BalanceSectors."},

@@ -94,7 +94,7 @@ static slk_err add_monitor(struct service *service, slk_error *error)
         .chain = slk_chain_sampler_of(node->chain),
         .version = SLK_VERSION,
         .revision = SLK_REVISION,
-        .trust_loopback = !config->delegate_tls,
+        .trust_loopback = config->metrics_loopback && !config->delegate_tls,
         .rules = rules,
         .delivery = service->delivery,
         .look_ms = config->alert_look_ms,
