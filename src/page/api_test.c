@@ -167,6 +167,7 @@ static void test_roles(void **state)
         {"POST", "providers/1/test", "{}", SLK_ROLE_WRITE},
         {"POST", "providers/1/leave", "{}", SLK_ROLE_ADMIN},
         {"DELETE", "providers/1", NULL, SLK_ROLE_ADMIN},
+        {"PUT", "miners/1000", "{\"keep_in_flight\":1}", SLK_ROLE_ADMIN},
         {"GET", "tokens", NULL, SLK_ROLE_ADMIN},
         {"POST", "tokens", "{\"role\":\"admin\"}", SLK_ROLE_ADMIN},
         {"DELETE", "tokens/x", NULL, SLK_ROLE_ADMIN},
@@ -336,6 +337,13 @@ static void test_providers_and_tokens(void **state)
     assert_true(json_is_false(json_object_get(json_array_get(list, 0), "enabled")));
     json_decref(list);
     assert_int_equal(call(NULL, f, s, SLK_ROLE_ADMIN, "PUT", path, "{\"price\":\"-1\"}"), 400);
+    assert_int_equal(
+        call(NULL, f, s, SLK_ROLE_ADMIN, "PUT", "miners/1000", "{\"keep_in_flight\":4}"), 200);
+    assert_int_equal(
+        call(NULL, f, s, SLK_ROLE_ADMIN, "PUT", "miners/1000", "{\"keep_in_flight\":-2}"), 400);
+    list = get(f, s, "miners");
+    assert_int_equal(number(json_array_get(list, 0), "keep_in_flight"), 4);
+    json_decref(list);
     assert_int_equal(call(NULL, f, s, SLK_ROLE_ADMIN, "POST", "providers",
                           "{\"connect_string\":\"x\",\"miner\":\"f01000\"}"),
                      400);

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "codec/json.h"
 #include "remote/connect.h"
 #include "seal/client.h"
@@ -14,6 +15,7 @@
 #define NAME_MAX_CHARS ((size_t)127)
 #define URL_CHARS 512 /* of slk_client_provider_secret */
 #define TOKEN_MAX_BYTES ((size_t)256)
+#define PROOF_MAX 14
 #define PRICE_MAX_CHARS ((size_t)39) /* attoFIL */
 
 static slk_err list(slk_buf *out, page_request *request, slk_error *error)
@@ -146,6 +148,33 @@ static slk_err remove_provider(slk_buf *out, page_request *request, slk_error *e
     return slk_client_provider_remove(request->page->options.seal, id, error);
 }
 
+/* ---- the constant flow of each miner ---- */
+
+static slk_err list_miners(slk_buf *out, page_request *request, slk_error *error)
+{
+    return slk_view_miners(out, request->page->options.seal, error);
+}
+
+/* keep_in_flight, seal_proof, reserve: those that are there; -1 and "" go back to the options'. */
+static slk_err set_miner(slk_buf *out, page_request *request, slk_error *error)
+{
+    (void)out;
+    slk_seal *seal = request->page->options.seal;
+    slk_client_miner miner;
+    int64_t sp_id;
+    const char *reserve;
+    SLK_TRY(slk_page_id(&sp_id, request, "sp_id", error));
+    SLK_TRY(slk_client_miner_get(&miner, seal, slk_u64(sp_id), error));
+    SLK_TRY(slk_page_number(&miner.keep_in_flight, request, "keep_in_flight", -1,
+                            SLK_CLIENT_KEEP_MAX, error));
+    SLK_TRY(slk_page_number(&miner.seal_proof, request, "seal_proof", -1, PROOF_MAX, error));
+    SLK_TRY(slk_page_text(&reserve, request, "reserve", sizeof miner.reserve - 1, miner.reserve,
+                          error));
+    if (reserve != miner.reserve)
+        (void)snprintf(miner.reserve, sizeof miner.reserve, "%s", reserve);
+    return slk_client_miner_set(seal, slk_u64(sp_id), &miner, error);
+}
+
 const page_endpoint slk_page_provider_endpoints[] = {
     {"GET", "/api/v0/providers", SLK_ROLE_READ, list},
     {"POST", "/api/v0/providers", SLK_ROLE_ADMIN, add},
@@ -153,5 +182,7 @@ const page_endpoint slk_page_provider_endpoints[] = {
     {"POST", "/api/v0/providers/{id}/test", SLK_ROLE_WRITE, try_known},
     {"POST", "/api/v0/providers/{id}/leave", SLK_ROLE_ADMIN, leave},
     {"DELETE", "/api/v0/providers/{id}", SLK_ROLE_ADMIN, remove_provider},
+    {"GET", "/api/v0/miners", SLK_ROLE_READ, list_miners},
+    {"PUT", "/api/v0/miners/{sp_id}", SLK_ROLE_ADMIN, set_miner},
     {NULL, NULL, SLK_ROLE_NONE, NULL},
 };

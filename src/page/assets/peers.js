@@ -143,8 +143,33 @@ customElements.define("slk-partners", class extends View {
 // ---- providers ----
 
 customElements.define("slk-providers", class extends View {
-  fetch() {
-    return get("providers");
+  async fetch() {
+    const [providers, miners] = await Promise.all([get("providers"), get("miners")]);
+    return { providers, miners };
+  }
+
+  flow(m) {
+    ask({
+      title: `Constant flow of f0${m.sp_id}`, verb: "Save", text: "So many sectors are kept under way, as far as the money goes.",
+      fields: [
+        field("Keep in flight", input("keep", { type: "number", min: "-1", max: "10000", value: String(m.keep_in_flight ?? -1), required: true }), "0 orders none by itself; -1 as configured."),
+        field("Reserve", input("reserve", { pattern: "[0-9]*", maxlength: "39", value: m.reserve ?? "" }), "AttoFIL that are left alone; empty as configured."),
+      ],
+      send: async (form) => {
+        await put(`miners/${m.sp_id}`, { keep_in_flight: Number(form.keep), reserve: form.reserve });
+        say(`The flow of f0${m.sp_id} is changed.`);
+        this.load();
+      },
+    });
+  }
+
+  miners(admin) {
+    return h("section", { key: "miners", "aria-label": "Miners" }, h("h2", {}, "Miners"), table("Miners and their flow of orders", [
+      ["Miner", (m) => h("a", { href: `#/sectors?role=client&miner=${m.sp_id}` }, `f0${m.sp_id}`)],
+      ["Under way", (m) => m.under_way, "number"], ["Proving", (m) => m.proving, "number"], ["Failed", (m) => m.failed, "number"],
+      ["Keep in flight", (m) => m.keep_in_flight ?? "as configured", "number"], ["Waits for", (m) => m.note || "–", "text"],
+      ["Actions", (m) => admin && h("div", { class: "actions small" }, button("Flow", () => this.flow(m)))],
+    ], this.model.miners.map((m) => ({ ...m, key: m.sp_id })), "No miner has a provider yet."));
   }
 
   add() {
@@ -221,7 +246,7 @@ customElements.define("slk-providers", class extends View {
         ["Failed", (p) => (p.failed ? h("a", { class: "failed", href: `#/sectors?role=client&peer=${p.id}&failed=1` }, p.failed) : 0), "number"],
         ["Price", (p) => (p.price ? fil(p.price) : "–"), "number"], ["Record", record, "text"],
         ["Actions", (p) => admin && h("div", { class: "actions small" }, button(p.enabled ? "Pause" : "Enable", () => flip(p)), button("Test", () => this.test(p)), button("Change", () => this.edit(p)), p.active > 0 && button("Leave", () => this.leave(p)), button("Remove", () => this.drop(p)))],
-      ], this.model, "No providers yet. A provider's operator gives you a connect string.")];
+      ], this.model.providers, "No providers yet. A provider's operator gives you a connect string."), this.miners(admin)];
   }
 });
 
