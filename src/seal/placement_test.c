@@ -306,7 +306,7 @@ static void late_callback(void **state)
 static void killed_while_moving(void **state)
 {
     (void)state;
-    uint64_t stride = place_is_server() ? 41 : 1;
+    uint64_t stride = place_is_server() ? 41 : 4;
     bool crashed = true;
     for (uint64_t point = 1; crashed; point += stride) {
         world *w = world_new();
@@ -512,6 +512,15 @@ static void ticket_runs_out(void **state)
     expect_moved(w, number, "failed");
 }
 
+static void ticket_runs_out_before_the_message(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    world_run(w, number, "verified", 100);
+    w->head += 4000;
+    expect_moved(w, number, "failed");
+}
+
 /* ---- ways out ---- */
 
 static slk_err cancel(world *w, uint64_t number, bool really, bool dry_run)
@@ -608,6 +617,7 @@ int main(void)
         cmocka_unit_test(back_by_stage),
         PLACED(another_replica_under_the_number),
         PLACED(ticket_runs_out),
+        PLACED(ticket_runs_out_before_the_message),
         PLACED(cancel_with_a_deposit),
         PLACED(remove_when_over),
         PLACED(remove_a_proving_sector),
