@@ -80,6 +80,13 @@ static int connect_within(const struct addrinfo *address, int timeout_ms)
     return failure;
 }
 
+static void describe(char *out, size_t size, const char *host, const char *port, int failure)
+{
+    slk_error error = {0};
+    const slk_err code = slk_fail_errno(&error, failure, "%.150s port %s", host, port);
+    (void)snprintf(out, size, "%s", slk_error_text(&error, code));
+}
+
 static void check_tcp(slk_provider_check *c, const struct addrinfo *list, const char *host,
                       const char *port)
 {
@@ -90,7 +97,7 @@ static void check_tcp(slk_provider_check *c, const struct addrinfo *list, const 
     if (failure == 0)
         (void)snprintf(found, sizeof found, "port %s answers", port);
     else
-        (void)snprintf(found, sizeof found, "%.150s port %s: %s", host, port, strerror(failure));
+        describe(found, sizeof found, host, port, failure);
     put_row(c, TCP, failure == 0 ? SLK_CHECK_GOOD : SLK_CHECK_BAD, found);
 }
 

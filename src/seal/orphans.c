@@ -103,9 +103,9 @@ static slk_err scan_folder(const struct scan *scan, const char *base, const char
         const char *name = list[i]->d_name;
         if (code == SLK_OK && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
             code = look_at(scan, folder, kind, name, error);
-        free(list[i]);
+        slk_free(list[i]);
     }
-    free(list);
+    slk_free(list);
     return code;
 }
 
