@@ -289,6 +289,36 @@ static void texts_become_printable(void **state)
     }
 }
 
+static void errors_are_utf8(void **state)
+{
+    (void)state;
+    slk_error error = {0};
+    char text[400];
+    memset(text, 'a', sizeof text);
+    memcpy(text + sizeof error.message - 2, "\xc3\xa9", 3); /* its second half does not fit */
+    assert_int_equal(slk_fail(&error, SLK_E_IO, "%s", text), SLK_E_IO);
+    assert_int_equal(strlen(error.message), sizeof error.message - 2);
+    assert_true(slk_text_is_utf8(error.message));
+    memcpy(text + sizeof error.message - 5, "\xc3\xa9", 3);
+    (void)slk_fail(&error, SLK_E_IO, "%s", text);
+    (void)slk_fail_context(&error, SLK_E_IO, "x");
+    assert_true(slk_text_is_utf8(error.message));
+    assert_int_equal(strlen(error.message), sizeof error.message - 2);
+    (void)slk_fail(&error, SLK_E_IO, "%.1s, \xff\nx", "\xc3\xa9");
+    assert_string_equal(error.message, "?, ?\nx");
+    (void)slk_fail_errno(&error, 5, "%.1s", "\xc3\xa9");
+    assert_true(error.message[0] == '?' && slk_text_is_utf8(error.message));
+    char words[] = "say \"\xc2\x9b\"\n\xe2\x98";
+    slk_text_quotable(words);
+    assert_string_equal(words, "say '?"
+                               "?'?");
+    assert_true(slk_text_is_printable("\xc3\xa9"));
+    assert_false(slk_text_is_printable("a\n"));
+    assert_false(slk_text_is_printable("\xc2\x9b"));
+    assert_false(slk_text_is_utf8("a\xc3"));
+    assert_true(slk_text_is_utf8("\n"));
+}
+
 static void times_are_printed(void **state)
 {
     (void)state;
@@ -340,6 +370,7 @@ int main(void)
         cmocka_unit_test(writers_of_one_file_take_turns),
         cmocka_unit_test(output_files_have_one_writer),
         cmocka_unit_test(texts_become_printable),
+        cmocka_unit_test(errors_are_utf8),
         cmocka_unit_test(times_are_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

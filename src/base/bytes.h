@@ -63,6 +63,16 @@ void slk_hex_encode(char *out, const uint8_t *in, size_t n);
  * False (out unspecified) on anything else. */
 bool slk_hex_decode(uint8_t *out, size_t n, const char *text);
 
+/* In place: a character that the text's end cuts is dropped, each byte that is not UTF-8 becomes '?'.
+ * After a cut, and before a database or JSON. */
+void slk_text_mend(char *text);
+/* In place, for words of others in a sentence of ours: as slk_text_mend, control characters become
+ * '?' too and '"' becomes '\''. */
+void slk_text_quotable(char *text);
+bool slk_text_is_utf8(const char *text);
+/* UTF-8 without control characters; "" is. */
+bool slk_text_is_printable(const char *text);
+
 /* A copy of text for terminals and JSON: control characters and what is not UTF-8 become '?'. Heap;
  * NULL when out of memory. */
 char *slk_text_printable(const char *text) SLK_MUST_CHECK;

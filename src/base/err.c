@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "base/err.h"
 
+#include "base/bytes.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -70,6 +72,7 @@ slk_err slk_fail(slk_error *error, slk_err code, const char *format, ...)
     va_end(args);
     error->code = code;
     error->os_errno = 0;
+    slk_text_mend(text);
     memcpy(error->message, text, sizeof text);
     return code;
 }
@@ -95,6 +98,7 @@ slk_err slk_fail_errno(slk_error *error, int os_errno, const char *format, ...)
     size_t used = strlen(text);
     memcpy(error->message, text, used + 1);
     (void)snprintf(error->message + used, sizeof error->message - used, ": %s", why);
+    slk_text_mend(error->message);
     return code;
 }
 
@@ -113,6 +117,7 @@ slk_err slk_fail_context(slk_error *error, slk_err code, const char *format, ...
     size_t used = strlen(text);
     memcpy(error->message, text, used + 1);
     (void)snprintf(error->message + used, sizeof error->message - used, ": %s", inner);
+    slk_text_mend(error->message);
     error->code = code;
     return code;
 }

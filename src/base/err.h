@@ -37,7 +37,8 @@ typedef enum slk_err {
     SLK_ERR_COUNT
 } slk_err;
 
-/* Detail of one failure. message is a finished sentence without secrets. */
+/* Detail of one failure. message is a finished sentence without secrets, and UTF-8: what is not
+ * becomes '?', whatever a function below was given. */
 typedef struct slk_error {
     slk_err code;
     int os_errno; /* 0 when none */
@@ -48,7 +49,7 @@ typedef struct slk_error {
 const char *slk_err_name(slk_err code);
 
 /* Fills *error (may be NULL) and returns code, so that `return slk_fail(...)` reads well.
- * Truncates silently at the buffer's end. code must not be SLK_OK. */
+ * Truncates silently at the buffer's end, between two characters. code must not be SLK_OK. */
 slk_err slk_fail(slk_error *error, slk_err code, const char *format, ...) SLK_PRINTF(3, 4);
 
 /* As slk_fail, with ": <strerror>" appended and the code chosen from os_errno:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "base/log.h"
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -132,6 +133,21 @@ void slk_log_close_file(void)
 
 /* ---- one line ---- */
 
+/* Blanks for the control characters of ASCII and, as UTF-8, of ISO 8859: what could move a terminal's
+ * cursor or begin another line. */
+static void harmless(char *line, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const unsigned char c = (unsigned char)line[i];
+        const bool two = c == 0xc2 && i + 1 < n && (unsigned char)line[i + 1] >= 0x80 &&
+                         (unsigned char)line[i + 1] < 0xa0;
+        if (two)
+            line[i + 1] = ' ';
+        if (two || c < 0x20 || c == 0x7f)
+            line[i] = ' ';
+    }
+}
+
 void slk_log(slk_log_level level, const char *event, const char *format, ...)
 {
     if (level < slk_log_get_level())
@@ -152,9 +168,10 @@ void slk_log(slk_log_level level, const char *event, const char *format, ...)
         used += (size_t)body;
     if (used > sizeof line - 2)
         used = sizeof line - 2;
-    for (size_t i = 0; i < used; i++)
-        if (line[i] == '\n' || line[i] == '\r')
-            line[i] = ' ';
+    line[used] = 0;
+    slk_text_mend(line);
+    used = strlen(line);
+    harmless(line, used);
     line[used++] = '\n';
     (void)!write(sink.fd, line, used); /* one write keeps lines whole; nowhere to report failure */
     write_to_file(line, used);

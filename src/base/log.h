@@ -37,7 +37,9 @@ SLK_MUST_CHECK slk_err slk_log_open_file(const char *path, uint64_t max_bytes, u
                                          slk_error *error);
 void slk_log_close_file(void); /* no file: nothing */
 
-/* event is a dotted name ("task.done"); format gives "key=value key=\"two words\"", may be "". */
+/* event is a dotted name ("task.done"); format gives "key=value key=\"two words\"", may be "".
+ * Control characters become blanks, what is not UTF-8 becomes '?'. A value of others' words inside
+ * quotes comes from slk_text_quotable. */
 void slk_log(slk_log_level level, const char *event, const char *format, ...) SLK_PRINTF(3, 4);
 
 #endif

@@ -3,8 +3,10 @@
  * source: reference/chain 3.1, 1.8 */
 #include "chain/chain_impl.h"
 
+#include "base/bytes.h"
 #include "base/num.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* source: filecoin-project/lotus api/api_errors.go */
@@ -81,10 +83,8 @@ slk_err slk_chain_read_error(slk_chain_fault *fault, const json_t *rpc_error, co
         return slk_fail(error, SLK_E_PROTO, "%s: the node's error has no code or message", method);
     read_text(fault, text);
     char shown[300];
-    size_t n = 0;
-    for (; n + 1 < sizeof shown && text[n] != 0; n++)
-        shown[n] = (unsigned char)text[n] < ' ' ? ' ' : text[n];
-    shown[n] = 0;
+    (void)snprintf(shown, sizeof shown, "%s", text);
+    slk_text_quotable(shown);
     return slk_fail(error, code_of(fault, text), "%s: %s (code %lld)", method, shown,
                     (long long)fault->rpc_code);
 }

@@ -42,9 +42,11 @@ slk_err slk_json_parse(json_t **ret, const void *text, size_t n, size_t max_byte
         return slk_fail(error, SLK_E_INVAL, "JSON is nested more than %u deep", SLK_JSON_MAX_DEPTH);
     json_error_t why;
     json_t *value = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-    if (value == NULL)
+    if (value == NULL) {
+        slk_text_quotable(why.text); /* it quotes what could not be read */
         return slk_fail(error, SLK_E_INVAL, "JSON line %d column %d: %s", why.line, why.column,
                         why.text);
+    }
     *ret = value;
     return SLK_OK;
 }
