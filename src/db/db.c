@@ -2,6 +2,7 @@
 #include "db/db.h"
 
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "db/db_impl.h"
 
@@ -93,7 +94,11 @@ void slk_bind_text(slk_query *query, int position, const char *text)
         slk_bind_null(query, position);
         return;
     }
-    bind(query, position, (slk_db_value){.kind = SLK_DB_TEXT, .bytes = text, .n = strlen(text)});
+    SLK_CLEANUP(slk_freep) char *mended = slk_text_is_utf8(text) ? NULL : slk_strdup(text);
+    if (mended)
+        slk_text_mend(mended);
+    const char *bound = mended ? mended : text;
+    bind(query, position, (slk_db_value){.kind = SLK_DB_TEXT, .bytes = bound, .n = strlen(bound)});
 }
 
 void slk_bind_blob(slk_query *query, int position, const void *bytes, size_t n)

@@ -100,6 +100,7 @@ SLK_MUST_CHECK slk_err slk_query_init(slk_query *ret_query, slk_db *db, const sl
 void slk_query_done(slk_query *query);
 
 /* Binds parameter $position (from 1); every parameter of the text is bound. Bytes are copied. Text NULL or blob NULL binds SQL NULL.
+ * Text that is not UTF-8 is bound as slk_text_mend makes it: a server refuses any other.
  * Binding after a step starts the statement anew (other bindings stay). */
 void slk_bind_i64(slk_query *query, int position, int64_t value);
 void slk_bind_bool(slk_query *query, int position, bool value);
