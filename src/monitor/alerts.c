@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "monitor/alerts.h"
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "codec/json.h"
 
@@ -67,7 +68,10 @@ slk_err slk_look_add(slk_look *look, const slk_condition *condition, slk_error *
         look->found = slk_alloc(SLK_ALERTS_MAX, sizeof *look->found);
     if (!look->found)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for alerts");
-    look->found[look->n++] = *condition;
+    slk_condition *c = &look->found[look->n++];
+    *c = *condition;
+    slk_text_mend(c->subject); /* they were cut to their fields */
+    slk_text_mend(c->summary);
     return SLK_OK;
 }
 
@@ -221,15 +225,23 @@ static json_t *time_or_null(int64_t ms)
     return ms > 0 ? json_integer(ms) : json_null();
 }
 
+/* What was stored before it was mended at the door reads well, too. */
+static json_t *text_json(const slk_query *q, int column)
+{
+    const char *text = slk_column_text(q, column);
+    SLK_CLEANUP(slk_freep) char *readable = slk_text_printable(text ? text : "");
+    return readable ? json_string(readable) : NULL;
+}
+
 static json_t *row_json(const slk_query *q)
 {
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:I,s:o,s:s}", "rule", slk_column_text(q, 0),
-                     "severity", slk_column_text(q, 1), "subject", slk_column_text(q, 2), "summary",
-                     slk_column_text(q, 3), "next", slk_column_text(q, 4), "node",
-                     slk_column_text(q, 5), "raised_ms", (json_int_t)slk_column_i64(q, 6),
-                     "cleared_ms", time_or_null(slk_column_i64(q, 7)), "times",
-                     (json_int_t)slk_column_i64(q, 8), "acked_ms",
-                     time_or_null(slk_column_i64(q, 9)), "acked_by", slk_column_text(q, 10));
+    return json_pack("{s:s,s:s,s:o,s:o,s:s,s:s,s:I,s:o,s:I,s:o,s:s}", "rule", slk_column_text(q, 0),
+                     "severity", slk_column_text(q, 1), "subject", text_json(q, 2), "summary",
+                     text_json(q, 3), "next", slk_column_text(q, 4), "node", slk_column_text(q, 5),
+                     "raised_ms", (json_int_t)slk_column_i64(q, 6), "cleared_ms",
+                     time_or_null(slk_column_i64(q, 7)), "times", (json_int_t)slk_column_i64(q, 8),
+                     "acked_ms", time_or_null(slk_column_i64(q, 9)), "acked_by",
+                     slk_column_text(q, 10));
 }
 
 slk_err slk_alerts_list(json_t **ret_list, slk_db *db, bool all, slk_error *error)

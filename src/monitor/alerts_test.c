@@ -211,7 +211,7 @@ static void receiver_start(struct receiver *r, slk_http_route *route)
     slk_error error = {0};
     if (slk_http_server_new(&r->server, &options, &error) != SLK_OK)
         fail_msg("%s", error.message);
-    (void)snprintf(r->url, sizeof r->url, "http://127.0.0.1:%u/services/" PATH_WORD,
+    (void)snprintf(r->url, sizeof r->url, "http://127.0.0.1:%u/services/" PATH_WORD "?k=******",
                    (unsigned)slk_http_server_port(r->server));
 }
 
@@ -274,6 +274,22 @@ static void a_webhook_is_told_once(void **state)
     look(w, "n1", T0 + 100000, NULL);
     assert_int_equal(turn(w, two, &r, "n2", T0 + 110000), 2);
     assert_non_null(strstr(r.body, "\"state\":\"cleared\""));
+    receiver_stop(&r);
+}
+
+/* A rule's words end where their field does, perhaps inside a character. */
+static void cut_words_are_told(void **state)
+{
+    world *w = *state;
+    struct receiver r;
+    slk_http_route route;
+    receiver_start(&r, &route);
+    SLK_CLEANUP(slk_delivery_freep) slk_delivery *d = delivery_to(&r, SLK_RECEIVER_WEBHOOK, 0);
+    slk_condition found[] = {condition("disk-low", "a\xc3", SLK_SEVERITY_WARNING, false), nothing};
+    look(w, "n1", T0, found);
+    (void)turn(w, d, &r, "n1", T0); /* makes its row */
+    assert_int_equal(turn(w, d, &r, "n1", T0 + 1), 1);
+    assert_non_null(strstr(r.body, "\"subject\":\"a\""));
     receiver_stop(&r);
 }
 
@@ -436,6 +452,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(acknowledged_until_it_grows_worse, make, unmake),
         cmocka_unit_test(a_look_is_bounded),
         cmocka_unit_test_setup_teardown(a_webhook_is_told_once, make, unmake),
+        cmocka_unit_test_setup_teardown(cut_words_are_told, make, unmake),
         cmocka_unit_test_setup_teardown(messages_keep_their_distance, make, unmake),
         cmocka_unit_test_setup_teardown(what_came_and_went_is_not_told, make, unmake),
         cmocka_unit_test_setup_teardown(failures_are_tried_again_and_show_no_secret, make, unmake),

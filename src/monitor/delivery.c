@@ -148,7 +148,7 @@ static void hide_url(char *message, const char *url)
         if (n >= SEGMENT_LEAST && n < sizeof word) {
             memcpy(word, at, n);
             word[n] = 0;
-            for (char *hit; (hit = strstr(message, word)) != NULL;)
+            for (char *hit = message; (hit = strstr(hit, word)) != NULL; hit += n)
                 memset(hit, '*', n);
         }
         at += n;
@@ -254,6 +254,7 @@ static void take_notice(slk_notice *out, const slk_query *q)
     for (int i = 0; i < 5; i++) {
         const char *text = slk_column_text(q, i);
         (void)snprintf(texts[i], sizes[i], "%s", text ? text : "");
+        slk_text_mend(texts[i]); /* JSON takes no other */
     }
     out->raised_ms = slk_column_i64(q, 5);
     out->cleared_ms = slk_column_i64(q, 6);
