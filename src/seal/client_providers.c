@@ -59,6 +59,9 @@ slk_err slk_client_provider_add(int64_t *ret_id, slk_seal *seal, uint64_t sp_id,
     size_t chars = strlen(url);
     if (sp_id > INT64_MAX || chars == 0 || chars > URL_MAX_CHARS || strlen(name) > NAME_MAX_CHARS)
         return slk_fail(error, SLK_E_INVAL, "miner, address or name is out of bounds");
+    if (!slk_text_is_printable(url) || !slk_text_is_printable(name))
+        return slk_fail(error, SLK_E_INVAL,
+                        "address and name must be printable characters of UTF-8");
     const slk_seal_keeper *keeper = &slk_seal_get_ops(seal)->keeper;
     char hash[65];
     keeper->hash(keeper->ctx, hash, token);
@@ -86,6 +89,8 @@ static slk_err check_change(const slk_client_provider_change *change, slk_error 
         return slk_fail(error, SLK_E_INVAL, "the address wants 1 to %u characters", URL_MAX_CHARS);
     if (change->name && strlen(change->name) > NAME_MAX_CHARS)
         return slk_fail(error, SLK_E_INVAL, "the name has more than %u characters", NAME_MAX_CHARS);
+    if (change->name && !slk_text_is_printable(change->name))
+        return slk_fail(error, SLK_E_INVAL, "the name must be printable characters of UTF-8");
     if (change->price && !is_price(change->price))
         return slk_fail(error, SLK_E_INVAL,
                         "the price wants attoFIL as decimal digits (1 FIL is 10^18), or nothing");

@@ -195,8 +195,9 @@ slk_err slk_partner_add(int64_t *ret_id, char ret_token[SLK_TOKEN_CHARS], slk_se
                         const char *name, const slk_partner_terms *terms, slk_error *error)
 {
     size_t chars = strlen(name);
-    if (chars == 0 || chars > 127)
-        return slk_fail(error, SLK_E_INVAL, "a partner's name must have 1 to 127 characters");
+    if (chars == 0 || chars > 127 || !slk_text_is_printable(name))
+        return slk_fail(error, SLK_E_INVAL,
+                        "a partner's name must have 1 to 127 printable characters of UTF-8");
     SLK_TRY(slk_partner_check(seal, terms, error));
     SLK_CLEANUP(new_token_done) struct new_token token = {0};
     SLK_TRY(new_token_make(&token, seal, error));

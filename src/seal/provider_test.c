@@ -119,6 +119,8 @@ static void partners(void **state)
                                      {.expires_ms = -1},
                                      {.miners = twice, .miners_n = 2}};
     assert_int_equal(slk_partner_add(&id, token, seal, "acme", &good, NULL), SLK_E_EXISTS);
+    assert_int_equal(slk_partner_add(&id, token, seal, "ac\xc3", &good, NULL), SLK_E_INVAL);
+    assert_int_equal(slk_partner_add(&id, token, seal, "ac\nme", &good, NULL), SLK_E_INVAL);
     assert_int_equal(slk_partner_add(&id, token, seal, "", &good, NULL), SLK_E_INVAL);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(slk_partner_add(&id, token, seal, "x", &bad[i], NULL), SLK_E_INVAL);
