@@ -23,7 +23,7 @@ typedef struct slk_fetch_from {
     const char *url;
     const char *bearer; /* NULL none */
     unsigned connections; /* 1..16 at once; 0 means 4 */
-    unsigned block_attempts; /* failures in a row, without one new block, before giving up; 0: 5 */
+    unsigned block_attempts; /* failures in a row, for each connection, before giving up; 0: 5 */
     int64_t slow_ms; /* so long below 32 KiB/s, and idle connections take over; 0: 10 000 */
     int64_t stall_ms; /* so long below 4 KiB/s, and a connection is given up; 0: 30 000 */
     /* Of a file: its hashes, NULL none; a block counts when its hash is right. */

@@ -25,7 +25,7 @@ static bool note_failure(fetch *f, const run *r, bool retry, slk_err code, const
     bool progress = r->damaged || r->at - r->start >= PROGRESS_BYTES;
     f->failures = progress ? 1 : f->failures + 1;
     *ret_failures = progress ? 0 : f->failures;
-    bool go_on = retry && f->failures < slk_fetch_attempts(f->from) && !f->stop;
+    bool go_on = retry && f->failures < slk_fetch_attempts(f->from) * f->workers && !f->stop;
     if (!go_on && f->code == SLK_OK) {
         f->code = code;
         f->error = *error;
@@ -76,6 +76,7 @@ static void run_workers(fetch *f)
 {
     pthread_t threads[SLK_FETCH_CONNECTIONS_MAX];
     unsigned n = 0, wanted = worker_count(f);
+    f->workers = wanted;
     while (n + 1 < wanted && pthread_create(&threads[n], NULL, work, f) == 0)
         n++;
     (void)work(f);

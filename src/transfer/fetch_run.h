@@ -32,6 +32,7 @@ typedef struct fetch {
     uint32_t *got; /* leading bytes of an unfinished block that are in temp */
     struct run *runs[SLK_FETCH_CONNECTIONS_MAX]; /* in progress; NULL free */
     unsigned failures; /* in a row without progress */
+    unsigned workers; /* one cut of the network is a failure of each */
     bool changed; /* the peer's ETag is another one */
     bool no_ranges; /* the peer answers 200 to a range */
     slk_err code; /* why it stopped */
