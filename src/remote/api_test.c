@@ -213,7 +213,7 @@ static slk_err stub_miner(void *ctx, uint64_t sp_id, int64_t proof, slk_error *e
 /* ---- the world: a provider and a client node with their servers ---- */
 
 struct node {
-    char *folder;
+    char *scratch, *storage;
     slk_db *db;
     slk_seal *seal;
     slk_http_server *server;
@@ -236,16 +236,18 @@ static struct world {
 static void open_seal(struct node *node, const char *name, const slk_seal_ops *ops)
 {
     slk_error error = {0};
-    node->folder = slk_path_join(w.folder, name);
-    assert_int_equal(slk_folder_make(node->folder, 0700, &error), SLK_OK);
-    SLK_CLEANUP(slk_freep) char *path = slk_path_join(node->folder, "selkie.db");
+    SLK_CLEANUP(slk_freep) char *folder = slk_path_join(w.folder, name);
+    assert_int_equal(slk_folder_make(folder, 0700, &error), SLK_OK);
+    node->scratch = slk_path_join(folder, "scratch");
+    node->storage = slk_path_join(folder, "storage");
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, "selkie.db");
     assert_int_equal(slk_db_open(&node->db, path, 0, &error), SLK_OK);
     const slk_seal_options options = {
         .node_name = name,
         .provider = strcmp(name, "provider") == 0,
         .client = strcmp(name, "client") == 0,
-        .scratch_folder = node->folder,
-        .storage_folder = node->folder,
+        .scratch_folder = node->scratch,
+        .storage_folder = node->storage,
         .seal_proofs = {PROOF},
         .seal_proofs_n = 1,
         .capacity_sectors = 3,
@@ -334,7 +336,8 @@ static int close_world(void **state)
     for (size_t i = 0; i < 2; i++) {
         slk_seal_free(nodes[i]->seal);
         slk_db_close(nodes[i]->db);
-        slk_free(nodes[i]->folder);
+        slk_free(nodes[i]->scratch);
+        slk_free(nodes[i]->storage);
     }
     slk_free(w.ca_file);
     return slk_remove_tree(w.folder, NULL) == SLK_OK ? 0 : -1;

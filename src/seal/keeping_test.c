@@ -134,6 +134,30 @@ static void lease_warns_late(void **state)
     assert_int_equal(events(w, 1, "lease_ending"), 1);
 }
 
+/* The clock goes a week wrong while a sector is sealed, or its lease renewed, and is put right. */
+static void lease_outlives_a_wrong_clock(void **state)
+{
+    world *w = *state;
+    char text[32];
+    w->clock_off_ms = -7 * 24 * HOUR;
+    sealed(w, 1);
+    w->clock_off_ms = 0;
+    assert_in_range(status(w, 1).lease_until_ms, w->now_ms + 71 * HOUR, w->now_ms + 72 * HOUR);
+    w->now_ms += 60 * HOUR;
+    w->clock_off_ms = -7 * 24 * HOUR;
+    int64_t until_ms = 0;
+    assert_int_equal(
+        slk_provider_renew(&until_ms, w->provider.seal, w->partner_id, WORLD_SP, 1, NULL), SLK_OK);
+    w->clock_off_ms = 0;
+    assert_int_equal(until_ms, w->now_ms + 72 * HOUR);
+    w->now_ms += 71 * HOUR;
+    for (unsigned i = 0; i < 5; i++)
+        world_turn(w);
+    assert_string_equal(world_state(&w->provider, 1, text), "sealed");
+    w->now_ms += HOUR;
+    until(w, 1, "cleaned");
+}
+
 static void lease_is_renewed(void **state)
 {
     world *w = *state;
@@ -492,6 +516,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lease_without_notice, make, unmake),
         cmocka_unit_test_setup_teardown(lease_warns_twice, make, unmake),
         cmocka_unit_test_setup_teardown(lease_warns_late, make, unmake),
+        cmocka_unit_test_setup_teardown(lease_outlives_a_wrong_clock, make, unmake),
         cmocka_unit_test_setup_teardown(lease_is_renewed, make, unmake),
         cmocka_unit_test_setup_teardown(short_lease_is_no_news, make, unmake),
         cmocka_unit_test_setup_teardown(failed_by_hand, make, unmake),

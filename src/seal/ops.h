@@ -386,10 +386,11 @@ typedef struct slk_seal_keeper {
     slk_err (*unwrap)(void *ctx, slk_buf *out, const char *wrapped, slk_error *error);
 } slk_seal_keeper;
 
-/* Time, so that tests need not wait. Both NULL: base/clock.h. */
+/* Time, so that tests need not wait. All NULL: base/clock.h. */
 typedef struct slk_seal_clock {
     void *ctx;
     int64_t (*wall_ms)(void *ctx);
+    int64_t (*monotonic_ms)(void *ctx); /* given together with wall_ms */
 } slk_seal_clock;
 
 /* All of them together; borrowed by the node until it is stopped. peer and prover are always

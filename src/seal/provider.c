@@ -271,7 +271,7 @@ static slk_err note_c1(slk_seal *seal, uint64_t sp_id, uint64_t number, int64_t 
         (void)snprintf(detail, sizeof detail, "seed %s of epoch %ld", hex, (long)seed_epoch);
     struct c1_note note = {slk_seal_change(seal, SLK_PIPELINE_PROVIDER, sp_id, number,
                                            SLK_EVENT_COUNT, "endpoint", detail),
-                           slk_seal_now(seal) + slk_seal_get_options(seal)->cleanup_timeout_ms};
+                           slk_seal_until(seal, slk_seal_get_options(seal)->cleanup_timeout_ms)};
     return slk_db_tx(slk_seal_db(seal), c1_note_body, &note, error);
 }
 

@@ -166,9 +166,9 @@ static slk_err renew_to(int64_t *ret_until_ms, slk_seal *seal, const slk_provide
                         int64_t for_ms, const char *actor, slk_error *error)
 {
     /* Asking all the time must not fill the timeline. */
-    const int64_t now = slk_seal_now(seal), until = now + for_ms;
+    const int64_t until = slk_seal_until(seal, for_ms), left = row->lease_until_ms - until + for_ms;
     if (row->lease_until_ms > 0 && !row->cleanup_requested &&
-        until - row->lease_until_ms < HOUR_MS && row->lease_until_ms - now > for_ms / 2) {
+        until - row->lease_until_ms < HOUR_MS && left > for_ms / 2) {
         *ret_until_ms = row->lease_until_ms;
         return SLK_OK;
     }
@@ -176,11 +176,10 @@ static slk_err renew_to(int64_t *ret_until_ms, slk_seal *seal, const slk_provide
                         .change = slk_seal_change(seal, SLK_PIPELINE_PROVIDER, row->sector.sp_id,
                                                   row->sector.number, SLK_EVENT_COUNT, actor, ""),
                         .until_ms = until};
-    const int64_t asked = r.until_ms;
     slk_err code = slk_db_tx(slk_seal_db(seal), renew_body, &r, error);
     SLK_TRY(code);
     slk_log(SLK_LOG_INFO, "lease.renewed", "sector=f0%" PRIu64 "/%" PRIu64 " actor=%s kept_ms=%ld",
-            row->sector.sp_id, row->sector.number, actor, (long)(asked - now));
+            row->sector.sp_id, row->sector.number, actor, (long)for_ms);
     *ret_until_ms = r.until_ms;
     return SLK_OK;
 }
@@ -207,7 +206,7 @@ slk_err slk_provider_operator_renew(int64_t *ret_until_ms, slk_seal *seal, uint6
     if (row.lease_until_ms == 0 || row.cleanup_requested)
         return slk_fail(error, SLK_E_CONFLICT,
                         "the sector has no lease: it is not sealed yet, or is being cleaned up");
-    const int64_t until = slk_seal_now(seal) + lease_ms;
+    const int64_t until = slk_seal_until(seal, lease_ms);
     *ret_until_ms = until > row.lease_until_ms ? until : row.lease_until_ms;
     return SLK_OK;
 }
@@ -304,6 +303,6 @@ slk_err slk_provider_leases_look(slk_seal *seal, slk_error *error)
 
 slk_err slk_provider_leases_give(slk_seal *seal, slk_error *error)
 {
-    const int64_t until = slk_seal_now(seal) + slk_seal_get_options(seal)->cleanup_timeout_ms;
+    const int64_t until = slk_seal_until(seal, slk_seal_get_options(seal)->cleanup_timeout_ms);
     return slk_sql_run(slk_seal_db(seal), &give_failed, SLK_ARGS(slk_arg_i(until)), NULL, error);
 }

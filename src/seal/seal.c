@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,13 +56,27 @@ int64_t slk_seal_now(const slk_seal *seal)
     return slk_seal_now_ms(&seal->ops);
 }
 
+static int64_t monotonic_ms(const slk_seal_ops *ops)
+{
+    return ops->clock.wall_ms ? ops->clock.monotonic_ms(ops->clock.ctx) : slk_clock_monotonic_ms();
+}
+
+/* What the clock would say had nobody set it since the start. */
+static int64_t now_by_life(const slk_seal *seal)
+{
+    return seal->start_wall_ms + monotonic_ms(&seal->ops) - seal->start_monotonic_ms;
+}
+
 int64_t slk_seal_now_steady(const slk_seal *seal)
 {
-    int64_t wall = slk_seal_now(seal);
-    if (seal->ops.clock.wall_ms)
-        return wall;
-    int64_t lived = slk_clock_monotonic_ms() - seal->start_monotonic_ms;
-    return wall < seal->start_wall_ms + lived ? wall : seal->start_wall_ms + lived;
+    const int64_t wall = slk_seal_now(seal), lived = now_by_life(seal);
+    return wall < lived ? wall : lived;
+}
+
+int64_t slk_seal_until(const slk_seal *seal, int64_t for_ms)
+{
+    const int64_t wall = slk_seal_now(seal), lived = now_by_life(seal);
+    return (wall > lived ? wall : lived) + for_ms;
 }
 
 /* ---- crash points ---- */
@@ -218,6 +233,33 @@ static slk_err make_folders(const slk_seal_options *o, slk_error *error)
     return o->client ? make_storage(o, error) : SLK_OK;
 }
 
+static bool is_inside(const char *path, const char *folder)
+{
+    const size_t n = strlen(folder);
+    return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+/* What is finished must not lie where what nobody owns is removed (orphans.h). */
+static slk_err check_apart(const slk_seal_options *o, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *scratch = realpath(o->scratch_folder, NULL);
+    SLK_CLEANUP(slk_freep)
+    char *storage =
+        o->storage_folder && o->storage_folder[0] ? realpath(o->storage_folder, NULL) : NULL;
+    struct stat a, b;
+    if (!scratch || !storage || stat(scratch, &a) != 0 || stat(storage, &b) != 0)
+        return SLK_OK; /* without the role there need not be such a folder */
+    if (is_inside(scratch, storage) || is_inside(storage, scratch) ||
+        (a.st_dev == b.st_dev && a.st_ino == b.st_ino))
+        return slk_fail(
+            error, SLK_E_INVAL,
+            "ScratchFolder (%s) and StorageFolder (%s) are one folder, or one is inside "
+            "the other: what is removed from scratch must not be what is kept; "
+            "give each a folder of its own",
+            scratch, storage);
+    return SLK_OK;
+}
+
 static slk_err init_threads(slk_seal *seal, slk_error *error)
 {
     pthread_condattr_t attr;
@@ -292,12 +334,13 @@ slk_err slk_seal_new(slk_seal **ret_seal, slk_db *db, const slk_seal_ops *ops,
     seal->ops = *ops;
     seal->options = *options;
     seal->start_wall_ms = slk_seal_now(seal);
-    seal->start_monotonic_ms = slk_clock_monotonic_ms();
+    seal->start_monotonic_ms = monotonic_ms(&seal->ops);
     fill_defaults(&seal->options, slk_db_is_server(db));
     SLK_TRY(check_options(&seal->options, error));
     SLK_TRY(init_counts(seal, error));
     SLK_TRY(init_threads(seal, error));
     SLK_TRY(make_folders(&seal->options, error));
+    SLK_TRY(check_apart(&seal->options, error));
     SLK_TRY(open_database(seal, error));
     *ret_seal = seal;
     seal = NULL;

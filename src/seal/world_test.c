@@ -960,6 +960,12 @@ static slk_err keeper_unwrap(void *ctx, slk_buf *out, const char *wrapped, slk_e
 static int64_t clock_wall_ms(void *ctx)
 {
     const world *w = ctx;
+    return w->now_ms + w->clock_off_ms;
+}
+
+static int64_t clock_monotonic_ms(void *ctx)
+{
+    const world *w = ctx;
     return w->now_ms;
 }
 
@@ -990,7 +996,7 @@ static slk_seal_ops stub_ops(world *w)
         .peer = {w, peer_available, peer_order, peer_status, peer_fetch, peer_forget, peer_commit1,
                  peer_finalize, peer_cleanup, peer_ticket, peer_complete},
         .keeper = {w, keeper_hash, keeper_wrap, keeper_unwrap},
-        .clock = {w, clock_wall_ms},
+        .clock = {w, clock_wall_ms, clock_monotonic_ms},
     };
 }
 

@@ -122,6 +122,7 @@ struct world {
     pthread_mutex_t mutex;
     char folder[64];
     int64_t now_ms;
+    int64_t clock_off_ms; /* so wrong is the wall clock */
     int64_t head;
     world_node provider, client;
     world_node other; /* a second provider, honest; see world_second */
