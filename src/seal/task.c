@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* Further ahead than any back-off of the steps, and than any lease. */
-#define FAR_MS (INT64_C(2) * 3600 * 1000)
+#define FAR_MS (INT64_C(2) * 3600 * 1000) /* and the waits of the options */
 #define FAR_LEASES 10
 #define SCHEDULE_BATCH 64u /* rows of one step per pass; the next pass takes the rest */
 
@@ -207,14 +207,15 @@ static slk_err find_claimable(struct claim *c, slk_db *db, slk_error *error)
     const slk_seal_options *o = &c->seal->options;
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
     int64_t now = slk_seal_now(c->seal);
-    SLK_TRY(slk_sql_open(&q, db, &find_task,
-                         SLK_ARGS(slk_arg_t(class_name[c->class]), slk_arg_i(now),
-                                  slk_arg_i(o->provider), slk_arg_i(o->client),
-                                  slk_arg_i(now + FAR_MS + o->poll_ms),
-                                  slk_arg_i(now + FAR_LEASES * o->lease_ms),
-                                  slk_arg_t(c->seal->folder_id[SLK_PIPELINE_PROVIDER]),
-                                  slk_arg_t(c->seal->folder_id[SLK_PIPELINE_CLIENT])),
-                         error));
+    SLK_TRY(slk_sql_open(
+        &q, db, &find_task,
+        SLK_ARGS(slk_arg_t(class_name[c->class]), slk_arg_i(now), slk_arg_i(o->provider),
+                 slk_arg_i(o->client),
+                 slk_arg_i(now + FAR_MS + o->poll_ms + o->batch_wait_ms + o->chain_poll_ms),
+                 slk_arg_i(now + FAR_LEASES * o->lease_ms),
+                 slk_arg_t(c->seal->folder_id[SLK_PIPELINE_PROVIDER]),
+                 slk_arg_t(c->seal->folder_id[SLK_PIPELINE_CLIENT])),
+        error));
     c->step = NULL;
     bool row = true;
     while (!c->step) {
@@ -237,7 +238,8 @@ static slk_err find_claimable(struct claim *c, slk_db *db, slk_error *error)
 
 /* Makes the task found ours, by one statement that only succeeds when nobody had it meanwhile: no
  * transaction is needed, and the losers of a race lose nothing. *ret_ours false: another was quicker.
- * The first task that touches files fixes where they are, before it makes any. */
+ * A task that touches files fixes where they are, before it makes any: each does, since an earlier
+ * one may have been stopped between its two statements. */
 static slk_err claim_found(bool *ret_ours, struct claim *c, slk_error *error)
 {
     slk_seal *seal = c->seal;
@@ -256,7 +258,7 @@ static slk_err claim_found(bool *ret_ours, struct claim *c, slk_error *error)
                              slk_arg_i(old_fence), slk_arg_t(folder_id)),
                     &changes, error));
     *ret_ours = changes == 1;
-    if (!*ret_ours || !first)
+    if (!*ret_ours || !c->step->files)
         return SLK_OK;
     return slk_member_place_row(seal, c->step->pipeline, task->sp_id, task->number, error);
 }
@@ -315,7 +317,8 @@ static slk_err failed_body(slk_db *db, void *context, slk_error *error)
     struct finish *f = context;
     SLK_TRY(end_task(db, f->task, f->step, error));
     if (f->step->pipeline == SLK_PIPELINE_PROVIDER) {
-        int64_t until = f->change.now_ms + f->task->seal->options.cleanup_timeout_ms;
+        const slk_seal *seal = f->task->seal;
+        const int64_t until = slk_seal_until(seal, seal->options.cleanup_timeout_ms);
         SLK_TRY(slk_sql_run(
             db, &set_timeout,
             SLK_ARGS(slk_arg_u(f->task->sp_id), slk_arg_u(f->task->number), slk_arg_i(until)), NULL,

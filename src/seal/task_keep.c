@@ -57,10 +57,6 @@ static void collect(struct beat *b)
         b->item[b->n].total = atomic_load(&r->task->job.total);
         b->item[b->n].new_stage = stage != r->last_stage;
         b->item[b->n].lost = false;
-        r->last_stage = stage;
-        r->last_done = done;
-        if (b->item[b->n].write)
-            r->lease_until_ms = b->lease_until_ms;
         b->any = b->any || b->item[b->n].write;
         b->n++;
     }
@@ -83,6 +79,20 @@ static slk_err beat_body(slk_db *db, void *context, slk_error *error)
         b->item[i].lost = changes == 0;
     }
     return SLK_OK;
+}
+
+/* What was written counts as written. */
+static void settle(const struct beat *b)
+{
+    pthread_mutex_lock(&b->seal->mutex);
+    for (slk_seal_running *r = b->seal->running; r; r = r->next)
+        for (size_t i = 0; i < b->n; i++)
+            if (b->item[i].write && r->task->id == b->item[i].id) {
+                r->last_stage = b->item[i].stage;
+                r->last_done = b->item[i].done;
+                r->lease_until_ms = b->lease_until_ms;
+            }
+    pthread_mutex_unlock(&b->seal->mutex);
 }
 
 /* Those that neither move nor are due may have been dropped all the same: a canceled sector must not be
@@ -119,6 +129,7 @@ slk_err slk_task_heartbeat(slk_seal *seal, slk_error *error)
     collect(&b);
     if (b.any)
         SLK_TRY(slk_db_tx(seal->db, beat_body, &b, error));
+    settle(&b);
     SLK_TRY(look_at_rest(&b, error));
     cancel_lost(&b);
     return SLK_OK;

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const slk_sql labeled_events = {"test.labeled",
                                        "SELECT count(*) FROM sector_event WHERE event = 'labeled'"};
@@ -26,6 +27,9 @@ static const slk_sql stage = {"test.stage",
                               "SELECT progress_stage, progress_done, progress_total FROM task"};
 static const slk_sql attempts = {"test.attempts", "SELECT attempts FROM task"};
 static const slk_sql not_before = {"test.not_before", "SELECT not_before_ms FROM task"};
+
+static const slk_sql take_away = {"test.take_away", "ALTER TABLE task RENAME TO task_away"};
+static const slk_sql bring_back = {"test.bring_back", "ALTER TABLE task_away RENAME TO task"};
 
 static int make(void **state)
 {
@@ -150,6 +154,29 @@ static void heartbeat_renews_and_tells(void **state)
     assert_int_equal(number_of(w->provider.db, &labeled_events), 1);
 }
 
+/* A heartbeat that could not write is made good by the next one. */
+static void beat_is_lost(world *w, slk_job *job)
+{
+    const int64_t before = number_of(w->provider.db, &lease);
+    slk_job_stage(job, "layer 2", 10);
+    w->now_ms += 25000;
+    assert_int_equal(slk_sql_run(w->provider.db, &take_away, NULL, 0, NULL, NULL), SLK_OK);
+    assert_int_not_equal(slk_task_heartbeat(w->provider.seal, NULL), SLK_OK);
+    assert_int_equal(slk_sql_run(w->provider.db, &bring_back, NULL, 0, NULL, NULL), SLK_OK);
+    assert_int_equal(number_of(w->provider.db, &lease), before);
+    assert_int_equal(slk_task_heartbeat(w->provider.seal, NULL), SLK_OK);
+    assert_int_equal(number_of(w->provider.db, &lease), before + 25000);
+}
+
+static void heartbeat_makes_good(void **state)
+{
+    world *w = *state;
+    ordered(w);
+    w->in_pc1 = beat_is_lost;
+    run_sdr(w);
+    assert_int_equal(number_of(w->provider.db, &labeled_events), 1);
+}
+
 static void asks_for_cleanup(world *w, slk_job *job)
 {
     assert_int_equal(slk_provider_cleanup(w->provider.seal, w->partner_id, WORLD_SP, 1, NULL),
@@ -256,6 +283,26 @@ static void clock_set_back(void **state)
     assert_string_equal(world_state(&w->provider, 1, text), "sealed");
 }
 
+/* Waiting for others may take longer than any back-off: it is waited for, not asked all the time. */
+static void long_waits_are_waited_for(void **state)
+{
+    world *w = *state;
+    const int64_t wait_ms = INT64_C(24) * 3600 * 1000;
+    w->provider.options.batch_sectors = 2;
+    w->provider.options.batch_wait_ms = wait_ms;
+    world_node_close(&w->provider);
+    world_node_open(&w->provider);
+    ordered(w);
+    run_sdr(w); /* looks, and goes back */
+    bool ran = true;
+    assert_int_equal(number_of(w->provider.db, &not_before), w->now_ms + wait_ms);
+    assert_int_equal(slk_task_run_one(&ran, w->provider.seal, SLK_CLASS_COMPUTE, NULL), SLK_OK);
+    assert_false(ran);
+    w->now_ms += wait_ms;
+    run_sdr(w);
+    assert_int_equal(number_of(w->provider.db, &labeled_events), 1);
+}
+
 /* ---- threads ---- */
 
 static void never_ends(world *w, slk_job *job)
@@ -300,6 +347,19 @@ static void wrong_options(void **state)
     o = w->client.options;
     o.workers[SLK_CLASS_CALL] = 1000;
     assert_int_equal(slk_seal_new(&seal, w->client.db, &w->client.ops, &o, NULL), SLK_E_INVAL);
+    /* Scratch and storage by another name, or one inside the other. */
+    char other[200], inside[200];
+    slk_error e = {0};
+    (void)snprintf(other, sizeof other, "%s/alias", w->client.folder);
+    (void)snprintf(inside, sizeof inside, "%s/inside", w->client.storage);
+    assert_int_equal(symlink(w->client.storage, other), 0);
+    const char *const wrong[] = {w->client.storage, other, inside, w->client.folder};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        o = w->client.options;
+        o.scratch_folder = wrong[i];
+        assert_int_equal(slk_seal_new(&seal, w->client.db, &w->client.ops, &o, &e), SLK_E_INVAL);
+        assert_non_null(strstr(e.message, "StorageFolder"));
+    }
     assert_null(seal);
 }
 
@@ -309,11 +369,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(stale_holder_is_refused, make, unmake),
         cmocka_unit_test_setup_teardown(stale_holder_after_a_failure, make, unmake),
         cmocka_unit_test_setup_teardown(heartbeat_renews_and_tells, make, unmake),
+        cmocka_unit_test_setup_teardown(heartbeat_makes_good, make, unmake),
         cmocka_unit_test_setup_teardown(cleanup_cancels, make, unmake),
         cmocka_unit_test_setup_teardown(heartbeat_cancels_what_was_lost, make, unmake),
         cmocka_unit_test_setup_teardown(failures_are_counted_and_spaced, make, unmake),
         cmocka_unit_test_setup_teardown(waiting_has_no_end, make, unmake),
         cmocka_unit_test_setup_teardown(clock_set_back, make, unmake),
+        cmocka_unit_test_setup_teardown(long_waits_are_waited_for, make, unmake),
         cmocka_unit_test_setup_teardown(stop_gives_back, make, unmake),
         cmocka_unit_test_setup_teardown(wrong_options, make, unmake),
     };
