@@ -125,6 +125,64 @@ static void files_stay_with_their_folder(void **state)
     world_node_close(&second);
 }
 
+static void orders(slk_seal *seal, const world *w, uint64_t number)
+{
+    char reason[SLK_SEAL_REASON_CHARS];
+    bool accepted = false;
+    const slk_seal_sector sector = {WORLD_SP, number, WORLD_PROOF};
+    assert_int_equal(slk_provider_order(&accepted, reason, seal, w->partner_id, "", &sector, NULL),
+                     SLK_OK);
+    assert_true(accepted);
+}
+
+/* Killed after the task had its folder, before the row had: the row gets it with the next claim. */
+static void a_row_is_placed_later(void **state)
+{
+    world *w = *state;
+    static const slk_sql bind = {"test.bind", "UPDATE task SET folder_id = $1"};
+    static const slk_sql unplaced = {
+        "test.unplaced", "SELECT count(*) FROM rseal_provider_pipeline WHERE folder_id = ''"};
+    char id[37];
+    bool ran = false;
+    uint64_t made;
+    int64_t n = -1;
+    slk_seal *seal = w->provider.seal;
+    orders(seal, w, 7);
+    assert_int_equal(slk_task_schedule(&made, seal, NULL), SLK_OK);
+    assert_int_equal(slk_task_run_one(&ran, seal, SLK_CLASS_CALL, NULL), SLK_OK);
+    assert_int_equal(slk_task_schedule(&made, seal, NULL), SLK_OK);
+    assert_int_equal(slk_member_folder_id(id, w->provider.scratch, NULL), SLK_OK);
+    assert_int_equal(slk_sql_run(w->provider.db, &bind, SLK_ARGS(slk_arg_t(id)), NULL, NULL),
+                     SLK_OK);
+    assert_int_equal(slk_task_run_one(&ran, seal, SLK_CLASS_COMPUTE, NULL), SLK_OK);
+    assert_int_equal(count(w->provider.db, "labeled"), 1);
+    assert_int_equal(slk_sql_number(&n, w->provider.db, &unplaced, NULL, 0, NULL), SLK_OK);
+    assert_int_equal(n, 0);
+}
+
+/* What a node began before it went down takes no place of those that live. */
+static void the_dead_take_no_places(void **state)
+{
+    world *w = *state;
+    world_node second;
+    char scratch[160];
+    open_second(&second, w, "p2", scratch);
+    for (uint64_t i = 1; i <= 3; i++)
+        orders(second.seal, w, i);
+    world_fail(w, OP_PC1, 0, 3, SLK_E_IO); /* they are begun there, and wait */
+    run_all(second.seal);
+    assert_int_equal(w->fail_count, 0);
+    assert_int_equal(count(w->provider.db, "ticketed"), 3);
+    world_node_close(&second);
+    orders(w->provider.seal, w, 4);
+    run_all(w->provider.seal);
+    assert_int_equal(count(w->provider.db, "sealed"), 0); /* it may be there still */
+    w->now_ms += 4 * 60000;
+    run_all(w->provider.seal);
+    assert_int_equal(count(w->provider.db, "sealed"), 1);
+    assert_int_equal(count(w->provider.db, "ticketed"), 3);
+}
+
 /* ---- names ---- */
 
 struct beater {
@@ -186,10 +244,9 @@ static void nodes_agree_on_what_they_share(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(a_folder_has_one_id),
-        T(files_stay_with_their_folder),
-        T(a_name_lives_once),
-        T(nodes_agree_on_what_they_share),
+        T(a_folder_has_one_id),   T(files_stay_with_their_folder),
+        T(a_row_is_placed_later), T(the_dead_take_no_places),
+        T(a_name_lives_once),     T(nodes_agree_on_what_they_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

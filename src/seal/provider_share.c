@@ -8,16 +8,20 @@
  * start of the sector that last had its turn (seal_sequence 'share'). */
 #include "base/mem.h"
 #include "seal/rows_impl.h"
+#include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
 
 /* A node that was not seen so long is down. */
 #define NODE_SILENT_MS (INT64_C(3) * 60000)
 
 /* Places taken: what is ticketed, and tickets under way unless they are in trouble, for a client that
- * cannot be reached must not keep the others out. */
+ * cannot be reached must not keep the others out. Nor must what was begun in the folder ($1 is ours) of
+ * a node that is down: its workers do not count, either. */
 static const slk_sql count_taken = {
     "share.taken", "SELECT (SELECT count(*) FROM rseal_provider_pipeline WHERE state = 'ticketed'"
-                   " AND failed = 0 AND cleanup_requested = 0) + (SELECT count(*) FROM task"
+                   " AND failed = 0 AND cleanup_requested = 0 AND (folder_id = '' OR folder_id = $1"
+                   " OR folder_id IN (SELECT provider_folder_id FROM node WHERE seen_ms > $2)))"
+                   " + (SELECT count(*) FROM task"
                    " WHERE kind = 'provider.ticket' AND attempts = 0 AND waits = 0)"};
 static const slk_sql count_nodes = {"share.nodes",
                                     "SELECT count(*) FROM node WHERE roles IN ('provider', 'both')"
@@ -43,10 +47,12 @@ slk_err slk_step_provider_ticket_most(uint64_t *ret_most, slk_seal *seal, slk_db
     /* A ticket ages once it is drawn: that happens when a worker is about to be free, not before. */
     const slk_seal_options *o = slk_seal_get_options(seal);
     int64_t taken = 0, others = 0;
+    const int64_t alive_ms = slk_seal_now(seal) - NODE_SILENT_MS;
+    SLK_TRY(slk_sql_number(&others, db, &count_nodes,
+                           SLK_ARGS(slk_arg_i(alive_ms), slk_arg_t(o->node_name)), error));
     SLK_TRY(slk_sql_number(
-        &others, db, &count_nodes,
-        SLK_ARGS(slk_arg_i(slk_seal_now(seal) - NODE_SILENT_MS), slk_arg_t(o->node_name)), error));
-    SLK_TRY(slk_sql_number(&taken, db, &count_taken, NULL, 0, error));
+        &taken, db, &count_taken,
+        SLK_ARGS(slk_arg_t(seal->folder_id[SLK_PIPELINE_PROVIDER]), slk_arg_i(alive_ms)), error));
     const uint64_t places =
         (o->workers[SLK_CLASS_COMPUTE] * (slk_u64(others) + 1u) + 1u) * o->batch_sectors;
     *ret_most = places > slk_u64(taken) ? places - slk_u64(taken) : 0;
