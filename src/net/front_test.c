@@ -327,6 +327,15 @@ static void closed_addresses_are_not_called(void **state)
 
 /* ---- certificates ---- */
 
+static void expect_refused(fixture *f, const char *path)
+{
+    SLK_CLEANUP(slk_freep) char *url = slk_http_url_join(f->base, path);
+    const slk_http_request request = {.url = url};
+    slk_error e = {0};
+    slk_http_response r = {0};
+    assert_int_equal(slk_http_call(f->client, &request, &r, &e), SLK_E_UNREACHABLE);
+}
+
 static void certificates_change_under_way(void **state)
 {
     (void)state;
@@ -347,6 +356,7 @@ static void certificates_change_under_way(void **state)
         fail_msg("%s", e.message);
     /* The open connection goes on; a new one sees the new certificate only. */
     expect_body(f, "/peer", NULL, "127.0.0.1 127.0.0.1\n");
+    expect_refused(f, "/peer"); /* that was its last answer */
     const slk_http_client_options trust_old = {.ca_file = old},
                                   trust_new = {.ca_file = f->certificate};
     SLK_CLEANUP(slk_freep) char *url = slk_http_url_join(f->base, "/peer");
@@ -360,12 +370,49 @@ static void certificates_change_under_way(void **state)
         slk_http_response_done(&r);
         slk_http_client_free(fresh);
     }
-    /* Old daemons without connections do not pile up. */
-    slk_http_client_free(f->client);
-    f->client = NULL;
-    for (int i = 0; i < 20; i++)
-        if (slk_http_server_reload(f->server, &e) != SLK_OK)
+    /* The key of another certificate. */
+    assert_int_equal(rename(old, f->certificate), 0);
+    assert_int_equal(slk_http_server_reload(f->server, &e), SLK_E_INVAL);
+    assert_non_null(strstr(e.message, f->key));
+    unmake(f);
+}
+
+static void renew_certificate(fixture *f)
+{
+    slk_error e = {0};
+    assert_int_equal(unlink(f->certificate), 0);
+    assert_int_equal(unlink(f->key), 0);
+    assert_int_equal(slk_net_make_certificate(f->folder, NULL, 0, NULL), SLK_OK);
+    if (slk_http_server_reload(f->server, &e) != SLK_OK)
+        fail_msg("%s", e.message);
+}
+
+/* However many there were, and whoever holds on to an old one. */
+static void certificates_change_often(void **state)
+{
+    (void)state;
+    enum { TIMES = 20 };
+    fixture *f = make((slk_http_server_options){0}, true);
+    SLK_CLEANUP(slk_freep) char *url = slk_http_url_join(f->base, "/peer");
+    const slk_http_request request = {.url = url};
+    slk_http_client *holder[TIMES];
+    slk_error e = {0};
+    for (int i = 0; i < TIMES; i++) {
+        const slk_http_client_options trust = {.ca_file = f->certificate};
+        assert_int_equal(slk_http_client_new(&holder[i], &trust, NULL), SLK_OK);
+        slk_http_response r = {0};
+        if (slk_http_call(holder[i], &request, &r, &e) != SLK_OK)
             fail_msg("%s", e.message);
+        slk_http_response_done(&r);
+        renew_certificate(f);
+        assert_int_equal(slk_http_server_reload(f->server, &e), SLK_OK); /* nothing new */
+    }
+    slk_http_response r = {0};
+    assert_int_equal(slk_http_call(holder[0], &request, &r, &e), SLK_E_UNREACHABLE);
+    assert_int_equal(slk_http_call(holder[TIMES - 1], &request, &r, &e), SLK_OK);
+    slk_http_response_done(&r);
+    for (int i = 0; i < TIMES; i++)
+        slk_http_client_free(holder[i]);
     unmake(f);
 }
 
@@ -425,6 +472,7 @@ int main(void)
         cmocka_unit_test(closed_addresses_are_known),
         cmocka_unit_test(closed_addresses_are_not_called),
         cmocka_unit_test(certificates_change_under_way),
+        cmocka_unit_test(certificates_change_often),
         cmocka_unit_test(known_versions_are_not_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

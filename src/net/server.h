@@ -67,8 +67,10 @@ SLK_MUST_CHECK slk_err slk_http_server_new(slk_http_server **ret_server,
 /* Stops listening, lets running handlers end, closes all connections. NULL allowed. */
 void slk_http_server_free(slk_http_server *server);
 void slk_http_server_freep(slk_http_server **server); /* for SLK_CLEANUP */
-/* Reads certificate and key again, for connections made from now on; those that are open go on.
- * On failure nothing changes. Without TLS there is nothing to do. One thread at a time. */
+/* Reads certificate and key again, for connections made from now on; those that are open end with
+ * their next answer, and those of the oldest certificate at once when too many were replaced. On
+ * failure, or when they are the same as before, nothing changes; without TLS there is nothing to do.
+ * SLK_E_INVAL when they are damaged or no pair. One thread at a time. */
 SLK_MUST_CHECK slk_err slk_http_server_reload(slk_http_server *server, slk_error *error);
 uint16_t slk_http_server_port(const slk_http_server *server);
 

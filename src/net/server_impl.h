@@ -64,17 +64,24 @@ struct slk_http_exchange {
     void *on_end_context;
 };
 
+/* A daemon that takes no connections any more and ends those it has, under an older certificate. */
+typedef struct http_retired {
+    struct MHD_Daemon *daemon;
+    int listen_fd; /* its threads may use it until it is stopped */
+} http_retired;
+
 struct slk_http_server {
     slk_http_server_options options;
     char *certificate_file, *key_file; /* what options point to */
     struct MHD_Daemon *daemon;
-    struct MHD_Daemon *retired[RETIRED_MAX]; /* with connections under an older certificate */
+    http_retired retired[RETIRED_MAX]; /* oldest first; under the mutex */
     size_t n_retired;
+    uint8_t pem_digest[2][32]; /* of certificate and key, as the daemon has them */
     slk_ip_set proxies; /* whose X-Forwarded-For counts */
     slk_limiter *requests; /* per address */
     uint16_t port;
     slk_http_counts *counts; /* of each route */
-    pthread_mutex_t mutex; /* guards connections, deadlines and stopping */
+    pthread_mutex_t mutex; /* guards connections, deadlines, retired and stopping */
     pthread_cond_t wake;
     http_connection *connections;
     pthread_t watchdog;
@@ -107,6 +114,8 @@ void slk_http_on_connection(void *context, struct MHD_Connection *mhd, void **so
 /* server_listen.c: opens the socket and starts serving; the end of all that. */
 slk_err slk_http_listen(slk_http_server *server, slk_error *error);
 void slk_http_unlisten(slk_http_server *server);
+/* Whether the connection is one of an older certificate: its next answer is its last. */
+bool slk_http_is_retired(slk_http_server *server, struct MHD_Connection *mhd);
 
 /* server_watch.c: the list of connections and the thread that cuts the late ones. */
 slk_err slk_http_watch_start(slk_http_server *server, slk_error *error);

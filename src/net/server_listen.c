@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -118,6 +120,55 @@ static slk_err read_pem(slk_buf *pem, const char *path, slk_error *error)
     return SLK_OK;
 }
 
+/* ---- certificate and key ---- */
+
+typedef struct pem_pair {
+    slk_buf certificate, key; /* empty without TLS */
+} pem_pair;
+
+static void pem_pair_done(pem_pair *p)
+{
+    if (p->key.len)
+        slk_bytes_wipe(p->key.data, p->key.len);
+    slk_buf_done(&p->key);
+    slk_buf_done(&p->certificate);
+}
+
+/* MHD closes the socket it was given when it cannot use these: so it only gets what is good. */
+static slk_err check_pair(const slk_http_server_options *o, const pem_pair *p, slk_error *error)
+{
+    gnutls_certificate_credentials_t credentials;
+    if (gnutls_certificate_allocate_credentials(&credentials) != GNUTLS_E_SUCCESS)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    const gnutls_datum_t certificate = {p->certificate.data, (unsigned)p->certificate.len},
+                         key = {p->key.data, (unsigned)p->key.len};
+    const int rc =
+        gnutls_certificate_set_x509_key_mem(credentials, &certificate, &key, GNUTLS_X509_FMT_PEM);
+    gnutls_certificate_free_credentials(credentials);
+    if (rc < 0)
+        return slk_fail(error, SLK_E_INVAL, "the certificate %s and the key %s cannot be used: %s",
+                        o->certificate_file, o->key_file, gnutls_strerror(rc));
+    return SLK_OK;
+}
+
+static slk_err read_pair(pem_pair *p, const slk_http_server_options *o, slk_error *error)
+{
+    SLK_TRY(read_pem(&p->certificate, o->certificate_file, error));
+    SLK_TRY(read_pem(&p->key, o->key_file, error));
+    return o->certificate_file ? check_pair(o, p, error) : SLK_OK;
+}
+
+static slk_err digest_pair(uint8_t ret[2][32], const pem_pair *p, slk_error *error)
+{
+    const slk_buf *part[2] = {&p->certificate, &p->key};
+    for (size_t i = 0; i < 2; i++)
+        if (gnutls_hash_fast(GNUTLS_DIG_SHA256, slk_buf_str(part[i]), part[i]->len, ret[i]) < 0)
+            return slk_fail(error, SLK_E_INTERNAL, "cannot hash the certificate");
+    return SLK_OK;
+}
+
+/* ---- daemons ---- */
+
 static struct MHD_Daemon *start_daemon(slk_http_server *server, int fd, const char *certificate,
                                        const char *key)
 {
@@ -146,23 +197,23 @@ static struct MHD_Daemon *start_daemon(slk_http_server *server, int fd, const ch
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }
 
-/* A daemon on the socket, with the certificate as its file is now. Takes over fd on success. */
-static slk_err serve_on(struct MHD_Daemon **ret_daemon, slk_http_server *server, int fd,
-                        slk_error *error)
+/* A daemon on the socket, with that certificate. Takes over *fd, also when it fails: MHD closes it
+ * then. */
+static slk_err serve_on(struct MHD_Daemon **ret_daemon, slk_http_server *server, int *fd,
+                        const pem_pair *pems, slk_error *error)
 {
     const slk_http_server_options *o = &server->options;
-    SLK_CLEANUP(slk_buf_done) slk_buf certificate = {0};
-    SLK_CLEANUP(slk_buf_done) slk_buf key = {0};
-    SLK_TRY(read_pem(&certificate, o->certificate_file, error));
-    SLK_TRY(read_pem(&key, o->key_file, error));
+    const bool tls = o->certificate_file;
+    uint8_t digest[2][32];
+    SLK_TRY(digest_pair(digest, pems, error));
+    const int given = *fd;
+    *fd = -1;
     struct MHD_Daemon *daemon =
-        start_daemon(server, fd, o->certificate_file ? slk_buf_str(&certificate) : NULL,
-                     o->key_file ? slk_buf_str(&key) : NULL);
-    if (key.len)
-        slk_bytes_wipe(key.data, key.len);
+        start_daemon(server, given, tls ? slk_buf_str(&pems->certificate) : NULL,
+                     tls ? slk_buf_str(&pems->key) : NULL);
     if (!daemon)
-        return slk_fail(error, SLK_E_INVAL, "the server for %s does not start%s", o->listen,
-                        o->certificate_file ? ": look at the certificate and its key" : "");
+        return slk_fail(error, SLK_E_INVAL, "the server for %s does not start", o->listen);
+    memcpy(server->pem_digest, digest, sizeof digest);
     *ret_daemon = daemon;
     return SLK_OK;
 }
@@ -171,16 +222,48 @@ slk_err slk_http_listen(slk_http_server *server, slk_error *error)
 {
     const slk_http_server_options *o = &server->options;
     SLK_CLEANUP(slk_closep) int fd = -1;
+    SLK_CLEANUP(pem_pair_done) pem_pair pems = {0};
     if (!o->certificate_file != !o->key_file)
         return slk_fail(error, SLK_E_INVAL, "TLS needs both a certificate and its key");
+    SLK_TRY(read_pair(&pems, o, error));
     SLK_TRY(listen_on(&fd, o->listen, error));
     server->port = port_of(fd);
-    SLK_TRY(serve_on(&server->daemon, server, fd, error));
-    fd = -1; /* the daemon's now */
-    return SLK_OK;
+    return serve_on(&server->daemon, server, &fd, &pems, error);
 }
 
 /* ---- another certificate ---- */
+
+bool slk_http_is_retired(slk_http_server *server, struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_DAEMON);
+    bool found = false;
+    (void)pthread_mutex_lock(&server->mutex);
+    for (size_t i = 0; info && i < server->n_retired; i++)
+        found = found || server->retired[i].daemon == info->daemon;
+    (void)pthread_mutex_unlock(&server->mutex);
+    return found;
+}
+
+static void retire(slk_http_server *server, http_retired retired)
+{
+    (void)pthread_mutex_lock(&server->mutex);
+    server->retired[server->n_retired++] = retired;
+    (void)pthread_mutex_unlock(&server->mutex);
+}
+
+/* Its connections are closed, and it is gone. Not under the mutex: its threads need that to end. */
+static void bury(slk_http_server *server, size_t i)
+{
+    const http_retired gone = server->retired[i];
+    MHD_stop_daemon(gone.daemon);
+    if (gone.listen_fd >= 0)
+        (void)close(gone.listen_fd);
+    (void)pthread_mutex_lock(&server->mutex);
+    server->n_retired--;
+    memmove(&server->retired[i], &server->retired[i + 1],
+            (server->n_retired - i) * sizeof *server->retired);
+    (void)pthread_mutex_unlock(&server->mutex);
+}
 
 static bool is_idle(struct MHD_Daemon *daemon)
 {
@@ -189,17 +272,14 @@ static bool is_idle(struct MHD_Daemon *daemon)
     return info && info->num_connections == 0;
 }
 
-/* Ends those retired daemons that have no connection left. */
-static void bury_idle(slk_http_server *server)
+/* Room for one more: those without connections go, else the oldest. */
+static void make_room(slk_http_server *server)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < server->n_retired; i++) {
-        if (is_idle(server->retired[i]))
-            MHD_stop_daemon(server->retired[i]);
-        else
-            server->retired[kept++] = server->retired[i];
-    }
-    server->n_retired = kept;
+    for (size_t i = server->n_retired; i-- > 0;)
+        if (is_idle(server->retired[i].daemon))
+            bury(server, i);
+    if (server->n_retired == RETIRED_MAX)
+        bury(server, 0);
 }
 
 /* MHD reads its certificate once. So a second daemon takes over the listening socket, and the first
@@ -208,23 +288,21 @@ slk_err slk_http_server_reload(slk_http_server *server, slk_error *error)
 {
     if (!server->options.key_file)
         return SLK_OK;
-    bury_idle(server);
-    if (server->n_retired == RETIRED_MAX)
-        return slk_fail(error, SLK_E_BUSY,
-                        "connections of the last %u certificates are still open: later again",
-                        RETIRED_MAX);
+    SLK_CLEANUP(pem_pair_done) pem_pair pems = {0};
+    uint8_t digest[2][32];
+    SLK_TRY(read_pair(&pems, &server->options, error));
+    SLK_TRY(digest_pair(digest, &pems, error));
+    if (memcmp(digest, server->pem_digest, sizeof digest) == 0)
+        return SLK_OK;
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_LISTEN_FD);
     SLK_CLEANUP(slk_closep) int fd = info ? fcntl(info->listen_fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (fd < 0)
         return slk_fail_errno(error, errno, "cannot take over the listening socket");
     struct MHD_Daemon *daemon = NULL;
-    SLK_TRY(serve_on(&daemon, server, fd, error));
-    fd = -1;
-    int old = MHD_quiesce_daemon(server->daemon);
-    if (old >= 0)
-        (void)close(old);
-    server->retired[server->n_retired++] = server->daemon;
+    SLK_TRY(serve_on(&daemon, server, &fd, &pems, error));
+    make_room(server);
+    retire(server, (http_retired){server->daemon, MHD_quiesce_daemon(server->daemon)});
     server->daemon = daemon;
     return SLK_OK;
 }
@@ -233,6 +311,6 @@ void slk_http_unlisten(slk_http_server *server)
 {
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
-    for (size_t i = 0; i < server->n_retired; i++)
-        MHD_stop_daemon(server->retired[i]);
+    while (server->n_retired > 0)
+        bury(server, server->n_retired - 1);
 }

@@ -46,7 +46,7 @@ static slk_err send_reply(slk_http_exchange *exchange, int status, const char *c
     for (size_t i = 0; ok && i < exchange->n_fields; i++)
         ok = MHD_add_response_header(response, exchange->fields[i].name,
                                      exchange->fields[i].value) == MHD_YES;
-    if (exchange->close_after)
+    if (exchange->close_after || slk_http_is_retired(exchange->server, exchange->mhd))
         ok = ok && MHD_add_response_header(response, "Connection", "close") == MHD_YES;
     ok = ok && MHD_queue_response(exchange->mhd, (unsigned)status, response) == MHD_YES;
     MHD_destroy_response(response);
