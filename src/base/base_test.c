@@ -151,6 +151,11 @@ static void gates_hold_until_raised(void **state)
     assert_false(c.reached[2]);
     assert_false(slk_gate_raise(&c.gate, 7)); /* a level never sinks */
     assert_true(slk_gate_wait(&c.gate, 1000));
+    assert_false(slk_gate_broken(&c.gate));
+    slk_gate_break(&c.gate);
+    assert_true(slk_gate_broken(&c.gate));
+    assert_false(slk_gate_raise(&c.gate, 2000));
+    assert_false(slk_gate_wait(&c.gate, 1));
     slk_pool_free(pool);
     slk_gate_done(&c.gate);
 }

@@ -6,7 +6,7 @@ void slk_gate_init(slk_gate *gate)
     (void)pthread_mutex_init(&gate->lock, NULL);
     (void)pthread_cond_init(&gate->moved, NULL);
     gate->level = 0;
-    gate->closed = false;
+    gate->closed = gate->broken = false;
 }
 
 void slk_gate_done(slk_gate *gate)
@@ -42,12 +42,28 @@ bool slk_gate_closed(slk_gate *gate)
     return closed;
 }
 
+void slk_gate_break(slk_gate *gate)
+{
+    (void)pthread_mutex_lock(&gate->lock);
+    gate->closed = gate->broken = true;
+    (void)pthread_cond_broadcast(&gate->moved);
+    (void)pthread_mutex_unlock(&gate->lock);
+}
+
+bool slk_gate_broken(slk_gate *gate)
+{
+    (void)pthread_mutex_lock(&gate->lock);
+    const bool broken = gate->broken;
+    (void)pthread_mutex_unlock(&gate->lock);
+    return broken;
+}
+
 bool slk_gate_wait(slk_gate *gate, uint64_t level)
 {
     (void)pthread_mutex_lock(&gate->lock);
     while (gate->level < level && !gate->closed)
         (void)pthread_cond_wait(&gate->moved, &gate->lock);
-    const bool there = gate->level >= level;
+    const bool there = gate->level >= level && !gate->broken;
     (void)pthread_mutex_unlock(&gate->lock);
     return there;
 }

@@ -12,6 +12,7 @@ typedef struct slk_gate {
     pthread_cond_t moved;
     uint64_t level;
     bool closed;
+    bool broken;
 } slk_gate;
 
 void slk_gate_init(slk_gate *gate); /* level 0, open */
@@ -26,8 +27,14 @@ void slk_gate_close(slk_gate *gate);
 
 bool slk_gate_closed(slk_gate *gate);
 
-/* Waits until the level is at least `level`: true; false when the gate was closed before. Sleeps; takes
- * a lock each time, so it is for every thousand units rather than for each. */
+/* Closes it because what was said is not true (any more): all waiting ends and every wait, whatever its
+ * level, is refused from now on. */
+void slk_gate_break(slk_gate *gate);
+
+bool slk_gate_broken(slk_gate *gate);
+
+/* Waits until the level is at least `level`: true; false when the gate was closed before or is broken.
+ * Sleeps; takes a lock each time, so it is for every thousand units rather than for each. */
 bool slk_gate_wait(slk_gate *gate, uint64_t level);
 
 #endif

@@ -83,8 +83,9 @@ void slk_arrival_end(slk_arrival *arrival, bool fetched, slk_job *job)
         slk_job_cancel(&arrival->job);
     if (arrival->runs)
         join(arrival, job);
+    const bool broken = slk_gate_broken(&arrival->gate);
     slk_gate_done(&arrival->gate);
-    if (fetched && arrival->valid)
+    if (fetched && !broken && arrival->valid)
         remember(arrival->seal, arrival);
 }
 

@@ -3,7 +3,7 @@
  * together take as long as the longer of the two.
  *
  * Only "it is right" counts, and only in this process: the verify step that follows then has nothing
- * left to do. All else (wrong, canceled, a restart between the two steps) is as if nobody had looked,
+ * left to do. All else (wrong, canceled, a fetch that began anew, a restart between the two steps) is as if nobody had looked,
  * and the verify step looks itself; so what is refused, and why, does not depend on this. */
 #ifndef SLK_SEAL_ARRIVAL_H
 #define SLK_SEAL_ARRIVAL_H
@@ -45,7 +45,7 @@ typedef struct slk_arrival {
 void slk_arrival_begin(slk_arrival *arrival, slk_seal *seal, const slk_seal_sector *sector,
                        const slk_seal_commitments *comm, const slk_seal_paths *paths);
 /* After the fetch: waits for the check to end, if all has arrived and job is not canceled, and
- * remembers a good outcome. */
+ * remembers a good outcome, unless the gate was broken: other bytes were checked then. */
 void slk_arrival_end(slk_arrival *arrival, bool fetched, slk_job *job);
 
 /* Whether that replica was found right as it arrived; true once. */

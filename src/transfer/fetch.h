@@ -29,7 +29,7 @@ typedef struct slk_fetch_from {
     /* Of a file: its hashes, NULL none; a block counts when its hash is right. */
     const slk_manifest *manifest;
     /* Of a file: raised to how many bytes from the start are in dest.tmp and final, each when it is;
-     * closed when that turns out wrong. NULL: nobody waits. */
+     * broken when that turns out wrong (all is fetched anew). NULL: nobody waits. */
     slk_gate *arrived;
 } slk_fetch_from;
 

@@ -100,7 +100,7 @@ static void start_over(fetch *f)
     memset(f->got, 0, f->map.n_blocks * sizeof *f->got);
     f->prefix = 0;
     if (f->from->arrived) /* what was said to be there is not what will be */
-        slk_gate_close(f->from->arrived);
+        slk_gate_break(f->from->arrived);
     f->unsaved = 0;
     f->failures = 0;
     f->changed = f->no_ranges = false;

@@ -97,13 +97,15 @@ static bool is_slow(const fetch *f, run *r, int64_t now)
     return slow;
 }
 
-/* Under the mutex: the rest of a run that does not get on, while we have nothing else to do. */
+/* Under the mutex: the rest of a run that does not get on, while we have nothing else to do. One that
+ * is writing keeps it: nobody may write where another goes on. */
 static bool claim_slow(fetch *f, run *r)
 {
     int64_t now = slk_clock_monotonic_ms();
     for (size_t i = 0; i < SLK_FETCH_CONNECTIONS_MAX; i++) {
         run *slow = f->runs[i];
-        if (!slow || slow->whole || slow->lost || slow->at >= slow->end || !is_slow(f, slow, now))
+        if (!slow || slow->whole || slow->lost || slow->writing || slow->at >= slow->end ||
+            !is_slow(f, slow, now))
             continue;
         size_t block = (size_t)(slow->at / SLK_FETCH_BLOCK_BYTES);
         r->first = block;
@@ -194,11 +196,16 @@ slk_err slk_fetch_save(fetch *f, slk_error *error)
 
 /* ---- the answer ---- */
 
-/* Under the mutex. The first ETag seen is the one all further answers must have. */
-static bool etag_fits(fetch *f, const char *etag)
+/* Under the mutex. The first ETag seen is the one all further answers must have. What a lost run is
+ * told is no news: the file may be complete without it. */
+static bool etag_fits(const run *r, const char *etag)
 {
-    if (f->map.etag[0])
-        return strcmp(f->map.etag, etag) == 0;
+    fetch *f = r->f;
+    if (f->map.etag[0]) {
+        const bool fits = strcmp(f->map.etag, etag) == 0;
+        f->changed = f->changed || (!fits && !r->lost);
+        return fits;
+    }
     (void)snprintf(f->map.etag, sizeof f->map.etag, "%s", etag);
     return true;
 }
@@ -217,8 +224,7 @@ static slk_err check_part(const run *r, const slk_http_response *response, slk_e
             (unsigned long long)r->at, (unsigned long long)(r->end - 1),
             (unsigned long long)response->range_first, (unsigned long long)response->range_last);
     lock(f);
-    bool fits = etag_fits(f, response->etag);
-    f->changed = f->changed || !fits;
+    bool fits = etag_fits(r, response->etag);
     unlock(f);
     return fits ? SLK_OK : slk_fail(error, SLK_E_CONFLICT, "the peer's file has changed");
 }
@@ -234,9 +240,8 @@ static slk_err check_whole(const run *r, const slk_http_response *response, slk_
     }
     /* Either If-Range did not hold any more, or the peer knows no ranges. */
     lock(f);
-    bool fits = etag_fits(f, response->etag);
-    f->changed = f->changed || !fits;
-    f->no_ranges = f->no_ranges || fits;
+    bool fits = etag_fits(r, response->etag);
+    f->no_ranges = f->no_ranges || (fits && !r->lost);
     unlock(f);
     return fits ? slk_fail(error, SLK_E_UNSUPPORTED, "the peer does not serve ranges")
                 : slk_fail(error, SLK_E_CONFLICT, "the peer's file has changed");
@@ -306,15 +311,23 @@ static slk_err mark_blocks(bool *ret_save, run *r, uint64_t from, slk_error *err
     return SLK_OK;
 }
 
-/* Moves the run on by n bytes that are in temp now; false when another has taken it over. */
-static bool advance(run *r, size_t n)
+/* False when another has taken the run over; nobody can from here to end_write. */
+static bool begin_write(run *r)
 {
     lock(r->f);
-    bool mine = !r->lost;
-    if (mine)
-        r->at += n;
+    r->writing = !r->lost;
+    const bool mine = r->writing;
     unlock(r->f);
     return mine;
+}
+
+/* Moves the run on by n bytes that are in temp now. */
+static void end_write(run *r, size_t n)
+{
+    lock(r->f);
+    r->writing = false;
+    r->at += n;
+    unlock(r->f);
 }
 
 static slk_err on_body(void *context, const slk_http_response *response, const uint8_t *bytes,
@@ -330,9 +343,11 @@ static slk_err on_body(void *context, const slk_http_response *response, const u
     if (n > r->end - r->at)
         return slk_fail(error, SLK_E_PROTO, "the peer sends more than was asked for");
     uint64_t from = r->at;
-    SLK_TRY(slk_file_write_at(f->fd, bytes, n, from, f->temp, error));
-    if (!advance(r, n))
+    if (!begin_write(r))
         return slk_fail(error, SLK_E_CANCELED, "another connection goes on");
+    const slk_err code = slk_file_write_at(f->fd, bytes, n, from, f->temp, error);
+    end_write(r, code == SLK_OK ? n : 0);
+    SLK_TRY(code);
     if (f->job)
         slk_job_advance(f->job, n);
     bool save;

@@ -47,6 +47,7 @@ typedef struct run {
     uint64_t start, at, end; /* at and n under the mutex */
     bool whole; /* no range: the file as one stream */
     bool checked; /* the answer's header has been looked at */
+    bool writing; /* bytes from at on go to temp: it cannot be taken over; under the mutex */
     bool damaged; /* a block was not what the manifest says */
     atomic_bool lost; /* another request goes on from at */
     uint64_t mark_at; /* where it was at mark_ms */

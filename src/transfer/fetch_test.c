@@ -504,6 +504,21 @@ static void a_changed_file_is_fetched_anew_once(void **state)
     expect(f, CHANGES_ALWAYS, SLK_E_CONFLICT, "changed twice");
 }
 
+/* Who read along has read what is no more: he is told, and nothing is announced again. */
+static void a_changed_file_breaks_the_gate(void **state)
+{
+    fixture *f = *state;
+    slk_gate gate;
+    slk_gate_init(&gate);
+    f->from.connections = 1;
+    f->from.arrived = &gate;
+    expect(f, CHANGES_ONCE, SLK_OK, NULL);
+    check_complete(f, 2);
+    assert_true(slk_gate_broken(&gate));
+    assert_false(slk_gate_wait(&gate, 1));
+    slk_gate_done(&gate);
+}
+
 static void a_failed_fetch_goes_on_where_it_was(void **state)
 {
     fixture *f = *state;
@@ -800,6 +815,7 @@ int main(void)
         T(lies_are_named),
         T(peers_without_ranges_are_read),
         T(a_changed_file_is_fetched_anew_once),
+        T(a_changed_file_breaks_the_gate),
         T(a_failed_fetch_goes_on_where_it_was),
         T(a_file_changed_between_calls_is_fetched_anew),
         T(a_damaged_state_starts_over),

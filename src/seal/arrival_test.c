@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What was checked while it arrived counts, unless other bytes came in its place. */
+#include "seal/arrival.h"
+
+#include "seal/seal_impl.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#define BYTES 2048
+
+typedef struct node {
+    slk_seal seal;
+    slk_gate checked; /* 1: the check has come to its answer */
+} node;
+
+static slk_err check_replica(void *ctx, bool *ret_valid, char *why, const slk_seal_sector *sector,
+                             const slk_seal_commitments *comm, const slk_seal_paths *paths,
+                             slk_gate *arriving, slk_job *job, slk_error *error)
+{
+    (void)why;
+    (void)sector;
+    (void)comm;
+    (void)paths;
+    (void)job;
+    node *n = ctx;
+    if (!slk_gate_wait(arriving, BYTES))
+        return slk_fail(error, SLK_E_CANCELED, "no more comes");
+    *ret_valid = true;
+    (void)slk_gate_raise(&n->checked, 1);
+    return SLK_OK;
+}
+
+typedef enum course { GOOD, NOT_FETCHED, ANEW_AFTER_CHECK, ANEW_BEFORE_CHECK } course;
+
+/* Whether the replica counts as checked after a fetch of that course. */
+static bool counts_after(course what)
+{
+    static const slk_seal_sector sector = {.sp_id = 1000, .number = 7};
+    static const slk_seal_commitments comm = {.comm_r = {1}};
+    static const slk_seal_paths paths;
+    node n = {.seal.ops.prover = {.ctx = &n, .check_replica = check_replica}};
+    slk_arrival arrival;
+    slk_job job;
+    slk_job_init(&job);
+    slk_gate_init(&n.checked);
+    assert_int_equal(pthread_mutex_init(&n.seal.mutex, NULL), 0);
+    slk_arrival_begin(&arrival, &n.seal, &sector, &comm, &paths);
+    if (what == ANEW_BEFORE_CHECK)
+        slk_gate_break(&arrival.gate);
+    (void)slk_gate_raise(&arrival.gate, BYTES);
+    if (what != ANEW_BEFORE_CHECK)
+        assert_true(slk_gate_wait(&n.checked, 1));
+    if (what == ANEW_AFTER_CHECK)
+        slk_gate_break(&arrival.gate);
+    slk_arrival_end(&arrival, what != NOT_FETCHED, &job);
+    const bool counts = slk_arrival_was_valid(&n.seal, &sector, &comm);
+    assert_false(slk_arrival_was_valid(&n.seal, &sector, &comm)); /* once */
+    (void)pthread_mutex_destroy(&n.seal.mutex);
+    slk_gate_done(&n.checked);
+    return counts;
+}
+
+static void only_what_lies_there_counts(void **state)
+{
+    (void)state;
+    assert_true(counts_after(GOOD));
+    assert_false(counts_after(NOT_FETCHED));
+    assert_false(counts_after(ANEW_AFTER_CHECK));
+    assert_false(counts_after(ANEW_BEFORE_CHECK));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(only_what_lies_there_counts)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
