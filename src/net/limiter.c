@@ -90,11 +90,6 @@ bool slk_limiter_take(slk_limiter *limiter, const char *key, int64_t now_ms)
     return ask(limiter, key, now_ms, true) == 0;
 }
 
-bool slk_limiter_has(slk_limiter *limiter, const char *key, int64_t now_ms)
-{
-    return ask(limiter, key, now_ms, false) == 0;
-}
-
 int64_t slk_limiter_wait(slk_limiter *limiter, const char *key, int64_t now_ms)
 {
     return ask(limiter, key, now_ms, false);

@@ -19,8 +19,6 @@ void slk_limiter_free(slk_limiter *limiter); /* NULL allowed */
 
 /* Takes one call of that key at now_ms (monotonic); false: too many, nothing is taken. Any thread. */
 bool slk_limiter_take(slk_limiter *limiter, const char *key, int64_t now_ms);
-/* Whether a call would be taken now; takes none. */
-bool slk_limiter_has(slk_limiter *limiter, const char *key, int64_t now_ms);
 /* After how many milliseconds a call will be taken; 0 now. Takes none. */
 int64_t slk_limiter_wait(slk_limiter *limiter, const char *key, int64_t now_ms);
 

@@ -162,6 +162,11 @@ static slk_err identify(page_request *request, char *session, slk_error *error)
     return slk_access_session(&request->who, slk_page_db(page), session, slk_page_now(page), error);
 }
 
+bool slk_page_may_guess(slk_page *page, const slk_http_exchange *exchange)
+{
+    return slk_limiter_take(page->guesses, slk_http_peer_owner(exchange), slk_clock_monotonic_ms());
+}
+
 static slk_err refuse_guess(slk_http_exchange *exchange)
 {
     SLK_TRY(slk_http_reply_header(exchange, "Retry-After", "60"));
@@ -176,19 +181,14 @@ static bool may_pass(slk_err *ret_code, page_request *request, char *session,
     const slk_role role = endpoint->role;
     slk_http_exchange *exchange = request->exchange;
     slk_error error = {0};
-    const char *peer = slk_http_peer(exchange);
-    const int64_t now = slk_clock_monotonic_ms();
     if (role == SLK_ROLE_NONE)
         return true;
-    if (!slk_limiter_has(request->page->guesses, peer, now)) {
-        *ret_code = refuse_guess(exchange);
-        return false;
-    }
     const slk_err code = identify(request, session, &error);
     if (code == SLK_E_AUTH) {
-        if (request->session || slk_http_bearer(exchange))
-            (void)slk_limiter_take(request->page->guesses, peer, now);
-        *ret_code = slk_http_reply_failure(exchange, code, &error);
+        const bool guess = request->session || slk_http_bearer(exchange);
+        *ret_code = guess && !slk_page_may_guess(request->page, exchange)
+                        ? refuse_guess(exchange)
+                        : slk_http_reply_failure(exchange, code, &error);
         return false;
     }
     if (code != SLK_OK) {

@@ -7,8 +7,9 @@
  *
  * Requests to the API carry a session cookie (made by POST /api/v0/login) or
  * `Authorization: Bearer TOKEN` (access/access.h). What a role may not do is 403. A change asked for
- * with a cookie also needs the header X-Selkie-CSRF with the session's own value. Failed guesses are
- * counted per address; too many are 429. Failures are {"error":{"code","message"}}.
+ * with a cookie also needs the header X-Selkie-CSRF with the session's own value. Wrong tokens are
+ * counted per address (IPv6: per /64), and too many of them are 429; a right one passes. Failures are
+ * {"error":{"code","message"}}.
  *
  * Handlers do what the commands do, through the same functions of seal/. */
 #ifndef SLK_PAGE_PAGE_H

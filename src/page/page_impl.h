@@ -54,6 +54,10 @@ extern const page_endpoint slk_page_provider_endpoints[];
 extern const page_endpoint slk_page_sector_endpoints[];
 extern const page_endpoint slk_page_token_endpoints[];
 
+/* A wrong token of that address; false: it had too many of them, which is answered with 429. Right tokens
+ * are never held up. */
+bool slk_page_may_guess(slk_page *page, const slk_http_exchange *exchange);
+
 /* Whether that address may know that there is a page. */
 bool slk_page_may_see(const slk_page *page, const slk_http_exchange *exchange);
 

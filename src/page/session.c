@@ -6,7 +6,6 @@
 #include "page/page_impl.h"
 
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/json.h"
@@ -113,13 +112,12 @@ static slk_err login(slk_buf *out, page_request *request, slk_error *error)
     char old[SLK_ACCESS_TOKEN_CHARS], session[SLK_ACCESS_TOKEN_CHARS];
     slk_access_who who;
     SLK_TRY(slk_page_text(&token, request, "token", TOKEN_MAX_CHARS, NULL, error));
-    if (!slk_limiter_has(page->guesses, peer, slk_clock_monotonic_ms()))
-        return too_many(error);
     const slk_err code = slk_access_login(session, &who, slk_page_db(page), token,
                                           page->options.session_ms, now, error);
     if (code == SLK_E_AUTH) {
-        (void)slk_limiter_take(page->guesses, peer, slk_clock_monotonic_ms());
         slk_log(SLK_LOG_WARN, "page.login_refused", "peer=%s", peer);
+        if (!slk_page_may_guess(page, request->exchange))
+            return too_many(error);
     }
     SLK_TRY(code);
     slk_log(SLK_LOG_INFO, "page.login", "name=%s role=%s peer=%s", who.name,

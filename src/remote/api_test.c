@@ -899,8 +899,9 @@ static void guessing_is_slowed_down(void **state)
     assert_int_equal(a.status, 429);
     assert_string_equal(a.type, "text/plain; charset=utf-8");
     assert_non_null(strstr(a.body, "wait"));
-    get(&a, &w.provider, "sealed-data/1000/1", w.token); /* the brake is the address's */
-    assert_int_equal(a.status, 429);
+    get(&a, &w.provider, "sealed-data/1000/1", w.token); /* nobody else is held up by it */
+    assert_in_range(a.status, 200, 404);
+    assert_int_not_equal(a.status, 401);
     get(&a, &w.provider, "sealed-data/1000/1", NULL);
     assert_int_equal(a.status, 401);
     get(&a, &w.provider, "capabilities", NULL);

@@ -97,7 +97,7 @@ static slk_err get_ticket(void *context, slk_http_exchange *exchange, slk_error 
     slk_remote_client *client = context;
     uint64_t sp_id;
     SLK_TRY(read_miner(&sp_id, exchange, error));
-    if (!slk_limiter_take(client->tickets, slk_http_peer(exchange), slk_clock_monotonic_ms()))
+    if (!slk_limiter_take(client->tickets, slk_http_peer_owner(exchange), slk_clock_monotonic_ms()))
         return slk_http_reply_text(exchange, 429, "too many tickets asked from this address");
     slk_wire_ticket answer = {.ticket = {.n = 32}};
     const slk_err code =

@@ -89,19 +89,16 @@ void slk_remote_provider_cancel(slk_remote_provider *provider)
         slk_job_cancel(&provider->job);
 }
 
-/* 401 with a fixed text, whatever was wrong with the token; 429 for who comes too often. */
+/* 401 with a fixed text, whatever was wrong with the token; 429 for who guesses or calls too often. */
 static slk_err authorize(slk_partner *ret_partner, const slk_remote_provider *provider,
                          slk_http_exchange *exchange, const char *in_body, slk_error *error)
 {
     const char *token = slk_endpoint_token(exchange, in_body);
     if (!*token)
         return slk_fail(error, SLK_E_AUTH, "unauthorized");
-    SLK_TRY(slk_turnstile_may_guess(provider->turnstile, exchange, error));
     const slk_err code = slk_provider_authorize(ret_partner, provider->seal, token, error);
-    if (code == SLK_E_AUTH) {
-        slk_turnstile_guessed(provider->turnstile, exchange);
-        return slk_fail(error, code, "unauthorized");
-    }
+    if (code == SLK_E_AUTH)
+        return slk_turnstile_guessed(provider->turnstile, exchange, error);
     SLK_TRY(code);
     return slk_turnstile_call(provider->turnstile, exchange, ret_partner->id, error);
 }

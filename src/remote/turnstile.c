@@ -53,18 +53,14 @@ void slk_turnstile_free(slk_turnstile *turnstile)
     slk_free(turnstile);
 }
 
-slk_err slk_turnstile_may_guess(slk_turnstile *turnstile, slk_http_exchange *exchange,
-                                slk_error *error)
+slk_err slk_turnstile_guessed(slk_turnstile *turnstile, slk_http_exchange *exchange,
+                              slk_error *error)
 {
-    const int64_t wait_ms = slk_limiter_wait(turnstile->guesses, slk_http_peer_owner(exchange),
-                                             slk_clock_monotonic_ms());
-    return wait_ms == 0 ? SLK_OK : slk_http_slow_down(exchange, wait_ms, error);
-}
-
-void slk_turnstile_guessed(slk_turnstile *turnstile, const slk_http_exchange *exchange)
-{
-    (void)slk_limiter_take(turnstile->guesses, slk_http_peer_owner(exchange),
-                           slk_clock_monotonic_ms());
+    const char *owner = slk_http_peer_owner(exchange);
+    const int64_t now = slk_clock_monotonic_ms();
+    if (slk_limiter_take(turnstile->guesses, owner, now))
+        return slk_fail(error, SLK_E_AUTH, "unauthorized");
+    return slk_http_slow_down(exchange, slk_limiter_wait(turnstile->guesses, owner, now), error);
 }
 
 slk_err slk_turnstile_call(slk_turnstile *turnstile, slk_http_exchange *exchange,

@@ -23,10 +23,11 @@ typedef struct slk_turnstile slk_turnstile;
 SLK_MUST_CHECK slk_err slk_turnstile_new(slk_turnstile **ret_turnstile, slk_error *error);
 void slk_turnstile_free(slk_turnstile *turnstile); /* server gone; NULL allowed */
 
-/* Before a token is looked at, and when it was wrong. No token is no guess. */
-SLK_MUST_CHECK slk_err slk_turnstile_may_guess(slk_turnstile *turnstile,
-                                               slk_http_exchange *exchange, slk_error *error);
-void slk_turnstile_guessed(slk_turnstile *turnstile, const slk_http_exchange *exchange);
+/* What is answered to a wrong token: SLK_E_AUTH, or SLK_E_BUSY to an address that had too many of them.
+ * A right one is never held up by the wrong ones of others behind the same address; no token is no
+ * guess. */
+SLK_MUST_CHECK slk_err slk_turnstile_guessed(slk_turnstile *turnstile, slk_http_exchange *exchange,
+                                             slk_error *error);
 
 SLK_MUST_CHECK slk_err slk_turnstile_call(slk_turnstile *turnstile, slk_http_exchange *exchange,
                                           int64_t partner_id, slk_error *error);
