@@ -192,6 +192,14 @@ static slk_err set_from_environment(struct reading *reading, slk_error *error)
 static slk_err check_pairs(struct reading *reading, slk_error *error)
 {
     const slk_config *config = reading->config;
+    /* Behind a proxy, who comes from this machine is what the proxy lets its peers say. */
+    if (config->page_loopback_only && config->delegate_tls)
+        SLK_TRY(note(reading,
+                     slk_fail(error, SLK_E_INVAL,
+                              "%.180s: Page.LoopbackOnly cannot be kept with HTTP.DelegateTLS; set "
+                              "Page.Enable = false, or let the proxy refuse / and /api/",
+                              reading->path),
+                     error));
     if ((*config->certificate_file == 0) == (*config->key_file == 0))
         return SLK_OK;
     return note(reading,

@@ -132,7 +132,7 @@ const slk_config_key slk_config_keys[] = {
     {"Page", "Enable", KEY_BOOL, AT(page_enable), "true", 0, 0, NULL,
      "Serve the page at / and its API at /api/v0/, for those with an access token."},
     {"Page", "LoopbackOnly", KEY_BOOL, AT(page_loopback_only), "false", 0, 0, NULL,
-     "Serve them to this machine alone."},
+     "Serve them to this machine alone. Not with DelegateTLS: behind a proxy nobody can tell."},
     {"Page", "SessionTime", KEY_TIME, AT(page_session_ms), "12h", 60000, 8784 * HOURS, NULL,
      "How long a login lasts."},
     {"Batching.PreCommit", "Max", KEY_NUMBER, AT(precommit_batch_max), "16", 1, 256, NULL,

@@ -122,6 +122,8 @@ static void mistakes_are_named_with_their_line(void **state)
         {"[Network]\nChainApiInfoFile = \"x\"\nChainApiInfo = \"y\"\n",
          "Network.ChainApiInfo is set as well"},
         {"[HTTP]\nKeyFile = \"k\"\n", "must be set together"},
+        {"[HTTP]\nDelegateTLS = true\n[Page]\nLoopbackOnly = true\n",
+         "Page.LoopbackOnly cannot be kept with HTTP.DelegateTLS"},
         {"[HTTP\n", "test.toml:1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
