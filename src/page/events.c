@@ -2,9 +2,9 @@
 /* Server-sent events: the overview, again whenever it has changed.
  *
  * A listener is one connection and its thread, which waits here. The overview is made at most once a
- * second however many listen, by whichever of them wakes first. Every 15 s without news a comment is
- * sent and the listener's right to be here is looked at again; after ten minutes the stream ends and
- * the browser asks anew. */
+ * second however many listen, by whichever of them wakes first. After 15 s without news a comment is
+ * sent. Every 15 s, news or not, the listener's right to be here is looked at again; after ten minutes
+ * the stream ends and the browser asks anew. The database is read without the hub's lock. */
 #include "page/page_impl.h"
 
 #include "base/bytes.h"
@@ -19,6 +19,7 @@
 
 #define MAKE_MS 1000
 #define BEAT_MS 15000
+#define CHECK_MS 15000
 #define LIFE_MS 600000
 
 struct page_hub {
@@ -28,6 +29,7 @@ struct page_hub {
     slk_buf text; /* of the newest overview */
     uint64_t generation; /* rises with each text that differs */
     int64_t made_ms; /* monotonic; 0 never */
+    bool making; /* by one listener, without the lock */
     unsigned listeners;
     bool stopping;
 };
@@ -39,6 +41,7 @@ typedef struct listener {
     uint64_t sent; /* generation */
     int64_t born_ms;
     int64_t last_ms; /* when something was sent */
+    int64_t checked_ms; /* when its right to be here was looked at */
     slk_buf pending; /* not yet handed on from at on */
     size_t at;
 } listener;
@@ -90,14 +93,21 @@ void slk_page_hub_cancel(page_hub *hub)
 
 /* ---- what is sent ---- */
 
-/* Makes the overview anew when it is older than MAKE_MS. */
+/* Makes the overview anew when it is older than MAKE_MS and nobody else is at it. Gives up the hub's lock
+ * meanwhile. */
 static slk_err refresh(page_hub *hub, int64_t now_ms)
 {
-    if (hub->made_ms && now_ms - hub->made_ms < MAKE_MS)
+    if (hub->making || (hub->made_ms && now_ms - hub->made_ms < MAKE_MS))
         return SLK_OK;
+    hub->making = true;
+    unlock(hub);
     SLK_CLEANUP(slk_buf_done) slk_buf text;
     slk_buf_init(&text, ANSWER_MAX_BYTES);
-    SLK_TRY(slk_page_overview(&text, hub->page, NULL));
+    const slk_err code = slk_page_overview(&text, hub->page, NULL);
+    lock(hub);
+    hub->making = false;
+    (void)pthread_cond_broadcast(&hub->changed);
+    SLK_TRY(code);
     hub->made_ms = now_ms;
     if (text.len == hub->text.len && memcmp(text.data, hub->text.data, text.len) == 0)
         return SLK_OK;
@@ -105,7 +115,6 @@ static slk_err refresh(page_hub *hub, int64_t now_ms)
     hub->text = text;
     text = old;
     hub->generation++;
-    (void)pthread_cond_broadcast(&hub->changed);
     return SLK_OK;
 }
 
@@ -122,13 +131,21 @@ static slk_err fill_pending(listener *l, int64_t now_ms)
     return slk_buf_text(&l->pending, "\n\n");
 }
 
-static slk_err still_welcome(listener *l)
+/* Gives up the hub's lock while it looks. */
+static slk_err still_welcome(listener *l, int64_t now_ms)
 {
+    if (now_ms - l->checked_ms < CHECK_MS)
+        return SLK_OK;
     slk_access_who who;
     const slk_page *page = l->hub->page;
-    return l->bearer
-               ? slk_access_check(&who, slk_page_db(page), l->secret, slk_page_now(page), NULL)
-               : slk_access_session(&who, slk_page_db(page), l->secret, slk_page_now(page), NULL);
+    unlock(l->hub);
+    const slk_err code =
+        l->bearer
+            ? slk_access_check(&who, slk_page_db(page), l->secret, slk_page_now(page), NULL)
+            : slk_access_session(&who, slk_page_db(page), l->secret, slk_page_now(page), NULL);
+    lock(l->hub);
+    l->checked_ms = now_ms;
+    return code;
 }
 
 static void wait_until(page_hub *hub, int64_t until_ms)
@@ -139,19 +156,18 @@ static void wait_until(page_hub *hub, int64_t until_ms)
     slk_assert(rc == 0 || rc == ETIMEDOUT);
 }
 
-/* Waits, under the hub's lock, until there is something to send; false: the stream ends. */
+/* Waits, under the hub's lock or without it, until there is something to send; false: the stream ends. */
 static bool next(listener *l)
 {
     page_hub *hub = l->hub;
     for (;;) {
         const int64_t now = slk_clock_monotonic_ms();
-        const bool beat = now - l->last_ms >= BEAT_MS;
-        if (hub->stopping || now - l->born_ms >= LIFE_MS || refresh(hub, now) != SLK_OK ||
-            (beat && still_welcome(l) != SLK_OK))
+        if (now - l->born_ms >= LIFE_MS || still_welcome(l, now) != SLK_OK ||
+            refresh(hub, now) != SLK_OK || hub->stopping)
             return false;
-        if (beat || l->sent != hub->generation)
+        if (now - l->last_ms >= BEAT_MS || l->sent != hub->generation)
             return fill_pending(l, now) == SLK_OK;
-        wait_until(hub, hub->made_ms + MAKE_MS);
+        wait_until(hub, hub->making ? now + MAKE_MS : hub->made_ms + MAKE_MS);
     }
 }
 
@@ -215,7 +231,8 @@ slk_err slk_page_events(page_request *request, slk_error *error)
     }
     const char *bearer = slk_http_bearer(request->exchange);
     const int64_t now = slk_clock_monotonic_ms();
-    *l = (listener){.hub = hub, .bearer = bearer != NULL, .born_ms = now, .last_ms = now};
+    *l = (listener){
+        .hub = hub, .bearer = bearer != NULL, .born_ms = now, .last_ms = now, .checked_ms = now};
     (void)snprintf(l->secret, sizeof l->secret, "%s", bearer ? bearer : request->session);
     slk_buf_init(&l->pending, ANSWER_MAX_BYTES + 64);
     return slk_http_reply_stream(request->exchange, 200, "text/event-stream", -1, produce, release,
