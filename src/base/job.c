@@ -11,8 +11,15 @@ void slk_job_init(slk_job *job)
     atomic_init(&job->done, 0);
     atomic_init(&job->total, 0);
     atomic_init(&job->canceled, false);
+    job->above = NULL;
     memset(job->time, 0, sizeof job->time);
     job->stage_start_ns = 0;
+}
+
+void slk_job_init_under(slk_job *job, slk_job *above)
+{
+    slk_job_init(job);
+    job->above = above;
 }
 
 /* Credits the time since the stage began to it. */
@@ -57,8 +64,9 @@ void slk_job_cancel(slk_job *job)
 
 slk_err slk_job_check(slk_job *job, slk_error *error)
 {
-    if (job && atomic_load_explicit(&job->canceled, memory_order_relaxed))
-        return slk_fail(error, SLK_E_CANCELED, "canceled during %s", atomic_load(&job->stage));
+    for (slk_job *at = job; at; at = at->above)
+        if (atomic_load_explicit(&at->canceled, memory_order_relaxed))
+            return slk_fail(error, SLK_E_CANCELED, "canceled during %s", atomic_load(&job->stage));
     return SLK_OK;
 }
 

@@ -20,6 +20,7 @@ typedef struct slk_job {
     atomic_uint_fast64_t done; /* units of the stage done */
     atomic_uint_fast64_t total; /* units of the stage; 0 unknown */
     atomic_bool canceled;
+    struct slk_job *above; /* canceled: this one, too; NULL none */
     /* Time spent per stage; written by slk_job_stage alone. */
     struct slk_job_time {
         const char *stage;
@@ -29,6 +30,8 @@ typedef struct slk_job {
 } slk_job;
 
 void slk_job_init(slk_job *job);
+/* The same, for one of several computations that are canceled together: above outlives it. */
+void slk_job_init_under(slk_job *job, slk_job *above);
 /* stage must be a string that outlives the job. Called by one thread at a time. */
 void slk_job_stage(slk_job *job, const char *stage, uint64_t total);
 void slk_job_advance(slk_job *job, uint64_t units);

@@ -44,7 +44,7 @@ struct slk_remote_provider {
     slk_seal *seal;
     const slk_crypto *crypto;
     slk_turnstile *turnstile;
-    slk_job job; /* of all C1s and manifests; nobody reads its progress, _cancel ends them */
+    slk_job job; /* above those of all C1s and manifests: _cancel ends them */
     slk_remote_provider_counts counts;
     struct served served[SLK_REMOTE_PROVIDER_ROUTES];
 };
@@ -339,10 +339,12 @@ static slk_err make_manifest(const char *path, slk_remote_provider *provider,
     slk_manifest_subject subject = {
         .sp_id = sp_id, .number = number, .file_bytes = files->sector_bytes};
     memcpy(subject.comm_r, files->comm.comm_r, sizeof subject.comm_r);
-    SLK_TRY(slk_seal_files_enter(provider->seal, SLK_PIPELINE_PROVIDER, sp_id, number,
-                                 &provider->job, error));
-    const slk_err code = slk_manifest_make(path, &subject, files->sealed_path, provider->crypto,
-                                           &provider->job, error);
+    slk_job job;
+    slk_job_init_under(&job, &provider->job);
+    SLK_TRY(
+        slk_seal_files_enter(provider->seal, SLK_PIPELINE_PROVIDER, sp_id, number, &job, error));
+    const slk_err code =
+        slk_manifest_make(path, &subject, files->sealed_path, provider->crypto, &job, error);
     slk_seal_files_leave(provider->seal, SLK_PIPELINE_PROVIDER, sp_id, number);
     return code;
 }
@@ -445,12 +447,14 @@ static slk_err post_commit1(slk_remote_provider *provider, slk_http_exchange *ex
     SLK_TRY(slk_endpoint_sector(&sp_id, &number, request.sp_id, request.sector_number, error));
     int fd = -1;
     uint64_t bytes = 0;
+    slk_job job;
+    slk_job_init_under(&job, &provider->job);
     const uint64_t start_ns = slk_clock_monotonic_ns();
     const slk_err code =
         request.seed_value.n == 32
             ? slk_provider_commit1(&fd, &bytes, provider->seal, partner.id, sp_id, number,
                                    request.seed_epoch ? request.seed_epoch : INT64_MIN,
-                                   request.seed_value.data, &provider->job, error)
+                                   request.seed_value.data, &job, error)
             : refuse_seed(provider->seal, partner.id, sp_id, number, error);
     if (code == SLK_E_BUSY)
         return slk_http_reply_error(exchange, 412, slk_err_name(code),
