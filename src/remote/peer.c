@@ -24,6 +24,8 @@
 #define CALL_TIMEOUT_MS 30000
 /* A provider reads 11 layers of 32 GiB before the first byte of C1 leaves it. */
 #define C1_STALL_MS (20 * 60 * 1000)
+/* What making it takes, as C1, and a minute to send it: not as long as the peer likes. */
+#define MANIFEST_TIMEOUT_MS (C1_STALL_MS + 60000)
 #define URL_MAX_BYTES 2048u
 
 struct slk_remote_peer {
@@ -402,8 +404,8 @@ static slk_err get(const struct download *download, const char *name, get_fn *fn
     return second;
 }
 
-/* Only our own kind has one: whatever else a peer answers to a request it does not know means that
- * there is none. The first request makes it, which takes as long as C1. */
+/* Only our own kind has one, and it is no more than a help: whatever a peer answers but "later" (429,
+ * 503) means that there is none. The first request makes it, which takes as long as C1. */
 static slk_err fetch_manifest(struct download *download, slk_error *error)
 {
     const slk_seal_sector *sector = download->sector;
@@ -417,12 +419,13 @@ static slk_err fetch_manifest(struct download *download, slk_error *error)
     memcpy(subject.comm_r, download->comm->comm_r, sizeof subject.comm_r);
     const slk_http_request request = {.url = url,
                                       .bearer = download->to->token,
+                                      .total_timeout_ms = MANIFEST_TIMEOUT_MS,
                                       .max_body_bytes = SLK_MANIFEST_MAX_BYTES,
                                       .job = download->job};
     slk_http_response response = {0};
     slk_err code = slk_http_call(download->peer->slow, &request, &response, error);
-    if (code == SLK_OK && response.status != 200 && response.status < 500 &&
-        response.status != 429) {
+    if (code == SLK_OK && response.status != 200 && response.status != 429 &&
+        response.status != 503) {
         slk_http_response_done(&response);
         return SLK_OK;
     }

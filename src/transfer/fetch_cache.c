@@ -42,7 +42,9 @@ static slk_err attempt(const slk_fetch_from *from, const char *temp, const slk_s
                                 .bearer = from->bearer,
                                 .sink = on_body,
                                 .sink_context = &sink,
-                                .job = job};
+                                .job = job,
+                                .stall_timeout_ms = slk_fetch_stall_ms(from),
+                                .stall_bytes_per_s = SLK_FETCH_STALL_BYTES_PER_S};
     slk_http_response response = {0};
     SLK_TRY(slk_http_call(from->client, &request, &response, error));
     slk_err code = slk_http_expect_success(&response, "fetching a cache", error);

@@ -18,4 +18,8 @@ void slk_fetch_back_off(unsigned failures, slk_job *job, const atomic_bool *stop
 
 unsigned slk_fetch_attempts(const slk_fetch_from *from);
 
+/* A connection that brings less for so long is given up. */
+#define SLK_FETCH_STALL_BYTES_PER_S 4096u
+int64_t slk_fetch_stall_ms(const slk_fetch_from *from);
+
 #endif

@@ -14,8 +14,6 @@
 #define BAD_BLOCK_MAX 3u /* times one block may come wrong */
 #define SLOW_MS_DEFAULT 10000
 #define SLOW_BYTES_PER_MS 32u
-#define STALL_MS_DEFAULT 30000
-#define STALL_BYTES_PER_S 4096u
 #define IDLE_LOOK_MS 20
 
 static void lock(fetch *f)
@@ -31,6 +29,11 @@ static void unlock(fetch *f)
 unsigned slk_fetch_attempts(const slk_fetch_from *from)
 {
     return from->block_attempts ? from->block_attempts : 5;
+}
+
+int64_t slk_fetch_stall_ms(const slk_fetch_from *from)
+{
+    return from->stall_ms ? from->stall_ms : 30000;
 }
 
 void slk_fetch_back_off(unsigned failures, slk_job *job, const atomic_bool *stop)
@@ -404,9 +407,8 @@ slk_err slk_fetch_request(run *r, bool *ret_retry, slk_error *error)
                                 .sink_context = r,
                                 .job = f->job,
                                 .stop = r->whole ? NULL : &r->lost,
-                                .stall_timeout_ms =
-                                    f->from->stall_ms ? f->from->stall_ms : STALL_MS_DEFAULT,
-                                .stall_bytes_per_s = STALL_BYTES_PER_S};
+                                .stall_timeout_ms = slk_fetch_stall_ms(f->from),
+                                .stall_bytes_per_s = SLK_FETCH_STALL_BYTES_PER_S};
     slk_http_response response = {0};
     *ret_retry = false;
     slk_err code = slk_http_call(f->from->client, &request, &response, error);
