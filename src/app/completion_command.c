@@ -25,6 +25,7 @@ static const struct {
              "    local word text\n"
              "    COMPREPLY=()\n"
              "    while IFS=$'\\t' read -r word text; do\n"
+             "        printf -v word %q \"$word\"\n" /* bash types it as it is */
              "        COMPREPLY+=(\"$word\")\n"
              "    done < <(\"${COMP_WORDS[0]}\" __complete -- \"${COMP_WORDS[@]:1:COMP_CWORD}\" "
              "2>/dev/null)\n"
