@@ -4,6 +4,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -16,10 +18,26 @@
 
 struct slk_archive {
     char *path;
-    char *temporary;
+    char *temporary; /* NULL: not there (any more) */
     int fd;
     gzFile gz; /* over a copy of fd; NULL once closed */
 };
+
+/* A file of our own: one that lies there, or a link, would give what we write to somebody else. */
+static slk_err create_new(slk_archive *archive, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_strf("%s.tmp", archive->path);
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    archive->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (archive->fd < 0 && errno == EEXIST)
+        return slk_fail(error, SLK_E_EXISTS, "%s is there already; remove it", path);
+    if (archive->fd < 0)
+        return slk_fail_errno(error, errno, "cannot create %s", path);
+    archive->temporary = path;
+    path = NULL;
+    return SLK_OK;
+}
 
 slk_err slk_archive_new(slk_archive **ret_archive, const char *path, slk_error *error)
 {
@@ -30,10 +48,9 @@ slk_err slk_archive_new(slk_archive **ret_archive, const char *path, slk_error *
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     archive->fd = -1;
     archive->path = slk_strdup(path);
-    archive->temporary = slk_strf("%s.tmp", path);
-    if (!archive->path || !archive->temporary)
+    if (!archive->path)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    SLK_TRY(slk_file_create(&archive->fd, archive->temporary, 0600, error));
+    SLK_TRY(create_new(archive, error));
     const int copy = dup(archive->fd);
     archive->gz = copy >= 0 ? gzdopen(copy, "wb") : NULL;
     if (!archive->gz) {

@@ -9,7 +9,7 @@
 
 typedef struct slk_archive slk_archive;
 
-/* Begins <path>.tmp. SLK_E_EXISTS when path is there already. */
+/* Begins <path>.tmp, a file of its own. SLK_E_EXISTS when path or <path>.tmp is there already. */
 SLK_MUST_CHECK slk_err slk_archive_new(slk_archive **ret_archive, const char *path,
                                        slk_error *error);
 /* name: "folder/member", at most 99 characters. */
