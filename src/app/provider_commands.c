@@ -330,8 +330,8 @@ const slk_command slk_commands_providers[] = {
      .args_min = 1,
      .args_max = 1,
      .help =
-         "Test the provider that gave this connect string (- reads it from standard input), and "
-         "order from it.",
+         "Test the provider that gave this connect string, and order from it. The string holds a "
+         "token: better - and standard input, since arguments show in the process list.",
      .example = "selkie provider add - --miner f01000 < connect.txt",
      .options = add_options,
      .run = slk_service_run,
