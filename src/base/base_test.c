@@ -334,6 +334,22 @@ static void times_are_printed(void **state)
 
 /* Which stages were seen, in which order and how often does not matter; how long they took does not
  * enter the test. */
+static void jobs_under_another_end_with_it(void **state)
+{
+    (void)state;
+    slk_job above, one, two;
+    slk_job_init(&above);
+    slk_job_init_under(&one, &above);
+    slk_job_init_under(&two, &above);
+    slk_job_stage(&one, "one", 3);
+    slk_job_cancel(&one);
+    assert_int_equal(slk_job_check(&one, NULL), SLK_E_CANCELED);
+    assert_int_equal(slk_job_check(&two, NULL), SLK_OK);
+    assert_int_equal(slk_job_check(&above, NULL), SLK_OK);
+    slk_job_cancel(&above);
+    assert_int_equal(slk_job_check(&two, NULL), SLK_E_CANCELED);
+}
+
 static void jobs_remember_their_stages(void **state)
 {
     (void)state;
@@ -363,6 +379,7 @@ static void jobs_remember_their_stages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(jobs_under_another_end_with_it),
         cmocka_unit_test(jobs_remember_their_stages),
         cmocka_unit_test(numbers_are_parsed_whole),
         cmocka_unit_test(hex_round_trips_and_refuses),

@@ -11,6 +11,7 @@
 #include "net/server.h"
 #include "transfer/block_map.h"
 #include "transfer/cache_tar.h"
+#include "transfer/fetch_run.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -544,6 +545,41 @@ static void a_file_changed_between_calls_is_fetched_anew(void **state)
     check_complete(f, 2);
 }
 
+/* A connection that is putting bytes on disk keeps its block, however slow it is: nobody else may have
+ * the block checked while these bytes are on their way. */
+static void who_writes_is_not_taken_over(void **state)
+{
+    fixture *f = *state;
+    uint8_t claimed = 0;
+    uint32_t got = 0;
+    slk_job job;
+    slk_job_init(&job);
+    slk_job_cancel(&job); /* a claim does not wait */
+    f->from.slow_ms = 1;
+    fetch state_of = {.from = &f->from,
+                      .job = &job,
+                      .fd = -1,
+                      .bytes = SLK_FETCH_BLOCK_BYTES,
+                      .claimed = &claimed,
+                      .got = &got};
+    assert_int_equal(pthread_mutex_init(&state_of.mutex, NULL), 0);
+    assert_int_equal(slk_block_map_init(&state_of.map, f->dest, SLK_FETCH_BLOCK_BYTES,
+                                        SLK_FETCH_BLOCK_BYTES, NULL),
+                     SLK_OK);
+    run slow, quick;
+    assert_true(slk_fetch_claim(&state_of, &slow));
+    slk_clock_sleep_ms(5);
+    slow.writing = true;
+    assert_false(slk_fetch_claim(&state_of, &quick));
+    slow.writing = false;
+    assert_true(slk_fetch_claim(&state_of, &quick));
+    assert_true(slow.lost);
+    slk_fetch_release(&slow);
+    slk_fetch_release(&quick);
+    slk_block_map_done(&state_of.map);
+    (void)pthread_mutex_destroy(&state_of.mutex);
+}
+
 typedef void damage(const char *temp, const char *blocks);
 
 static void cut_temp(const char *temp, const char *blocks)
@@ -818,6 +854,7 @@ int main(void)
         T(a_changed_file_breaks_the_gate),
         T(a_failed_fetch_goes_on_where_it_was),
         T(a_file_changed_between_calls_is_fetched_anew),
+        T(who_writes_is_not_taken_over),
         T(a_damaged_state_starts_over),
         T(a_killed_fetch_goes_on),
         T(a_canceled_fetch_stops),
