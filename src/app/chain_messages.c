@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A premium never grows beyond so many times what the node names for a new message. */
+#define PREMIUM_TIMES 5u
+
 static slk_err fill_sent(slk_seal_sent *ret, slk_chain_ops *ops, const slk_signed_message *message,
                          slk_error *error)
 {
@@ -158,21 +161,57 @@ static slk_err fill_call(slk_message *ret, const slk_seal_message *message, slk_
     return SLK_OK;
 }
 
-/* The message with a sender that can pay value and a tenth of the gas cap.
+/* The message with a sender in that node's wallet that can pay value and a tenth of the gas cap.
  * source: reference/chain 1.7 */
-static slk_err fill_message(slk_message *ret, slk_chain_ops *ops, const slk_seal_message *message,
+static slk_err fill_message(slk_message *ret, slk_chain *node, const slk_seal_message *message,
                             const slk_bigint *cap, slk_error *error)
 {
     slk_miner_info info;
     SLK_TRY(fill_call(ret, message, error));
-    SLK_TRY(slk_chain_miner_info(ops->chain, &info, message->sp_id, NULL, error));
+    SLK_TRY(slk_chain_miner_info(node, &info, message->sp_id, NULL, error));
     slk_bigint need = ret->value;
     const slk_bigint reserve = slk_bigint_div_u64(cap, 10);
     SLK_TRY(slk_bigint_add(&need, &need, &reserve));
-    const slk_err code =
-        slk_chain_choose_sender(ops->chain, &ret->from, &info, NULL, 0, &need, error);
+    const slk_err code = slk_chain_choose_sender(node, &ret->from, &info, NULL, 0, &need, error);
     if (code == SLK_E_NOTFOUND)
         return slk_fail_context(error, error->code = SLK_E_LIMIT, "no sender can pay");
+    return code;
+}
+
+/* A message and the node whose wallet pays it: they are chosen together. */
+struct payer {
+    slk_chain *node;
+    slk_message message;
+};
+
+static void payer_done(struct payer *payer)
+{
+    slk_message_done(&payer->message);
+    slk_chain_free(payer->node);
+}
+
+/* "Nobody can pay" says more than "no answer"; else the first failure counts. */
+static slk_err find_payer(struct payer *ret, slk_chain_ops *ops, const slk_seal_message *message,
+                          const slk_bigint *cap, slk_error *error)
+{
+    slk_err code = SLK_OK;
+    for (size_t i = 0; i < slk_chain_nodes(ops->chain); i++) {
+        struct payer payer = {0};
+        slk_error why = {0};
+        slk_err now = slk_chain_alone(&payer.node, ops->chain, i, &why);
+        if (now == SLK_OK)
+            now = fill_message(&payer.message, payer.node, message, cap, &why);
+        if (now == SLK_OK) {
+            *ret = payer;
+            return SLK_OK;
+        }
+        payer_done(&payer);
+        if (i > 0 && (code == SLK_E_LIMIT || now != SLK_E_LIMIT))
+            continue;
+        code = now;
+        if (error)
+            *error = why;
+    }
     return code;
 }
 
@@ -196,26 +235,34 @@ static slk_err check_gas(slk_chain_ops *ops, const slk_message *estimated, const
                     costs, most);
 }
 
-slk_err slk_chain_ops_rehearse(void *ctx, const slk_seal_message *message, slk_error *error)
+slk_err slk_chain_ops_rehearse(void *ctx, bool *ret_executes, const slk_seal_message *message,
+                               slk_error *error)
 {
     slk_chain_ops *ops = ctx;
     slk_chain_fault fault = {0};
     const slk_bigint cap = cap_of(ops, message->kind, message->sectors);
-    SLK_CLEANUP(slk_message_done) slk_message m = {0};
-    SLK_TRY(fill_message(&m, ops, message, &cap, error));
-    const slk_err code = slk_chain_estimate_gas(ops->chain, &m, &cap, &fault, error);
+    SLK_CLEANUP(payer_done) struct payer payer = {0};
+    *ret_executes = false;
+    SLK_TRY(find_payer(&payer, ops, message, &cap, error));
+    const slk_err code = slk_chain_estimate_gas(payer.node, &payer.message, &cap, &fault, error);
     if (code != SLK_OK)
         return refusal(code, &fault, error);
-    return check_gas(ops, &m, &cap, error);
+    *ret_executes = true;
+    return check_gas(ops, &payer.message, &cap, error);
 }
 
-slk_err slk_chain_ops_choose_node(void *ctx, char ret_node[SLK_SEAL_NODE_CHARS], slk_error *error)
+slk_err slk_chain_ops_choose_node(void *ctx, char ret_node[SLK_SEAL_NODE_CHARS],
+                                  const slk_seal_message *message, slk_error *error)
 {
     slk_chain_ops *ops = ctx;
     slk_tipset head;
-    SLK_TRY(slk_chain_head(ops->chain, &head, error)); /* by the one that answers */
+    const slk_bigint cap = cap_of(ops, message->kind, message->sectors);
+    SLK_CLEANUP(payer_done) struct payer payer = {0};
+    SLK_TRY(
+        slk_chain_head(ops->chain, &head, error)); /* one that answers and keeps up comes first */
+    SLK_TRY(find_payer(&payer, ops, message, &cap, error));
     static_assert(SLK_SEAL_NODE_CHARS >= SLK_CHAIN_NODE_CHARS, "every name has room");
-    slk_chain_node_name(ops->chain, ret_node);
+    slk_chain_node_name(payer.node, ret_node);
     return SLK_OK;
 }
 
@@ -225,19 +272,20 @@ slk_err slk_chain_ops_send(void *ctx, slk_seal_sent *ret, const slk_seal_message
     slk_chain_ops *ops = ctx;
     slk_chain_fault fault = {0};
     const slk_bigint cap = cap_of(ops, message->kind, message->sectors);
-    SLK_CLEANUP(slk_message_done) slk_message m = {0};
+    SLK_CLEANUP(payer_done) struct payer payer = {0};
     SLK_CLEANUP(slk_signed_message_done) slk_signed_message pushed = {0};
-    SLK_TRY(fill_message(&m, ops, message, &cap, error));
+    SLK_TRY(slk_chain_named(&payer.node, ops->chain, message->node, error));
+    SLK_TRY(fill_message(&payer.message, payer.node, message, &cap, error));
     slk_assert(pthread_mutex_lock(&ops->push_lock) == 0);
-    const slk_err code = slk_chain_push_at(ops->chain, &pushed, message->node, &m, &cap,
-                                           message->uuid, &fault, error);
+    const slk_err code =
+        slk_chain_push(payer.node, &pushed, &payer.message, &cap, message->uuid, &fault, error);
     slk_assert(pthread_mutex_unlock(&ops->push_lock) == 0);
     if (code != SLK_OK)
         return refusal(code, &fault, error);
     return fill_sent(ret, ops, &pushed, error);
 }
 
-slk_err slk_chain_ops_find_pending(void *ctx, bool *ret_found, slk_seal_sent *ret,
+slk_err slk_chain_ops_find_pending(void *ctx, bool *ret_found, bool *ret_asked, slk_seal_sent *ret,
                                    const slk_seal_message *message, slk_error *error)
 {
     slk_chain_ops *ops = ctx;
@@ -245,7 +293,8 @@ slk_err slk_chain_ops_find_pending(void *ctx, bool *ret_found, slk_seal_sent *re
     SLK_CLEANUP(slk_message_done) slk_message like = {0};
     SLK_CLEANUP(slk_signed_message_done) slk_signed_message pending = {0};
     SLK_TRY(fill_call(&like, message, error));
-    SLK_TRY(slk_chain_find_pending(ops->chain, &found, &pending, &like, error));
+    SLK_TRY(slk_chain_find_pending(ops->chain, &found, ret_asked, &pending, &like, message->node,
+                                   error));
     if (found)
         SLK_TRY(fill_sent(ret, ops, &pending, error));
     *ret_found = found;
@@ -287,18 +336,26 @@ static slk_err grown(slk_bigint *ret, const slk_bigint *a, uint64_t numerator, u
 }
 
 /* A premium that replaces the old one, and a fee cap for the base fee of now and half as much again,
- * within the cap. source: reference/chain 1.8 */
-static slk_err raise(slk_message *m, const slk_bigint *base_fee, const slk_bigint *cap,
-                     slk_error *error)
+ * within the cap, or without one within the node's own default.
+ * source: reference/chain 1.8 */
+static slk_err raise(slk_message *m, const slk_message *fresh, const slk_bigint *base_fee,
+                     const slk_bigint *cap, slk_error *error)
 {
-    slk_bigint premium, fee_cap, most = slk_bigint_div_u64(cap, (uint64_t)m->gas_limit);
+    slk_bigint premium, fee_cap, dearest, most = fresh->gas_fee_cap;
+    if (!slk_bigint_is_zero(cap))
+        most = slk_bigint_div_u64(cap, (uint64_t)m->gas_limit);
     SLK_TRY(grown(&premium, &m->gas_premium, 5, 4));
+    SLK_TRY(grown(&dearest, &fresh->gas_premium, PREMIUM_TIMES, 1));
+    if (slk_bigint_cmp(&premium, &dearest) > 0)
+        return slk_fail(
+            error, SLK_E_LIMIT,
+            "it is stuck although its premium is near %u times the usual: no higher fee",
+            PREMIUM_TIMES);
     SLK_TRY(grown(&fee_cap, base_fee, 3, 2));
     SLK_TRY(slk_bigint_add(&fee_cap, &fee_cap, &premium));
     if (slk_bigint_cmp(&fee_cap, &m->gas_fee_cap) < 0)
         fee_cap = m->gas_fee_cap;
-    const bool limited = !slk_bigint_is_zero(cap);
-    if (limited && slk_bigint_cmp(&fee_cap, &most) > 0)
+    if (slk_bigint_cmp(&fee_cap, &most) > 0)
         fee_cap = most;
     if (slk_bigint_cmp(&fee_cap, &premium) < 0 || slk_bigint_cmp(&fee_cap, base_fee) < 0)
         return slk_fail(error, SLK_E_LIMIT,
@@ -308,20 +365,64 @@ static slk_err raise(slk_message *m, const slk_bigint *base_fee, const slk_bigin
     return SLK_OK;
 }
 
+/* The node whose wallet has the message's key. */
+static slk_err find_signer(slk_chain **ret, slk_chain_ops *ops, const slk_address *from,
+                           slk_error *error)
+{
+    slk_err code = SLK_OK;
+    for (size_t i = 0; i < slk_chain_nodes(ops->chain); i++) {
+        SLK_CLEANUP(slk_chain_freep) slk_chain *node = NULL;
+        bool has = false;
+        code = slk_chain_alone(&node, ops->chain, i, error);
+        if (code == SLK_OK)
+            code = slk_chain_wallet_has(node, &has, from, error);
+        if (code != SLK_OK || !has)
+            continue;
+        *ret = node;
+        node = NULL;
+        return SLK_OK;
+    }
+    return code != SLK_OK ? code
+                          : slk_fail(error, SLK_E_AUTH, "the sender's key is in no node's wallet");
+}
+
+/* A higher fee only helps the next message of its sender: others wait for those before them. */
+static slk_err is_next(slk_chain *node, const slk_message *m, slk_error *error)
+{
+    uint64_t nonce = 0;
+    slk_bigint balance;
+    SLK_TRY(slk_chain_actor(node, &nonce, &balance, &m->from, NULL, error));
+    if (nonce == m->nonce)
+        return SLK_OK;
+    return slk_fail(error, SLK_E_CONFLICT,
+                    "its nonce is %" PRIu64 ", the sender's next on the chain is %" PRIu64,
+                    m->nonce, nonce);
+}
+
 slk_err slk_chain_ops_raise_fee(void *ctx, slk_seal_sent *ret, slk_seal_message_kind kind,
                                 size_t sectors, const char *signed_json, slk_error *error)
 {
     slk_chain_ops *ops = ctx;
     slk_tipset head;
     const slk_bigint cap = cap_of(ops, kind, sectors);
+    SLK_CLEANUP(slk_chain_freep) slk_chain *node = NULL;
     SLK_CLEANUP(slk_signed_message_done) slk_signed_message old = {0};
     SLK_CLEANUP(slk_signed_message_done) slk_signed_message higher = {0};
     SLK_TRY(read_signed(&old, signed_json, error));
     if (old.message.gas_limit <= 0)
         return slk_fail(error, SLK_E_CORRUPT, "the stored message has no gas limit");
+    SLK_TRY(find_signer(&node, ops, &old.message.from, error));
+    SLK_TRY(is_next(node, &old.message, error));
+    /* With its gas limit: the node executes nothing, names a premium and cuts the fee cap to its own
+     * default. */
+    const slk_bigint none = {{0}};
+    slk_message fresh = old.message;
+    fresh.gas_premium = none;
+    fresh.gas_fee_cap = slk_bigint_from_u64(UINT64_MAX);
+    SLK_TRY(slk_chain_estimate_gas(node, &fresh, &none, NULL, error));
     SLK_TRY(slk_chain_head(ops->chain, &head, error));
-    SLK_TRY(raise(&old.message, &head.base_fee, &cap, error));
-    SLK_TRY(slk_chain_sign(ops->chain, &higher, &old.message, error));
+    SLK_TRY(raise(&old.message, &fresh, &head.base_fee, &cap, error));
+    SLK_TRY(slk_chain_sign(node, &higher, &old.message, error));
     return fill_sent(ret, ops, &higher, error);
 }
 

@@ -27,6 +27,7 @@ typedef struct net {
     slk_seal_chain chain;
     slk_chain *direct; /* for the test itself, never down */
     bool down[2];
+    bool keyless[2]; /* the node's wallet is empty */
     unsigned answers_lost; /* the call takes effect, its node goes away */
 } net;
 
@@ -61,6 +62,12 @@ static slk_err post(void *context, slk_buf *ret_body, int *ret_status, const cha
     const size_t node = strstr(url, "//two") != NULL;
     if (!direct && n->down[node])
         return slk_fail(error, SLK_E_UNREACHABLE, "connection refused");
+    const char *id = strstr(body, "\"id\":");
+    if (!direct && n->keyless[node] && id && strstr(body, "Filecoin.WalletHas")) {
+        *ret_status = 200;
+        return slk_buf_printf(ret_body, "{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":false}",
+                              strtol(id + 5, NULL, 10));
+    }
     SLK_CLEANUP(slk_freep) char *authorization = slk_strf("Bearer %s", token);
     const slk_devnet_request request = {.method = "POST",
                                         .path = "/rpc/v1",
@@ -147,7 +154,6 @@ static void call_done(call *c)
 static void call_init(call *c, net *n, slk_seal_message_kind kind, size_t sectors)
 {
     slk_chain_uuid(c->uuid);
-    assert_int_equal(n->chain.choose_node(n->chain.ctx, c->node, NULL), SLK_OK);
     c->message = (slk_seal_message){.kind = kind,
                                     .sp_id = MINER,
                                     .sectors = sectors,
@@ -156,6 +162,7 @@ static void call_init(call *c, net *n, slk_seal_message_kind kind, size_t sector
                                     .value = c->value,
                                     .uuid = c->uuid,
                                     .node = c->node};
+    assert_int_equal(n->chain.choose_node(n->chain.ctx, c->node, &c->message, NULL), SLK_OK);
 }
 
 static void precommit(call *c, net *n, uint64_t first, size_t sectors)
@@ -202,7 +209,8 @@ static slk_err price(net *n, call *c, slk_error *error)
 
 static slk_err rehearse(net *n, call *c, slk_error *error)
 {
-    return n->chain.rehearse(n->chain.ctx, &c->message, error);
+    bool executes = false;
+    return n->chain.rehearse(n->chain.ctx, &executes, &c->message, error);
 }
 
 static slk_seal_sent send(net *n, call *c)
@@ -320,38 +328,99 @@ static void lost_answer(void **state)
 {
     net *n = *state;
     slk_error error = {0};
-    bool found = true;
+    bool found = true, asked = false;
     SLK_CLEANUP(call_done) call c, other;
     precommit(&c, n, 0, 2);
     precommit(&other, n, 0, 1);
     assert_string_equal(c.node, "one:1");
     assert_int_equal(price(n, &c, NULL), SLK_OK);
     SLK_CLEANUP(slk_seal_sent_done) slk_seal_sent sent = {0};
-    assert_int_equal(n->chain.find_pending(n->chain.ctx, &found, &sent, &c.message, NULL), SLK_OK);
+    assert_int_equal(n->chain.find_pending(n->chain.ctx, &found, &asked, &sent, &c.message, NULL),
+                     SLK_OK);
     assert_false(found);
+    assert_true(asked);
     n->answers_lost = 1;
     assert_int_equal(n->chain.send(n->chain.ctx, &sent, &c.message, &error), SLK_E_TIMEOUT);
     /* Never to the other one, which does not know the uuid. */
     assert_int_equal(n->chain.send(n->chain.ctx, &sent, &c.message, &error), SLK_E_UNREACHABLE);
-    assert_int_equal(n->chain.find_pending(n->chain.ctx, &found, &sent, &other.message, NULL),
-                     SLK_OK);
+    assert_int_equal(
+        n->chain.find_pending(n->chain.ctx, &found, &asked, &sent, &other.message, NULL), SLK_OK);
     assert_false(found);
-    assert_int_equal(n->chain.find_pending(n->chain.ctx, &found, &sent, &c.message, NULL), SLK_OK);
+    assert_int_equal(n->chain.find_pending(n->chain.ctx, &found, &asked, &sent, &c.message, NULL),
+                     SLK_OK);
     assert_true(found);
+    assert_false(asked); /* "one" is away */
     assert_string_equal(sent.value, "264000000000000000");
     assert_int_equal(n->chain.push_again(n->chain.ctx, sent.signed_json, &error), SLK_OK);
     char node[SLK_SEAL_NODE_CHARS];
-    assert_int_equal(n->chain.choose_node(n->chain.ctx, node, NULL), SLK_OK);
+    assert_int_equal(n->chain.choose_node(n->chain.ctx, node, &other.message, NULL), SLK_OK);
     assert_string_equal(node, "two:2");
     advance(n, 12);
     assert_int_equal(search(n, sent.message_cid).kind, SLK_SEAL_LANDED);
     n->down[1] = true;
-    assert_int_equal(n->chain.find_pending(n->chain.ctx, &found, &sent, &c.message, &error),
+    assert_int_equal(n->chain.find_pending(n->chain.ctx, &found, &asked, &sent, &c.message, &error),
                      SLK_E_UNREACHABLE);
     n->down[0] = n->down[1] = false;
     (void)snprintf(c.node, sizeof c.node, "gone:3"); /* taken out of the configuration */
     assert_int_equal(n->chain.send(n->chain.ctx, &sent, &c.message, &error), SLK_E_UNREACHABLE);
     assert_non_null(strstr(error.message, "gone:3"));
+}
+
+/* The sender is sought in the wallet of the node that gets the message. */
+static void the_wallet_that_can_pay(void **state)
+{
+    net *n = *state;
+    slk_error error = {0};
+    n->keyless[0] = true;
+    SLK_CLEANUP(call_done) call c;
+    precommit(&c, n, 0, 1);
+    assert_string_equal(c.node, "two:2");
+    SLK_CLEANUP(slk_seal_sent_done) slk_seal_sent sent = send(n, &c);
+    SLK_CLEANUP(slk_seal_sent_done) slk_seal_sent higher = {0};
+    assert_int_equal(
+        n->chain.raise_fee(n->chain.ctx, &higher, SLK_SEAL_PRECOMMIT, 1, sent.signed_json, &error),
+        SLK_OK);
+    (void)snprintf(c.node, sizeof c.node, "one:1");
+    slk_seal_sent none = {0};
+    assert_int_equal(n->chain.send(n->chain.ctx, &none, &c.message, &error), SLK_E_LIMIT);
+    n->keyless[1] = true;
+    assert_int_equal(n->chain.choose_node(n->chain.ctx, c.node, &c.message, &error), SLK_E_LIMIT);
+    assert_non_null(strstr(error.message, "no sender can pay"));
+    n->down[0] = true; /* whoever does not answer hides nobody's poverty */
+    assert_int_equal(n->chain.choose_node(n->chain.ctx, c.node, &c.message, &error), SLK_E_LIMIT);
+}
+
+/* Behind another message of its sender a higher fee helps nothing, and however long the message is
+ * stuck the fee stays near the usual one. */
+static void fees_are_raised_within_reason(void **state)
+{
+    net *n = *state;
+    slk_error error = {0};
+    open_ops(n, "0", "0"); /* no cap of ours */
+    SLK_CLEANUP(call_done) call first, second;
+    precommit(&first, n, 0, 1);
+    precommit(&second, n, 1, 1);
+    SLK_CLEANUP(slk_seal_sent_done) slk_seal_sent sent = send(n, &first);
+    SLK_CLEANUP(slk_seal_sent_done) slk_seal_sent behind = send(n, &second);
+    slk_seal_sent none = {0};
+    assert_int_equal(
+        n->chain.raise_fee(n->chain.ctx, &none, SLK_SEAL_PRECOMMIT, 1, behind.signed_json, &error),
+        SLK_E_CONFLICT);
+    assert_non_null(strstr(error.message, "nonce is 1"));
+    unsigned raised = 0;
+    slk_err code = SLK_OK;
+    for (; raised < 50 && code == SLK_OK; raised++) {
+        slk_seal_sent higher = {0};
+        code = n->chain.raise_fee(n->chain.ctx, &higher, SLK_SEAL_PRECOMMIT, 1, sent.signed_json,
+                                  &error);
+        if (code == SLK_OK) {
+            slk_seal_sent_done(&sent);
+            sent = higher;
+        }
+    }
+    assert_int_equal(code, SLK_E_LIMIT);
+    if (raised < 3 || raised > 12)
+        fail_msg("after %u: %s", raised, error.message);
 }
 
 /* A higher fee, the same nonce; the old message and the new one both lead to what landed. */
@@ -419,7 +488,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(refusals_have_codes, make, unmake),
         cmocka_unit_test_setup_teardown(gas_above_the_cap_waits, make, unmake),
         cmocka_unit_test_setup_teardown(lost_answer, make, unmake),
+        cmocka_unit_test_setup_teardown(the_wallet_that_can_pay, make, unmake),
         cmocka_unit_test_setup_teardown(fee_is_raised, make, unmake),
+        cmocka_unit_test_setup_teardown(fees_are_raised_within_reason, make, unmake),
         cmocka_unit_test(amounts_as_people_read_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -225,6 +225,29 @@ static void sample_precommit(slk_precommit *ret, int64_t seal_proof, int64_t hea
     slk_comm_r_cid(&ret->sealed_cid, comm_r);
 }
 
+/* Of all nodes that answer: each has its own wallet. */
+static slk_err richest_sender(slk_bigint *ret, slk_chain_ops *ops, const slk_miner_info *info,
+                              slk_error *error)
+{
+    slk_bigint most = {{0}};
+    bool answered = false;
+    slk_err code = SLK_OK;
+    for (size_t i = 0; i < slk_chain_nodes(ops->chain); i++) {
+        SLK_CLEANUP(slk_chain_freep) slk_chain *node = NULL;
+        slk_bigint balance;
+        code = slk_chain_alone(&node, ops->chain, i, error);
+        if (code == SLK_OK)
+            code = slk_chain_sender_balance(node, &balance, info, error);
+        if (code == SLK_OK && slk_bigint_cmp(&balance, &most) > 0)
+            most = balance;
+        answered = answered || code == SLK_OK;
+    }
+    if (!answered)
+        return code;
+    *ret = most;
+    return SLK_OK;
+}
+
 static slk_err chain_funds(void *ctx, slk_seal_funds *ret, uint64_t sp_id, int64_t seal_proof,
                            slk_error *error)
 {
@@ -242,7 +265,7 @@ static slk_err chain_funds(void *ctx, slk_seal_funds *ret, uint64_t sp_id, int64
     SLK_TRY(slk_chain_precommit_deposit(ops->chain, &deposit, sp_id, &sample, &head, error));
     SLK_TRY(slk_chain_initial_pledge(ops->chain, &pledge, SLK_MAX_SECTOR_EXPIRATION_EXTENSION,
                                      proof.shape->bytes, 0, &head, error));
-    SLK_TRY(slk_chain_sender_balance(ops->chain, &sender, &info, error));
+    SLK_TRY(richest_sender(&sender, ops, &info, error));
     static_assert(SLK_SEAL_ATTO_CHARS >= SLK_BIGINT_TEXT_CHARS, "every amount has room");
     slk_bigint_print(ret->available, &available);
     slk_bigint_print(ret->deposit_per_sector, &deposit);

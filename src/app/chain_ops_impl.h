@@ -22,11 +22,13 @@ struct slk_chain_ops {
 /* The functions of slk_seal_chain about messages; ctx is a slk_chain_ops. */
 slk_err slk_chain_ops_price(void *ctx, char ret_value[SLK_SEAL_ATTO_CHARS],
                             const slk_seal_message *message, slk_error *error);
-slk_err slk_chain_ops_rehearse(void *ctx, const slk_seal_message *message, slk_error *error);
-slk_err slk_chain_ops_choose_node(void *ctx, char ret_node[SLK_SEAL_NODE_CHARS], slk_error *error);
+slk_err slk_chain_ops_rehearse(void *ctx, bool *ret_executes, const slk_seal_message *message,
+                               slk_error *error);
+slk_err slk_chain_ops_choose_node(void *ctx, char ret_node[SLK_SEAL_NODE_CHARS],
+                                  const slk_seal_message *message, slk_error *error);
 slk_err slk_chain_ops_send(void *ctx, slk_seal_sent *ret, const slk_seal_message *message,
                            slk_error *error);
-slk_err slk_chain_ops_find_pending(void *ctx, bool *ret_found, slk_seal_sent *ret,
+slk_err slk_chain_ops_find_pending(void *ctx, bool *ret_found, bool *ret_asked, slk_seal_sent *ret,
                                    const slk_seal_message *message, slk_error *error);
 slk_err slk_chain_ops_raise_fee(void *ctx, slk_seal_sent *ret, slk_seal_message_kind kind,
                                 size_t sectors, const char *signed_json, slk_error *error);

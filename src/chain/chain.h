@@ -6,12 +6,12 @@
  * many threads. Tokens travel in the Authorization header only.
  *
  * Error codes common to all calls:
- *   UNREACHABLE, TIMEOUT  no node answered: wait, state unchanged (for pushes: outcome unknown)
+ *   UNREACHABLE, TIMEOUT  no node answered, or none has the method: wait, state unchanged (for pushes
+ *                         outcome unknown)
  *   AUTH                  bad token, or a permission is missing
  *   BUSY                  the answer does not exist yet ("from the future"), or the node is
  *                         overloaded: later
  *   NOTFOUND              actor, message or tipset unknown to the node
- *   UNSUPPORTED           the node lacks the method
  *   INVAL                 the node refused or the message would fail: see slk_chain_fault
  *   PROTO                 the answer is not what it must be */
 #ifndef SLK_CHAIN_CHAIN_H
@@ -57,6 +57,17 @@ typedef struct slk_chain_options {
 SLK_MUST_CHECK slk_err slk_chain_new(slk_chain **ret_chain, const slk_chain_options *options,
                                      slk_error *error);
 void slk_chain_free(slk_chain *chain); /* NULL allowed; no call may be running */
+void slk_chain_freep(slk_chain **chain); /* for SLK_CLEANUP */
+
+size_t slk_chain_nodes(const slk_chain *chain);
+/* A client of one of chain's nodes, for questions that belong to one wallet or one pool: number
+ * `index` of them, counted from the one that answered last. slk_chain_free before chain's own. */
+SLK_MUST_CHECK slk_err slk_chain_alone(slk_chain **ret_one, slk_chain *chain, size_t index,
+                                       slk_error *error);
+/* The same of the node that slk_chain_node_name called so. SLK_E_UNREACHABLE also when none of ours
+ * has that name (the configuration was changed). */
+SLK_MUST_CHECK slk_err slk_chain_named(slk_chain **ret_one, slk_chain *chain, const char *node,
+                                       slk_error *error);
 
 /* Detail of a refusal, for calls that take one (may be NULL). Zeroed when the call succeeded or
  * failed otherwise. */
@@ -96,8 +107,8 @@ typedef struct slk_network {
     bool can_sign; /* the token holds "sign" */
 } slk_network;
 
-/* Version, network name, parameters, network version, permissions. SLK_E_UNSUPPORTED below
- * network version 25. */
+/* Version, network name, parameters, network version, permissions. SLK_E_UNREACHABLE below
+ * network version 25: the node is far behind. */
 SLK_MUST_CHECK slk_err slk_chain_network(slk_chain *chain, slk_network *ret_network,
                                          slk_error *error);
 
@@ -223,18 +234,13 @@ SLK_MUST_CHECK slk_err slk_chain_push(slk_chain *chain, slk_signed_message *ret_
 #define SLK_CHAIN_NODE_CHARS 128u
 void slk_chain_node_name(slk_chain *chain, char out[SLK_CHAIN_NODE_CHARS]);
 
-/* The same as slk_chain_push at the node of that name. SLK_E_UNREACHABLE also when none of ours has it
- * (the configuration was changed). */
-SLK_MUST_CHECK slk_err slk_chain_push_at(slk_chain *chain, slk_signed_message *ret_signed,
-                                         const char *node, const slk_message *message,
-                                         const slk_bigint *max_fee, const char *uuid,
-                                         slk_chain_fault *ret_fault, slk_error *error);
-
 /* A message with the receiver, method and params of `like` in the pool of any node that answers.
- * *ret_signed is the caller's when there is one. Fails when no node answers. */
-SLK_MUST_CHECK slk_err slk_chain_find_pending(slk_chain *chain, bool *ret_found,
+ * *ret_signed is the caller's when there is one; *ret_asked: the node of that name was among those
+ * that answered. Fails when no node answers. */
+SLK_MUST_CHECK slk_err slk_chain_find_pending(slk_chain *chain, bool *ret_found, bool *ret_asked,
                                               slk_signed_message *ret_signed,
-                                              const slk_message *like, slk_error *error);
+                                              const slk_message *like, const char *node,
+                                              slk_error *error);
 
 /* Lets a node sign the message as it is. SLK_E_AUTH, SLK_E_INVAL: it has not the key. */
 SLK_MUST_CHECK slk_err slk_chain_sign(slk_chain *chain, slk_signed_message *ret_signed,

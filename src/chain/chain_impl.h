@@ -28,6 +28,7 @@ struct slk_chain {
     atomic_size_t preferred; /* answered last */
     atomic_uint_fast64_t next_id;
     slk_chain_transport transport;
+    bool borrows; /* one node of another client, which owns what the pointers lead to */
     struct slk_http_client *http; /* context of the default transport */
     int64_t read_timeout_ms;
     int64_t push_timeout_ms;
@@ -48,6 +49,8 @@ SLK_MUST_CHECK slk_err slk_chain_invoke_at(slk_chain *chain, size_t node, json_t
 SLK_MUST_CHECK slk_err slk_chain_ask_node(slk_chain *chain, size_t node, json_t **ret_result,
                                           const char *method, json_t *params, int64_t timeout_ms,
                                           slk_chain_fault *ret_fault, slk_error *error);
+
+bool slk_chain_is_named(const slk_chain *chain, size_t node, const char *name);
 
 /* Reads a JSON-RPC error object into fault and error; returns the code it means. */
 slk_err slk_chain_read_error(slk_chain_fault *fault, const json_t *rpc_error, const char *method,

@@ -68,18 +68,18 @@ static bool same_call(const slk_message *asked, const slk_message *got)
             memcmp(asked->params, got->params, asked->params_bytes) == 0);
 }
 
-static slk_err push_to(slk_chain *chain, size_t node, slk_signed_message *ret_signed,
-                       const slk_message *message, const slk_bigint *max_fee, const char *uuid,
-                       slk_chain_fault *ret_fault, slk_error *error)
+slk_err slk_chain_push(slk_chain *chain, slk_signed_message *ret_signed, const slk_message *message,
+                       const slk_bigint *max_fee, const char *uuid, slk_chain_fault *ret_fault,
+                       slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *result = NULL;
     json_t *input;
     if (message->nonce != 0)
         return slk_fail(error, SLK_E_INVAL, "a message to push must leave the nonce to the node");
     SLK_TRY(new_message(&input, message, error));
-    SLK_TRY(slk_chain_invoke_at(chain, node, &result, "MpoolPushMessage",
-                                json_pack("[o, o]", input, new_spec(max_fee, uuid)), SLK_CHAIN_PUSH,
-                                ret_fault, error));
+    SLK_TRY(slk_chain_invoke(chain, &result, "MpoolPushMessage",
+                             json_pack("[o, o]", input, new_spec(max_fee, uuid)), SLK_CHAIN_PUSH,
+                             ret_fault, error));
     slk_signed_message pushed = {0};
     slk_err code = slk_signed_message_from_json(&pushed, result, error);
     if (code == SLK_OK && !same_call(message, &pushed.message))
@@ -90,27 +90,6 @@ static slk_err push_to(slk_chain *chain, size_t node, slk_signed_message *ret_si
     }
     *ret_signed = pushed;
     return SLK_OK;
-}
-
-slk_err slk_chain_push(slk_chain *chain, slk_signed_message *ret_signed, const slk_message *message,
-                       const slk_bigint *max_fee, const char *uuid, slk_chain_fault *ret_fault,
-                       slk_error *error)
-{
-    return push_to(chain, atomic_load(&chain->preferred), ret_signed, message, max_fee, uuid,
-                   ret_fault, error);
-}
-
-slk_err slk_chain_push_at(slk_chain *chain, slk_signed_message *ret_signed, const char *node,
-                          const slk_message *message, const slk_bigint *max_fee, const char *uuid,
-                          slk_chain_fault *ret_fault, slk_error *error)
-{
-    for (size_t i = 0; i < chain->n_nodes; i++) {
-        char name[SLK_CHAIN_NODE_CHARS]; /* cut as slk_chain_node_name cuts it */
-        snprintf(name, sizeof name, "%s", chain->nodes[i].name);
-        if (strcmp(name, node) == 0)
-            return push_to(chain, i, ret_signed, message, max_fee, uuid, ret_fault, error);
-    }
-    return slk_fail(error, SLK_E_UNREACHABLE, "no chain node is called %s any more", node);
 }
 
 /* Looks in one node's pool. */
@@ -136,17 +115,20 @@ static slk_err find_in_pool(slk_chain *chain, size_t node, bool *ret_found,
     return SLK_OK;
 }
 
-slk_err slk_chain_find_pending(slk_chain *chain, bool *ret_found, slk_signed_message *ret_signed,
-                               const slk_message *like, slk_error *error)
+slk_err slk_chain_find_pending(slk_chain *chain, bool *ret_found, bool *ret_asked,
+                               slk_signed_message *ret_signed, const slk_message *like,
+                               const char *node, slk_error *error)
 {
-    bool found = false, answered = false;
+    bool found = false, answered = false, asked = false;
     slk_err code = SLK_E_UNREACHABLE;
     for (size_t i = 0; i < chain->n_nodes && !found; i++) {
         code = find_in_pool(chain, i, &found, ret_signed, like, error);
         answered = answered || code == SLK_OK;
+        asked = asked || (code == SLK_OK && slk_chain_is_named(chain, i, node));
     }
     if (!answered)
         return code;
+    *ret_asked = asked;
     *ret_found = found;
     return SLK_OK;
 }

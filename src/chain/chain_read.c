@@ -258,7 +258,7 @@ slk_err slk_chain_network(slk_chain *chain, slk_network *ret_network, slk_error 
     if (code != SLK_OK)
         return slk_chain_breach(code, "network questions", error);
     if (network.version < LEAST_NETWORK_VERSION)
-        return slk_fail(error, SLK_E_UNSUPPORTED, "network version %lld, at least %d is needed",
+        return slk_fail(error, SLK_E_UNREACHABLE, "network version %lld, at least %d is needed",
                         (long long)network.version, LEAST_NETWORK_VERSION);
     if (network.challenge_delay <= 0 || network.challenge_delay > 10000)
         return slk_fail(error, SLK_E_PROTO, "PreCommitChallengeDelay %lld makes no sense",

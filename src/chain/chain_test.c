@@ -96,6 +96,7 @@ static void reads_fail_over_and_pushes_do_not(void **state)
                {200, "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":1}", SLK_E_PROTO},
                {200, "[]", SLK_E_PROTO},
                {200, FAILURE("x", "y"), SLK_E_PROTO},
+               {200, FAILURE(-32601, "no such method"), SLK_E_UNREACHABLE},
                {200, FAILURE(-32005, "too many"), SLK_E_BUSY}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         s.status[1] = bad[i].status;
@@ -152,10 +153,6 @@ static void errors_are_understood(void **state)
         slk_chain_fault fault;
     } cases[] = {
         {200, FAILURE(1, "boom"), SLK_E_INVAL, {.rpc_code = 1, .exit_code = -1}},
-        {500,
-         FAILURE(-32601, "method 'Filecoin.Nope' not found"),
-         SLK_E_UNSUPPORTED,
-         {.rpc_code = -32601, .exit_code = -1}},
         {200,
          FAILURE(3, "message execution failed (exit=[ErrIllegalArgument(16)], vm error=[x])"),
          SLK_E_INVAL,

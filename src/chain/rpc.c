@@ -66,13 +66,53 @@ void slk_chain_free(slk_chain *chain)
 {
     if (chain == NULL)
         return;
-    for (size_t i = 0; i < chain->n_nodes; i++) {
+    for (size_t i = 0; i < chain->n_nodes && !chain->borrows; i++) {
         slk_apiinfo_done(&chain->nodes[i].info);
         slk_free(chain->nodes[i].url);
     }
     if (chain->http != NULL)
         slk_chain_http_free(chain->http);
     slk_free(chain);
+}
+
+void slk_chain_freep(slk_chain **chain)
+{
+    slk_chain_free(*chain);
+}
+
+size_t slk_chain_nodes(const slk_chain *chain)
+{
+    return chain->n_nodes;
+}
+
+static slk_err alone(slk_chain **ret, const slk_chain *chain, size_t node, slk_error *error)
+{
+    slk_chain *one = slk_calloc(1, sizeof *one);
+    if (one == NULL)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a chain client");
+    one->borrows = true;
+    one->nodes[0] = chain->nodes[node];
+    one->n_nodes = 1;
+    one->transport = chain->transport;
+    one->read_timeout_ms = chain->read_timeout_ms;
+    one->push_timeout_ms = chain->push_timeout_ms;
+    atomic_init(&one->next_id, 1);
+    atomic_init(&one->preferred, 0);
+    *ret = one;
+    return SLK_OK;
+}
+
+slk_err slk_chain_alone(slk_chain **ret_one, slk_chain *chain, size_t index, slk_error *error)
+{
+    return alone(ret_one, chain, (atomic_load(&chain->preferred) + index) % chain->n_nodes, error);
+}
+
+slk_err slk_chain_named(slk_chain **ret_one, slk_chain *chain, const char *node, slk_error *error)
+{
+    for (size_t i = 0; i < chain->n_nodes; i++)
+        if (slk_chain_is_named(chain, i, node))
+            return alone(ret_one, chain, i, error);
+    return slk_fail(error, SLK_E_UNREACHABLE, "no chain node is called %s any more", node);
 }
 
 /* {"jsonrpc":…} or the error in it. */
@@ -135,7 +175,7 @@ slk_err slk_chain_ask_node(slk_chain *chain, size_t node, json_t **ret_result, c
 static bool worth_another(slk_err code, const slk_chain_fault *fault)
 {
     if (fault->rpc_code != 0)
-        return code == SLK_E_BUSY && !fault->from_future;
+        return (code == SLK_E_BUSY && !fault->from_future) || code == SLK_E_UNREACHABLE;
     return code == SLK_E_UNREACHABLE || code == SLK_E_TIMEOUT || code == SLK_E_AUTH ||
            code == SLK_E_PROTO;
 }
@@ -202,6 +242,13 @@ slk_err slk_chain_invoke_at(slk_chain *chain, size_t node, json_t **ret_result, 
 void slk_chain_node_name(slk_chain *chain, char out[SLK_CHAIN_NODE_CHARS])
 {
     snprintf(out, SLK_CHAIN_NODE_CHARS, "%s", chain->nodes[atomic_load(&chain->preferred)].name);
+}
+
+bool slk_chain_is_named(const slk_chain *chain, size_t node, const char *name)
+{
+    char cut[SLK_CHAIN_NODE_CHARS]; /* as slk_chain_node_name cuts it */
+    snprintf(cut, sizeof cut, "%s", chain->nodes[node].name);
+    return strcmp(cut, name) == 0;
 }
 
 slk_err slk_chain_breach(slk_err code, const char *method, slk_error *error)

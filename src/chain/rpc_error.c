@@ -63,7 +63,7 @@ static slk_err code_of(const slk_chain_fault *fault, const char *text)
     if (fault->rpc_code == RPC_STATE_UNAVAILABLE)
         return SLK_E_BUSY;
     if (fault->rpc_code == RPC_NO_METHOD)
-        return SLK_E_UNSUPPORTED;
+        return SLK_E_UNREACHABLE; /* a node of another kind or age: as good as none */
     if (fault->replaced_by_other)
         return SLK_E_CONFLICT;
     if (fault->message_unknown || fault->rpc_code == RPC_ACTOR_NOT_FOUND ||

@@ -60,12 +60,13 @@ static void set_fees(slk_message *m, const slk_bigint *max_fee)
         m->gas_premium = m->gas_fee_cap;
 }
 
-/* Fills missing gas fields of *m by a dry run. */
+/* Fills missing gas fields of *m, the limit by a dry run; one with a limit is not run.
+ * source: filecoin-project/lotus node/impl/full/gas.go */
 static bool estimate(slk_devnet *devnet, slk_message *m, const slk_bigint *max_fee,
                      slk_dev_rpc_error *error)
 {
     slk_dev_result result = {0};
-    slk_err code = slk_dev_dry_run(devnet, &result, m);
+    slk_err code = m->gas_limit == 0 ? slk_dev_dry_run(devnet, &result, m) : SLK_OK;
     bool ok = code == SLK_OK && result.exit_code == SLK_EXIT_OK;
     if (code == SLK_OK && !ok)
         revert_text(&result, error);

@@ -90,6 +90,10 @@ static const slk_sql regroup_row[SLK_SEAL_MESSAGE_KINDS] = {
                          " commit_group = $4 WHERE sp_id = $1 AND sector_number = $2"
                          " AND commit_uuid = $3"},
 };
+/* A message with the sector may be out although the batch is not. */
+static const slk_sql note_tried = {
+    "precommit.tried", "UPDATE sectors_sdr_pipeline SET precommit_tries = precommit_tries + 1"
+                       " WHERE sp_id = $1 AND precommit_uuid = $2"};
 /* A failed sector was a member, too: when it is retried it joins anew. */
 static const slk_sql free_rest[SLK_SEAL_MESSAGE_KINDS] = {
     [SLK_SEAL_PRECOMMIT] = {"precommit.free",
@@ -421,6 +425,9 @@ static slk_err dissolve_body(slk_db *db, void *context, slk_error *error)
         return slk_fail(error, SLK_E_CONFLICT, "the batch is no longer to be sent");
     SLK_TRY(slk_sql_run(db, &wake_members[b->kind],
                         SLK_ARGS(slk_arg_u(b->sp_id), slk_arg_t(b->uuid)), NULL, error));
+    if (b->kind == SLK_SEAL_PRECOMMIT && b->tries > 0)
+        SLK_TRY(slk_sql_run(db, &note_tried, SLK_ARGS(slk_arg_u(b->sp_id), slk_arg_t(b->uuid)),
+                            NULL, error));
     for (size_t i = 0; i < d->members->n; i++) {
         const slk_batch_member *m = &d->members->list[i];
         SLK_TRY(slk_sql_run(db, &regroup_row[b->kind],

@@ -62,11 +62,12 @@ static slk_err passes_alone(bool *ret_passes, slk_look *l, const slk_batch *b,
     message.params_bytes = params.len;
     message.value = value;
     slk_error why = {0};
+    bool executes = false;
     slk_err code = l->chain->price(l->chain->ctx, value, &message, &why);
     if (code == SLK_OK)
-        code = l->chain->rehearse(l->chain->ctx, &message, &why);
-    *ret_passes = code == SLK_OK;
-    if (code == SLK_OK || code == SLK_E_CONFLICT)
+        code = l->chain->rehearse(l->chain->ctx, &executes, &message, &why);
+    *ret_passes = executes; /* what gas costs now is not the question */
+    if (executes || code == SLK_E_CONFLICT)
         return SLK_OK;
     *error = why;
     return code;
@@ -114,16 +115,20 @@ static slk_err any_on_chain(bool *ret_any, slk_look *l, const slk_batch *b,
     return SLK_OK;
 }
 
-/* The chain refuses the message. Unless an earlier try of it is out, its sectors part. */
+/* The chain refuses the message. Unless an earlier try of it is out, its sectors part; they wait
+ * while the node that may have taken it does not say. */
 static slk_err refused(slk_look *l, slk_batch *b, const slk_error *why, slk_error *error)
 {
     if (b->tries > 0) {
         SLK_CLEANUP(slk_seal_sent_done) slk_seal_sent sent = {0};
         const slk_seal_message message = message_of(b);
-        bool found = false;
-        SLK_TRY(l->chain->find_pending(l->chain->ctx, &found, &sent, &message, error));
+        bool found = false, asked = false;
+        SLK_TRY(l->chain->find_pending(l->chain->ctx, &found, &asked, &sent, &message, error));
         if (found)
             return adopt(l, b, &sent, error);
+        if (!asked)
+            return slk_fail(error, SLK_E_BUSY,
+                            "node %s may hold the message and does not show its pool", b->node);
     }
     SLK_CLEANUP(slk_batch_members_done) slk_batch_members m = {0};
     SLK_TRY(slk_batch_members_read(&m, l->seal, b, false, error));
@@ -149,14 +154,19 @@ static slk_err refused(slk_look *l, slk_batch *b, const slk_error *why, slk_erro
 
 /* ---- sending ---- */
 
-/* Before the first try: what it costs, and whether the chain would take it. */
+/* Before every try what it costs now; before the first whether the chain would take it. After that the
+ * message may be out, and only the node itself can refuse it. */
 static slk_err prepare(slk_look *l, slk_batch *b, slk_error *error)
 {
     slk_seal_message message = message_of(b);
     char value[SLK_SEAL_ATTO_CHARS] = "";
-    SLK_TRY(l->chain->price(l->chain->ctx, value, &message, error));
+    bool executes = false;
+    const slk_err code = l->chain->price(l->chain->ctx, value, &message, error);
+    if (code == SLK_E_CONFLICT && b->tries > 0)
+        return SLK_OK;
+    SLK_TRY(code);
     memcpy(b->value, value, sizeof value);
-    return l->chain->rehearse(l->chain->ctx, &message, error);
+    return b->tries > 0 ? SLK_OK : l->chain->rehearse(l->chain->ctx, &executes, &message, error);
 }
 
 /* The node it was tried on may have the message, and no other can know its uuid; only when it stays
@@ -165,8 +175,9 @@ static slk_err pick_node(slk_look *l, slk_batch *b, char ret_node[SLK_SEAL_NODE_
                          slk_error *error)
 {
     const bool patient = b->node[0] && slk_seal_now(l->seal) - b->tried_ms < NODE_PATIENCE_MS;
+    const slk_seal_message message = message_of(b);
     memcpy(ret_node, b->node, sizeof b->node);
-    return patient ? SLK_OK : l->chain->choose_node(l->chain->ctx, ret_node, error);
+    return patient ? SLK_OK : l->chain->choose_node(l->chain->ctx, ret_node, &message, error);
 }
 
 static slk_err push(slk_look *l, slk_batch *b, slk_seal_sent *sent, slk_error *error)
@@ -187,9 +198,11 @@ static slk_err look_for_it(bool *ret_found, slk_look *l, slk_batch *b, slk_seal_
                            slk_error *error)
 {
     const slk_seal_message message = message_of(b);
+    bool asked = false;
     *ret_found = false;
-    return b->tries == 0 ? SLK_OK
-                         : l->chain->find_pending(l->chain->ctx, ret_found, sent, &message, error);
+    if (b->tries == 0)
+        return SLK_OK;
+    return l->chain->find_pending(l->chain->ctx, ret_found, &asked, sent, &message, error);
 }
 
 static slk_err send(slk_look *l, slk_batch *b, slk_error *error)
@@ -200,7 +213,7 @@ static slk_err send(slk_look *l, slk_batch *b, slk_error *error)
     if (found)
         return adopt(l, b, &sent, error);
     slk_error why = {0};
-    slk_err code = b->tries == 0 ? prepare(l, b, &why) : SLK_OK;
+    slk_err code = prepare(l, b, &why);
     if (code == SLK_OK)
         code = push(l, b, &sent, &why);
     if (code == SLK_OK)

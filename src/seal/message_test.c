@@ -93,6 +93,8 @@ static const slk_sql priced_rows = {"test.priced", "SELECT count(*) FROM sectors
                                                    " AND initial_pledge = '200'"};
 static const slk_sql dissolved_rows = {
     "test.dissolved", "SELECT count(*) FROM message_batch WHERE state = 'dissolved'"};
+static const slk_sql tried_rows = {
+    "test.tried", "SELECT count(*) FROM sectors_sdr_pipeline WHERE precommit_tries > 0"};
 static const slk_sql tries = {"test.tries", "SELECT sum(tries) FROM message_batch"};
 
 static int64_t count(world *w, const slk_sql *sql)
@@ -262,6 +264,19 @@ static void refused_alone_fails_alone(void **state)
     expect_all_proving(w, 4);
 }
 
+/* One sector's gas is above one sector's cap: only whether the chain takes it parts it from the rest. */
+static void dear_gas_does_not_hold_the_others(void **state)
+{
+    world *w = *state;
+    set_batching(w, 4, HOUR_MS, 0);
+    w->refused_number = 2;
+    w->dear_alone = true;
+    order(w, 4);
+    run_all(w, 4, "precommit_sent", 100);
+    assert_int_equal(world_all_messages(w, false), 1);
+    assert_int_equal(w->messages[0].n, 3);
+}
+
 /* Each passes alone, together they use too much gas: halves go, and halves of halves. */
 static void too_much_for_one_message(void **state)
 {
@@ -422,6 +437,31 @@ static void answer_lost_and_gossiped(void **state)
     expect_all_proving(w, 3);
     assert_int_equal(world_all_messages(w, false), 1);
     assert_int_equal(world_all_messages(w, true), 1);
+}
+
+/* The node refuses a try and does not say what it holds: nothing is undone before it does. */
+static void refused_by_a_node_that_hides_its_pool(void **state)
+{
+    world *w = *state;
+    set_batching(w, 3, HOUR_MS, 0);
+    world_fail(w, OP_SEND_PRECOMMIT, 0, 1000000, SLK_E_CONFLICT);
+    w->pool_hidden = true;
+    order(w, 3);
+    for (unsigned i = 0; i < 60; i++)
+        world_turn(w);
+    expect_waits_for(w, 0, "may hold the message");
+    assert_int_equal(count(w, &dissolved_rows), 0);
+    assert_int_equal(count(w, &tried_rows), 0);
+    w->pool_hidden = false;
+    for (unsigned i = 0; i < 60 && count(w, &dissolved_rows) == 0; i++) {
+        w->now_ms += 60000;
+        world_turn(w);
+    }
+    assert_true(count(w, &dissolved_rows) > 0);
+    assert_int_equal(count(w, &tried_rows), 3);
+    w->fail_count = 0;
+    w->now_ms += HOUR_MS;
+    expect_all_proving(w, 3);
 }
 
 /* It landed before we could ask anybody: each sector finds itself on chain. */
@@ -591,6 +631,7 @@ int main(void)
         BATCH(joined_sectors_are_not_late),
         BATCH(canceled_while_it_waits),
         BATCH(refused_alone_fails_alone),
+        BATCH(dear_gas_does_not_hold_the_others),
         BATCH(too_much_for_one_message),
         BATCH(refused_on_landing),
         BATCH(one_bad_proof),
@@ -600,6 +641,7 @@ int main(void)
         cmocka_unit_test(killed_everywhere),
         cmocka_unit_test(killed_around_the_push),
         BATCH(answer_lost_and_gossiped),
+        BATCH(refused_by_a_node_that_hides_its_pool),
         BATCH(answer_lost_and_landed),
         BATCH(answer_lost_and_the_node_returns),
         BATCH(answer_lost_and_the_node_stays_away),

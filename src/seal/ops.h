@@ -268,21 +268,26 @@ typedef struct slk_seal_chain {
                      const slk_seal_message *message, slk_error *error);
     /* Lets a node execute the message without sending it. SLK_E_LIMIT: no sender can pay (both
      * amounts are in the sentence), or gas costs more than the cap now. SLK_E_CONFLICT: the actor
-     * refuses it, its exit code is in the sentence: the caller reads the chain's state and decides. */
-    slk_err (*rehearse)(void *ctx, const slk_seal_message *message, slk_error *error);
-    /* The node to push the next message to: the one that answers now. */
-    slk_err (*choose_node)(void *ctx, char ret_node[SLK_SEAL_NODE_CHARS], slk_error *error);
+     * refuses it, its exit code is in the sentence: the caller reads the chain's state and decides.
+     * *ret_executes, also after LIMIT: the actor takes it. */
+    slk_err (*rehearse)(void *ctx, bool *ret_executes, const slk_seal_message *message,
+                        slk_error *error);
+    /* The node to push the message to, message->node apart: one that answers now and whose wallet can
+     * pay for it. SLK_E_LIMIT: there is none. */
+    slk_err (*choose_node)(void *ctx, char ret_node[SLK_SEAL_NODE_CHARS],
+                           const slk_seal_message *message, slk_error *error);
     /* Lets that node estimate, sign and push; failures as for rehearse. Never called twice at once
      * for one uuid. After a failure the message may nevertheless be on its way; a repeat with the
      * same uuid at the same node gives the first message. */
     slk_err (*send)(void *ctx, slk_seal_sent *ret, const slk_seal_message *message,
                     slk_error *error);
     /* Looks in the pools of all nodes that answer for a message with that receiver, method and
-     * params. SLK_E_UNREACHABLE when none answers. */
-    slk_err (*find_pending)(void *ctx, bool *ret_found, slk_seal_sent *ret,
+     * params. *ret_asked: message->node is among them. SLK_E_UNREACHABLE when none answers. */
+    slk_err (*find_pending)(void *ctx, bool *ret_found, bool *ret_asked, slk_seal_sent *ret,
                             const slk_seal_message *message, slk_error *error);
     /* Signs the stored message anew, same nonce, with a higher fee; it is not pushed yet.
-     * SLK_E_LIMIT: the cap for so many sectors leaves no room. */
+     * SLK_E_LIMIT: the cap for so many sectors leaves no room, or the fee is far above the usual one.
+     * SLK_E_CONFLICT: an earlier message of its sender waits too. */
     slk_err (*raise_fee)(void *ctx, slk_seal_sent *ret, slk_seal_message_kind kind, size_t sectors,
                          const char *signed_json, slk_error *error);
     /* Pushes a stored SignedMessage, to whichever node answers: its bytes are one message

@@ -472,16 +472,22 @@ static slk_err stub_price(void *ctx, char ret_value[SLK_SEAL_ATTO_CHARS],
     return SLK_OK;
 }
 
-static slk_err stub_rehearse(void *ctx, const slk_seal_message *message, slk_error *error)
+static slk_err stub_rehearse(void *ctx, bool *ret_executes, const slk_seal_message *message,
+                             slk_error *error)
 {
     SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
+    *ret_executes = false;
     SLK_TRY(fault(w, OP_REHEARSE, error));
     const world_message m = decode_message(message);
-    return judge(w, &m, error);
+    SLK_TRY(judge(w, &m, error));
+    *ret_executes = true;
+    return w->dear_alone && m.n == 1 ? slk_fail(error, SLK_E_LIMIT, "gas costs too much") : SLK_OK;
 }
 
-static slk_err stub_choose_node(void *ctx, char ret_node[SLK_SEAL_NODE_CHARS], slk_error *error)
+static slk_err stub_choose_node(void *ctx, char ret_node[SLK_SEAL_NODE_CHARS],
+                                const slk_seal_message *message, slk_error *error)
 {
+    (void)message;
     SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
     if (w->node_down[0] && w->node_down[1])
         return slk_fail(error, SLK_E_UNREACHABLE, "no node answers");
@@ -531,12 +537,13 @@ static slk_err stub_send(void *ctx, slk_seal_sent *ret, const slk_seal_message *
     return SLK_OK;
 }
 
-static slk_err stub_find_pending(void *ctx, bool *ret_found, slk_seal_sent *ret,
+static slk_err stub_find_pending(void *ctx, bool *ret_found, bool *ret_asked, slk_seal_sent *ret,
                                  const slk_seal_message *message, slk_error *error)
 {
     SLK_CLEANUP(unlock_world) world *w = lock_world(ctx);
     (void)error;
     const world_message want = decode_message(message);
+    *ret_asked = !w->pool_hidden && !w->node_down[strcmp(message->node, "n1") == 0];
     *ret_found = false;
     for (unsigned i = 0; i < WORLD_MESSAGES && !*ret_found; i++) {
         const world_message *m = &w->messages[i];

@@ -141,6 +141,8 @@ struct world {
     bool node_down[2]; /* chain nodes: nothing is pushed there, their pools are not to be seen */
     unsigned answers_lost; /* so many pushes arrive, and the node dies before it answers */
     unsigned fee_needed; /* of messages to come */
+    bool dear_alone; /* gas for one sector is above its cap */
+    bool pool_hidden; /* nodes do not say what is in their pools */
     unsigned fee_cap; /* fees cannot be raised further */
     const char *network; /* the chain's name */
     slk_seal_funds funds; /* deposit 120, pledge 200, sender 1000000 attoFIL */
