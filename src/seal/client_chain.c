@@ -138,7 +138,7 @@ slk_err slk_look_ticket_expired(slk_look *l, slk_error *error)
     (void)snprintf(why, sizeof why, "the ticket is of epoch %ld, the head is %ld",
                    (long)l->row.completion.ticket_epoch, (long)l->head);
     /* Nothing was sent, nor may have been: another replica may take its place. */
-    if (!l->row.precommit_uuid[0] && l->row.precommit_tries == 0)
+    if (!slk_client_may_have_deposit(&l->row) && l->row.precommit_tries == 0)
         return slk_client_replace(l->task, &l->row, "failed", "ticket-expired", why, error);
     slk_task_give_up(l->task, "ticket-expired");
     return slk_fail(error, SLK_E_INVAL, "%s", why);

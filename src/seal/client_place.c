@@ -328,6 +328,11 @@ slk_err slk_client_note_outcome(slk_seal *seal, const slk_client_row *row, const
                        NULL, error);
 }
 
+bool slk_client_may_have_deposit(const slk_client_row *row)
+{
+    return row->precommit_uuid[0] || row->has_precommit_epoch;
+}
+
 slk_err slk_client_replace(slk_task *task, const slk_client_row *row, const char *outcome,
                            const char *reason, const char *why, slk_error *error)
 {
@@ -335,7 +340,7 @@ slk_err slk_client_replace(slk_task *task, const slk_client_row *row, const char
     SLK_TRY(slk_client_note_outcome(task->seal, row, outcome, why, error));
     SLK_TRY(slk_client_alternatives(&others, slk_seal_db(task->seal), task->sp_id, task->number,
                                     error));
-    if (others == 0) {
+    if (others == 0 || slk_client_may_have_deposit(row)) {
         slk_task_give_up(task, reason);
         return slk_fail(error, SLK_E_PROTO, "%s", why);
     }
@@ -356,7 +361,7 @@ slk_err slk_client_leave_stalled(bool *ret_moved, slk_task *task, const slk_clie
     int64_t usual_ms = 0;
     *ret_moved = false;
     SLK_TRY(slk_client_alternatives(&others, db, task->sp_id, task->number, error));
-    if (others == 0)
+    if (others == 0 || slk_client_may_have_deposit(row))
         return SLK_OK;
     SLK_TRY(slk_client_usual_ms(&usual_ms, db, row->provider_id, error));
     int64_t most =

@@ -136,8 +136,8 @@ slk_err slk_step_client_poll_save(slk_task *task, slk_db *db, slk_error *error)
 /* ---- fetch and verify ---- */
 
 /* What can be refuted before a byte is fetched: CommD of an empty sector, a ticket of our chain
- * that is still young enough. False claims end in SLK_OK, too, when the sector goes elsewhere: the
- * task's event is then the reorder. */
+ * that, unless a pre-commit was sent, is still young enough for one. False claims end in SLK_OK, too,
+ * when the sector goes elsewhere: the task's event is then the reorder. */
 static slk_err check_claims(slk_side *s, slk_error *error)
 {
     s->task->event = SLK_EVENT_COUNT;
@@ -151,7 +151,8 @@ static slk_err check_claims(slk_side *s, slk_error *error)
     int64_t head, epoch = s->row.completion.ticket_epoch;
     SLK_TRY(slk_seal_network_read(&net, s->seal, error));
     SLK_TRY(ops->chain.head(ops->chain.ctx, &head, error));
-    if (head - epoch > net.ticket_max_age_epochs) {
+    const bool too_old = head - epoch > net.ticket_max_age_epochs;
+    if (too_old && !slk_client_may_have_deposit(&s->row)) {
         char why[SLK_SEAL_REASON_CHARS];
         (void)snprintf(why, sizeof why, "the ticket is of epoch %ld, the head is %ld", (long)epoch,
                        (long)head);

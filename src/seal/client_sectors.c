@@ -32,6 +32,10 @@ static const slk_sql read_reason = {"retry.reason",
 static const slk_sql reset_tries = {
     "retry.reset_tries", "UPDATE sectors_sdr_pipeline SET precommit_tries = 0, commit_tries = 0"
                          " WHERE sp_id = $1 AND sector_number = $2"};
+static const slk_sql count_unchanged = {
+    "retry.unchanged", "SELECT count(*) FROM sectors_sdr_pipeline WHERE sp_id = $1"
+                       " AND sector_number = $2 AND COALESCE(precommit_uuid, '') = $3"
+                       " AND precommit_tries = $4"};
 static const slk_sql count_sent = {"cancel.sent",
                                    "SELECT count(*) FROM sectors_sdr_pipeline WHERE sp_id = $1"
                                    " AND sector_number = $2 AND (precommit_uuid IS NOT NULL"
@@ -193,6 +197,7 @@ static slk_event again_event(slk_state state, const char *reason)
 struct retry {
     slk_change change;
     slk_event from; /* SLK_EVENT_COUNT: whatever the reason of the failure asks for */
+    const slk_client_row *checked; /* what the decision was made on */
 };
 
 /* Lets go of the brake, if it is on, and ends what is being tried. */
@@ -214,12 +219,28 @@ static slk_err let_loose(slk_state *ret_state, char reason[32], slk_db *db, slk_
     return slk_state_apply(db, c, error);
 }
 
+/* Nothing was sent since the chain was asked. */
+static slk_err check_unchanged(slk_db *db, const slk_client_row *checked, slk_error *error)
+{
+    int64_t same = 0;
+    SLK_TRY(slk_sql_number(
+        &same, db, &count_unchanged,
+        SLK_ARGS(slk_arg_u(checked->sector.sp_id), slk_arg_u(checked->sector.number),
+                 slk_arg_t(checked->precommit_uuid), slk_arg_i(checked->precommit_tries)),
+        error));
+    return same == 1 ? SLK_OK
+                     : slk_fail(error, SLK_E_CONFLICT,
+                                "a pre-commit of the sector was prepared meanwhile: try again");
+}
+
 static slk_err retry_body(slk_db *db, void *context, slk_error *error)
 {
     struct retry *r = context;
     slk_change *c = &r->change;
     slk_state state;
     char reason[32];
+    if (r->from == SLK_EV_REORDER)
+        SLK_TRY(check_unchanged(db, r->checked, error));
     SLK_TRY(let_loose(&state, reason, db, c, error));
     c->event = r->from != SLK_EVENT_COUNT ? r->from : again_event(state, reason);
     if (c->event != SLK_EVENT_COUNT)
@@ -239,8 +260,8 @@ static slk_err check_reorder(slk_seal *seal, const slk_client_row *row, slk_erro
         return slk_fail(error, SLK_E_CONFLICT,
                         "the miner has no other enabled provider that has not had the sector: add "
                         "one, or cancel it and order another");
-    if (row->state < SLK_CS_VERIFIED || !row->precommit_uuid[0])
-        return SLK_OK;
+    if (!slk_client_may_have_deposit(row) && row->precommit_tries == 0)
+        return SLK_OK; /* nothing was ever sent */
     const slk_seal_chain *chain = &slk_seal_get_ops(seal)->chain;
     uint64_t sp_id = row->sector.sp_id, number = row->sector.number;
     slk_seal_precommit_info precommit = {0};
@@ -248,14 +269,14 @@ static slk_err check_reorder(slk_seal *seal, const slk_client_row *row, slk_erro
     slk_seal_network net;
     int64_t head;
     SLK_CLEANUP(slk_bitfield_done) slk_bitfield taken = {0};
+    SLK_TRY(slk_seal_network_read(&net, seal, error));
+    SLK_TRY(chain->head(chain->ctx, &head, error)); /* refuses a node that is behind */
     SLK_TRY(chain->precommit_info(chain->ctx, &precommit, sp_id, number, error));
     SLK_TRY(chain->sector_info(chain->ctx, &sector, sp_id, number, error));
     SLK_TRY(chain->allocated(chain->ctx, &taken, sp_id, error));
     if (precommit.found || sector.found || slk_bitfield_has(&taken, number))
         return slk_fail(error, SLK_E_CONFLICT,
                         "the chain has used this number: cancel the sector and order another");
-    SLK_TRY(slk_seal_network_read(&net, seal, error));
-    SLK_TRY(chain->head(chain->ctx, &head, error));
     int64_t over =
         row->completion.ticket_epoch + net.ticket_max_age_epochs + net.ticket_lookback_epochs;
     if (head <= over)
@@ -285,7 +306,7 @@ static slk_err retry(slk_seal *seal, const slk_client_row *row, slk_event from, 
     uint64_t sp_id = row->sector.sp_id, number = row->sector.number;
     struct retry r = {
         slk_seal_change(seal, SLK_PIPELINE_CLIENT, sp_id, number, SLK_EV_RETRY, "operator", detail),
-        from};
+        from, row};
     SLK_TRY(slk_db_tx(slk_seal_db(seal), retry_body, &r, error));
     (void)slk_seal_cancel_running(seal, SLK_PIPELINE_CLIENT, sp_id, number);
     slk_seal_wake(seal);

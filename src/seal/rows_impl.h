@@ -179,14 +179,18 @@ SLK_MUST_CHECK slk_err slk_provider_share_charge(slk_db *db, uint64_t sp_id, uin
 slk_err slk_client_check_deadline(slk_task *task, const slk_client_row *row, slk_err code,
                                   slk_error *error);
 
+/* A pre-commit of the replica went into a message or was seen on chain: no other replica can have
+ * the number, so the sector stays with its provider. */
+bool slk_client_may_have_deposit(const slk_client_row *row);
 /* The present provider will not do (row: as read by the step): notes outcome and why on the
- * placement, then takes the edge reorder if another provider of the miner can have the sector, else
- * gives up with the reason (SLK_E_PROTO). */
+ * placement, then takes the edge reorder if another provider of the miner can have the sector and
+ * there is no deposit to lose, else gives up with the reason (SLK_E_PROTO). */
 SLK_MUST_CHECK slk_err slk_client_replace(slk_task *task, const slk_client_row *row,
                                           const char *outcome, const char *reason, const char *why,
                                           slk_error *error);
 /* The same when nothing has moved for still_ms, if that is too long or the provider is to be left:
- * *ret_moved tells whether the task's edge is now the reorder. */
+ * *ret_moved tells whether the task's edge is now the reorder. Where no other can have the sector,
+ * this one is waited for. */
 SLK_MUST_CHECK slk_err slk_client_leave_stalled(bool *ret_moved, slk_task *task,
                                                 const slk_client_row *row, int64_t still_ms,
                                                 const char *why, slk_error *error);

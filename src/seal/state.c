@@ -425,7 +425,10 @@ static const slk_sql forget_details = {
     "UPDATE sectors_sdr_pipeline SET ticket_epoch = NULL, ticket_value = NULL, tree_d_cid = NULL,"
     " tree_r_cid = NULL, precommit_uuid = NULL, precommit_msg_cid = NULL,"
     " precommit_ready_ms = NULL, precommit_group = 0, precommit_expiration = NULL,"
-    " after_precommit_msg = 0"
+    " precommit_epoch = NULL, precommit_deposit = NULL, after_precommit_msg = 0,"
+    " after_precommit_msg_success = 0, seed_epoch = NULL, seed_value = NULL, after_c1 = 0,"
+    " after_porep = 0, porep_proof = NULL, commit_uuid = NULL, commit_msg_cid = NULL,"
+    " commit_ready_ms = NULL, commit_group = 0, after_commit_msg = 0"
     " WHERE sp_id = $1 AND sector_number = $2"};
 
 static const slk_sql insert_event = {
