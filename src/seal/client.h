@@ -78,8 +78,8 @@ SLK_MUST_CHECK slk_err slk_client_retry_from(slk_seal *seal, uint64_t sp_id, uin
                                              const char *stage, bool dry_run, slk_error *error);
 const char *slk_client_stage_name(size_t i); /* of the i-th stage; NULL past the last */
 /* Gives a sector up: the provider is told to clean up, our files of it are removed unless the chain
- * has a pre-commit or the sector. Idempotent. SLK_E_CONFLICT, with what would be lost, when money may
- * be on chain and the sector has not failed; really does it nevertheless. */
+ * has a pre-commit or the sector, or may yet get one from a message. Idempotent. SLK_E_CONFLICT, with
+ * what would be lost, when money may be on chain, failed or not; really does it nevertheless. */
 typedef struct slk_client_cancel_options {
     bool really;
     bool dry_run; /* only says whether it could be done */

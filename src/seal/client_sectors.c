@@ -392,7 +392,7 @@ static slk_err cancel_body(slk_db *db, void *context, slk_error *error)
                            error));
     if (state == SLK_CS_PROVING)
         return slk_fail(error, SLK_E_CONFLICT, "the sector is proving: there is nothing to cancel");
-    if (!failed)
+    if (asked == 0)
         SLK_TRY(check_deposit(db, a, error));
     a->nothing = asked != 0 || a->options->dry_run;
     if (a->nothing)
