@@ -175,6 +175,58 @@ slk_err slk_look_go_alone(slk_look *l, slk_event event, slk_error *error)
                          "the message for several sectors was refused: this one goes alone");
 }
 
+/* ---- what files are kept for ---- */
+
+/* Until it is known to have failed, or that another took its nonce, a message may give the chain the
+ * sector: also one that has landed, as long as the chain's record is not seen. */
+static slk_err may_count(bool *ret_may, slk_seal *seal, const char *uuid, uint64_t number,
+                         slk_error *error)
+{
+    SLK_CLEANUP(slk_batch_done) slk_batch batch = {0};
+    slk_seal_landing landing = {.kind = SLK_SEAL_PENDING};
+    *ret_may = false;
+    if (!uuid[0])
+        return SLK_OK;
+    SLK_TRY(slk_batch_read(&batch, seal, uuid, error));
+    if (batch.cid[0])
+        SLK_TRY(slk_batch_search(&landing, &batch, seal, error));
+    const bool failed =
+        landing.kind == SLK_SEAL_LANDED && slk_batch_exit_of(&batch, &landing, number) != 0;
+    *ret_may = !failed && landing.kind != SLK_SEAL_REPLACED;
+    return SLK_OK;
+}
+
+slk_err slk_client_chain_counts(const char **ret_what, slk_seal *seal, const slk_client_row *row,
+                                slk_error *error)
+{
+    const slk_seal_chain *chain = &slk_seal_get_ops(seal)->chain;
+    const uint64_t sp_id = row->sector.sp_id, number = row->sector.number;
+    slk_seal_precommit_info precommit = {0};
+    slk_seal_sector_info sector = {0}, later = {0};
+    slk_seal_network net;
+    int64_t head;
+    bool precommits = false, commits = false;
+    if (!chain->precommit_info)
+        return slk_fail(error, SLK_E_UNREACHABLE,
+                        "no chain is configured to ask whether it has the sector");
+    SLK_TRY(slk_seal_network_read(&net, seal, error));
+    SLK_TRY(chain->head(chain->ctx, &head, error));
+    /* The record moves from the pre-commits to the sectors: it is not missed in between. */
+    SLK_TRY(chain->sector_info(chain->ctx, &sector, sp_id, number, error));
+    SLK_TRY(chain->precommit_info(chain->ctx, &precommit, sp_id, number, error));
+    SLK_TRY(chain->sector_info(chain->ctx, &later, sp_id, number, error));
+    *ret_what = sector.found || later.found ? "the sector"
+                : precommit.found           ? "its pre-commit"
+                                            : NULL;
+    if (*ret_what)
+        return SLK_OK;
+    SLK_TRY(may_count(&precommits, seal, row->precommit_uuid, number, error));
+    SLK_TRY(may_count(&commits, seal, row->commit_uuid, number, error));
+    if (precommits || commits)
+        *ret_what = "a message about it on its way";
+    return SLK_OK;
+}
+
 /* ---- what the steps leave in the row ---- */
 
 static slk_err save_text(slk_task *task, slk_db *db, const slk_sql *sql, const char *text,

@@ -81,7 +81,7 @@ slk_err slk_look_take(slk_look *look, slk_event event, const char *why);
  * waits for the member that does. */
 slk_err slk_batch_step(slk_look *look, slk_seal_message_kind kind, slk_error *error);
 /* Searches the sector's message, and keeps what was found. */
-slk_err slk_batch_search(slk_seal_landing *ret_landing, slk_batch *batch, slk_look *look,
+slk_err slk_batch_search(slk_seal_landing *ret_landing, slk_batch *batch, slk_seal *seal,
                          slk_error *error);
 /* The message is in no block yet: unknown to the node it is pushed again, stuck it gets a higher
  * fee, otherwise it is waited for. */

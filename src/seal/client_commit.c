@@ -71,7 +71,7 @@ slk_err slk_step_client_commit_wait(slk_task *task, slk_error *error)
     SLK_CLEANUP(slk_batch_done) slk_batch batch = {0};
     SLK_TRY(slk_batch_read(&batch, l.seal, l.row.commit_uuid, error));
     slk_seal_landing landing = {0};
-    SLK_TRY(slk_batch_search(&landing, &batch, &l, error));
+    SLK_TRY(slk_batch_search(&landing, &batch, l.seal, error));
     switch (landing.kind) {
     case SLK_SEAL_LANDED:
         return commit_landed(&l, &batch, &landing, error);

@@ -77,7 +77,7 @@ slk_err slk_step_client_precommit_wait(slk_task *task, slk_error *error)
     SLK_CLEANUP(slk_batch_done) slk_batch batch = {0};
     SLK_TRY(slk_batch_read(&batch, l.seal, l.row.precommit_uuid, error));
     slk_seal_landing landing = {0};
-    SLK_TRY(slk_batch_search(&landing, &batch, &l, error));
+    SLK_TRY(slk_batch_search(&landing, &batch, l.seal, error));
     switch (landing.kind) {
     case SLK_SEAL_LANDED:
         return precommit_landed(&l, &batch, &landing, error);
@@ -106,7 +106,7 @@ static slk_err precommit_dropped(slk_look *l, slk_error *error)
     if (l->row.precommit_uuid[0]) {
         SLK_TRY(slk_batch_read(&batch, l->seal, l->row.precommit_uuid, error));
         if (batch.cid[0])
-            SLK_TRY(slk_batch_search(&landing, &batch, l, error));
+            SLK_TRY(slk_batch_search(&landing, &batch, l->seal, error));
     }
     switch (landing.kind) {
     case SLK_SEAL_UNKNOWN:

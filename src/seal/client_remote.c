@@ -321,13 +321,10 @@ slk_err slk_step_client_c1(slk_task *task, slk_error *error)
 /* A sector that was given up leaves no files here, unless the chain counts on them. */
 static slk_err remove_canceled(slk_side *s, slk_error *error)
 {
-    const slk_seal_chain *chain = &slk_seal_get_ops(s->seal)->chain;
-    slk_seal_precommit_info precommit = {0};
-    slk_seal_sector_info sector = {0};
-    SLK_TRY(chain->precommit_info(chain->ctx, &precommit, s->task->sp_id, s->task->number, error));
-    SLK_TRY(chain->sector_info(chain->ctx, &sector, s->task->sp_id, s->task->number, error));
-    if (precommit.found || sector.found) {
-        slk_task_note(s->task, "the chain knows the sector: its files stay");
+    const char *what;
+    SLK_TRY(slk_client_chain_counts(&what, s->seal, &s->row, error));
+    if (what) {
+        slk_task_note(s->task, "the chain has %s: its files stay", what);
         return SLK_OK;
     }
     const slk_seal_peer *peer = &slk_seal_get_ops(s->seal)->peer;

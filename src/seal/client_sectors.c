@@ -440,20 +440,16 @@ static slk_err check_over(slk_db *db, uint64_t sp_id, uint64_t number, slk_error
 
 static slk_err check_not_on_chain(slk_seal *seal, uint64_t sp_id, uint64_t number, slk_error *error)
 {
-    const slk_seal_chain *chain = &slk_seal_get_ops(seal)->chain;
-    slk_seal_precommit_info precommit = {0};
-    slk_seal_sector_info sector = {0};
-    if (!chain->precommit_info)
-        return slk_fail(error, SLK_E_UNREACHABLE,
-                        "no chain is configured to ask whether it has the sector");
-    SLK_TRY(chain->precommit_info(chain->ctx, &precommit, sp_id, number, error));
-    SLK_TRY(chain->sector_info(chain->ctx, &sector, sp_id, number, error));
-    if (!precommit.found && !sector.found)
+    slk_client_row row;
+    const char *what;
+    SLK_TRY(slk_client_row_read(&row, seal, sp_id, number, error));
+    SLK_TRY(slk_client_chain_counts(&what, seal, &row, error));
+    if (!what)
         return SLK_OK;
     return slk_fail(error, SLK_E_CONFLICT,
-                    "the chain has the %s: without its files it cannot be proven any more and "
+                    "the chain has %s: without its files it cannot be proven any more and "
                     "power and collateral are lost; --really-do-it removes it nevertheless",
-                    sector.found ? "sector" : "pre-commit");
+                    what);
 }
 
 static slk_err remove_files(slk_seal *seal, uint64_t sp_id, uint64_t number, slk_error *error)

@@ -277,19 +277,21 @@ slk_err slk_batch_step(slk_look *l, slk_seal_message_kind kind, slk_error *error
 
 /* ---- until it lands ---- */
 
-slk_err slk_batch_search(slk_seal_landing *ret_landing, slk_batch *b, slk_look *l, slk_error *error)
+slk_err slk_batch_search(slk_seal_landing *ret_landing, slk_batch *b, slk_seal *seal,
+                         slk_error *error)
 {
+    const slk_seal_chain *chain = &slk_seal_get_ops(seal)->chain;
     slk_seal_landing landing = {0};
-    SLK_TRY(l->chain->search(l->chain->ctx, &landing, b->cid, error));
+    SLK_TRY(chain->search(chain->ctx, &landing, b->cid, error));
     const bool elsewhere = landing.kind == SLK_SEAL_UNKNOWN || landing.kind == SLK_SEAL_REPLACED;
     if (elsewhere && b->earlier_cid[0]) {
         slk_seal_landing earlier = {0};
-        SLK_TRY(l->chain->search(l->chain->ctx, &earlier, b->earlier_cid, error));
+        SLK_TRY(chain->search(chain->ctx, &earlier, b->earlier_cid, error));
         if (earlier.kind == SLK_SEAL_LANDED)
             landing = earlier;
     }
     if (landing.kind == SLK_SEAL_LANDED)
-        SLK_TRY(slk_batch_note_landed(l->seal, b, &landing, error));
+        SLK_TRY(slk_batch_note_landed(seal, b, &landing, error));
     *ret_landing = landing;
     return SLK_OK;
 }

@@ -204,6 +204,12 @@ SLK_MUST_CHECK slk_err slk_client_usual_ms(int64_t *ret_ms, slk_db *db, int64_t 
 SLK_MUST_CHECK slk_err slk_client_alternatives(uint64_t *ret_n, slk_db *db, uint64_t sp_id,
                                                uint64_t number, slk_error *error);
 
+/* What the chain has of the sector or may yet get from a message of ours, as in "the chain has ...";
+ * NULL: nothing, its files serve nobody. Only a node in sync and on our network is believed; with
+ * any other it is an error. */
+SLK_MUST_CHECK slk_err slk_client_chain_counts(const char **ret_what, slk_seal *seal,
+                                               const slk_client_row *row, slk_error *error);
+
 /* Stops counting on a provider that lied: no new orders go to it, unfinished ones go elsewhere. */
 SLK_MUST_CHECK slk_err slk_client_distrust(slk_seal *seal, int64_t provider_id, const char *why,
                                            slk_error *error);
