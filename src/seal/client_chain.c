@@ -2,6 +2,7 @@
 #include "seal/client_chain_impl.h"
 
 #include "base/mem.h"
+#include "fil/policy.h"
 #include "seal/sql_impl.h"
 
 #include <stdio.h>
@@ -96,6 +97,11 @@ slk_err slk_look_sector_on_chain(slk_look *l, slk_error *error)
         slk_task_give_up(l->task, "number-taken");
         return slk_fail(error, SLK_E_INVAL, "the chain has another sector with this number");
     }
+    /* After a reorg that drops it another C1 is needed, from a provider that has not cleaned up. */
+    if (l->head < l->sector.activation + SLK_MESSAGE_CONFIDENCE)
+        return slk_task_wait(l->task, slk_look_again_ms(l),
+                             "activated at epoch %ld, the head is %ld: a reorg may undo it",
+                             (long)l->sector.activation, (long)l->head);
     slk_chain_output *out = slk_chain_output_new(l->task);
     if (!out)
         return no_memory(error);

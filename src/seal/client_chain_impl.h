@@ -57,7 +57,8 @@ slk_chain_output *slk_chain_output_new(slk_task *task);
 
 /* The functions below decide what becomes of the task, and return what its step returns. */
 
-/* The chain has a sector of this number: ours, and all is done; or not, and the number is lost. */
+/* The chain has a sector of this number: ours, and all is done once no reorg undoes it; or not, and
+ * the number is lost. */
 slk_err slk_look_sector_on_chain(slk_look *look, slk_error *error);
 /* Our pre-commit is on chain: notes where. */
 slk_err slk_look_precommitted(slk_look *look, slk_error *error);

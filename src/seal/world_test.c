@@ -373,7 +373,10 @@ static slk_err stub_sector_info(void *ctx, slk_seal_sector_info *ret, uint64_t s
     (void)sp_id;
     (void)error;
     const world_chain_sector *s = &w->sectors[number % WORLD_SECTORS];
-    *ret = (slk_seal_sector_info){.found = s->proven, .expiration = s->expiration, .pledge = "200"};
+    *ret = (slk_seal_sector_info){.found = s->proven,
+                                  .activation = s->activation,
+                                  .expiration = s->expiration,
+                                  .pledge = "200"};
     memcpy(ret->comm_r, s->comm_r, 32);
     return SLK_OK;
 }
@@ -689,6 +692,7 @@ static void land_commits(world *w, world_message *m)
     for (size_t i = 0; i < m->n && m->exit_code == 0; i++) {
         world_chain_sector *s = &w->sectors[m->members[i].number];
         s->precommitted = s->precommitted && m->members[i].exit_code != 0;
+        s->activation = s->proven ? s->activation : w->head;
         s->proven = s->proven || m->members[i].exit_code == 0;
     }
 }

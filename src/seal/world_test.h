@@ -89,6 +89,7 @@ typedef struct world_chain_sector {
     uint8_t comm_r[32];
     int64_t ticket_epoch;
     int64_t precommit_epoch;
+    int64_t activation;
     int64_t expiration;
 } world_chain_sector;
 
