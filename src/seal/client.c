@@ -13,10 +13,9 @@ static const slk_sql any_provider = {
 static const slk_sql token_known = {
     "client.token", "SELECT count(*) FROM rseal_client_providers WHERE provider_token_hash = $1"};
 static const slk_sql delegated_to = {
-    "client.delegated",
-    "SELECT c.reg_seal_proof FROM rseal_client_pipeline c JOIN rseal_client_providers p"
-    " ON p.id = c.provider_id WHERE c.sp_id = $1 AND c.sector_number = $2"
-    " AND p.provider_token_hash = $3"};
+    "client.delegated", "SELECT count(*) FROM rseal_client_pipeline c JOIN rseal_client_providers p"
+                        " ON p.id = c.provider_id WHERE c.sp_id = $1 AND c.sector_number = $2"
+                        " AND p.provider_token_hash = $3"};
 static const slk_sql store_completion = {
     "client.completion",
     "UPDATE sectors_sdr_pipeline SET ticket_epoch = $3, ticket_value = $4, tree_d_cid = $5,"
@@ -42,6 +41,7 @@ slk_err slk_client_store_completion(slk_db *db, const slk_seal_sector *sector,
 
 struct complete {
     slk_change change;
+    const char *token_hash;
     const slk_seal_sector *sector;
     const slk_seal_completion *completion;
     bool moved;
@@ -52,7 +52,14 @@ static slk_err complete_body(slk_db *db, void *context, slk_error *error)
     struct complete *c = context;
     slk_state state;
     bool failed;
+    int64_t delegated = 0;
     c->moved = false;
+    SLK_TRY(slk_sql_number(&delegated, db, &delegated_to,
+                           SLK_ARGS(slk_arg_u(c->sector->sp_id), slk_arg_u(c->sector->number),
+                                    slk_arg_t(c->token_hash)),
+                           error));
+    if (delegated == 0)
+        return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
     SLK_TRY(slk_state_read(&state, &failed, db, SLK_PIPELINE_CLIENT, c->sector->sp_id,
                            c->sector->number, error));
     if (failed || (state != SLK_CS_NEW && state != SLK_CS_ORDERED))
@@ -93,16 +100,10 @@ slk_err slk_client_complete(slk_seal *seal, const char *token, uint64_t sp_id, u
         return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
     slk_seal_commitments comm;
     SLK_TRY(slk_seal_parse_cids(&comm, completion, error));
-    slk_seal_sector sector = {sp_id, number, 0};
-    {
-        SLK_CLEANUP(slk_query_done) slk_query q = {0};
-        SLK_TRY(slk_sql_row(&q, slk_seal_db(seal), &delegated_to,
-                            SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number), slk_arg_t(hash)),
-                            "sector", error));
-        sector.seal_proof = slk_column_i64(&q, 0);
-    }
+    const slk_seal_sector sector = {sp_id, number, 0};
     struct complete c = {.change = slk_seal_change(seal, SLK_PIPELINE_CLIENT, sp_id, number,
                                                    SLK_EV_SEALED, "callback", ""),
+                         .token_hash = hash,
                          .sector = &sector,
                          .completion = completion};
     SLK_TRY(slk_db_tx(slk_seal_db(seal), complete_body, &c, error));
