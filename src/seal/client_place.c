@@ -211,11 +211,7 @@ static slk_err order_from(bool *ret_accepted, slk_side *s, const char *slot, slk
 {
     const slk_seal_peer *peer = &slk_seal_get_ops(s->seal)->peer;
     char reason[SLK_SEAL_REASON_CHARS] = "";
-    slk_err code =
-        peer->order(peer->ctx, ret_accepted, reason, &s->to, slot, &s->row.sector, error);
-    if (code == SLK_E_AUTH) /* surely not accepted: another provider may be asked */
-        return unchoose(s, slk_error_text(error, code), error);
-    SLK_TRY(code);
+    SLK_TRY(peer->order(peer->ctx, ret_accepted, reason, &s->to, slot, &s->row.sector, error));
     SLK_TRY(slk_seal_crash_point(s->seal, "delegate.answered", error));
     if (*ret_accepted) {
         s->task->event = SLK_EV_ORDERED;
@@ -261,11 +257,14 @@ static slk_err try_provider(bool *ret_accepted, slk_side *s, int64_t provider_id
     if (!available)
         return SLK_OK;
     SLK_TRY(choose(s, provider_id, error));
-    return order_from(ret_accepted, s, slot, error);
+    slk_err code = order_from(ret_accepted, s, slot, error);
+    if (code == SLK_E_AUTH) /* the first order: surely not accepted, another may be asked */
+        return unchoose(s, slk_error_text(error, code), error);
+    return code;
 }
 
-/* Asked before, and the answer was lost: the same one is asked again, unless it stays away while
- * another could have the sector. */
+/* Asked before, and the answer was lost: the same one is asked again, unless it stays away or does
+ * not know us any more while another could have the sector. It may have taken the order. */
 static slk_err order_again(bool *ret_accepted, slk_side *s, slk_error *error)
 {
     int64_t asked_ms = 0;
@@ -279,7 +278,8 @@ static slk_err order_again(bool *ret_accepted, slk_side *s, slk_error *error)
         code = order_from(ret_accepted, s, "", error);
     bool away = code == SLK_E_UNREACHABLE || code == SLK_E_TIMEOUT || code == SLK_E_BUSY;
     bool long_ago = slk_seal_now_steady(s->seal) - asked_ms > ANSWER_MS;
-    if (!away || others == 0 || (s->row.provider_enabled && !long_ago))
+    bool leave = code == SLK_E_AUTH || (away && (!s->row.provider_enabled || long_ago));
+    if (!leave || others == 0)
         return code;
     return slk_client_replace(s->task, &s->row, "stalled", "no-provider",
                               "it does not say whether it has taken the order", error);
