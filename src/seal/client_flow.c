@@ -91,8 +91,12 @@ slk_err slk_client_check_funds(slk_seal *seal, uint64_t sp_id, int64_t seal_proo
     slk_seal_funds funds = {0};
     int64_t unpaid = 0, deposited = 0;
     slk_bigint keep = {0}, have, sender, need;
+    slk_seal_network net;
+    int64_t head; /* refused by a node that is behind */
     if (!chain->funds)
         return SLK_OK;
+    SLK_TRY(slk_seal_network_read(&net, seal, error));
+    SLK_TRY(chain->head(chain->ctx, &head, error));
     SLK_TRY(chain->funds(chain->ctx, &funds, sp_id, seal_proof, error));
     SLK_TRY(slk_sql_number(&unpaid, slk_seal_db(seal), &count_unpaid, SLK_ARGS(slk_arg_u(sp_id)),
                            error));

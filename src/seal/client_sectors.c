@@ -139,7 +139,9 @@ slk_err slk_client_allocate(bool *ret_full, uint64_t *ret_number, slk_seal *seal
                         "miner f0%lu has no enabled provider: add one, or enable it",
                         (unsigned long)wish->sp_id);
     slk_seal_network net; /* another network may have a miner of that number, too */
+    int64_t head; /* refused by a node that is behind, whose free numbers are not free */
     SLK_TRY(slk_seal_network_read(&net, seal, error));
+    SLK_TRY(ops->chain.head(ops->chain.ctx, &head, error));
     SLK_TRY(ops->chain.check_miner(ops->chain.ctx, wish->sp_id, wish->seal_proof, error));
     SLK_CLEANUP(slk_bitfield_done) slk_bitfield taken = {0};
     SLK_TRY(ops->chain.allocated(ops->chain.ctx, &taken, wish->sp_id, error));

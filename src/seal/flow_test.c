@@ -137,6 +137,23 @@ static void as_far_as_the_money_goes(void **state)
     assert_int_equal(slk_client_miner_set(w->client.seal, WORLD_SP, &bad, NULL), SLK_E_INVAL);
 }
 
+/* What a node that is behind says of numbers and money is not believed. */
+static void node_that_is_behind(void **state)
+{
+    world *w = *state;
+    uint64_t number;
+    world_fail(w, OP_HEAD, 0, 1000000, SLK_E_UNREACHABLE);
+    assert_int_equal(slk_client_order(&number, w->client.seal, WORLD_SP, WORLD_PROOF, 0, NULL),
+                     SLK_E_UNREACHABLE);
+    assert_int_equal(slk_client_check_funds(w->client.seal, WORLD_SP, WORLD_PROOF, 1, "", NULL),
+                     SLK_E_UNREACHABLE);
+    world_fail(w, OP_HEAD, 0, 0, SLK_OK);
+    assert_int_equal(slk_client_check_funds(w->client.seal, WORLD_SP, WORLD_PROOF, 1, "", NULL),
+                     SLK_OK);
+    assert_int_equal(slk_client_order(&number, w->client.seal, WORLD_SP, WORLD_PROOF, 0, NULL),
+                     SLK_OK);
+}
+
 /* ---- several nodes on one database ---- */
 
 /* In a process of its own: orders `orders` sectors, and then what the flow wants. */
@@ -206,9 +223,8 @@ static void flow_of_many_processes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FLOW(so_many_under_way),        FLOW(nothing_in_vain),
-        FLOW(as_far_as_the_money_goes), FLOW(numbers_of_many_processes),
-        FLOW(flow_of_many_processes),
+        FLOW(so_many_under_way),   FLOW(nothing_in_vain),           FLOW(as_far_as_the_money_goes),
+        FLOW(node_that_is_behind), FLOW(numbers_of_many_processes), FLOW(flow_of_many_processes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
