@@ -229,6 +229,20 @@ static void provider_left(void **state)
     expect_moved(w, number, "withdrawn");
 }
 
+/* Then the token is refused there: what it may have taken has to be cleaned up all the same. */
+static void answer_lost_and_token_refused(void **state)
+{
+    world *w = *state;
+    world_fail(w, OP_ORDER, 0, 1000000, SLK_E_TIMEOUT);
+    w->asleep = true;
+    uint64_t number = world_order(w);
+    turns(w, 3);
+    world_fail(w, OP_ORDER, 0, 1, SLK_E_AUTH);
+    turns(w, 10);
+    w->asleep = false;
+    expect_moved(w, number, "stalled");
+}
+
 /* The former provider is told as often as it takes. */
 static void release_is_owed(void **state)
 {
@@ -418,13 +432,14 @@ static void record_counts(void **state)
 
 /* ---- ways back ---- */
 
-static void back_from(const char *at, const char *stage, slk_err want)
+static void back_from(const char *at, const char *stage, slk_err want, int64_t epochs)
 {
     world *w = world_new();
     char text[32];
     world_second(w);
     uint64_t number = world_order(w);
     world_run(w, number, at, 300);
+    w->head += epochs;
     assert_string_equal(world_state(&w->client, number, text), at);
     assert_int_equal(slk_client_retry_from(w->client.seal, WORLD_SP, number, stage, true, NULL),
                      want);
@@ -447,25 +462,29 @@ static void back_from(const char *at, const char *stage, slk_err want)
 static const struct back {
     const char *at, *stage;
     slk_err want;
+    int64_t epochs; /* that pass first */
 } backs[] = {
-    {"ordered", "order", SLK_OK},
-    {"sealed", "order", SLK_OK},
-    {"fetched", "order", SLK_OK},
-    {"verified", "order", SLK_OK},
-    {"precommit_sent", "order", SLK_E_CONFLICT},
-    {"seeded", "order", SLK_E_CONFLICT},
-    {"ordered", "fetch", SLK_E_CONFLICT},
-    {"fetched", "fetch", SLK_OK},
-    {"verified", "fetch", SLK_OK},
-    {"precommit_sent", "fetch", SLK_OK},
-    {"proven", "fetch", SLK_OK},
-    {"precommitted", "verify", SLK_OK},
-    {"vanilla", "seed", SLK_OK},
-    {"vanilla", "c1", SLK_OK},
-    {"proven", "c1", SLK_OK},
-    {"proven", "porep", SLK_OK},
-    {"precommitted", "porep", SLK_E_CONFLICT},
-    {"verified", "nonsense", SLK_E_INVAL},
+    {"ordered", "order", SLK_OK, 0},
+    {"sealed", "order", SLK_OK, 0},
+    {"fetched", "order", SLK_OK, 0},
+    {"verified", "order", SLK_OK, 0},
+    {"precommit_sent", "order", SLK_E_CONFLICT, 0},
+    {"seeded", "order", SLK_E_CONFLICT, 0},
+    {"ordered", "fetch", SLK_E_CONFLICT, 0},
+    {"fetched", "fetch", SLK_OK, 0},
+    {"verified", "fetch", SLK_OK, 0},
+    {"precommit_sent", "fetch", SLK_OK, 0},
+    {"proven", "fetch", SLK_OK, 0},
+    {"precommitted", "verify", SLK_OK, 0},
+    {"vanilla", "seed", SLK_OK, 0},
+    {"vanilla", "c1", SLK_OK, 0},
+    {"proven", "c1", SLK_OK, 0},
+    {"proven", "porep", SLK_OK, 0},
+    {"precommitted", "fetch", SLK_OK, 4000}, /* the ticket is old, the deposit is on chain */
+    {"seeded", "verify", SLK_OK, 4000},
+    {"proven", "fetch", SLK_OK, 4000},
+    {"precommitted", "porep", SLK_E_CONFLICT, 0},
+    {"verified", "nonsense", SLK_E_INVAL, 0},
 };
 
 static void back_by_stage(void **state)
@@ -473,7 +492,89 @@ static void back_by_stage(void **state)
     (void)state;
     size_t stride = place_is_server() ? 5 : 1;
     for (size_t i = 0; i < sizeof backs / sizeof *backs; i += stride)
-        back_from(backs[i].at, backs[i].stage, backs[i].want);
+        back_from(backs[i].at, backs[i].stage, backs[i].want, backs[i].epochs);
+}
+
+static slk_err back_to(world *w, uint64_t number, const char *stage)
+{
+    return slk_client_retry_from(w->client.seal, WORLD_SP, number, stage, false, NULL);
+}
+
+/* Proving, from the first provider, with the pre-commit it had. */
+static void expect_stayed(world *w, uint64_t number)
+{
+    char text[32];
+    world_run(w, number, "proving", 600);
+    assert_string_equal(world_state(&w->client, number, text), "proving");
+    assert_string_equal(outcome(w, number, w->provider_id, text), "verified");
+    assert_string_equal(outcome(w, number, w->other_id, text), "-");
+    assert_int_equal(world_messages(w, number, false), 1);
+    world_check(w);
+}
+
+/* With its deposit on chain a sector goes to nobody else, whatever its provider does. */
+static void deposit_and_bad_replica(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    world_run(w, number, "precommitted", 200);
+    w->lie = LIE_REPLICA;
+    assert_int_equal(back_to(w, number, "fetch"), SLK_OK);
+    world_run(w, number, "proving", 100);
+    expect_failed(w, number, "replica-invalid");
+    w->lie = LIE_NONE;
+    assert_int_equal(slk_client_retry(w->client.seal, WORLD_SP, number, NULL), SLK_OK);
+    expect_stayed(w, number);
+}
+
+static void deposit_and_provider_away(void **state)
+{
+    world *w = *state;
+    char text[32];
+    uint64_t number = world_order(w);
+    world_run(w, number, "precommitted", 200);
+    world_fail(w, OP_FETCH, 0, 1000000, SLK_E_UNREACHABLE);
+    assert_int_equal(back_to(w, number, "fetch"), SLK_OK);
+    turns(w, 5);
+    w->now_ms += INT64_C(25) * 3600 * 1000;
+    turns(w, 5);
+    assert_false(world_failed(&w->client, number, text));
+    assert_string_equal(world_state(&w->client, number, text), "sealed");
+    world_fail(w, OP_FETCH, 0, 0, SLK_OK);
+    w->now_ms += INT64_C(2) * 3600 * 1000;
+    expect_stayed(w, number);
+}
+
+static void deposit_and_fetch_first(void **state)
+{
+    world *w = *state;
+    static const slk_sql foreign = {"test.foreign",
+                                    "UPDATE sectors_sdr_pipeline SET precommit_uuid = NULL"};
+    uint64_t number = world_order(w);
+    world_run(w, number, "precommitted", 200);
+    assert_int_equal(back_to(w, number, "fetch"), SLK_OK);
+    assert_int_equal(back_to(w, number, "order"), SLK_E_CONFLICT);
+    assert_int_equal(slk_db_run(w->client.db, &foreign, NULL), SLK_OK); /* only found on chain */
+    assert_int_equal(back_to(w, number, "order"), SLK_E_CONFLICT);
+    expect_stayed(w, number);
+}
+
+/* A reorg takes the young sector back: its provider still has what another C1 is made of. */
+static void young_sector_is_dropped(void **state)
+{
+    world *w = *state;
+    char text[32];
+    uint64_t number = world_order(w);
+    world_run(w, number, "proven", 300);
+    world_chain_sector *s = &w->sectors[number];
+    s->proven = true;
+    s->activation = w->head;
+    turns(w, 3);
+    assert_string_equal(world_state(&w->client, number, text), "proven");
+    s->proven = false;
+    expect_stayed(w, number);
+    assert_true(s->proven);
+    assert_in_range(w->head - s->activation, 5, 20);
 }
 
 /* With a pre-commit that never landed: only after its ticket is over for good. */
@@ -554,6 +655,71 @@ static void cancel_with_a_deposit(void **state)
     world_check(w);
 }
 
+static void cancel_failed_with_a_deposit(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    w->lie = LIE_C1;
+    world_run(w, number, "proving", 300);
+    expect_failed(w, number, "c1-invalid");
+    assert_int_equal(cancel(w, number, false, false), SLK_E_CONFLICT);
+    assert_int_equal(cancel(w, number, true, false), SLK_OK);
+    assert_int_equal(cancel(w, number, false, false), SLK_OK); /* asked already */
+}
+
+static bool has_replica(world *w, uint64_t number)
+{
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/sealed/s-t01000-%lu", w->client.storage,
+                   (unsigned long)number);
+    return slk_file_exists(path);
+}
+
+/* Our message may land yet: the files stay until it is known that it cannot. */
+static void cancel_with_a_message_on_its_way(void **state)
+{
+    world *w = *state;
+    uint64_t number = world_order(w);
+    w->auto_land = false;
+    world_run(w, number, "precommit_sent", 200);
+    assert_int_equal(cancel(w, number, true, false), SLK_OK);
+    turns(w, 20);
+    assert_true(has_replica(w, number));
+    assert_int_equal(remove_sector(w, number, false, false), SLK_E_CONFLICT);
+    w->messages[0].lost = true; /* by this node; others may know it */
+    assert_int_equal(remove_sector(w, number, false, false), SLK_E_CONFLICT);
+    w->messages[0].replaced = true;
+    assert_int_equal(remove_sector(w, number, false, false), SLK_OK);
+    assert_false(has_replica(w, number));
+}
+
+/* What a node says that is behind, or on another network, is no reason to remove anything. */
+static void cancel_with_a_bad_node(void **state)
+{
+    world *w = *state;
+    char text[32];
+    uint64_t number = world_order(w);
+    world_run(w, number, "verified", 200);
+    world_fail(w, OP_HEAD, 0, 1000000, SLK_E_UNREACHABLE);
+    assert_int_equal(cancel(w, number, false, false), SLK_OK);
+    turns(w, 10);
+    assert_true(has_replica(w, number));
+    world_fail(w, OP_HEAD, 0, 0, SLK_OK);
+    w->network = "another";
+    w->now_ms += INT64_C(2) * 3600 * 1000;
+    turns(w, 10);
+    assert_true(has_replica(w, number));
+    w->network = "localnet-test";
+    w->now_ms += INT64_C(2) * 3600 * 1000;
+    turns(w, 10);
+    assert_false(has_replica(w, number));
+    w->network = "another";
+    assert_int_equal(remove_sector(w, number, false, false), SLK_E_BUSY);
+    w->network = "localnet-test";
+    assert_int_equal(remove_sector(w, number, false, false), SLK_OK);
+    assert_string_equal(world_state(&w->client, number, text), "");
+}
+
 static void remove_when_over(void **state)
 {
     world *w = *state;
@@ -578,18 +744,15 @@ static void remove_when_over(void **state)
 static void remove_a_proving_sector(void **state)
 {
     world *w = *state;
-    char path[256];
     uint64_t number = world_order(w);
     world_run(w, number, "proving", 400);
     assert_int_equal(remove_sector(w, number, true, false), SLK_E_CONFLICT); /* not released */
     turns(w, 20);
-    (void)snprintf(path, sizeof path, "%s/sealed/s-t01000-%lu", w->client.storage,
-                   (unsigned long)number);
-    assert_true(slk_file_exists(path));
+    assert_true(has_replica(w, number));
     assert_int_equal(remove_sector(w, number, false, false), SLK_E_CONFLICT); /* on chain */
-    assert_true(slk_file_exists(path));
+    assert_true(has_replica(w, number));
     assert_int_equal(remove_sector(w, number, true, false), SLK_OK);
-    assert_false(slk_file_exists(path));
+    assert_false(has_replica(w, number));
 }
 
 #define PLACED(name) cmocka_unit_test_setup_teardown(name, make, unmake)
@@ -604,6 +767,7 @@ int main(void)
         PLACED(provider_vanishes),
         PLACED(order_refused),
         PLACED(answer_lost),
+        PLACED(answer_lost_and_token_refused),
         PLACED(provider_left),
         PLACED(release_is_owed),
         PLACED(nobody_else),
@@ -615,10 +779,17 @@ int main(void)
         PLACED(shortest_queue_first),
         PLACED(record_counts),
         cmocka_unit_test(back_by_stage),
+        PLACED(deposit_and_bad_replica),
+        PLACED(deposit_and_provider_away),
+        PLACED(deposit_and_fetch_first),
+        PLACED(young_sector_is_dropped),
         PLACED(another_replica_under_the_number),
         PLACED(ticket_runs_out),
         PLACED(ticket_runs_out_before_the_message),
         PLACED(cancel_with_a_deposit),
+        PLACED(cancel_failed_with_a_deposit),
+        PLACED(cancel_with_a_message_on_its_way),
+        PLACED(cancel_with_a_bad_node),
         PLACED(remove_when_over),
         PLACED(remove_a_proving_sector),
     };
