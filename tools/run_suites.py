@@ -96,7 +96,7 @@ def meson_tests(folder, suite, name, timeout_factor=1, exclude=(), **environment
 
 
 def unit():
-    return meson_tests(BUILD, "unit", "unit", 2)
+    return meson_tests(BUILD, "unit", "unit", 6)
 
 
 def kernels():

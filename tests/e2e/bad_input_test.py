@@ -60,7 +60,7 @@ def finish(process, files, timeout):
     return Answer(process.returncode, texts[0], texts[1], usage.ru_maxrss << 10)
 
 
-def run(*arguments, timeout=20, environment=None, limit=None):
+def run(*arguments, timeout=60, environment=None, limit=None):
     files = (tempfile.TemporaryFile(), tempfile.TemporaryFile())
     return finish(start(arguments, files, environment, limit), files, timeout)
 

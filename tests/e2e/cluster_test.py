@@ -22,7 +22,7 @@ from support import *
 from with_postgres import Server
 
 SEED = int(os.environ.get("SELKIE_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
-SECTORS = int(os.environ.get("SELKIE_TEST_SECTORS") or 6)  # of each of the two miners
+SECTORS = int(os.environ.get("SELKIE_TEST_SECTORS") or 2)  # of each of the two miners
 SECONDS, SECONDS_PER_SECTOR = 600, 60
 ALLOWANCE = 100
 NODES = {"p1": "provider", "p2": "provider", "c1": "client", "c2": "client"}
