@@ -23,7 +23,7 @@ static const slk_sql find_due = {
     "lease.due", "SELECT sp_id, sector_number, cleanup_timeout FROM rseal_provider_pipeline"
                  " WHERE after_cleanup = 0 AND cleanup_requested = 0 AND (cleanup_timeout <= $1"
                  " OR (cleanup_timeout <= $2 AND lease_warned < 2) OR (cleanup_timeout <= $3"
-                 " AND lease_warned < 1)) ORDER BY cleanup_timeout"};
+                 " AND lease_warned < 1)) ORDER BY cleanup_timeout LIMIT 64"};
 /* A row that was failed by hand has no lease yet: it would be kept for ever. */
 static const slk_sql give_failed = {
     "lease.failed", "UPDATE rseal_provider_pipeline SET cleanup_timeout = $1 WHERE failed = 1"

@@ -272,6 +272,11 @@ static const char network[] =
     "CREATE TABLE chain_network ("
     " id SMALLINT PRIMARY KEY, name TEXT NOT NULL, since_ms BIGINT NOT NULL);";
 
+/* What every node looks at each second, among rows that are kept for ever. */
+static const char looks[] =
+    "CREATE INDEX task_due ON task (not_before_ms);"
+    "CREATE INDEX rseal_client_pipeline_live ON rseal_client_pipeline (after_cleanup, state);";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -286,6 +291,7 @@ static const slk_migration migrations[] = {
     {11, "seal: nodes that share a database, folders of files", members},
     {12, "seal: lists, newest first; throughput", newest},
     {13, "seal: the network of the sectors", network},
+    {14, "seal: indexes of the looks for work", looks},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

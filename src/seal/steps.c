@@ -20,7 +20,8 @@ static const slk_sql provider_ticket_ready = {
     " JOIN seal_sequence v ON v.name = 'share' LEFT JOIN task t ON t.kind = 'provider.ticket'"
     " AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number"
     " WHERE r.state = 'ordered' AND r.failed = 0 AND r.cleanup_requested = 0 AND $1 > 0) o"
-    " WHERE task_id IS NULL ORDER BY start, create_time, sp_id, sector_number"};
+    " WHERE task_id IS NULL ORDER BY start, create_time, sp_id, sector_number"
+    " LIMIT 64"};
 static const slk_sql provider_ticket_mark = {
     "provider.ticket.mark",
     "UPDATE rseal_provider_pipeline SET task_id_ticket = $3 WHERE sp_id = $1 "
@@ -36,7 +37,7 @@ static const slk_sql provider_sdr_ready = {
     "r.state = 'ticketed' AND r.failed = 0 AND r.cleanup_requested = 0 AND $1 > "
     "0 AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = 'provider.sdr' AND "
     "t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
-    "r.create_time, r.sector_number"};
+    "r.create_time, r.sector_number LIMIT 64"};
 /* Those of the same proof, also the ones that only wait for company (no failure, no bad luck). */
 static const slk_sql provider_sdr_mates = {
     "provider.sdr.mates",
@@ -62,7 +63,7 @@ static const slk_sql provider_trees_ready = {
     "r.state = 'labeled' AND r.failed = 0 AND r.cleanup_requested = 0 AND $1 > "
     "0 AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = 'provider.trees' AND "
     "t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
-    "r.create_time, r.sector_number"};
+    "r.create_time, r.sector_number LIMIT 64"};
 static const slk_sql provider_trees_mark = {
     "provider.trees.mark",
     "UPDATE rseal_provider_pipeline SET task_id_tree_c = $3, task_id_tree_r = "
@@ -79,7 +80,7 @@ static const slk_sql provider_notify_ready = {
     "r.after_notify_client = 0 AND r.cleanup_requested = 0 AND $1 > 0 AND NOT "
     "EXISTS (SELECT 1 FROM task t WHERE t.kind = 'provider.notify' AND t.sp_id "
     "= r.sp_id AND t.sector_number = r.sector_number) ORDER BY r.create_time, "
-    "r.sector_number"};
+    "r.sector_number LIMIT 64"};
 static const slk_sql provider_notify_mark = {
     "provider.notify.mark",
     "UPDATE rseal_provider_pipeline SET task_id_notify_client = $3 WHERE sp_id "
@@ -95,7 +96,7 @@ static const slk_sql provider_finalize_ready = {
     "r.state = 'sealed' AND r.failed = 0 AND r.finalize_requested = 1 AND "
     "r.cleanup_requested = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task t "
     "WHERE t.kind = 'provider.finalize' AND t.sp_id = r.sp_id AND "
-    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number"};
+    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
 static const slk_sql provider_finalize_mark = {
     "provider.finalize.mark",
     "UPDATE rseal_provider_pipeline SET task_id_finalize = $3 WHERE sp_id = $1 "
@@ -111,7 +112,7 @@ static const slk_sql provider_cleanup_ready = {
     "r.state <> 'cleaned' AND r.cleanup_requested = 1 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM "
     "task t WHERE t.kind = 'provider.cleanup' "
     "AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
-    "r.create_time, r.sector_number"};
+    "r.create_time, r.sector_number LIMIT 64"};
 static const slk_sql provider_cleanup_mark = {
     "provider.cleanup.mark",
     "UPDATE rseal_provider_pipeline SET task_id_cleanup = $3 WHERE sp_id = $1 "
@@ -126,7 +127,7 @@ static const slk_sql client_delegate_ready = {
     "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
     "= 'new' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task t "
     "WHERE t.kind = 'client.delegate' AND t.sp_id = r.sp_id AND t.sector_number "
-    "= r.sector_number) ORDER BY r.create_time, r.sector_number"};
+    "= r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
 static const slk_sql client_delegate_mark = {
     "client.delegate.mark",
     "UPDATE rseal_client_pipeline SET task_id_delegate = $3 WHERE sp_id = $1 "
@@ -141,7 +142,7 @@ static const slk_sql client_poll_ready = {
     "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
     "= 'ordered' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
     "t WHERE t.kind = 'client.poll' AND t.sp_id = r.sp_id AND t.sector_number = "
-    "r.sector_number) ORDER BY r.create_time, r.sector_number"};
+    "r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
 static const slk_sql client_poll_mark = {
     "client.poll.mark", "UPDATE rseal_client_pipeline SET task_id_poll = $3 WHERE sp_id = $1 AND "
                         "sector_number = $2"};
@@ -155,7 +156,7 @@ static const slk_sql client_fetch_ready = {
     "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
     "= 'sealed' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
     "t WHERE t.kind = 'client.fetch' AND t.sp_id = r.sp_id AND t.sector_number "
-    "= r.sector_number) ORDER BY r.create_time, r.sector_number"};
+    "= r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
 static const slk_sql client_fetch_mark = {
     "client.fetch.mark", "UPDATE rseal_client_pipeline SET task_id_fetch = $3 WHERE sp_id = $1 AND "
                          "sector_number = $2"};
@@ -169,7 +170,7 @@ static const slk_sql client_verify_ready = {
     "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
     "= 'fetched' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
     "t WHERE t.kind = 'client.verify' AND t.sp_id = r.sp_id AND t.sector_number "
-    "= r.sector_number) ORDER BY r.create_time, r.sector_number"};
+    "= r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
 static const slk_sql client_verify_mark = {
     "client.verify.mark",
     "UPDATE rseal_client_pipeline SET task_id_verify = $3 WHERE sp_id = $1 AND "
@@ -184,7 +185,7 @@ static const slk_sql client_precommit_ready = {
     "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
     "= 'verified' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM "
     "task t WHERE t.kind = 'client.precommit' AND t.sp_id = r.sp_id AND "
-    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number"};
+    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
 static const slk_sql client_precommit_mark = {
     "client.precommit.mark",
     "UPDATE sectors_sdr_pipeline SET task_id_precommit_msg = $3 WHERE sp_id = "
@@ -200,7 +201,7 @@ static const slk_sql client_precommit_wait_ready = {
     "= 'precommit_sent' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 "
     "FROM task t WHERE t.kind = 'client.precommit_wait' AND t.sp_id = r.sp_id "
     "AND t.sector_number = r.sector_number) ORDER BY r.create_time, "
-    "r.sector_number"};
+    "r.sector_number LIMIT 64"};
 static const slk_sql client_precommit_wait_mark = {
     "client.precommit_wait.mark",
     "UPDATE sectors_sdr_pipeline SET task_id_precommit_wait = $3 WHERE sp_id = "
@@ -215,7 +216,7 @@ static const slk_sql client_seed_ready = {
     "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
     "= 'precommitted' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM "
     "task t WHERE t.kind = 'client.seed' AND t.sp_id = r.sp_id AND "
-    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number"};
+    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
 static const slk_sql client_seed_mark = {
     "client.seed.mark", "UPDATE sectors_sdr_pipeline SET task_id_seed = $3 WHERE sp_id = $1 AND "
                         "sector_number = $2"};
@@ -228,7 +229,7 @@ static const slk_sql client_c1_ready = {
     "client.c1.ready", "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
                        "= 'seeded' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
                        "t WHERE t.kind = 'client.c1' AND t.sp_id = r.sp_id AND t.sector_number = "
-                       "r.sector_number) ORDER BY r.create_time, r.sector_number"};
+                       "r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
 static const slk_sql client_c1_mark = {
     "client.c1.mark", "UPDATE sectors_sdr_pipeline SET task_id_c1 = $3 WHERE sp_id = $1 AND "
                       "sector_number = $2"};
@@ -241,7 +242,7 @@ static const slk_sql client_porep_ready = {
     "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
     "= 'vanilla' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
     "t WHERE t.kind = 'client.porep' AND t.sp_id = r.sp_id AND t.sector_number "
-    "= r.sector_number) ORDER BY r.create_time, r.sector_number"};
+    "= r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
 static const slk_sql client_porep_mark = {
     "client.porep.mark", "UPDATE sectors_sdr_pipeline SET task_id_porep = $3 WHERE sp_id = $1 AND "
                          "sector_number = $2"};
@@ -255,7 +256,7 @@ static const slk_sql client_commit_ready = {
     "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
     "= 'proven' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
     "t WHERE t.kind = 'client.commit' AND t.sp_id = r.sp_id AND t.sector_number "
-    "= r.sector_number) ORDER BY r.create_time, r.sector_number"};
+    "= r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
 static const slk_sql client_commit_mark = {
     "client.commit.mark",
     "UPDATE sectors_sdr_pipeline SET task_id_commit_msg = $3 WHERE sp_id = $1 "
@@ -270,7 +271,7 @@ static const slk_sql client_commit_wait_ready = {
     "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
     "= 'commit_sent' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM "
     "task t WHERE t.kind = 'client.commit_wait' AND t.sp_id = r.sp_id AND "
-    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number"};
+    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
 static const slk_sql client_commit_wait_mark = {
     "client.commit_wait.mark",
     "UPDATE sectors_sdr_pipeline SET task_id_commit_wait = $3 WHERE sp_id = $1 "
@@ -286,7 +287,7 @@ static const slk_sql client_release_ready = {
     "r.after_cleanup = 0 AND (r.state = 'proving' OR (r.failed = 1 AND "
     "r.cancel_requested = 1)) AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task t "
     "WHERE t.kind = 'client.release' AND t.sp_id = r.sp_id AND t.sector_number "
-    "= r.sector_number) ORDER BY r.create_time, r.sector_number"};
+    "= r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
 static const slk_sql client_release_mark = {
     "client.release.mark",
     "UPDATE rseal_client_pipeline SET task_id_cleanup = $3 WHERE sp_id = $1 AND "
@@ -296,13 +297,14 @@ static const slk_sql client_release_unmark = {
     "UPDATE rseal_client_pipeline SET task_id_cleanup = NULL WHERE sp_id = $1 "
     "AND sector_number = $2"};
 
+/* From the few releases that are owed, not from all sectors there ever were. */
 static const slk_sql client_let_go_ready = {
     "client.let_go.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE $1 > 0 AND EXISTS (SELECT "
-    "1 FROM rseal_client_placement p WHERE p.release_owed = 1 AND p.sp_id = r.sp_id AND "
-    "p.sector_number = r.sector_number) AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = "
-    "'client.let_go' AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
-    "r.create_time, r.sector_number"};
+    "SELECT p.sp_id, p.sector_number FROM rseal_client_placement p WHERE p.release_owed = 1"
+    " AND $1 > 0 AND EXISTS (SELECT 1 FROM rseal_client_pipeline r WHERE r.sp_id = p.sp_id AND"
+    " r.sector_number = p.sector_number) AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind ="
+    " 'client.let_go' AND t.sp_id = p.sp_id AND t.sector_number = p.sector_number)"
+    " GROUP BY p.sp_id, p.sector_number ORDER BY min(p.ordered_ms), p.sector_number LIMIT 64"};
 static const slk_sql client_let_go_mark = {
     "client.let_go.mark",
     "UPDATE rseal_client_pipeline SET task_id_let_go = $3 WHERE sp_id = $1 AND "

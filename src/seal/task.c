@@ -39,7 +39,8 @@ static const slk_sql insert_task = {
     "INSERT INTO task (id, kind, pipeline, class, sp_id, sector_number, created_ms)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, sp_id, sector_number) DO NOTHING"};
 /* A clock that was set back leaves times far ahead: what no delay of ours reaches ($5) counts as
- * due, a lease like that ($6) as over. The fence keeps that harmless. */
+ * due, a lease like that ($6) as over. The fence keeps that harmless. The limit is above what may run
+ * here (SLK_SEAL_MAX_RUNNING), for that is passed over. */
 static const slk_sql find_task = {
     "task.find",
     "SELECT id, kind, sp_id, sector_number, attempts, created_ms, fence, folder_id FROM task"
@@ -49,7 +50,7 @@ static const slk_sql find_task = {
     " AND ((pipeline = 'provider' AND $3 = 1) OR (pipeline = 'client' AND $4 = 1))"
     " AND (folder_id = '' OR (pipeline = 'provider' AND folder_id = $7)"
     " OR (pipeline = 'client' AND folder_id = $8))"
-    " ORDER BY not_before_ms, id"};
+    " ORDER BY not_before_ms, id LIMIT 600"};
 static const slk_sql claim_task = {
     "task.claim",
     "UPDATE task SET owner = $2, lease_until_ms = $3, fence = $4, started_ms = $5, stage_ms = $5,"

@@ -84,8 +84,8 @@ typedef struct slk_step {
     slk_task_class class;
     bool files; /* touches the sector's files: runs only where they are (member.h) */
     const slk_sql
-        *ready; /* SELECT sp_id, sector_number of rows ready and without this task, best first;
-                 * $1 now */
+        *ready; /* SELECT sp_id, sector_number of rows ready and without this task, best first,
+                 * at most 64; $1 now */
     /* How many more of the ready rows shall have the task now; NULL: all. */
     slk_err (*most)(uint64_t *ret_most, slk_seal *seal, slk_db *db, slk_error *error);
     const slk_sql
