@@ -211,9 +211,11 @@ static slk_err order_from(bool *ret_accepted, slk_side *s, const char *slot, slk
 {
     const slk_seal_peer *peer = &slk_seal_get_ops(s->seal)->peer;
     char reason[SLK_SEAL_REASON_CHARS] = "";
-    SLK_TRY(peer->order(peer->ctx, ret_accepted, reason, &s->to, slot, &s->row.sector, error));
+    bool accepted = false; /* counts only when the call succeeded */
+    SLK_TRY(peer->order(peer->ctx, &accepted, reason, &s->to, slot, &s->row.sector, error));
     SLK_TRY(slk_seal_crash_point(s->seal, "delegate.answered", error));
-    if (*ret_accepted) {
+    *ret_accepted = accepted;
+    if (accepted) {
         s->task->event = SLK_EV_ORDERED;
         slk_task_note(s->task, "accepted by %s", s->row.provider_url);
         return SLK_OK;
