@@ -19,29 +19,19 @@ static slk_err no_memory(slk_error *error)
     return slk_fail(error, SLK_E_NOMEM, "out of memory");
 }
 
-/* A view's answer as a value. */
-typedef slk_err view(slk_buf *out, slk_seal *seal, slk_error *error);
-
-static slk_err read_view(json_t **ret, view *of, slk_node *node, slk_error *error)
-{
-    SLK_CLEANUP(slk_buf_done) slk_buf text;
-    slk_buf_init(&text, SLK_VIEW_MAX_BYTES);
-    SLK_TRY(of(&text, node->seal, error));
-    return slk_service_json(ret, &text, error);
-}
-
-static slk_err put_view(json_t *info, const char *name, view *of, slk_node *node, slk_error *error)
+static slk_err put_view(json_t *info, const char *name, slk_service_list *of, slk_node *node,
+                        slk_error *error)
 {
     json_t *value = NULL;
-    SLK_TRY(read_view(&value, of, node, error));
+    SLK_TRY(slk_service_read(&value, of, node, error));
     return json_object_set_new(info, name, value) == 0 ? SLK_OK : no_memory(error);
 }
 
 /* The members of a view's object become members of info. */
-static slk_err merge_view(json_t *info, view *of, slk_node *node, slk_error *error)
+static slk_err merge_view(json_t *info, slk_service_list *of, slk_node *node, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
-    SLK_TRY(read_view(&value, of, node, error));
+    SLK_TRY(slk_service_read(&value, of, node, error));
     return json_object_update(info, value) == 0 ? SLK_OK : no_memory(error);
 }
 

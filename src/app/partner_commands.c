@@ -247,14 +247,6 @@ static slk_err partner_rotate(slk_node *node, const slk_options *options, slk_er
 
 /* ---- list, show, set, remove ---- */
 
-static slk_err read_list(json_t **ret_list, slk_node *node, slk_error *error)
-{
-    SLK_CLEANUP(slk_buf_done) slk_buf text;
-    slk_buf_init(&text, SLK_VIEW_MAX_BYTES);
-    SLK_TRY(slk_view_partners(&text, node->seal, error));
-    return slk_service_json(ret_list, &text, error);
-}
-
 static slk_err print_json(const json_t *value)
 {
     if (json_dumpf(value, stdout, JSON_COMPACT) != 0)
@@ -266,7 +258,7 @@ static slk_err print_json(const json_t *value)
 static slk_err partner_list(slk_node *node, const slk_options *options, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
-    SLK_TRY(read_list(&list, node, error));
+    SLK_TRY(slk_service_read(&list, slk_view_partners, node, error));
     if (options->json)
         return print_json(list);
     if (json_array_size(list) == 0)
@@ -335,7 +327,7 @@ static void print_partner(const json_t *row)
 static slk_err partner_show(slk_node *node, const slk_options *options, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
-    SLK_TRY(read_list(&list, node, error));
+    SLK_TRY(slk_service_read(&list, slk_view_partners, node, error));
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *row = json_array_get(list, i);
         if (strcmp(slk_service_text(row, "name"), options->args[0]) != 0)

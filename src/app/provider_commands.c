@@ -103,14 +103,6 @@ static slk_err provider_add(slk_node *node, const slk_options *options, slk_erro
 
 /* ---- which one ---- */
 
-static slk_err read_list(json_t **ret, slk_node *node, slk_error *error)
-{
-    SLK_CLEANUP(slk_buf_done) slk_buf text;
-    slk_buf_init(&text, SLK_VIEW_MAX_BYTES);
-    SLK_TRY(slk_view_providers(&text, node->seal, error));
-    return slk_service_json(ret, &text, error);
-}
-
 /* The argument: an ID, or a name that only one provider has. *ret_row is a new reference. */
 static slk_err find_provider(json_t **ret_row, slk_node *node, const slk_options *options,
                              slk_error *error)
@@ -118,7 +110,7 @@ static slk_err find_provider(json_t **ret_row, slk_node *node, const slk_options
     SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
     int64_t id = -1;
     json_t *found = NULL;
-    SLK_TRY(read_list(&list, node, error));
+    SLK_TRY(slk_service_read(&list, slk_view_providers, node, error));
     const bool is_id = slk_parse_i64(&id, options->args[0]) == SLK_OK;
     for (size_t i = 0; i < json_array_size(list); i++) {
         json_t *row = json_array_get(list, i);
@@ -153,7 +145,7 @@ static const char *standing(const json_t *row)
 static slk_err provider_list(slk_node *node, const slk_options *options, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
-    SLK_TRY(read_list(&list, node, error));
+    SLK_TRY(slk_service_read(&list, slk_view_providers, node, error));
     if (options->json)
         return print_json(list, error);
     if (json_array_size(list) == 0)

@@ -85,6 +85,14 @@ slk_err slk_service_json(json_t **ret, const slk_buf *text, slk_error *error)
     return slk_json_parse(ret, slk_buf_str(text), text->len, SLK_VIEW_MAX_BYTES, error);
 }
 
+slk_err slk_service_read(json_t **ret, slk_service_list *of, slk_node *node, slk_error *error)
+{
+    SLK_CLEANUP(slk_buf_done) slk_buf text;
+    slk_buf_init(&text, SLK_VIEW_MAX_BYTES);
+    SLK_TRY(of(&text, node->seal, error));
+    return slk_service_json(ret, &text, error);
+}
+
 const char *slk_service_text(const json_t *object, const char *field)
 {
     const char *text = json_string_value(json_object_get(object, field));

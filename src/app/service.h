@@ -68,6 +68,11 @@ SLK_MUST_CHECK slk_err slk_service_secret(char **ret_text, const char *argument,
 /* Parses a view's JSON text. New reference. */
 SLK_MUST_CHECK slk_err slk_service_json(json_t **ret, const slk_buf *text, slk_error *error);
 
+/* A view of the node as a value. New reference. */
+typedef slk_err slk_service_list(slk_buf *out, slk_seal *seal, slk_error *error);
+SLK_MUST_CHECK slk_err slk_service_read(json_t **ret, slk_service_list *of, slk_node *node,
+                                        slk_error *error);
+
 /* Members for people: "" or 0 or false when absent, null or of another type. */
 const char *slk_service_text(const json_t *object, const char *field);
 int64_t slk_service_number(const json_t *object, const char *field);

@@ -21,11 +21,6 @@ static const slk_sql store_completion = {
     "UPDATE sectors_sdr_pipeline SET ticket_epoch = $3, ticket_value = $4, tree_d_cid = $5,"
     " tree_r_cid = $6 WHERE sp_id = $1 AND sector_number = $2"};
 
-static bool in_range(uint64_t sp_id, uint64_t number)
-{
-    return sp_id <= INT64_MAX && number <= INT64_MAX;
-}
-
 /* ---- completion: the poll and the callback meet here ---- */
 
 slk_err slk_client_store_completion(slk_db *db, const slk_seal_sector *sector,
@@ -96,8 +91,7 @@ slk_err slk_client_complete(slk_seal *seal, const char *token, uint64_t sp_id, u
     const slk_seal_keeper *keeper = &slk_seal_get_ops(seal)->keeper;
     char hash[65];
     keeper->hash(keeper->ctx, hash, token);
-    if (!in_range(sp_id, number))
-        return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
+    SLK_TRY(slk_seal_check_key(sp_id, number, error));
     slk_seal_commitments comm;
     SLK_TRY(slk_seal_parse_cids(&comm, completion, error));
     const slk_seal_sector sector = {sp_id, number, 0};

@@ -56,13 +56,6 @@ static const slk_sql delete_rows[] = {
     {"remove.sector", "DELETE FROM rseal_client_pipeline WHERE sp_id = $1 AND sector_number = $2"},
 };
 
-static slk_err check_range(uint64_t sp_id, uint64_t number, slk_error *error)
-{
-    return sp_id <= INT64_MAX && number <= INT64_MAX
-               ? SLK_OK
-               : slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
-}
-
 /* ---- orders ---- */
 
 struct new_order {
@@ -318,7 +311,7 @@ static slk_err retry(slk_seal *seal, const slk_client_row *row, slk_event from, 
 static slk_err read_wanted(slk_client_row *ret_row, slk_seal *seal, uint64_t sp_id, uint64_t number,
                            slk_error *error)
 {
-    SLK_TRY(check_range(sp_id, number, error));
+    SLK_TRY(slk_seal_check_key(sp_id, number, error));
     SLK_TRY(slk_client_row_read(ret_row, seal, sp_id, number, error));
     if (ret_row->cancel_requested)
         return slk_fail(error, SLK_E_CONFLICT, "the sector was canceled: order another");
@@ -409,7 +402,7 @@ static slk_err cancel_body(slk_db *db, void *context, slk_error *error)
 slk_err slk_client_cancel(slk_seal *seal, uint64_t sp_id, uint64_t number,
                           const slk_client_cancel_options *options, slk_error *error)
 {
-    SLK_TRY(check_range(sp_id, number, error));
+    SLK_TRY(slk_seal_check_key(sp_id, number, error));
     struct cancel a = {
         slk_seal_change(seal, SLK_PIPELINE_CLIENT, sp_id, number, SLK_EV_FAILED, "operator", ""),
         options, false};
@@ -482,7 +475,7 @@ static slk_err remove_body(slk_db *db, void *context, slk_error *error)
 slk_err slk_client_remove(slk_seal *seal, uint64_t sp_id, uint64_t number,
                           const slk_client_remove_options *options, slk_error *error)
 {
-    SLK_TRY(check_range(sp_id, number, error));
+    SLK_TRY(slk_seal_check_key(sp_id, number, error));
     SLK_TRY(check_over(slk_seal_db(seal), sp_id, number, error));
     if (!options->really)
         SLK_TRY(check_not_on_chain(seal, sp_id, number, error));

@@ -37,18 +37,12 @@ static const slk_sql clear_timeout = {
     "UPDATE rseal_provider_pipeline SET cleanup_timeout = NULL WHERE sp_id = $1"
     " AND sector_number = $2 AND state IN ('ordered', 'ticketed', 'labeled')"};
 
-static bool in_range(uint64_t sp_id, uint64_t number)
-{
-    return sp_id <= INT64_MAX && number <= INT64_MAX;
-}
-
 /* ---- what a partner may see of its own sectors ---- */
 
 slk_err slk_provider_own_row(slk_provider_row *ret_row, slk_seal *seal, int64_t partner_id,
                              uint64_t sp_id, uint64_t number, slk_error *error)
 {
-    if (!in_range(sp_id, number))
-        return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
+    SLK_TRY(slk_seal_check_key(sp_id, number, error));
     slk_provider_row row;
     SLK_TRY(slk_provider_row_read(&row, seal, sp_id, number, error));
     if (row.partner_id != partner_id)
@@ -326,8 +320,7 @@ static slk_err retry_body(slk_db *db, void *context, slk_error *error)
 
 slk_err slk_provider_retry(slk_seal *seal, uint64_t sp_id, uint64_t number, slk_error *error)
 {
-    if (!in_range(sp_id, number))
-        return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
+    SLK_TRY(slk_seal_check_key(sp_id, number, error));
     slk_change change =
         slk_seal_change(seal, SLK_PIPELINE_PROVIDER, sp_id, number, SLK_EV_RETRY, "operator", "");
     SLK_TRY(slk_db_tx(slk_seal_db(seal), retry_body, &change, error));

@@ -121,8 +121,7 @@ slk_err slk_provider_operator_cancel(slk_seal *seal, uint64_t sp_id, uint64_t nu
                                      bool dry_run, slk_error *error)
 {
     slk_provider_row row;
-    if (sp_id > INT64_MAX || number > INT64_MAX)
-        return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
+    SLK_TRY(slk_seal_check_key(sp_id, number, error));
     SLK_TRY(slk_provider_row_read(&row, seal, sp_id, number, error));
     if (row.state == SLK_PS_CLEANED)
         return slk_fail(error, SLK_E_CONFLICT, "the sector is cleaned up already");
@@ -197,8 +196,7 @@ slk_err slk_provider_operator_renew(int64_t *ret_until_ms, slk_seal *seal, uint6
                                     uint64_t number, int64_t for_ms, bool dry_run, slk_error *error)
 {
     slk_provider_row row;
-    if (sp_id > INT64_MAX || number > INT64_MAX)
-        return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
+    SLK_TRY(slk_seal_check_key(sp_id, number, error));
     SLK_TRY(slk_provider_row_read(&row, seal, sp_id, number, error));
     const int64_t lease_ms = for_ms > 0 ? for_ms : slk_seal_get_options(seal)->cleanup_timeout_ms;
     if (!dry_run)

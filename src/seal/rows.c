@@ -45,6 +45,13 @@ static slk_err read_state(slk_state *ret, const slk_query *q, int column, slk_pi
     return SLK_OK;
 }
 
+slk_err slk_seal_check_key(uint64_t sp_id, uint64_t number, slk_error *error)
+{
+    return sp_id <= INT64_MAX && number <= INT64_MAX
+               ? SLK_OK
+               : slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
+}
+
 slk_err slk_provider_row_read(slk_provider_row *ret_row, slk_seal *seal, uint64_t sp_id,
                               uint64_t number, slk_error *error)
 {

@@ -15,6 +15,9 @@
 
 #define SLK_CID_CHARS 130u
 
+/* SLK_E_NOTFOUND for a key that no row can have: the database's numbers are signed. */
+SLK_MUST_CHECK slk_err slk_seal_check_key(uint64_t sp_id, uint64_t number, slk_error *error);
+
 typedef struct slk_provider_row {
     slk_seal_sector sector;
     int64_t partner_id;

@@ -615,8 +615,7 @@ static slk_err put_lasted(json_t *events, slk_error *error)
 slk_err slk_view_sector(slk_buf *out, slk_seal *seal, uint64_t sp_id, uint64_t number,
                         slk_error *error)
 {
-    if (sp_id > INT64_MAX || number > INT64_MAX)
-        return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
+    SLK_TRY(slk_seal_check_key(sp_id, number, error));
     SLK_CLEANUP(slk_json_decrefp) json_t *roles = NULL;
     SLK_CLEANUP(slk_json_decrefp) json_t *events = NULL;
     SLK_CLEANUP(slk_json_decrefp) json_t *placed = NULL;
