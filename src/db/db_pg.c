@@ -3,12 +3,12 @@
  * connection only while the server answers; one further connection carries the transactions, one
  * at a time per process, as in SQLite: conflicts are only between processes. */
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "db/db_impl.h"
 #include "db/db_pg_link_impl.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,15 +86,7 @@ static bool wait_free(pg_db *db, int64_t until_ms)
     int64_t left = until_ms - slk_clock_monotonic_ms();
     if (left <= 0)
         return false;
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += left / 1000;
-    until.tv_nsec += left % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    (void)pthread_cond_timedwait(&db->free_link, &db->mutex, &until);
+    (void)slk_cond_wait_ms(&db->free_link, &db->mutex, left);
     return true;
 }
 
@@ -592,14 +584,8 @@ static const slk_db_backend pg_backend = {
 
 static slk_err init_threads(pg_db *db, slk_error *error)
 {
-    pthread_condattr_t attr;
-    int rc = pthread_condattr_init(&attr);
-    if (rc == 0) {
-        (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-        rc = pthread_mutex_init(&db->mutex, NULL);
-        rc = rc ? rc : pthread_cond_init(&db->free_link, &attr);
-        (void)pthread_condattr_destroy(&attr);
-    }
+    int rc = pthread_mutex_init(&db->mutex, NULL);
+    rc = rc ? rc : slk_cond_init(&db->free_link);
     return rc == 0 ? SLK_OK : slk_fail_errno(error, rc, "cannot make a mutex");
 }
 

@@ -2,11 +2,10 @@
 #include "monitor/monitor_impl.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
-
-#include <time.h>
 
 #define LOOK_MS_DEFAULT 30000
 #define CLEAR_MS_DEFAULT 60000
@@ -84,18 +83,12 @@ slk_err slk_monitor_look(slk_monitor *monitor, slk_error *error)
 /* Until the next look or the end; false at the end. */
 static bool rest(slk_monitor *monitor)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += monitor->options.look_ms / 1000;
-    until.tv_nsec += monitor->options.look_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    int rc = 0;
+    const int64_t until_ms = slk_clock_monotonic_ms() + monitor->options.look_ms;
+    bool waits = true;
     slk_assert(pthread_mutex_lock(&monitor->mutex) == 0);
-    while (!monitor->stopping && rc == 0)
-        rc = pthread_cond_timedwait(&monitor->wake, &monitor->mutex, &until);
+    while (!monitor->stopping && waits)
+        waits =
+            slk_cond_wait_ms(&monitor->wake, &monitor->mutex, until_ms - slk_clock_monotonic_ms());
     const bool goes_on = !monitor->stopping;
     slk_assert(pthread_mutex_unlock(&monitor->mutex) == 0);
     return goes_on;
@@ -128,12 +121,8 @@ slk_err slk_monitor_new(slk_monitor **ret_monitor, const slk_monitor_options *op
     monitor->options.rules.seal = options->seal;
     slk_job_init(&monitor->job);
     monitor->started_ms = slk_clock_wall_ms();
-    pthread_condattr_t attr;
-    slk_assert(pthread_condattr_init(&attr) == 0);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     slk_assert(pthread_mutex_init(&monitor->mutex, NULL) == 0);
-    slk_assert(pthread_cond_init(&monitor->wake, &attr) == 0);
-    (void)pthread_condattr_destroy(&attr);
+    slk_assert(slk_cond_init(&monitor->wake) == 0);
     *ret_monitor = monitor;
     return SLK_OK;
 }

@@ -5,11 +5,10 @@
 #include "net/server_impl.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/mem.h"
 
-#include <errno.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define TICK_MS 100
 
@@ -36,16 +35,10 @@ static void cut_late(slk_http_server *server)
 
 static void wait_tick(slk_http_server *server)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += TICK_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
-    }
-    int rc = server->connections ? pthread_cond_timedwait(&server->wake, &server->mutex, &until)
-                                 : pthread_cond_wait(&server->wake, &server->mutex);
-    slk_assert(rc == 0 || rc == ETIMEDOUT);
+    if (server->connections)
+        (void)slk_cond_wait_ms(&server->wake, &server->mutex, TICK_MS);
+    else
+        slk_assert(pthread_cond_wait(&server->wake, &server->mutex) == 0);
 }
 
 static void *watch(void *context)
@@ -62,11 +55,7 @@ static void *watch(void *context)
 
 slk_err slk_http_watch_start(slk_http_server *server, slk_error *error)
 {
-    pthread_condattr_t attr;
-    slk_assert(pthread_condattr_init(&attr) == 0);
-    slk_assert(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-    slk_assert(pthread_cond_init(&server->wake, &attr) == 0);
-    (void)pthread_condattr_destroy(&attr);
+    slk_assert(slk_cond_init(&server->wake) == 0);
     slk_assert(pthread_mutex_init(&server->mutex, NULL) == 0);
     int rc = pthread_create(&server->watchdog, NULL, watch, server);
     if (rc != 0)

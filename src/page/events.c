@@ -9,13 +9,12 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/mem.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define MAKE_MS 1000
 #define BEAT_MS 15000
@@ -49,15 +48,11 @@ typedef struct listener {
 slk_err slk_page_hub_new(page_hub **ret_hub, slk_page *page, slk_error *error)
 {
     page_hub *hub = slk_calloc(1, sizeof *hub);
-    pthread_condattr_t attr;
     if (!hub)
         return slk_page_out_of_memory(error);
     hub->page = page;
     slk_buf_init(&hub->text, ANSWER_MAX_BYTES);
-    slk_assert(pthread_condattr_init(&attr) == 0);
-    slk_assert(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-    slk_assert(pthread_cond_init(&hub->changed, &attr) == 0);
-    (void)pthread_condattr_destroy(&attr);
+    slk_assert(slk_cond_init(&hub->changed) == 0);
     slk_assert(pthread_mutex_init(&hub->lock, NULL) == 0);
     *ret_hub = hub;
     return SLK_OK;
@@ -148,14 +143,6 @@ static slk_err still_welcome(listener *l, int64_t now_ms)
     return code;
 }
 
-static void wait_until(page_hub *hub, int64_t until_ms)
-{
-    const struct timespec until = {.tv_sec = until_ms / 1000,
-                                   .tv_nsec = (until_ms % 1000) * 1000000};
-    const int rc = pthread_cond_timedwait(&hub->changed, &hub->lock, &until);
-    slk_assert(rc == 0 || rc == ETIMEDOUT);
-}
-
 /* Waits, under the hub's lock or without it, until there is something to send; false: the stream ends. */
 static bool next(listener *l)
 {
@@ -167,7 +154,9 @@ static bool next(listener *l)
             return false;
         if (now - l->last_ms >= BEAT_MS || l->sent != hub->generation)
             return fill_pending(l, now) == SLK_OK;
-        wait_until(hub, hub->making ? now + MAKE_MS : hub->made_ms + MAKE_MS);
+        (void)slk_cond_wait_ms(&hub->changed, &hub->lock,
+                               hub->making ? MAKE_MS
+                                           : hub->made_ms + MAKE_MS - slk_clock_monotonic_ms());
     }
 }
 

@@ -2,6 +2,7 @@
 #include "seal/seal.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -13,12 +14,10 @@
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define HOUR_MS (INT64_C(3600) * 1000)
@@ -262,16 +261,10 @@ static slk_err check_apart(const slk_seal_options *o, slk_error *error)
 
 static slk_err init_threads(slk_seal *seal, slk_error *error)
 {
-    pthread_condattr_t attr;
-    int rc = pthread_condattr_init(&attr);
-    if (rc == 0) {
-        (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-        rc = pthread_mutex_init(&seal->mutex, NULL);
-        rc = rc ? rc : pthread_cond_init(&seal->work, &attr);
-        rc = rc ? rc : pthread_cond_init(&seal->look, &attr);
-        rc = rc ? rc : pthread_cond_init(&seal->files_free, &attr);
-        (void)pthread_condattr_destroy(&attr);
-    }
+    int rc = pthread_mutex_init(&seal->mutex, NULL);
+    rc = rc ? rc : slk_cond_init(&seal->work);
+    rc = rc ? rc : slk_cond_init(&seal->look);
+    rc = rc ? rc : slk_cond_init(&seal->files_free);
     if (rc != 0)
         return slk_fail_errno(error, rc, "cannot make a mutex");
     seal->made = true;
@@ -370,19 +363,6 @@ void slk_seal_freep(slk_seal **seal)
 
 /* ---- threads ---- */
 
-static void wait_ms(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t ms)
-{
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    (void)pthread_cond_timedwait(cond, mutex, &until);
-}
-
 void slk_seal_wake(slk_seal *seal)
 {
     pthread_mutex_lock(&seal->mutex);
@@ -473,7 +453,7 @@ static void *scheduler_main(void *arg)
         seal->generation++;
         pthread_cond_broadcast(&seal->work);
         if (!seal->look_wanted && !seal->stopping)
-            wait_ms(&seal->look, &seal->mutex, ms);
+            (void)slk_cond_wait_ms(&seal->look, &seal->mutex, ms);
     }
     pthread_mutex_unlock(&seal->mutex);
     return NULL;
@@ -512,7 +492,7 @@ static void *heart_main(void *arg)
     int64_t period = seal->options.lease_ms / 3 < 1000 ? seal->options.lease_ms / 3 : 1000;
     pthread_mutex_lock(&seal->mutex);
     while (!seal->stopping) {
-        wait_ms(&seal->files_free, &seal->mutex, period > 0 ? period : 1);
+        (void)slk_cond_wait_ms(&seal->files_free, &seal->mutex, period > 0 ? period : 1);
         pthread_mutex_unlock(&seal->mutex);
         slk_error error = {0};
         slk_err code = beat_once(seal, &error);
@@ -533,7 +513,7 @@ static void *flow_main(void *arg)
     pthread_mutex_lock(&seal->mutex);
     while (!seal->stopping) {
         if (slk_clock_monotonic_ms() < due_ms) {
-            wait_ms(&seal->files_free, &seal->mutex, 1000);
+            (void)slk_cond_wait_ms(&seal->files_free, &seal->mutex, 1000);
             continue;
         }
         pthread_mutex_unlock(&seal->mutex);
@@ -699,7 +679,7 @@ slk_err slk_seal_files_enter(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_
             code = slk_fail(error, SLK_E_CANCELED, "the node is stopping");
         if (code != SLK_OK)
             break;
-        wait_ms(&seal->files_free, &seal->mutex, 100);
+        (void)slk_cond_wait_ms(&seal->files_free, &seal->mutex, 100);
     }
     pthread_mutex_unlock(&seal->mutex);
     return code;
