@@ -329,7 +329,7 @@ static void new_connections(fixture *f)
 
 /* ---- tests ---- */
 
-/* practice 3.4, row 4 */
+/* docs/faults.md, row 4 */
 static void cuts_resend_next_to_nothing(void **state)
 {
     fixture *f = *state;

@@ -16,7 +16,7 @@ TREE_R = "bagboea4b5abcaeirceirceirceirceirceirceirceirceirceirceirceirceib"
 
 # Where ours answers otherwise, and why it must. Everything else is compared to the byte.
 BETTER = {
-    "negative-order": (400, "a negative key is refused and leaves no row (practice 3.4, row 16)"),
+    "negative-order": (400, "a negative key is refused and leaves no row (docs/faults.md, row 16)"),
     "negative-number-order": (400, "likewise"),
     "negative-status": (400, "likewise"),
     "negative-number-status": (400, "likewise"),
@@ -38,8 +38,8 @@ BETTER = {
     "unknown-path": (404, "errors outside the protocol are JSON"),
     "trailing-text": (400, "what follows the message is malformed JSON, which is 400 by the wire's own rule"),
     "second-message": (400, "likewise"),
-    "duplicate-key": (400, "two parsers in a row could read it differently (practice 3.4, row 18)"),
-    "bad-utf8": (400, "malformed JSON (practice 3.4, row 18)"),
+    "duplicate-key": (400, "two parsers in a row could read it differently (docs/faults.md, row 18)"),
+    "bad-utf8": (400, "malformed JSON (docs/faults.md, row 18)"),
     "sealed-data-before-it-is-there": (404, "the handlers alone have no storage to look into and fall over"),
     "cache-data-before-it-is-there": (404, "likewise"),
     "c1-after-cleanup": (404, "its files are gone"),
