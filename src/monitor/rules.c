@@ -31,8 +31,9 @@ typedef struct sql_rule {
 } sql_rule;
 
 #define SECTOR(t) "'f0' || CAST(" t ".sp_id AS TEXT) || '/' || CAST(" t ".sector_number AS TEXT)"
-#define REFUTED \
-    "('replica-invalid', 'c1-invalid', 'wrong-comm-d', 'wrong-ticket', 'bad-completion')"
+#define REFUTED                                                                            \
+    "('replica-invalid', 'replica-damaged', 'c1-invalid', 'wrong-comm-d', 'wrong-ticket'," \
+    " 'bad-completion')"
 #define LEASE                                                                                \
     "SELECT " SECTOR("r") ", 'sealed for ' || p.partner_name || ', not yet taken over'"      \
                           " FROM rseal_provider_pipeline r JOIN rseal_delegated_partners p"  \

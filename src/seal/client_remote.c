@@ -183,12 +183,16 @@ static slk_err drop_replica(slk_side *s, slk_error *error)
 }
 
 /* One that cannot be reached for so long, or fails for good, is left for another; our own disk or
- * an operator's stop is no reason for that. */
+ * an operator's stop is no reason for that. Blocks that the peer's own manifest refutes have been
+ * fetched several times when fetch says so; after a second round of that they were not damaged on
+ * their way. */
 static slk_err fetch_failed(slk_side *s, slk_err code, slk_error *error)
 {
     bool moved = false;
     char why[SLK_SEAL_REASON_CHARS];
     (void)snprintf(why, sizeof why, "%.200s", slk_error_text(error, code));
+    if (code == SLK_E_CORRUPT && s->task->attempts >= 1)
+        return liar(s, "replica-damaged", why, error);
     if (code == SLK_E_UNREACHABLE || code == SLK_E_TIMEOUT || code == SLK_E_AUTH)
         SLK_TRY(slk_client_leave_stalled(
             &moved, s->task, &s->row, slk_seal_now_steady(s->seal) - s->row.state_ms, why, error));

@@ -304,6 +304,7 @@ static void lying_provider(void **state)
 {
     (void)state;
     lied_to(LIE_REPLICA, "replica-invalid", false, true);
+    lied_to(LIE_BLOCKS, "replica-damaged", false, true);
     lied_to(LIE_COMM_D, "wrong-comm-d", false, true);
     lied_to(LIE_TICKET, "wrong-ticket", false, true);
     lied_to(LIE_CIDS, "bad-completion", false, true);

@@ -58,7 +58,7 @@
  *
  * failed_reason is the step's name when its attempts are used up ("sdr", "fetch", "porep" …), or
  *   provider-failed provider-gone   what the provider says of itself
- *   bad-completion wrong-comm-d wrong-ticket replica-invalid c1-invalid
+ *   bad-completion wrong-comm-d wrong-ticket replica-invalid replica-damaged c1-invalid
  *                                   what it said or sent is refuted: it gets no new orders
  *   no-provider                     every provider of the miner has had the sector already
  *   ticket-expired number-taken too-many-messages precommit-exit-N precommit-lost

@@ -855,6 +855,8 @@ static slk_err peer_fetch(void *ctx, const slk_seal_remote *to, const slk_seal_s
     assert_int_equal(get_file(files.sealed_path, replica, sizeof replica), sizeof replica);
     if (lie_of(w, to) == LIE_REPLICA)
         replica[7] ^= 1;
+    if (lie_of(w, to) == LIE_BLOCKS)
+        return slk_fail(error, SLK_E_CORRUPT, "block 0 is not what the peer's manifest says");
     if (w->cut_fetch) {
         SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s.tmp", paths->sealed);
         SLK_TRY(put_file(temp, replica, 7, error));

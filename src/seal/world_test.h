@@ -97,6 +97,7 @@ typedef struct world_chain_sector {
 typedef enum world_lie {
     LIE_NONE,
     LIE_REPLICA,
+    LIE_BLOCKS,
     LIE_COMM_D,
     LIE_TICKET,
     LIE_C1,

@@ -53,7 +53,7 @@ def flip(body, at):
 def wrong_replica():
     row = lied_to(lambda path, status, headers, body:
                   (status, headers, flip(body, 100) if "/sealed-data/" in path and len(body) > 100 else body))
-    expect("tree-r-last" in row["message"] or "replica" in row["message"], row["message"])
+    expect("manifest" in row["message"] and "no new orders" in row["message"], row["message"])
 
 
 def short_file():
