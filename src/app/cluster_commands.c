@@ -25,12 +25,13 @@ static slk_err node_list(slk_node *node, const slk_options *options, slk_error *
     SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
     SLK_TRY(slk_service_json(&list, &text, error));
     const int64_t now_ms = slk_seal_now(node->seal);
-    (void)printf("%-24s %-9s %-8s %8s  %s\n", "node", "roles", "", "seen", "runs");
+    (void)printf("%-24s %-9s %-8s %8s  %-28s %s\n", "node", "roles", "", "seen", "url", "runs");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *row = json_array_get(list, i);
-        (void)printf("%-24s %-9s %-8s %6llds", slk_service_text(row, "name"),
+        (void)printf("%-24s %-9s %-8s %6llds  %-28s", slk_service_text(row, "name"),
                      slk_service_text(row, "roles"), slk_service_bool(row, "alive") ? "alive" : "-",
-                     (long long)((now_ms - slk_service_number(row, "seen_ms")) / 1000));
+                     (long long)((now_ms - slk_service_number(row, "seen_ms")) / 1000),
+                     slk_service_text(row, "url"));
         const json_t *runs = json_object_get(row, "runs");
         for (size_t k = 0; k < json_array_size(runs); k++) {
             const json_t *run = json_array_get(runs, k);
@@ -82,7 +83,8 @@ static const slk_option repo_options[] = {SLK_OPTION_REPO, {.name = NULL}};
 
 const slk_command slk_commands_cluster[] = {
     {.name = "node list",
-     .help = "Show the nodes of this database: roles, when they were last seen, what they run.",
+     .help =
+         "Show the nodes of this database: roles, when they were last seen, where, what they run.",
      .example = "selkie node list --json",
      .options = repo_options,
      .run = slk_service_run,

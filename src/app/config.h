@@ -57,6 +57,7 @@ typedef struct slk_config {
     char *domain_name;
     char *listen;
     char *external_url;
+    char *node_url;
     bool delegate_tls;
     char *trusted_proxies;
     char *certificate_file;

@@ -66,6 +66,11 @@ const slk_config_key slk_config_keys[] = {
     {"HTTP", "ExternalURL", KEY_URL, AT(external_url), "", 0, 0, NULL,
      "URL under which peers reach this node, when it is neither https://<DomainName> nor "
      "https://<ListenAddress>."},
+    {"HTTP", "NodeURL", KEY_URL, AT(node_url), "", 0, 0, NULL,
+     "Where nodes share a database: URL under which the others reach this one, to have it answer "
+     "for "
+     "files that are here. Unset: ListenAddress, with this machine's name where that is every "
+     "address."},
     {"HTTP", "DelegateTLS", KEY_BOOL, AT(delegate_tls), "false", 0, 0, NULL,
      "Serve plain HTTP because a proxy in front does the TLS, or on loopback."},
     {"HTTP", "TrustedProxies", KEY_TEXT, AT(trusted_proxies), "", 0, 0, NULL,

@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "net/certificate.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,20 +140,63 @@ static char *url_of(const slk_config *config, const char *host_port)
     return slk_strf("%s://%s", config->delegate_tls ? "http" : "https", host_port);
 }
 
+static char *without_slashes(const char *text)
+{
+    char *url = slk_strdup(text);
+    size_t n = url ? strlen(url) : 0;
+    while (n > 0 && url[n - 1] == '/')
+        url[--n] = 0;
+    return url;
+}
+
+static bool listens_everywhere(const slk_config *config)
+{
+    return config->listen[0] == ':' || strncmp(config->listen, "0.0.0.0:", 8) == 0 ||
+           strncmp(config->listen, "[::]:", 5) == 0;
+}
+
+/* ListenAddress with the port that was really given. */
+static char *listen_url(const slk_config *config, uint16_t port)
+{
+    const char *colon = strrchr(config->listen, ':');
+    char host_port[256];
+    (void)snprintf(host_port, sizeof host_port, "%.*s:%u",
+                   colon ? (int)(colon - config->listen) : (int)strlen(config->listen),
+                   config->listen, (unsigned)port);
+    return url_of(config, host_port);
+}
+
+slk_err slk_repo_node_url(char **ret_url, const slk_repo *repo, uint16_t port, slk_error *error)
+{
+    const slk_config *config = &repo->config;
+    char host[HOST_NAME_MAX + 1], host_port[HOST_NAME_MAX + 8];
+    char *url = NULL;
+    if (*config->node_url) {
+        url = without_slashes(config->node_url);
+    } else if (listens_everywhere(config)) {
+        if (gethostname(host, sizeof host) != 0)
+            return slk_fail_errno(error, errno, "this machine's name cannot be read: set NodeURL");
+        (void)snprintf(host_port, sizeof host_port, "%s:%u", host, (unsigned)port);
+        url = url_of(config, host_port);
+    } else {
+        url = listen_url(config, port);
+    }
+    if (!url)
+        return no_memory(error);
+    *ret_url = url;
+    return SLK_OK;
+}
+
 slk_err slk_repo_url(char **ret_url, const slk_repo *repo, slk_error *error)
 {
     const slk_config *config = &repo->config;
     char served[256];
     char *url = NULL;
     if (*config->external_url) {
-        url = slk_strdup(config->external_url);
-        size_t n = url ? strlen(url) : 0;
-        while (n > 0 && url[n - 1] == '/')
-            url[--n] = 0;
+        url = without_slashes(config->external_url);
     } else if (*config->domain_name) {
         url = slk_strf("https://%s", config->domain_name);
-    } else if (config->listen[0] == ':' || strncmp(config->listen, "0.0.0.0:", 8) == 0 ||
-               strncmp(config->listen, "[::]:", 5) == 0) {
+    } else if (listens_everywhere(config)) {
         return slk_fail(error, SLK_E_INVAL,
                         "peers cannot be told where this node is: set DomainName or ExternalURL in "
                         "[HTTP]");
@@ -169,12 +213,7 @@ slk_err slk_repo_url(char **ret_url, const slk_repo *repo, slk_error *error)
 
 slk_err slk_repo_note_url(const slk_repo *repo, uint16_t port, slk_error *error)
 {
-    const char *listen = repo->config.listen;
-    const char *colon = strrchr(listen, ':');
-    char host_port[256];
-    (void)snprintf(host_port, sizeof host_port, "%.*s:%u",
-                   colon ? (int)(colon - listen) : (int)strlen(listen), listen, (unsigned)port);
-    SLK_CLEANUP(slk_freep) char *url = url_of(&repo->config, host_port);
+    SLK_CLEANUP(slk_freep) char *url = listen_url(&repo->config, port);
     SLK_CLEANUP(slk_freep) char *path = slk_path_join(repo->folder, "url");
     if (!url || !path)
         return no_memory(error);

@@ -44,6 +44,11 @@ char *slk_repo_path(const slk_repo *repo, const char *name, const char *configur
 /* The base URL peers reach this node at: ExternalURL, else https://<DomainName>, else what the node
  * last served under, else from ListenAddress. Heap, without a slash at the end. SLK_E_INVAL when it cannot be known. */
 SLK_MUST_CHECK slk_err slk_repo_url(char **ret_url, const slk_repo *repo, slk_error *error);
+/* The URL other nodes of the database reach this one at: NodeURL, else from ListenAddress and the port
+ * it serves on, with the machine's name where it listens on every address. Heap, without a slash at the
+ * end. */
+SLK_MUST_CHECK slk_err slk_repo_node_url(char **ret_url, const slk_repo *repo, uint16_t port,
+                                         slk_error *error);
 /* The host of a URL or of "host:port", without brackets, port and path; cut to size. */
 void slk_repo_host(char *out, size_t size, const char *url);
 /* Makes the self-signed pair tls.crt and tls.key for the host peers reach us at, unless there is one,

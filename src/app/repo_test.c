@@ -291,6 +291,44 @@ static void the_url_is_external_served_or_listened(void **state)
     slk_repo_done(&repo);
 }
 
+static void set_text(char **member, const char *text)
+{
+    slk_free(*member);
+    *member = slk_strdup(text);
+    assert_non_null(*member);
+}
+
+static void nodes_know_each_others_address(void **state)
+{
+    (void)state;
+    slk_error error = {0};
+    slk_repo repo;
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, "nodes");
+    assert_int_equal(slk_repo_init(path, &error), SLK_OK);
+    assert_int_equal(slk_repo_open(&repo, path, NULL, false, &error), SLK_OK);
+    static const struct {
+        const char *listen, *node_url, *url; /* %s: this machine's name */
+    } cases[] = {
+        {"10.0.0.3:0", "", "https://10.0.0.3:4711"},
+        {"[::1]:12310", "", "https://[::1]:4711"},
+        {":12310", "https://p2.farm.example:99/", "https://p2.farm.example:99"},
+        {":12310", "", NULL},
+        {"0.0.0.0:1", "", NULL},
+    };
+    char host[256], everywhere[300];
+    assert_int_equal(gethostname(host, sizeof host), 0);
+    (void)snprintf(everywhere, sizeof everywhere, "https://%s:4711", host);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        SLK_CLEANUP(slk_freep) char *url = NULL;
+        set_text(&repo.config.listen, cases[i].listen);
+        set_text(&repo.config.node_url, cases[i].node_url);
+        set_text(&repo.config.external_url, "https://all.example");
+        assert_int_equal(slk_repo_node_url(&url, &repo, 4711, &error), SLK_OK);
+        assert_string_equal(url, cases[i].url ? cases[i].url : everywhere);
+    }
+    slk_repo_done(&repo);
+}
+
 static void tokens_are_wrapped_and_damage_is_seen(void **state)
 {
     (void)state;
@@ -340,6 +378,7 @@ int main(void)
         cmocka_unit_test(differences_are_listed_with_their_origin),
         cmocka_unit_test(a_repository_is_made_once_and_locked),
         cmocka_unit_test(the_url_is_external_served_or_listened),
+        cmocka_unit_test(nodes_know_each_others_address),
         cmocka_unit_test(tokens_are_wrapped_and_damage_is_seen),
     };
     return cmocka_run_group_tests_name("repository", tests, make_folder, drop_folder);

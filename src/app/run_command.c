@@ -17,6 +17,8 @@
 #include "page/page.h"
 #include "remote/client_api.h"
 #include "remote/provider_api.h"
+#include "remote/relay.h"
+#include "seal/member.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -31,6 +33,7 @@
 /* What runs beside the heart. */
 struct service {
     slk_node *node;
+    slk_relay *relay;
     slk_remote_provider *provider;
     slk_remote_client *client;
     slk_page *page;
@@ -134,6 +137,18 @@ static slk_err add_page(struct service *service, slk_error *error)
     return SLK_OK;
 }
 
+static slk_err add_relay(struct service *service, slk_error *error)
+{
+    const slk_repo *repo = &service->node->repo;
+    const slk_config *config = &repo->config;
+    const slk_relay_options options = {
+        .node_name = repo->name,
+        .ca_file = *config->trusted_certificates ? config->trusted_certificates : NULL,
+        .allow_plain_http = config->allow_plain_http,
+    };
+    return slk_relay_new(&service->relay, &options, error);
+}
+
 static slk_err add_routes(struct service *service, slk_error *error)
 {
     slk_node *node = service->node;
@@ -142,7 +157,9 @@ static slk_err add_routes(struct service *service, slk_error *error)
     service->routes[service->n_routes++] = (slk_http_route){
         .method = "GET", .path = "/health/readyz", .handler = get_readyz, .context = node};
     if (node->provider) {
-        SLK_TRY(slk_remote_provider_new(&service->provider, node->seal, node->crypto, error));
+        SLK_TRY(add_relay(service, error));
+        SLK_TRY(slk_remote_provider_new(&service->provider, node->seal, node->crypto,
+                                        service->relay, error));
         slk_remote_provider_routes(service->routes + service->n_routes, service->provider);
         service->n_routes += SLK_REMOTE_PROVIDER_ROUTES;
     }
@@ -168,6 +185,18 @@ static void warn_of_plain_http(const slk_config *config)
             config->listen);
 }
 
+/* So that the other nodes of the database find what is here. */
+static slk_err note_address(const struct service *service, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *url = NULL;
+    char pin[SLK_CERTIFICATE_PIN_CHARS] = "";
+    SLK_TRY(slk_repo_node_url(&url, &service->node->repo, slk_http_server_port(service->server),
+                              error));
+    if (service->certificate_file)
+        SLK_TRY(slk_net_certificate_pin(pin, service->certificate_file, error));
+    return slk_member_note_address(service->node->seal, url, pin, error);
+}
+
 static slk_err start_server(struct service *service, slk_error *error)
 {
     warn_of_plain_http(&service->node->repo.config);
@@ -183,6 +212,7 @@ static slk_err start_server(struct service *service, slk_error *error)
         .n_routes = service->n_routes,
     };
     SLK_TRY(slk_http_server_new(&service->server, &options, error));
+    SLK_TRY(note_address(service, error));
     return slk_repo_note_url(&service->node->repo, slk_http_server_port(service->server), error);
 }
 
@@ -272,12 +302,14 @@ static slk_err start(struct service *service, slk_error *error)
 static void stop(struct service *service)
 {
     slk_remote_provider_cancel(service->provider);
+    slk_relay_cancel(service->relay);
     slk_page_cancel(service->page);
     slk_http_server_free(service->server);
     slk_monitor_free(service->monitor);
     slk_delivery_free(service->delivery);
     slk_seal_stop(service->node->seal);
     slk_remote_provider_free(service->provider);
+    slk_relay_free(service->relay);
     slk_remote_client_free(service->client);
     slk_page_free(service->page);
     slk_free(service->certificate_file);
@@ -290,7 +322,9 @@ static void stop(struct service *service)
 static void reload_certificate(const struct service *service)
 {
     slk_error error = {0};
-    const slk_err code = slk_http_server_reload(service->server, &error);
+    slk_err code = slk_http_server_reload(service->server, &error);
+    if (code == SLK_OK)
+        code = note_address(service, &error);
     if (code != SLK_OK)
         slk_log(SLK_LOG_ERROR, "certificate.refused", "why=\"%s\" then=\"the old one stays\"",
                 slk_error_text(&error, code));

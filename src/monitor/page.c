@@ -131,6 +131,10 @@ static void expose_provider(slk_exposition *x, const slk_remote_provider *provid
     slk_expose_family(x, "curio_rseal_slots_issued_total", SLK_METRIC_COUNTER,
                       "Slot tokens given out.");
     slk_expose(x, SLK_NO_LABELS, (double)slk_counter_read(&counts->slots));
+    slk_expose_family(
+        x, "selkie_relayed_total", SLK_METRIC_COUNTER,
+        "Questions for files that the node which has them answered, through this one.");
+    slk_expose(x, SLK_NO_LABELS, (double)slk_counter_read(&counts->relayed));
     slk_expose_family(x, "curio_rseal_commit1_compute_duration_ms", SLK_METRIC_HISTOGRAM,
                       "Milliseconds until a C1 was ready to be sent.");
     slk_expose_histogram(x, SLK_NO_LABELS, &counts->commit1_us, MS_US);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "codec/base64.h"
 
 #include <arpa/inet.h>
 #include <gnutls/gnutls.h>
@@ -119,28 +120,63 @@ slk_err slk_net_make_certificate(const char *folder, const char *const *names, s
 
 /* ---- reading ---- */
 
-slk_err slk_net_certificate_read(slk_certificate_facts *ret_facts, const char *path,
-                                 const char *host, slk_error *error)
+typedef struct certificates {
+    gnutls_x509_crt_t chain[CHAIN_MAX];
+    int n;
+} certificates;
+
+static void certificates_done(certificates *c)
+{
+    for (int i = 0; i < c->n; i++)
+        gnutls_x509_crt_deinit(c->chain[i]);
+}
+
+static slk_err read_chain(certificates *ret, const char *path, slk_error *error)
 {
     SLK_CLEANUP(slk_buf_done) slk_buf pem;
     slk_buf_init(&pem, PEM_MAX_BYTES);
     SLK_TRY(slk_file_read_all(&pem, path, error));
-    gnutls_x509_crt_t chain[CHAIN_MAX];
     unsigned n = CHAIN_MAX;
     const gnutls_datum_t text = {.data = pem.data, .size = (unsigned)pem.len};
     const int rc = pem.len == 0
                        ? GNUTLS_E_NO_CERTIFICATE_FOUND
-                       : gnutls_x509_crt_list_import(chain, &n, &text, GNUTLS_X509_FMT_PEM, 0);
+                       : gnutls_x509_crt_list_import(ret->chain, &n, &text, GNUTLS_X509_FMT_PEM, 0);
     if (rc < 1)
         return slk_fail(error, SLK_E_INVAL, "%s holds no certificate in PEM form: %s", path,
                         gnutls_strerror(rc));
+    ret->n = rc;
+    return SLK_OK;
+}
+
+slk_err slk_net_certificate_pin(char ret_pin[SLK_CERTIFICATE_PIN_CHARS], const char *path,
+                                slk_error *error)
+{
+    SLK_CLEANUP(certificates_done) certificates found = {0};
+    SLK_TRY(read_chain(&found, path, error));
+    uint8_t digest[32];
+    size_t n = sizeof digest;
+    const int rc = gnutls_x509_crt_get_key_id(found.chain[0], GNUTLS_KEYID_USE_SHA256, digest, &n);
+    if (rc < 0 || n != sizeof digest)
+        return slk_fail(error, SLK_E_INVAL, "the key of the certificate %s cannot be read", path);
+    SLK_CLEANUP(slk_buf_done) slk_buf pin;
+    slk_buf_init(&pin, SLK_CERTIFICATE_PIN_CHARS - 1);
+    if (slk_buf_text(&pin, "sha256//") != SLK_OK || slk_base64_encode(&pin, digest, n) != SLK_OK)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    memcpy(ret_pin, slk_buf_str(&pin), pin.len + 1);
+    return SLK_OK;
+}
+
+slk_err slk_net_certificate_read(slk_certificate_facts *ret_facts, const char *path,
+                                 const char *host, slk_error *error)
+{
+    SLK_CLEANUP(certificates_done) certificates found = {0};
+    SLK_TRY(read_chain(&found, path, error));
+    const gnutls_x509_crt_t first = found.chain[0];
     *ret_facts = (slk_certificate_facts){
-        .not_before_ms = (int64_t)gnutls_x509_crt_get_activation_time(chain[0]) * 1000,
-        .not_after_ms = (int64_t)gnutls_x509_crt_get_expiration_time(chain[0]) * 1000,
-        .self_signed = gnutls_x509_crt_check_issuer(chain[0], chain[0]) != 0,
-        .names_host = host && gnutls_x509_crt_check_hostname2(chain[0], host, 0) != 0,
+        .not_before_ms = (int64_t)gnutls_x509_crt_get_activation_time(first) * 1000,
+        .not_after_ms = (int64_t)gnutls_x509_crt_get_expiration_time(first) * 1000,
+        .self_signed = gnutls_x509_crt_check_issuer(first, first) != 0,
+        .names_host = host && gnutls_x509_crt_check_hostname2(first, host, 0) != 0,
     };
-    for (int i = 0; i < rc; i++)
-        gnutls_x509_crt_deinit(chain[i]);
     return SLK_OK;
 }

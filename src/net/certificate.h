@@ -19,6 +19,13 @@
 SLK_MUST_CHECK slk_err slk_net_make_certificate(const char *folder, const char *const *names,
                                                 size_t n_names, slk_error *error);
 
+#define SLK_CERTIFICATE_PIN_CHARS 64u
+
+/* What names the key of the first certificate of a PEM file, whatever else changes in it: "sha256//"
+ * and its SHA-256 (of its SubjectPublicKeyInfo) in base64. SLK_E_INVAL when there is none in it. */
+SLK_MUST_CHECK slk_err slk_net_certificate_pin(char ret_pin[SLK_CERTIFICATE_PIN_CHARS],
+                                               const char *path, slk_error *error);
+
 /* What a certificate says; times are the wall clock's. */
 typedef struct slk_certificate_facts {
     int64_t not_before_ms;

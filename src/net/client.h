@@ -74,6 +74,9 @@ typedef struct slk_http_request {
     const char *method; /* NULL means "GET"; "POST", "PUT", "HEAD", "DELETE" (without a body) */
     const char *url;
     const char *bearer; /* sent as Authorization: Bearer; NULL none */
+    /* An https server must have this key (slk_net_certificate_pin), whatever its certificate says and
+     * whoever issued it; NULL or "": its certificate must be trusted. */
+    const char *pin;
     const slk_http_header *headers;
     size_t n_headers;
     const void *body; /* for POST and PUT */
@@ -90,6 +93,9 @@ typedef struct slk_http_request {
     const atomic_bool *stop; /* likewise when it becomes true; NULL allowed */
     uint32_t stall_bytes_per_s; /* slower than this counts as no byte at all; 0 means 1 */
 } slk_http_request;
+
+/* Whether what is sent to the URL crosses a network in clear: http:// to another machine. */
+bool slk_http_url_in_clear(const char *url);
 
 /* SLK_OK when a whole answer came, whatever its status. *ret_response is filled on SLK_OK only.
  * SLK_E_UNREACHABLE name, TCP, TLS or a cut connection (the message says which and why);

@@ -300,8 +300,8 @@ static int open_world(void **state)
     open_seal(&w.provider, "provider", &ops);
     open_seal(&w.client, "client", &ops);
     assert_int_equal(slk_crypto_new(&w.crypto, NULL, &error), SLK_OK);
-    assert_int_equal(slk_remote_provider_new(&w.provider_api, w.provider.seal, w.crypto, &error),
-                     SLK_OK);
+    assert_int_equal(
+        slk_remote_provider_new(&w.provider_api, w.provider.seal, w.crypto, NULL, &error), SLK_OK);
     assert_int_equal(slk_remote_client_new(&w.client_api, w.client.seal, &error), SLK_OK);
     slk_remote_provider_routes(w.provider.routes, w.provider_api);
     slk_remote_client_routes(w.client.routes, w.client_api);

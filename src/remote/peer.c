@@ -17,7 +17,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #define QUICK_TIMEOUT_MS 10000 /* source: reference/remote-seal-wire, `available` */
@@ -82,21 +81,10 @@ slk_remote_peer_totals slk_remote_peer_get_totals(const slk_remote_peer *peer)
     };
 }
 
-static bool is_loopback(const char *authority)
-{
-    static const char *const hosts[] = {"127.0.0.1", "[::1]", "localhost"};
-    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
-        const size_t n = strlen(hosts[i]);
-        if (strncasecmp(authority, hosts[i], n) == 0 && strchr(":/", authority[n]))
-            return true; /* strchr finds the final NUL too */
-    }
-    return false;
-}
-
 static slk_err check_url(const slk_remote_peer *peer, const char *base, slk_error *error)
 {
     SLK_TRY(slk_connect_check_url(base, error));
-    if (!peer->allow_plain_http && strncasecmp(base, "http://", 7) == 0 && !is_loopback(base + 7))
+    if (!peer->allow_plain_http && slk_http_url_in_clear(base))
         return slk_fail(error, SLK_E_INVAL,
                         "the peer's URL is plain http, which would show its token to the network; "
                         "use https, or AllowPlainHttp behind a VPN");

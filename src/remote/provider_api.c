@@ -43,6 +43,7 @@ struct served {
 struct slk_remote_provider {
     slk_seal *seal;
     const slk_crypto *crypto;
+    slk_relay *relay; /* NULL: none */
     slk_turnstile *turnstile;
     slk_job job; /* above those of all C1s and manifests: _cancel ends them */
     slk_remote_provider_counts counts;
@@ -50,13 +51,14 @@ struct slk_remote_provider {
 };
 
 slk_err slk_remote_provider_new(slk_remote_provider **ret_provider, slk_seal *seal,
-                                const slk_crypto *crypto, slk_error *error)
+                                const slk_crypto *crypto, slk_relay *relay, slk_error *error)
 {
     slk_remote_provider *provider = slk_calloc(1, sizeof *provider);
     if (!provider)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the provider's endpoints");
     provider->seal = seal;
     provider->crypto = crypto;
+    provider->relay = relay;
     slk_job_init(&provider->job);
     slk_histogram_init(&provider->counts.commit1_us, slk_answer_bounds_us,
                        sizeof slk_answer_bounds_us / sizeof *slk_answer_bounds_us);
@@ -299,16 +301,46 @@ static slk_err read_sector_path(uint64_t *ret_sp_id, uint64_t *ret_number,
     return read_param(ret_number, exchange, "sector_number", error);
 }
 
-static slk_err find_files(slk_provider_files *ret, const slk_remote_provider *provider,
-                          slk_http_exchange *exchange, slk_error *error)
+/* Has the node answer that has the sector's files, if they are not here; *ret_passed: it did. */
+static slk_err pass_on(bool *ret_passed, slk_remote_provider *provider, slk_http_exchange *exchange,
+                       const slk_relay_question *question, const struct sector_call *sector,
+                       slk_error *error)
 {
-    uint64_t sp_id, number;
-    SLK_TRY(read_sector_path(&sp_id, &number, exchange, error));
-    slk_partner partner;
-    SLK_TRY(authorize(&partner, provider, exchange, NULL, error));
-    SLK_TRY(slk_endpoint_hide_sector(
-        slk_provider_get_files(ret, provider->seal, partner.id, sp_id, number, error), error));
-    return slk_turnstile_download(provider->turnstile, exchange, partner.id, error);
+    slk_member_address nodes[SLK_MEMBER_HOLDERS_MAX];
+    size_t n = 0;
+    bool elsewhere = false;
+    SLK_TRY(slk_provider_holders(&elsewhere, nodes, &n, provider->seal, sector->partner.id,
+                                 sector->sp_id, sector->number, error));
+    if (!elsewhere)
+        return SLK_OK;
+    if (n == 0 || !provider->relay || slk_relay_is_marked(exchange))
+        return slk_fail(error, SLK_E_BUSY, "the sector's files are with another node");
+    SLK_TRY(slk_relay_pass(provider->relay, exchange, question, nodes, n, error));
+    slk_counter_add(&provider->counts.relayed, 1);
+    *ret_passed = true;
+    return SLK_OK;
+}
+
+/* *ret_passed: another node has answered, ret is left as it was. what: the endpoint. */
+static slk_err find_files(slk_provider_files *ret, bool *ret_passed, slk_remote_provider *provider,
+                          slk_http_exchange *exchange, const char *what, slk_error *error)
+{
+    struct sector_call sector;
+    SLK_TRY(read_sector_path(&sector.sp_id, &sector.number, exchange, error));
+    SLK_TRY(authorize(&sector.partner, provider, exchange, NULL, error));
+    SLK_TRY(slk_turnstile_download(provider->turnstile, exchange, sector.partner.id, error));
+    char path[128];
+    (void)snprintf(path, sizeof path, SLK_WIRE_PATH "%s/%" PRIu64 "/%" PRIu64, what, sector.sp_id,
+                   sector.number);
+    const slk_relay_question question = {.path = path,
+                                         .token = slk_endpoint_token(exchange, NULL),
+                                         .is_made_first = strcmp(what, "sealed-manifest") == 0};
+    SLK_TRY(pass_on(ret_passed, provider, exchange, &question, &sector, error));
+    if (*ret_passed)
+        return SLK_OK;
+    return slk_endpoint_hide_sector(slk_provider_get_files(ret, provider->seal, sector.partner.id,
+                                                           sector.sp_id, sector.number, error),
+                                    error);
 }
 
 /* The replica's identity: the same at every node and address that serves it. */
@@ -323,7 +355,10 @@ static slk_err get_sealed_data(slk_remote_provider *provider, slk_http_exchange 
                                slk_error *error)
 {
     SLK_CLEANUP(slk_provider_files_done) slk_provider_files files = {0};
-    SLK_TRY(find_files(&files, provider, exchange, error));
+    bool passed = false;
+    SLK_TRY(find_files(&files, &passed, provider, exchange, "sealed-data", error));
+    if (passed)
+        return SLK_OK;
     char etag[ETAG_CHARS];
     make_etag(etag, &files, "");
     return slk_http_reply_file(exchange, files.sealed_path, "application/octet-stream", etag,
@@ -353,7 +388,10 @@ static slk_err get_sealed_manifest(slk_remote_provider *provider, slk_http_excha
                                    slk_error *error)
 {
     SLK_CLEANUP(slk_provider_files_done) slk_provider_files files = {0};
-    SLK_TRY(find_files(&files, provider, exchange, error));
+    bool passed = false;
+    SLK_TRY(find_files(&files, &passed, provider, exchange, "sealed-manifest", error));
+    if (passed)
+        return SLK_OK;
     uint64_t sp_id, number;
     SLK_TRY(read_sector_path(&sp_id, &number, exchange, error));
     SLK_CLEANUP(slk_freep) char *path = slk_path_join(files.cache_path, MANIFEST_FILE);
@@ -369,7 +407,10 @@ static slk_err get_cache_data(slk_remote_provider *provider, slk_http_exchange *
                               slk_error *error)
 {
     SLK_CLEANUP(slk_provider_files_done) slk_provider_files files = {0};
-    SLK_TRY(find_files(&files, provider, exchange, error));
+    bool passed = false;
+    SLK_TRY(find_files(&files, &passed, provider, exchange, "cache-data", error));
+    if (passed)
+        return SLK_OK;
     slk_seal_proof proof;
     SLK_TRY(slk_seal_proof_registered(&proof, files.seal_proof, error));
     slk_cache_tar *tar = NULL;
@@ -436,34 +477,49 @@ static slk_err refuse_seed(slk_seal *seal, int64_t partner_id, uint64_t sp_id, u
     return slk_fail(error, SLK_E_INVAL, "seed_value must be 32 bytes");
 }
 
-static slk_err post_commit1(slk_remote_provider *provider, slk_http_exchange *exchange,
-                            slk_error *error)
+static slk_err serve_c1(slk_remote_provider *provider, slk_http_exchange *exchange,
+                        const slk_wire_commit1 *request, const struct sector_call *sector,
+                        slk_error *error)
 {
-    slk_wire_commit1 request;
-    SLK_TRY(slk_endpoint_read(&request, &slk_wire_type_commit1, exchange, error));
-    slk_partner partner;
-    SLK_TRY(authorize(&partner, provider, exchange, request.partner_token, error));
-    uint64_t sp_id, number;
-    SLK_TRY(slk_endpoint_sector(&sp_id, &number, request.sp_id, request.sector_number, error));
     int fd = -1;
     uint64_t bytes = 0;
+    const int64_t partner_id = sector->partner.id;
     slk_job job;
     slk_job_init_under(&job, &provider->job);
     const uint64_t start_ns = slk_clock_monotonic_ns();
     const slk_err code =
-        request.seed_value.n == 32
-            ? slk_provider_commit1(&fd, &bytes, provider->seal, partner.id, sp_id, number,
-                                   request.seed_epoch ? request.seed_epoch : INT64_MIN,
-                                   request.seed_value.data, &job, error)
-            : refuse_seed(provider->seal, partner.id, sp_id, number, error);
+        request->seed_value.n == 32
+            ? slk_provider_commit1(&fd, &bytes, provider->seal, partner_id, sector->sp_id,
+                                   sector->number,
+                                   request->seed_epoch ? request->seed_epoch : INT64_MIN,
+                                   request->seed_value.data, &job, error)
+            : refuse_seed(provider->seal, partner_id, sector->sp_id, sector->number, error);
     if (code == SLK_E_BUSY)
         return slk_http_reply_error(exchange, 412, slk_err_name(code),
                                     "sector trees not yet complete");
     SLK_TRY(slk_endpoint_hide_sector(code, error));
     slk_histogram_add(&provider->counts.commit1_us, (slk_clock_monotonic_ns() - start_ns) / 1000);
-    slk_log(SLK_LOG_INFO, "c1.served", "sector=f0%" PRIu64 "/%" PRIu64 " bytes=%" PRIu64, sp_id,
-            number, bytes);
+    slk_log(SLK_LOG_INFO, "c1.served", "sector=f0%" PRIu64 "/%" PRIu64 " bytes=%" PRIu64,
+            sector->sp_id, sector->number, bytes);
     return reply_c1(exchange, fd, bytes, error);
+}
+
+static slk_err post_commit1(slk_remote_provider *provider, slk_http_exchange *exchange,
+                            slk_error *error)
+{
+    slk_wire_commit1 request;
+    SLK_TRY(slk_endpoint_read(&request, &slk_wire_type_commit1, exchange, error));
+    struct sector_call sector;
+    SLK_TRY(authorize(&sector.partner, provider, exchange, request.partner_token, error));
+    SLK_TRY(slk_endpoint_sector(&sector.sp_id, &sector.number, request.sp_id, request.sector_number,
+                                error));
+    const slk_relay_question question = {.path = SLK_WIRE_PATH "commit1",
+                                         .token =
+                                             slk_endpoint_token(exchange, request.partner_token),
+                                         .is_made_first = true};
+    bool passed = false;
+    SLK_TRY(pass_on(&passed, provider, exchange, &question, &sector, error));
+    return passed ? SLK_OK : serve_c1(provider, exchange, &request, &sector, error);
 }
 
 /* ---- the table ---- */

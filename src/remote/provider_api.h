@@ -15,6 +15,7 @@
 #include "crypto/crypto.h"
 #include "base/tally.h"
 #include "net/server.h"
+#include "remote/relay.h"
 #include "seal/seal.h"
 
 #include <stddef.h>
@@ -23,9 +24,12 @@
 
 typedef struct slk_remote_provider slk_remote_provider;
 
-/* What is served lies in seal, which must outlive it, as must crypto; the proofs offered are its options'. */
+/* What is served lies in seal, which must outlive it, as must crypto and relay; the proofs offered are its
+ * options'. relay: how sectors are served whose files are with another node; NULL: they are SLK_E_BUSY,
+ * as they are where that node cannot be reached. */
 SLK_MUST_CHECK slk_err slk_remote_provider_new(slk_remote_provider **ret_provider, slk_seal *seal,
-                                               const slk_crypto *crypto, slk_error *error);
+                                               const slk_crypto *crypto, slk_relay *relay,
+                                               slk_error *error);
 void slk_remote_provider_free(slk_remote_provider *provider); /* server gone; NULL allowed */
 /* Ends a C1 that is being computed, and all later ones: before the server is freed. NULL allowed. */
 void slk_remote_provider_cancel(slk_remote_provider *provider);
@@ -35,6 +39,7 @@ typedef struct slk_remote_provider_counts {
     slk_counter accepted; /* orders, repeated ones too */
     slk_counter refused;
     slk_counter slots;
+    slk_counter relayed; /* questions answered by the node that has the files */
     slk_histogram commit1_us; /* C1s, kept ones too */
 } slk_remote_provider_counts;
 const slk_remote_provider_counts *

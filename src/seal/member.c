@@ -19,6 +19,8 @@
 
 #define FOLDER_FILE ".selkie-folder"
 #define LOOK_AGAIN_MS 250
+#define ALIVE_MS 10000 /* ten heartbeats */
+#define ALIVE_IN_FILE_MS 150000 /* there it is noted once a minute */
 
 static const slk_sql read_node = {"node.read",
                                   "SELECT instance, seen_ms FROM node WHERE name = $1"};
@@ -27,13 +29,21 @@ static const slk_sql insert_node = {
                    " provider_folder_id, client_folder_id) VALUES ($1, $2, 1, $3, $3, $4, $5, $6)"
                    " ON CONFLICT (name) DO NOTHING"};
 static const slk_sql take_node = {
-    "node.take", "UPDATE node SET roles = $2, starts = starts + 1, started_ms = $3, seen_ms = $3,"
-                 " instance = $4, provider_folder_id = $5, client_folder_id = $6"
-                 " WHERE name = $1 AND instance = $7 AND seen_ms = $8"};
+    "node.take",
+    "UPDATE node SET roles = $2, starts = starts + 1, started_ms = $3, seen_ms = $3,"
+    " instance = $4, provider_folder_id = $5, client_folder_id = $6, url = '', pin = ''"
+    " WHERE name = $1 AND instance = $7 AND seen_ms = $8"};
 static const slk_sql seen_node = {"node.seen",
                                   "UPDATE node SET seen_ms = $3 WHERE name = $1 AND instance = $2"};
 static const slk_sql leave_node = {
     "node.leave", "UPDATE node SET seen_ms = $3, instance = '' WHERE name = $1 AND instance = $2"};
+
+static const slk_sql note_address = {
+    "node.address", "UPDATE node SET url = $3, pin = $4 WHERE name = $1 AND instance = $2"};
+static const slk_sql find_holders = {
+    "node.holders", "SELECT name, url, pin FROM node WHERE provider_folder_id = $1 AND name <> $2"
+                    " AND url <> '' AND instance <> '' AND seen_ms > $3"
+                    " ORDER BY seen_ms DESC, name LIMIT 4"};
 
 static const slk_sql write_shared = {"node.agree",
                                      "INSERT INTO node_shared (name, value) VALUES ($1, $2)"
@@ -138,6 +148,53 @@ slk_err slk_member_place_row(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_
         error);
 }
 
+/* ---- addresses ---- */
+
+static slk_err name_is_taken(const slk_seal *seal, slk_error *error)
+{
+    return slk_fail(error, SLK_E_CONFLICT, "another process has taken the name %s",
+                    seal->options.node_name);
+}
+
+slk_err slk_member_note_address(slk_seal *seal, const char *url, const char *pin, slk_error *error)
+{
+    int64_t changes = 0;
+    SLK_TRY(slk_sql_run(seal->db, &note_address,
+                        SLK_ARGS(slk_arg_t(seal->options.node_name), slk_arg_t(seal->instance),
+                                 slk_arg_t(url), slk_arg_t(pin)),
+                        &changes, error));
+    return changes == 1 ? SLK_OK : name_is_taken(seal, error);
+}
+
+int64_t slk_member_fresh_ms(const slk_db *db)
+{
+    return slk_db_is_server(db) ? ALIVE_MS : ALIVE_IN_FILE_MS;
+}
+
+slk_err slk_member_find_holders(slk_member_address ret[SLK_MEMBER_HOLDERS_MAX], size_t *ret_n,
+                                slk_seal *seal, const char *folder_id, slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    const int64_t since_ms = slk_seal_now(seal) - slk_member_fresh_ms(seal->db);
+    SLK_TRY(slk_sql_open(
+        &q, seal->db, &find_holders,
+        SLK_ARGS(slk_arg_t(folder_id), slk_arg_t(seal->options.node_name), slk_arg_i(since_ms)),
+        error));
+    size_t n = 0;
+    while (n < SLK_MEMBER_HOLDERS_MAX) {
+        bool row = false;
+        SLK_TRY(slk_query_step(&q, &row, error));
+        if (!row)
+            break;
+        slk_sql_copy_text(ret[n].name, sizeof ret[n].name, &q, 0);
+        slk_sql_copy_text(ret[n].url, sizeof ret[n].url, &q, 1);
+        slk_sql_copy_text(ret[n].pin, sizeof ret[n].pin, &q, 2);
+        n++;
+    }
+    *ret_n = n;
+    return SLK_OK;
+}
+
 /* ---- the name ---- */
 
 typedef struct namesake {
@@ -217,10 +274,7 @@ slk_err slk_member_beat(slk_seal *seal, slk_error *error)
                         SLK_ARGS(slk_arg_t(seal->options.node_name), slk_arg_t(seal->instance),
                                  slk_arg_i(slk_seal_now(seal))),
                         &changes, error));
-    if (changes == 1)
-        return SLK_OK;
-    return slk_fail(error, SLK_E_CONFLICT, "another process has taken the name %s",
-                    seal->options.node_name);
+    return changes == 1 ? SLK_OK : name_is_taken(seal, error);
 }
 
 slk_err slk_member_leave(slk_seal *seal, slk_error *error)

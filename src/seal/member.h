@@ -12,6 +12,9 @@
  * files lie in. A row carries the id of the node that made its first files ("" before), and what
  * touches files runs only where the id is the same; everything else runs anywhere.
  *
+ * Addresses. A node that serves notes where the others reach it, and the key of its certificate, so
+ * that whoever asks it for the files of its folder knows whom it speaks to.
+ *
  * Locks. Nodes that share a folder must not touch one sector's files at once, also when one of them
  * stood still past its lease and goes on: a lock file per sector in use, locks/…, which the system
  * frees when its holder ends. */
@@ -23,6 +26,7 @@
 #include "seal/state.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define SLK_FOLDER_ID_CHARS 80u
@@ -37,6 +41,25 @@ SLK_MUST_CHECK slk_err slk_member_join(slk_seal *seal, slk_error *error);
 SLK_MUST_CHECK slk_err slk_member_beat(slk_seal *seal, slk_error *error);
 /* Gives the name free: the next start need not watch. */
 SLK_MUST_CHECK slk_err slk_member_leave(slk_seal *seal, slk_error *error);
+
+#define SLK_MEMBER_HOLDERS_MAX 4u
+
+/* A node that serves, as another one reaches it. */
+typedef struct slk_member_address {
+    char name[64];
+    char url[256];
+    char pin[64]; /* as slk_http_request has it; "": its certificate must be trusted */
+} slk_member_address;
+
+/* Where this node serves, after each join; "" nowhere. SLK_E_CONFLICT once another took its name. */
+SLK_MUST_CHECK slk_err slk_member_note_address(slk_seal *seal, const char *url, const char *pin,
+                                               slk_error *error);
+/* The other nodes that live, serve and have the provider's folder of that id, the freshest first. */
+SLK_MUST_CHECK slk_err slk_member_find_holders(slk_member_address ret[SLK_MEMBER_HOLDERS_MAX],
+                                               size_t *ret_n, slk_seal *seal, const char *folder_id,
+                                               slk_error *error);
+/* A node that was not seen for so long is not counted on. */
+int64_t slk_member_fresh_ms(const slk_db *db);
 
 /* What nodes of one database must have in common: the first to come writes value under name,
  * SLK_E_CONFLICT for one that has another. */

@@ -135,6 +135,49 @@ static void orders(slk_seal *seal, const world *w, uint64_t number)
     assert_true(accepted);
 }
 
+/* How many nodes `seal` would have answer for the sector; -1: it would itself. */
+static int holders(slk_seal *seal, int64_t partner_id, slk_member_address *nodes)
+{
+    bool elsewhere = false;
+    size_t n = 0;
+    assert_int_equal(
+        slk_provider_holders(&elsewhere, nodes, &n, seal, partner_id, WORLD_SP, 7, NULL), SLK_OK);
+    return elsewhere ? (int)n : -1;
+}
+
+static void files_are_found_at_their_node(void **state)
+{
+    world *w = *state;
+    world_node second;
+    slk_seal *first = w->provider.seal;
+    char scratch[160];
+    slk_member_address nodes[SLK_MEMBER_HOLDERS_MAX];
+    open_second(&second, w, "p2", scratch);
+    orders(first, w, 7);
+    assert_int_equal(holders(second.seal, w->partner_id, nodes), -1); /* nowhere yet */
+    run_all(first);
+    assert_int_equal(count(w->provider.db, "sealed"), 1);
+    assert_int_equal(holders(first, w->partner_id, nodes), -1);
+    assert_int_equal(holders(second.seal, w->partner_id + 1, nodes), -1);
+    assert_int_equal(holders(second.seal, w->partner_id, nodes), 0); /* it serves nowhere */
+    assert_int_equal(slk_member_note_address(first, "https://a:1", "sha256//x", NULL), SLK_OK);
+    assert_int_equal(slk_member_note_address(second.seal, "https://b:1", "", NULL), SLK_OK);
+    assert_int_equal(holders(second.seal, w->partner_id, nodes), 1);
+    assert_string_equal(nodes[0].name, w->provider.options.node_name);
+    assert_string_equal(nodes[0].url, "https://a:1");
+    assert_string_equal(nodes[0].pin, "sha256//x");
+    w->now_ms += slk_member_fresh_ms(w->provider.db);
+    assert_int_equal(holders(second.seal, w->partner_id, nodes), 0); /* not seen for too long */
+    assert_int_equal(slk_member_beat(first, NULL), SLK_OK);
+    assert_int_equal(holders(second.seal, w->partner_id, nodes), 1);
+    assert_int_equal(slk_member_leave(first, NULL), SLK_OK);
+    assert_int_equal(holders(second.seal, w->partner_id, nodes), 0);
+    world_node_close(&w->provider);
+    world_node_open(&w->provider); /* it may serve elsewhere now, and has not said so */
+    assert_int_equal(holders(second.seal, w->partner_id, nodes), 0);
+    world_node_close(&second);
+}
+
 /* Killed after the task had its folder, before the row had: the row gets it with the next claim. */
 static void a_row_is_placed_later(void **state)
 {
@@ -244,9 +287,13 @@ static void nodes_agree_on_what_they_share(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(a_folder_has_one_id),   T(files_stay_with_their_folder),
-        T(a_row_is_placed_later), T(the_dead_take_no_places),
-        T(a_name_lives_once),     T(nodes_agree_on_what_they_share),
+        T(a_folder_has_one_id),
+        T(files_stay_with_their_folder),
+        T(files_are_found_at_their_node),
+        T(a_row_is_placed_later),
+        T(the_dead_take_no_places),
+        T(a_name_lives_once),
+        T(nodes_agree_on_what_they_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

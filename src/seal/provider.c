@@ -5,7 +5,6 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "seal/member.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
@@ -142,6 +141,22 @@ slk_err slk_provider_get_files(slk_provider_files *ret_files, slk_seal *seal, in
     places.sealed = NULL;
     places.cache = NULL;
     slk_seal_places_done(&places);
+    return SLK_OK;
+}
+
+slk_err slk_provider_holders(bool *ret_elsewhere, slk_member_address nodes[SLK_MEMBER_HOLDERS_MAX],
+                             size_t *ret_n, slk_seal *seal, int64_t partner_id, uint64_t sp_id,
+                             uint64_t number, slk_error *error)
+{
+    slk_provider_row row;
+    const slk_err code = slk_provider_own_row(&row, seal, partner_id, sp_id, number, error);
+    if (code != SLK_OK && code != SLK_E_NOTFOUND)
+        return code;
+    const bool elsewhere = code == SLK_OK && has_files(&row) &&
+                           !slk_member_has(seal, SLK_PIPELINE_PROVIDER, row.folder_id);
+    if (elsewhere)
+        SLK_TRY(slk_member_find_holders(nodes, ret_n, seal, row.folder_id, error));
+    *ret_elsewhere = elsewhere;
     return SLK_OK;
 }
 

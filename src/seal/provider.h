@@ -20,6 +20,7 @@
 #define SLK_SEAL_PROVIDER_H
 
 #include "base/err.h"
+#include "seal/member.h"
 #include "seal/ops.h"
 #include "seal/partner.h"
 #include "seal/seal.h"
@@ -76,6 +77,12 @@ void slk_provider_files_done(slk_provider_files *files);
 SLK_MUST_CHECK slk_err slk_provider_get_files(slk_provider_files *ret_files, slk_seal *seal,
                                               int64_t partner_id, uint64_t sp_id, uint64_t number,
                                               slk_error *error);
+/* *ret_elsewhere: the sector has files and they are not here. Then the other nodes that can answer for
+ * them: *ret_n of nodes, 0 when none of them lives. A sector that is not the partner's: false. */
+SLK_MUST_CHECK slk_err slk_provider_holders(bool *ret_elsewhere,
+                                            slk_member_address nodes[SLK_MEMBER_HOLDERS_MAX],
+                                            size_t *ret_n, slk_seal *seal, int64_t partner_id,
+                                            uint64_t sp_id, uint64_t number, slk_error *error);
 /* The C1 JSON for the seed, as an open read-only file of *ret_bytes (the caller closes it). Made
  * once per seed and kept (the last four seeds) until cleanup; computes on this thread, one per
  * sector at a time; starts the clean-up time-out anew.

@@ -277,6 +277,10 @@ static const char looks[] =
     "CREATE INDEX task_due ON task (not_before_ms);"
     "CREATE INDEX rseal_client_pipeline_live ON rseal_client_pipeline (after_cleanup, state);";
 
+/* Where the other nodes reach one, and the key its certificate has. */
+static const char addresses[] = "ALTER TABLE node ADD COLUMN url TEXT NOT NULL DEFAULT '';"
+                                "ALTER TABLE node ADD COLUMN pin TEXT NOT NULL DEFAULT '';";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -292,6 +296,7 @@ static const slk_migration migrations[] = {
     {12, "seal: lists, newest first; throughput", newest},
     {13, "seal: the network of the sectors", network},
     {14, "seal: indexes of the looks for work", looks},
+    {15, "seal: where nodes reach each other", addresses},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

@@ -4,16 +4,14 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "codec/json.h"
+#include "seal/member.h"
 #include "seal/sql_impl.h"
 
 #include <string.h>
 
-#define ALIVE_MS 10000 /* ten heartbeats */
-#define ALIVE_IN_FILE_MS 150000 /* there it is noted once a minute */
-
 static const slk_sql read_nodes = {
     "view.nodes", "SELECT name, roles, instance, starts, started_ms, seen_ms, provider_folder_id,"
-                  " client_folder_id FROM node WHERE name <> 'operator' ORDER BY name"};
+                  " client_folder_id, url FROM node WHERE name <> 'operator' ORDER BY name"};
 static const slk_sql read_runs = {
     "view.node_runs", "SELECT kind, sp_id, sector_number, progress_stage, started_ms FROM task"
                       " WHERE owner = $1 ORDER BY started_ms, id LIMIT 100"};
@@ -39,14 +37,15 @@ static slk_err add_runs(json_t *runs, slk_seal *seal, const char *name, slk_erro
 static slk_err add_node(json_t *list, slk_seal *seal, const slk_query *q, slk_error *error)
 {
     const char *instance = slk_column_text(q, 2);
-    const int64_t fresh_ms = slk_db_is_server(slk_seal_db(seal)) ? ALIVE_MS : ALIVE_IN_FILE_MS;
+    const int64_t fresh_ms = slk_member_fresh_ms(slk_seal_db(seal));
     const int64_t seen_ms = slk_column_i64(q, 5);
     const bool alive = instance && *instance && slk_seal_now(seal) - seen_ms < fresh_ms;
-    json_t *node = json_pack(
-        "{s:s?,s:s?,s:b,s:I,s:I,s:I,s:s?,s:s?,s:[]}", "name", slk_column_text(q, 0), "roles",
-        slk_column_text(q, 1), "alive", alive ? 1 : 0, "starts", (json_int_t)slk_column_i64(q, 3),
-        "started_ms", (json_int_t)slk_column_i64(q, 4), "seen_ms", (json_int_t)seen_ms,
-        "provider_folder", slk_column_text(q, 6), "client_folder", slk_column_text(q, 7), "runs");
+    json_t *node =
+        json_pack("{s:s?,s:s?,s:b,s:I,s:I,s:I,s:s?,s:s?,s:s?,s:[]}", "name", slk_column_text(q, 0),
+                  "roles", slk_column_text(q, 1), "alive", alive ? 1 : 0, "starts",
+                  (json_int_t)slk_column_i64(q, 3), "started_ms", (json_int_t)slk_column_i64(q, 4),
+                  "seen_ms", (json_int_t)seen_ms, "provider_folder", slk_column_text(q, 6),
+                  "client_folder", slk_column_text(q, 7), "url", slk_column_text(q, 8), "runs");
     if (!node || json_array_append_new(list, node) != 0)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     return SLK_OK;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Several nodes on one database. Two provider nodes share a PostgreSQL database and a scratch folder,
-two client nodes another one; two miners order through two partners; one node of each side is killed
-with SIGKILL every few seconds. Every sector ends proving, none is on chain twice, allowances are
-exact, and fsck finds nothing."""
+"""Several nodes on one database. Two provider nodes share a PostgreSQL database, each with a scratch
+folder of its own, two client nodes another one; two miners order through two partners, who meet now
+one node, now the other; one node of each side is killed with SIGKILL every few seconds. Every sector
+ends proving, none is on chain twice, allowances are exact, and fsck finds nothing."""
 import collections
 import os
 import pathlib
@@ -100,7 +100,7 @@ class Cluster(Farm):
             "SELKIE_DATABASE_KEYFILE": str(first / "secret.key"),
             "SELKIE_HTTP_EXTERNALURL": self.door(side),
             "SELKIE_NODE_TASKLEASE": "8s",
-            "SELKIE_PROVIDER_SCRATCHFOLDER": str(self.folder / f"{side}-scratch"),
+            "SELKIE_PROVIDER_SCRATCHFOLDER": str(self.folder / f"{name if side == 'provider' else side}-scratch"),
             "SELKIE_CLIENT_STORAGEFOLDER": str(self.folder / f"{side}-storage"),
             "SELKIE_PROVIDER_CAPACITY": "64",
             "SELKIE_PROOFS_THREADS": "1",
@@ -209,12 +209,12 @@ def judge(cluster, count):
     equal(twice, [], "edges taken twice")
     workers = cluster.rows("provider", "SELECT count(DISTINCT node) FROM sector_event WHERE event = 'labeled'")
     expect(count < 8 or workers == [["2"]], f"provider nodes that sealed: {workers}")
-    for name in ("p1", "c1"):
+    for name in NODES:
         equal(cluster.on(name, "fsck")["findings"], [], f"fsck at {name}")
     nodes = cluster.on("p1", "node", "list")
     equal([n["alive"] for n in nodes], [True, True], "both provider nodes live")
-    equal(len({n["provider_folder"] for n in nodes}), 1, "they share the scratch folder")
-    equal([str(p) for p in (cluster.folder / "provider-scratch").rglob("s-t*")], [], "sector files left at the providers")
+    equal(len({n["provider_folder"] for n in nodes}), 2, "each has a scratch folder of its own")
+    equal([str(p) for n in ("p1", "p2") for p in (cluster.folder / f"{n}-scratch").rglob("s-t*")], [], "sector files left at the providers")
     equal(cluster.leftovers(), [], "temporary files")
 
 
@@ -245,6 +245,76 @@ def refused(cluster, name, more):
                           env={**cluster.environment(name), **more})
     expect(done.returncode == 1, f"{name} ended with {done.returncode}")
     return done.stdout + done.stderr
+
+
+WIRE = "/remoteseal/delegated/v0/"
+
+
+class Asked:
+    """The answer of a provider node to one question: status, header, body."""
+
+    def __init__(self, cluster, name, token, path, method="GET", body=None, **fields):
+        context = ssl.create_default_context(cafile=str(cluster.repo("p1") / "tls.crt"))
+        header = {key.replace("_", "-"): value for key, value in fields.items()} | {"Authorization": f"Bearer {token}"}
+        if body is not None:
+            header["Content-Type"] = "application/json"
+        request = urllib.request.Request(f"https://127.0.0.1:{cluster.ports[name]}{WIRE}{path}", method=method, headers=header,
+                                         data=None if body is None else json.dumps(body).encode())
+        try:
+            with urllib.request.urlopen(request, context=context, timeout=60) as answer:
+                self.status, self.header, self.body = answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as refusal:
+            self.status, self.header, self.body = refusal.code, refusal.headers, refusal.read()
+
+    def all(self):
+        names = ("Content-Length", "Content-Type", "Content-Range", "ETag", "Accept-Ranges")
+        return self.status, [self.header[n] for n in names], self.body
+
+
+def files_of_another_node():
+    """Each node answers for what the other one has, as the other one does; never for strangers, never
+    in a circle, and when the other one is down it says so."""
+    server = Server()
+    try:
+        with Folder() as folder, Cluster(folder, server) as cluster:
+            cluster.prepare()
+            token = cluster.on("p1", "partner", "add", "asks", "--url", cluster.door("client"), "--allowance", 5)["token"]
+            order = {"partner_token": token, "slot_token": "", "sp_id": 1000, "sector_number": 7, "reg_seal_proof": 5}
+            equal(json.loads(Asked(cluster, "p1", token, "order", "POST", order).body), {"accepted": True}, "the order")
+            cluster.wait(lambda: cluster.rows("provider", "SELECT state FROM rseal_provider_pipeline") == [["sealed"]], 120, "the seal")
+            (folder_id,), = cluster.rows("provider", "SELECT folder_id FROM rseal_provider_pipeline")
+            nodes = {n["url"]: n["provider_folder"] for n in cluster.on("p1", "node", "list")}
+            has = next(n for n in ("p1", "p2") if nodes[cluster.url(n)] == folder_id)
+            other = {"p1": "p2", "p2": "p1"}[has]
+            same_answers(cluster, token, has, other)
+            equal(Asked(cluster, other, "0" * 64, "sealed-data/1000/7").status, 401, "a stranger")
+            marked = Asked(cluster, other, token, "sealed-data/1000/7", X_Selkie_Relayed_By="x")
+            equal((marked.status, bool(marked.header["Retry-After"])), (503, True), "a question that was passed on")
+            cluster.kill(has)
+            lost = Asked(cluster, other, token, "sealed-data/1000/7")
+            equal((lost.status, bool(lost.header["Retry-After"])), (503, True), "a node that is down")
+            cluster.start(has)
+            equal(Asked(cluster, other, token, "sealed-data/1000/7").status, 200, "after its restart")
+            for name in ("p1", "p2"):
+                expect(token not in cluster.log_tail(name, 1 << 20), f"the token in the log of {name}")
+    finally:
+        server.stop()
+
+
+def same_answers(cluster, token, has, other):
+    seed = {"partner_token": token, "sp_id": 1000, "sector_number": 7, "seed_epoch": 9, "seed_value": "A" * 43 + "="}
+    tag = Asked(cluster, has, token, "sealed-data/1000/7", "HEAD").header["ETag"]
+    questions = [("sealed-data/1000/7", {}), ("sealed-data/1000/7", {"method": "HEAD"}), ("sealed-data/1000/7", {"Range": "bytes=5-1999"}),
+                 ("sealed-data/1000/7", {"Range": "bytes=2048-"}), ("sealed-data/1000/7", {"Range": "bytes=9-", "If_Range": tag}),
+                 ("sealed-data/1000/7", {"Range": "bytes=9-", "If_Range": '"x"'}), ("sealed-data/1000/7", {"If_None_Match": tag}),
+                 ("sealed-manifest/1000/7", {}), ("cache-data/1000/7", {}), ("commit1", {"method": "POST", "body": seed}),
+                 ("commit1", {"method": "POST", "body": {**seed, "seed_value": "AAAA"}}), ("sealed-data/1000/8", {}), ("sealed-data/1000/x", {})]
+    statuses = []
+    for path, how in questions:
+        here, there = (Asked(cluster, name, token, path, **how) for name in (has, other))
+        equal(there.all(), here.all(), f"{path} {how} through {other}")
+        statuses.append(here.status)
+    equal(statuses, [200, 200, 206, 416, 206, 200, 304, 200, 200, 200, 400, 404, 400], "statuses")
 
 
 def ask(cluster, name, token):
@@ -296,4 +366,5 @@ def database_in_trouble():
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     run_cases([("one-name-one-node", one_name_one_node), ("database-in-trouble", database_in_trouble),
+               ("files-of-another-node", files_of_another_node),
                ("nodes-killed-every-few-seconds", killed_nodes)])
