@@ -442,15 +442,20 @@ static slk_err check_arriving(slk_check_replica_request *request, slk_gate *arri
 
 static slk_err prover_check_replica(void *ctx, bool *ret_valid, char *why,
                                     const slk_seal_sector *sector, const slk_seal_commitments *comm,
-                                    const slk_seal_paths *paths, slk_gate *arriving, slk_job *job,
-                                    slk_error *error)
+                                    const uint8_t ticket[32], const slk_seal_paths *paths,
+                                    slk_gate *arriving, slk_job *job, slk_error *error)
 {
+    uint8_t replica_id[32];
     slk_check_replica_request request = {.env = env_of(ctx, job),
                                          .sealed = paths->sealed,
                                          .cache = paths->cache,
-                                         .comm_r = comm->comm_r};
-    SLK_TRY(find_proof(&request.proof, sector->seal_proof, error));
+                                         .comm_r = comm->comm_r,
+                                         .replica_id = replica_id};
+    slk_sector_identity identity;
+    SLK_TRY(fill_identity(&identity, sector, ticket, error));
+    request.proof = identity.proof;
     const slk_prover *prover = ctx;
+    slk_replica_id(replica_id, prover->crypto, &identity, comm->comm_d);
     if (memcmp(comm->comm_d, prover->zero.node[request.proof.shape->log2_nodes], 32) != 0) {
         answer_no(ret_valid, why, "CommD is not that of an empty sector");
         return SLK_OK;

@@ -132,11 +132,12 @@ static void a_foreign_comm_d_is_refused_before_reading(void **state)
     const slk_seal_sector sector = {.sp_id = 1000, .number = 1, .seal_proof = 5};
     const slk_seal_paths paths = {.sealed = "/nonexistent/sealed", .cache = "/nonexistent/cache"};
     slk_seal_commitments comm = {0};
+    static const uint8_t zero[32];
     bool valid = true;
     char why[SLK_SEAL_REASON_CHARS] = "";
     slk_error error = {0};
     assert_int_equal(
-        ops.check_replica(ops.ctx, &valid, why, &sector, &comm, &paths, NULL, NULL, &error),
+        ops.check_replica(ops.ctx, &valid, why, &sector, &comm, zero, &paths, NULL, NULL, &error),
         SLK_OK);
     assert_false(valid);
     assert_string_equal(why, "CommD is not that of an empty sector");

@@ -15,8 +15,8 @@ static void *check(void *context)
     char why[SLK_SEAL_REASON_CHARS] = "";
     slk_error error = {0};
     bool valid = false;
-    a->valid = prover->check_replica(prover->ctx, &valid, why, &a->sector, &a->comm, &a->paths,
-                                     &a->gate, &a->job, &error) == SLK_OK &&
+    a->valid = prover->check_replica(prover->ctx, &valid, why, &a->sector, &a->comm, a->ticket,
+                                     &a->paths, &a->gate, &a->job, &error) == SLK_OK &&
                valid;
     return NULL;
 }
@@ -51,9 +51,11 @@ static void remember(slk_seal *seal, const slk_arrival *a)
 }
 
 void slk_arrival_begin(slk_arrival *arrival, slk_seal *seal, const slk_seal_sector *sector,
-                       const slk_seal_commitments *comm, const slk_seal_paths *paths)
+                       const slk_seal_commitments *comm, const uint8_t ticket[32],
+                       const slk_seal_paths *paths)
 {
     *arrival = (slk_arrival){.seal = seal, .sector = *sector, .comm = *comm, .paths = *paths};
+    memcpy(arrival->ticket, ticket, sizeof arrival->ticket);
     slk_gate_init(&arrival->gate);
     slk_job_init(&arrival->job);
     forget(seal, sector);

@@ -32,6 +32,7 @@ typedef struct slk_arrival {
     slk_seal *seal;
     slk_seal_sector sector;
     slk_seal_commitments comm;
+    uint8_t ticket[32];
     slk_seal_paths paths;
     slk_gate gate; /* for slk_seal_peer.fetch */
     slk_job job;
@@ -43,7 +44,8 @@ typedef struct slk_arrival {
 /* Begins to wait for bytes. The texts of paths live until _end. A thread that cannot be started is no
  * failure. */
 void slk_arrival_begin(slk_arrival *arrival, slk_seal *seal, const slk_seal_sector *sector,
-                       const slk_seal_commitments *comm, const slk_seal_paths *paths);
+                       const slk_seal_commitments *comm, const uint8_t ticket[32],
+                       const slk_seal_paths *paths);
 /* After the fetch: waits for the check to end, if all has arrived and job is not canceled, and
  * remembers a good outcome, unless the gate was broken: other bytes were checked then. */
 void slk_arrival_end(slk_arrival *arrival, bool fetched, slk_job *job);

@@ -20,12 +20,14 @@ typedef struct node {
 } node;
 
 static slk_err check_replica(void *ctx, bool *ret_valid, char *why, const slk_seal_sector *sector,
-                             const slk_seal_commitments *comm, const slk_seal_paths *paths,
-                             slk_gate *arriving, slk_job *job, slk_error *error)
+                             const slk_seal_commitments *comm, const uint8_t ticket[32],
+                             const slk_seal_paths *paths, slk_gate *arriving, slk_job *job,
+                             slk_error *error)
 {
     (void)why;
     (void)sector;
     (void)comm;
+    (void)ticket;
     (void)paths;
     (void)job;
     node *n = ctx;
@@ -44,13 +46,14 @@ static bool counts_after(course what)
     static const slk_seal_sector sector = {.sp_id = 1000, .number = 7};
     static const slk_seal_commitments comm = {.comm_r = {1}};
     static const slk_seal_paths paths;
+    static const uint8_t ticket[32];
     node n = {.seal.ops.prover = {.ctx = &n, .check_replica = check_replica}};
     slk_arrival arrival;
     slk_job job;
     slk_job_init(&job);
     slk_gate_init(&n.checked);
     assert_int_equal(pthread_mutex_init(&n.seal.mutex, NULL), 0);
-    slk_arrival_begin(&arrival, &n.seal, &sector, &comm, &paths);
+    slk_arrival_begin(&arrival, &n.seal, &sector, &comm, ticket, &paths);
     if (what == ANEW_BEFORE_CHECK)
         slk_gate_break(&arrival.gate);
     (void)slk_gate_raise(&arrival.gate, BYTES);

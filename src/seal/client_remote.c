@@ -215,7 +215,7 @@ slk_err slk_step_client_fetch(slk_task *task, slk_error *error)
     uint64_t bytes = 0;
     SLK_TRY(ops->prover.sector_bytes(ops->prover.ctx, &bytes, s.row.sector.seal_proof, error));
     slk_arrival arrival;
-    slk_arrival_begin(&arrival, s.seal, &s.row.sector, &s.comm, &s.paths);
+    slk_arrival_begin(&arrival, s.seal, &s.row.sector, &s.comm, s.row.completion.ticket, &s.paths);
     slk_err code = ops->peer.fetch(ops->peer.ctx, &s.to, &s.row.sector, bytes, &s.comm, &s.paths,
                                    &arrival.gate, &task->job, error);
     slk_arrival_end(&arrival, code == SLK_OK, &task->job);
@@ -251,8 +251,8 @@ slk_err slk_step_client_verify(slk_task *task, slk_error *error)
     if (valid)
         slk_task_note(task, "checked while it arrived");
     else
-        SLK_TRY(prover->check_replica(prover->ctx, &valid, why, &s.row.sector, &s.comm, &s.paths,
-                                      NULL, &task->job, error));
+        SLK_TRY(prover->check_replica(prover->ctx, &valid, why, &s.row.sector, &s.comm,
+                                      s.row.completion.ticket, &s.paths, NULL, &task->job, error));
     if (!valid)
         return wrong_replica(&s, why[0] ? why : "the replica is not what was promised", error);
     task->event = SLK_EV_VERIFIED;

@@ -105,13 +105,15 @@ typedef struct slk_seal_prover {
                         slk_job *job, slk_error *error);
 
     /* Is this replica what it is said to be: right size, tree-r-last rebuilt from it equals the
-     * one in cache, p_aux agrees, CommR follows? *ret_valid is the answer; when false, why (at
-     * least SLK_SEAL_REASON_CHARS) says what differs. An error means it could not be looked at.
+     * one in cache, p_aux agrees, CommR follows, and its first node is that of this sector and
+     * ticket? *ret_valid is the answer; when false, why (at least SLK_SEAL_REASON_CHARS) says what
+     * differs. An error means it could not be looked at.
      * arriving (NULL: the file is whole): bytes of `<sealed>` SLK_SEAL_ARRIVING that can be read;
      * the check waits for more of them, SLK_E_CANCELED when no more come. */
     slk_err (*check_replica)(void *ctx, bool *ret_valid, char *why, const slk_seal_sector *sector,
-                             const slk_seal_commitments *comm, const slk_seal_paths *paths,
-                             slk_gate *arriving, slk_job *job, slk_error *error);
+                             const slk_seal_commitments *comm, const uint8_t ticket[32],
+                             const slk_seal_paths *paths, slk_gate *arriving, slk_job *job,
+                             slk_error *error);
     /* Is this C1 file a valid vanilla proof of exactly this sector, ticket, seed, CommD, CommR?
      * Malformed bytes are an answer (false, why), not an error. */
     slk_err (*verify_c1)(void *ctx, bool *ret_valid, char *why, const slk_seal_sector *sector,

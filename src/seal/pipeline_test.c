@@ -532,7 +532,8 @@ static void number_burnt_by_another(void **state)
     char text[32];
     uint64_t number = world_order(w);
     world_run(w, number, "fetched", 200);
-    w->sectors[number] = (world_chain_sector){.allocated = true, .precommitted = true};
+    w->sectors[number] =
+        (world_chain_sector){.allocated = true, .precommitted = true, .seal_proof = WORLD_PROOF};
     world_run(w, number, "proving", 200);
     assert_true(world_failed(&w->client, number, text));
     assert_string_equal(text, "number-taken");

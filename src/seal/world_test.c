@@ -214,10 +214,12 @@ static slk_err stub_finalise(void *ctx, const slk_seal_sector *s, const slk_seal
 }
 
 static slk_err stub_check_replica(void *ctx, bool *ret_valid, char *why, const slk_seal_sector *s,
-                                  const slk_seal_commitments *comm, const slk_seal_paths *paths,
-                                  slk_gate *arriving, slk_job *job, slk_error *error)
+                                  const slk_seal_commitments *comm, const uint8_t ticket[32],
+                                  const slk_seal_paths *paths, slk_gate *arriving, slk_job *job,
+                                  slk_error *error)
 {
     (void)s;
+    (void)ticket;
     (void)job;
     if (arriving && !slk_gate_wait(arriving, REPLICA_BYTES))
         return slk_fail(error, SLK_E_CANCELED, "no more comes");
@@ -357,7 +359,7 @@ static slk_err stub_precommit_info(void *ctx, slk_seal_precommit_info *ret, uint
     SLK_TRY(fault(w, OP_PRECOMMIT_INFO, error));
     const world_chain_sector *s = &w->sectors[number % WORLD_SECTORS];
     *ret = (slk_seal_precommit_info){.found = s->precommitted,
-                                     .seal_proof = WORLD_PROOF,
+                                     .seal_proof = s->seal_proof,
                                      .ticket_epoch = s->ticket_epoch,
                                      .precommit_epoch = s->precommit_epoch,
                                      .expiration = s->expiration,
@@ -392,6 +394,7 @@ static void decode_precommits(world_message *m, const slk_seal_message *message)
     assert_in_range(n, 1, WORLD_SECTORS);
     for (size_t i = 0; i < n; i++) {
         m->members[i] = (world_member){.number = list[i].sector_number,
+                                       .seal_proof = list[i].seal_proof,
                                        .ticket_epoch = list[i].seal_rand_epoch,
                                        .expiration = list[i].expiration};
         assert_int_equal(slk_comm_r_from_cid(m->members[i].comm_r, &list[i].sealed_cid, NULL),
@@ -708,6 +711,7 @@ static void land_precommits(world *w, world_message *m)
         world_chain_sector *s = &w->sectors[m->members[i].number];
         *s = (world_chain_sector){.allocated = true,
                                   .precommitted = true,
+                                  .seal_proof = m->members[i].seal_proof,
                                   .precommit_epoch = w->head,
                                   .ticket_epoch = m->members[i].ticket_epoch,
                                   .expiration = m->members[i].expiration};

@@ -56,6 +56,7 @@ typedef enum world_op {
 /* A sector in a message. */
 typedef struct world_member {
     uint64_t number;
+    int64_t seal_proof;
     uint8_t comm_r[32];
     int64_t ticket_epoch;
     int64_t expiration;
@@ -86,6 +87,7 @@ typedef struct world_chain_sector {
     bool precommitted;
     bool proven;
     bool allocated;
+    int64_t seal_proof;
     uint8_t comm_r[32];
     int64_t ticket_epoch;
     int64_t precommit_epoch;

@@ -496,6 +496,31 @@ static void test_check_replica(void **state)
     slk_seal_case_close(&c);
 }
 
+/* A whole replica, but of another ticket: told by its first node alone. */
+static void test_check_replica_of_another(void **state)
+{
+    slk_seal_case c;
+    slk_seal_case_open(&c, *state, "x-2k-zero");
+    slk_seal_case_run_pc1(&c);
+    slk_seal_case_run_pc2(&c);
+    slk_error error = {0};
+    uint8_t replica_id[32];
+    memcpy(replica_id, c.replica_id, sizeof replica_id);
+    const slk_check_replica_request request = {.env = c.env,
+                                               .proof = c.sector.proof,
+                                               .sealed = "sealed",
+                                               .cache = c.cache,
+                                               .comm_r = c.comm_r,
+                                               .replica_id = replica_id};
+    assert_int_equal(slk_check_replica(&request, &error), SLK_OK);
+    assert_int_equal(slk_check_replica_sample(&request, 1, &error), SLK_OK);
+    replica_id[31] ^= 1;
+    refused(slk_check_replica(&request, &error), SLK_E_CORRUPT, &error, "another sector or ticket");
+    refused(slk_check_replica_sample(&request, 1, &error), SLK_E_CORRUPT, &error,
+            "another sector or ticket");
+    slk_seal_case_close(&c);
+}
+
 static slk_err sample(const slk_seal_case *c, uint64_t samples, slk_error *error)
 {
     slk_check_replica_request request = {.env = c->env,
@@ -821,15 +846,25 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resume),           cmocka_unit_test(test_other_sector),
-        cmocka_unit_test(test_bad_requests),     cmocka_unit_test(test_canceled),
-        cmocka_unit_test(test_pc2_inputs),       cmocka_unit_test(test_late_mismatch),
-        cmocka_unit_test(test_interrupted_pass), cmocka_unit_test(test_zero_tree_d),
-        cmocka_unit_test(test_commit1_inputs),   cmocka_unit_test(test_p_aux_and_identity),
-        cmocka_unit_test(test_check_replica),    cmocka_unit_test(test_check_sample),
-        cmocka_unit_test(test_unseal),           cmocka_unit_test(test_verify_every_node),
-        cmocka_unit_test(test_synthetic_file),   cmocka_unit_test(test_kept_columns),
-        cmocka_unit_test(test_fused_tree_c),     cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_other_sector),
+        cmocka_unit_test(test_bad_requests),
+        cmocka_unit_test(test_canceled),
+        cmocka_unit_test(test_pc2_inputs),
+        cmocka_unit_test(test_late_mismatch),
+        cmocka_unit_test(test_interrupted_pass),
+        cmocka_unit_test(test_zero_tree_d),
+        cmocka_unit_test(test_commit1_inputs),
+        cmocka_unit_test(test_p_aux_and_identity),
+        cmocka_unit_test(test_check_replica),
+        cmocka_unit_test(test_check_replica_of_another),
+        cmocka_unit_test(test_check_sample),
+        cmocka_unit_test(test_unseal),
+        cmocka_unit_test(test_verify_every_node),
+        cmocka_unit_test(test_synthetic_file),
+        cmocka_unit_test(test_kept_columns),
+        cmocka_unit_test(test_fused_tree_c),
+        cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "crypto/fr/fr.h"
+#include "proofs/label/label.h"
 #include "proofs/tree/tree.h"
 #include "proofs/vanilla/cache.h"
 
@@ -89,6 +90,24 @@ static slk_err check_roots(const slk_check_replica_request *request, const uint8
     return SLK_OK;
 }
 
+/* Node 0 has no parents: its label follows from the replica's id alone, and of zeros it is the encoding.
+ * source: reference/proofs 4 */
+static slk_err check_first_node(const slk_check_replica_request *request,
+                                const struct reading *reading, slk_error *error)
+{
+    uint8_t want[32], have[32];
+    if (!request->replica_id)
+        return SLK_OK;
+    SLK_TRY(wait_for(reading->arriving, sizeof have, error));
+    SLK_TRY(slk_file_read_at(reading->fd, have, sizeof have, 0, reading->path, error));
+    slk_label_node(request->env.crypto, want, request->replica_id, request->proof.shape->layers, 0,
+                   NULL, 0);
+    if (memcmp(want, have, sizeof have) != 0)
+        return slk_fail(error, SLK_E_CORRUPT, "%s was made for another sector or ticket",
+                        reading->path);
+    return SLK_OK;
+}
+
 slk_err slk_check_replica(const slk_check_replica_request *request, slk_error *error)
 {
     const slk_sector_shape *shape = request->proof.shape;
@@ -108,7 +127,8 @@ slk_err slk_check_replica(const slk_check_replica_request *request, slk_error *e
     for (unsigned i = 0; i < shape->base_trees; i++)
         SLK_TRY(check_tree(base[i], request, &reading, i, memory, error));
     slk_tree_join(root, sub, request->env.crypto, shape, base[0]);
-    return check_roots(request, root, error);
+    SLK_TRY(check_roots(request, root, error));
+    return check_first_node(request, &reading, error);
 }
 
 /* ---- a sample ---- */
@@ -220,5 +240,6 @@ slk_err slk_check_replica_sample(const slk_check_replica_request *request, uint6
     for (unsigned i = 0; i < shape->base_trees; i++)
         SLK_TRY(sample_tree(base[i], request, &reading, i, each, error));
     slk_tree_join(root, sub, request->env.crypto, shape, base[0]);
-    return check_roots(request, root, error);
+    SLK_TRY(check_roots(request, root, error));
+    return check_first_node(request, &reading, error);
 }

@@ -204,7 +204,7 @@ typedef struct slk_unseal_request {
 SLK_MUST_CHECK slk_err slk_unseal(const slk_unseal_request *request, slk_error *error);
 
 /* ---- Checking a replica: rebuilds tree-r-last from the sealed file and compares it with the files,
- * with p_aux and with comm_r (NULL: not compared). SLK_OK: all agree. SLK_E_CORRUPT: which file and
+ * with p_aux, with comm_r (NULL: not compared) and with replica_id. SLK_OK: all agree. SLK_E_CORRUPT: which file and
  * node does not. Where the file still arrives its bytes are hashed as they come, in order: threads of
  * the pool sleep until then, so it should be one of its own; the cache must be complete before the
  * first byte, and SLK_E_CANCELED says that the gate was closed too early. Memory: 1 MiB per thread and one tree-r-last file (10 MB at 32 GiB). Job stage
@@ -215,6 +215,9 @@ typedef struct slk_check_replica_request {
     const char *sealed;
     const char *cache;
     const uint8_t *comm_r;
+    /* Of an empty sector: its first node must be this replica's, which tells a whole replica of another
+     * sector or ticket, for the price of one label. NULL: not compared. */
+    const uint8_t *replica_id;
     slk_gate *arriving; /* bytes of `sealed` that can be read already; NULL: all */
 } slk_check_replica_request;
 
@@ -222,7 +225,7 @@ SLK_MUST_CHECK slk_err slk_check_replica(const slk_check_replica_request *reques
                                          slk_error *error);
 /* The same of `samples` (> 0) places alone, at least one in each base tree, drawn anew each time and spread
  * over the whole replica: the leaves below one node of tree-r-last (16 KiB at 32 GiB) and the path from
- * there to the root; p_aux and comm_r as above. A replica with a damaged share d passes with
+ * there to the root; p_aux, comm_r and replica_id as above. A replica with a damaged share d passes with
  * (1 - d)^samples. Job stage "sample" in places. */
 SLK_MUST_CHECK slk_err slk_check_replica_sample(const slk_check_replica_request *request,
                                                 uint64_t samples, slk_error *error);
