@@ -171,7 +171,8 @@ static slk_err call(slk_remote_peer *peer, const char *base, const char *token,
     if (code == SLK_OK)
         code = read_answer(exchange, &response, what, error);
     else
-        code = slk_fail_context(error, code == SLK_E_LIMIT ? SLK_E_PROTO : code, "%s", what);
+        code = slk_fail_context(error, error->code = code == SLK_E_LIMIT ? SLK_E_PROTO : code, "%s",
+                                what);
     slk_http_response_done(&response);
     if (body.data)
         slk_bytes_wipe(body.data, body.len);
@@ -422,7 +423,7 @@ static slk_err fetch_manifest(struct download *download, slk_error *error)
     if (code == SLK_OK &&
         slk_manifest_read(&download->manifest, response.body.data, response.body.len, &subject,
                           download->peer->crypto, error) != SLK_OK)
-        code = slk_fail_context(error, SLK_E_PROTO, "the peer's answer");
+        code = slk_fail_context(error, error->code = SLK_E_PROTO, "the peer's answer");
     slk_http_response_done(&response);
     download->has_manifest = code == SLK_OK;
     return code;

@@ -82,7 +82,8 @@ static slk_err poll_under_way(slk_side *s, const slk_seal_status *status, slk_er
                          name);
 }
 
-/* A provider that does not answer makes no progress either. */
+/* A provider that does not answer makes no progress either; one that has nothing but nonsense to say is
+ * left in the end. */
 static slk_err poll_failed(slk_side *s, slk_err code, slk_error *error)
 {
     bool moved = false;
@@ -92,6 +93,8 @@ static slk_err poll_failed(slk_side *s, slk_err code, slk_error *error)
     if (slk_seal_verdict_of(code) == SLK_SEAL_WAIT && code != SLK_E_CANCELED)
         SLK_TRY(slk_client_leave_stalled(&moved, s->task, &s->row,
                                          slk_seal_now_steady(s->seal) - since, why, error));
+    if (slk_seal_verdict_of(code) == SLK_SEAL_RETRY && s->task->last_attempt)
+        return slk_client_replace(s->task, &s->row, "failed", "poll", why, error);
     return moved ? SLK_OK : code;
 }
 
@@ -151,13 +154,15 @@ static slk_err check_claims(slk_side *s, slk_error *error)
     int64_t head, epoch = s->row.completion.ticket_epoch;
     SLK_TRY(slk_seal_network_read(&net, s->seal, error));
     SLK_TRY(ops->chain.head(ops->chain.ctx, &head, error));
-    const bool too_old = head - epoch > net.ticket_max_age_epochs;
+    const bool too_old = epoch < head - net.ticket_max_age_epochs;
     if (too_old && !slk_client_may_have_deposit(&s->row)) {
         char why[SLK_SEAL_REASON_CHARS];
         (void)snprintf(why, sizeof why, "the ticket is of epoch %ld, the head is %ld", (long)epoch,
                        (long)head);
         return slk_client_replace(s->task, &s->row, "failed", "ticket-expired", why, error);
     }
+    if (epoch > head && s->task->last_attempt)
+        return liar(s, "wrong-ticket", "the provider's ticket is from the future", error);
     if (epoch > head) { /* our node may be the one that is behind: not yet a lie */
         slk_task_reason(s->task, "wrong-ticket");
         return slk_fail(error, SLK_E_PROTO, "the provider's ticket is from the future");
@@ -261,12 +266,26 @@ slk_err slk_step_client_verify(slk_task *task, slk_error *error)
 
 /* ---- C1 ---- */
 
+/* Nonsense instead of C1, as often as we ask, goes on the provider's record. */
+static slk_err ask_for_c1(slk_side *s, const char *temp, slk_error *error)
+{
+    const slk_seal_peer *peer = &slk_seal_get_ops(s->seal)->peer;
+    const slk_client_row *row = &s->row;
+    const slk_err code = peer->commit1(peer->ctx, &s->to, &row->sector, row->seed_epoch, row->seed,
+                                       temp, &s->task->job, error);
+    if (code != SLK_E_PROTO || !s->task->last_attempt)
+        return code;
+    const slk_error said = *error;
+    SLK_TRY(slk_client_note_outcome(s->seal, row, "failed", slk_error_text(&said, code), error));
+    *error = said;
+    return code;
+}
+
 static slk_err fetch_c1(slk_side *s, const char *temp, slk_error *error)
 {
     const slk_seal_ops *ops = slk_seal_get_ops(s->seal);
     const slk_client_row *row = &s->row;
-    SLK_TRY(ops->peer.commit1(ops->peer.ctx, &s->to, &row->sector, row->seed_epoch, row->seed, temp,
-                              &s->task->job, error));
+    SLK_TRY(ask_for_c1(s, temp, error));
     bool valid = false;
     char why[SLK_SEAL_REASON_CHARS] = "";
     SLK_TRY(ops->prover.verify_c1(ops->prover.ctx, &valid, why, &row->sector, &s->comm,
