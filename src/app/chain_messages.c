@@ -52,15 +52,14 @@ static slk_err fill_sent(slk_seal_sent *ret, slk_chain_ops *ops, const slk_signe
 static slk_err refusal(slk_err code, const slk_chain_fault *fault, slk_error *error)
 {
     if (fault->not_enough_funds)
-        return slk_fail_context(error, error->code = SLK_E_LIMIT, "no sender can pay");
+        return slk_fail_context(error, SLK_E_LIMIT, "no sender can pay");
     if (fault->exit_code == SLK_EXIT_INSUFFICIENT_FUNDS ||
         fault->exit_code == SLK_EXIT_ACTOR_INSUFFICIENT_FUNDS)
-        return slk_fail_context(error, error->code = SLK_E_LIMIT, "the funds do not suffice");
+        return slk_fail_context(error, SLK_E_LIMIT, "the funds do not suffice");
     if (fault->out_of_gas)
-        return slk_fail_context(error, error->code = SLK_E_CONFLICT,
-                                "the miner actor would run out of gas");
+        return slk_fail_context(error, SLK_E_CONFLICT, "the miner actor would run out of gas");
     if (fault->exit_code > 0)
-        return slk_fail_context(error, error->code = SLK_E_CONFLICT,
+        return slk_fail_context(error, SLK_E_CONFLICT,
                                 "the miner actor would refuse it (exit %" PRId64 ")",
                                 fault->exit_code);
     return code;
@@ -174,7 +173,7 @@ static slk_err fill_message(slk_message *ret, slk_chain *node, const slk_seal_me
     SLK_TRY(slk_bigint_add(&need, &need, &reserve));
     const slk_err code = slk_chain_choose_sender(node, &ret->from, &info, NULL, 0, &need, error);
     if (code == SLK_E_NOTFOUND)
-        return slk_fail_context(error, error->code = SLK_E_LIMIT, "no sender can pay");
+        return slk_fail_context(error, SLK_E_LIMIT, "no sender can pay");
     return code;
 }
 

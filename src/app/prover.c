@@ -90,10 +90,9 @@ void slk_prover_free(slk_prover *prover)
 static slk_err params_failure(slk_err code, slk_error *error)
 {
     if (code == SLK_E_NOTFOUND)
-        return slk_fail_context(error, error->code = SLK_E_BUSY,
-                                "parameters are missing (see `selkie params`)");
+        return slk_fail_context(error, SLK_E_BUSY, "parameters are missing (see `selkie params`)");
     if (code == SLK_E_INVAL)
-        return slk_fail_context(error, error->code = SLK_E_BUSY, "parameters cannot be used here");
+        return slk_fail_context(error, SLK_E_BUSY, "parameters cannot be used here");
     return code;
 }
 

@@ -73,6 +73,9 @@ static void errors_carry_code_and_sentence(void **state)
     assert_string_equal(e.message, "cannot open x: No such file or directory");
     assert_int_equal(slk_fail_context(&e, e.code, "reading"), SLK_E_NOTFOUND);
     assert_string_equal(e.message, "reading: cannot open x: No such file or directory");
+    assert_int_equal(slk_fail_context(&e, SLK_E_PROTO, "then"), SLK_E_PROTO);
+    assert_string_equal(e.message, "then: reading: cannot open x: No such file or directory");
+    assert_int_equal(e.code, SLK_E_PROTO);
     for (int code = 0; code < SLK_ERR_COUNT; code++)
         assert_non_null(slk_err_name((slk_err)code));
 }

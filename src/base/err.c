@@ -113,7 +113,8 @@ slk_err slk_fail_context(slk_error *error, slk_err code, const char *format, ...
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     char inner[sizeof error->message];
-    (void)snprintf(inner, sizeof inner, "%s", slk_error_text(error, code));
+    (void)snprintf(inner, sizeof inner, "%s",
+                   error->message[0] ? error->message : slk_err_name(code));
     size_t used = strlen(text);
     memcpy(error->message, text, used + 1);
     (void)snprintf(error->message + used, sizeof error->message - used, ": %s", inner);

@@ -57,8 +57,8 @@ slk_err slk_fail(slk_error *error, slk_err code, const char *format, ...) SLK_PR
  * EINVAL/ENAMETOOLONG INVAL, EFBIG LIMIT, else IO. */
 slk_err slk_fail_errno(slk_error *error, int os_errno, const char *format, ...) SLK_PRINTF(3, 4);
 
-/* Puts "<text>: " before the message of *error, keeping its code; returns that code.
- * error may be NULL only together with a code passed by the caller: then returns code. */
+/* Puts "<text>: " before the message that the failure at hand left in *error (NULL allowed), and
+ * makes its code `code`; returns code. */
 slk_err slk_fail_context(slk_error *error, slk_err code, const char *format, ...) SLK_PRINTF(3, 4);
 
 /* Message of error, or a stock sentence for code when error is NULL or empty. */

@@ -139,7 +139,7 @@ static slk_err read_answer(const struct exchange *exchange, const slk_http_respo
         return SLK_OK;
     if (slk_wire_read(exchange->answer, exchange->answer_type, response->body.data,
                       response->body.len, error) != SLK_OK)
-        return slk_fail_context(error, error->code = SLK_E_PROTO, "%s: the peer's answer", what);
+        return slk_fail_context(error, SLK_E_PROTO, "%s: the peer's answer", what);
     return SLK_OK;
 }
 
@@ -171,8 +171,7 @@ static slk_err call(slk_remote_peer *peer, const char *base, const char *token,
     if (code == SLK_OK)
         code = read_answer(exchange, &response, what, error);
     else
-        code = slk_fail_context(error, error->code = code == SLK_E_LIMIT ? SLK_E_PROTO : code, "%s",
-                                what);
+        code = slk_fail_context(error, code == SLK_E_LIMIT ? SLK_E_PROTO : code, "%s", what);
     slk_http_response_done(&response);
     if (body.data)
         slk_bytes_wipe(body.data, body.len);
@@ -420,10 +419,9 @@ static slk_err fetch_manifest(struct download *download, slk_error *error)
     }
     if (code == SLK_OK)
         code = expect_success(&response, "fetching a manifest", error);
-    if (code == SLK_OK &&
-        slk_manifest_read(&download->manifest, response.body.data, response.body.len, &subject,
-                          download->peer->crypto, error) != SLK_OK)
-        code = slk_fail_context(error, error->code = SLK_E_PROTO, "the peer's answer");
+    if (code == SLK_OK)
+        code = slk_manifest_read(&download->manifest, response.body.data, response.body.len,
+                                 &subject, download->peer->crypto, error);
     slk_http_response_done(&response);
     download->has_manifest = code == SLK_OK;
     return code;

@@ -290,7 +290,7 @@ static void files_of_a_wrong_size_never_get_their_name(void **state)
     assert_int_equal(slk_remove_tree(cache, NULL), SLK_OK);
 }
 
-static void a_bad_manifest_is_a_protocol_error(void **state)
+static void a_bad_manifest_is_corrupt(void **state)
 {
     (void)state;
     SLK_CLEANUP(slk_freep) char *sealed = slk_path_join(folder, "sealed");
@@ -299,7 +299,7 @@ static void a_bad_manifest_is_a_protocol_error(void **state)
     make_cache(cache);
     script = (struct script){
         .status = 200, .body = body, .body_bytes = sizeof body, .manifest_status = 200};
-    assert_int_equal(fetch(), SLK_E_PROTO);
+    assert_int_equal(fetch(), SLK_E_CORRUPT);
     script.manifest_status = 503;
     assert_int_equal(fetch(), SLK_E_BUSY);
     assert_false(slk_file_exists(sealed));
@@ -357,7 +357,7 @@ int main(void)
         cmocka_unit_test(malformed_answers_are_protocol_errors),
         cmocka_unit_test(a_completion_is_whole_or_none),
         cmocka_unit_test(files_of_a_wrong_size_never_get_their_name),
-        cmocka_unit_test(a_bad_manifest_is_a_protocol_error),
+        cmocka_unit_test(a_bad_manifest_is_corrupt),
         cmocka_unit_test(the_token_goes_into_the_query_only_when_asked),
         cmocka_unit_test(c1_is_never_empty),
     };

@@ -118,13 +118,14 @@ slk_err slk_manifest_read(slk_manifest *ret_manifest, const void *bytes, size_t 
     const uint8_t *b = bytes;
     uint8_t head[HASHES_AT], sum[32];
     if (n != slk_manifest_bytes(subject))
-        return slk_fail(error, SLK_E_CORRUPT, "the manifest has a wrong length");
+        return slk_fail(error, SLK_E_CORRUPT, "the peer's manifest has a wrong length");
     slk_sha256_of(crypto, sum, b, n - 32);
     if (memcmp(sum, b + n - 32, 32) != 0)
-        return slk_fail(error, SLK_E_CORRUPT, "the manifest was damaged on the way");
+        return slk_fail(error, SLK_E_CORRUPT, "the peer's manifest was damaged on the way");
     put_head(head, subject);
     if (memcmp(head, b, HASHES_AT) != 0)
-        return slk_fail(error, SLK_E_CORRUPT, "the manifest is of another replica");
+        return slk_fail(error, SLK_E_CORRUPT,
+                        "the peer's manifest is of another sector or CommR than it told us");
     slk_manifest manifest = {.crypto = crypto, .file_bytes = subject->file_bytes};
     manifest.n_blocks = block_count(subject->file_bytes);
     manifest.hashes = slk_alloc(manifest.n_blocks, 32);
