@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/provider_check.h"
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "net/certificate.h"
 #include "net/client.h"
+#include "seal/client.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -174,8 +176,8 @@ static void check_calls(slk_provider_check *c, slk_node *node, const slk_seal_re
 
 /* ---- the way back ---- */
 
-/* Whether our own address answers, seen from here. That the provider comes through, too, only its own
- * notices show; without them the poll finds out later. */
+/* Whether our own address answers, seen from here: of a provider that cannot be asked to try it, only its
+ * own notices show that it comes through; without them the poll finds out later. */
 static slk_err call_own(char *found, size_t size, slk_node *node, const char *url, slk_error *error)
 {
     SLK_CLEANUP(slk_freep)
@@ -198,7 +200,7 @@ static slk_err call_own(char *found, size_t size, slk_node *node, const char *ur
     return SLK_OK;
 }
 
-static void check_callback(slk_provider_check *c, slk_node *node)
+static void check_own(slk_provider_check *c, slk_node *node)
 {
     SLK_CLEANUP(slk_freep) char *url = NULL;
     slk_error why = {0};
@@ -208,6 +210,72 @@ static void check_callback(slk_provider_check *c, slk_node *node)
         code = call_own(found, sizeof found, node, url, &why);
     put_row(c, CALLBACK, code == SLK_OK ? SLK_CHECK_GOOD : SLK_CHECK_DOUBTFUL,
             code == SLK_OK ? found : slk_error_text(&why, code));
+}
+
+static const struct {
+    const char *step, *next;
+} back_remedies[] = {
+    {"url",
+     "have the provider give this node's address: `selkie partner set NAME --url https://…`"},
+    {"address", "the provider calls no private address, unless AllowPrivateAddresses is set there"},
+    {"dns", "give the provider a name or address it knows: `selkie partner set NAME --url …`"},
+    {"tcp", "run this node, and let the provider through the firewalls to its port"},
+    {"tls", "have the provider trust this node's tls.crt (TrustedCertificates in [Remote] there), "
+            "or use a "
+            "certificate its system trusts"},
+    {"answer",
+     "at that address somebody else answers: have the provider give this node's, `selkie partner "
+     "set NAME --url …`"},
+};
+
+static void put_called(slk_provider_check *c, const slk_remote_called *called, bool seen)
+{
+    char found[256];
+    if (called->reached && seen) {
+        (void)snprintf(found, sizeof found, "it reaches this node at %.180s", called->url);
+        put_row(c, CALLBACK, SLK_CHECK_GOOD, found);
+        return;
+    }
+    const char *step = called->reached ? "answer" : called->step;
+    (void)snprintf(found, sizeof found, "it does not reach %.100s: %s: %.100s",
+                   *called->url ? called->url : "this node", *step ? step : "no reason given",
+                   called->reached ? "it says it did, but nothing came here" : called->reason);
+    put_row(c, CALLBACK, SLK_CHECK_DOUBTFUL, found);
+    for (size_t i = 0; i < sizeof back_remedies / sizeof *back_remedies; i++)
+        if (strcmp(step, back_remedies[i].step) == 0)
+            c->rows[CALLBACK].next = back_remedies[i].next;
+}
+
+/* Has the provider itself come to us, if it can be asked to. */
+static slk_err try_back(bool *ret_tried, slk_provider_check *c, slk_node *node,
+                        const slk_seal_remote *to, slk_error *error)
+{
+    char nonce[SLK_NONCE_CHARS];
+    slk_remote_called called = {0};
+    bool seen = false;
+    SLK_TRY(slk_client_nonce_make(nonce, node->seal, error));
+    const slk_err code =
+        slk_remote_peer_call_back(node->peer, ret_tried, &called, to, nonce, error);
+    if (code == SLK_OK && *ret_tried)
+        SLK_TRY(slk_client_nonce_seen(&seen, node->seal, nonce, error));
+    slk_bytes_wipe(nonce, sizeof nonce);
+    SLK_TRY(code);
+    if (*ret_tried)
+        put_called(c, &called, seen);
+    return SLK_OK;
+}
+
+static void check_callback(slk_provider_check *c, slk_node *node, const slk_seal_remote *to)
+{
+    slk_error why = {0};
+    bool tried = false;
+    slk_err code = SLK_OK;
+    if (c->good)
+        code = try_back(&tried, c, node, to, &why);
+    if (code != SLK_OK)
+        put_row(c, CALLBACK, SLK_CHECK_DOUBTFUL, slk_error_text(&why, code));
+    else if (!tried)
+        check_own(c, node);
 }
 
 /* ---- together ---- */
@@ -223,7 +291,7 @@ slk_err slk_provider_check_run(slk_provider_check *ret, slk_node *node, const ch
     check_address(&check, url);
     if (check.good)
         check_calls(&check, node, &to);
-    check_callback(&check, node);
+    check_callback(&check, node, &to);
     *ret = check;
     return SLK_OK;
 }

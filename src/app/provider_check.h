@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Can a provider be used? Name, TCP, TLS, protocol, token, and the way back to us, one after the other,
- * each with what to do when it fails. Nothing is ordered and nothing is changed by it. */
+ * each with what to do when it fails. Nothing is ordered and nothing is changed by it. A provider that
+ * can be asked to comes back to the address it has of us, with a nonce that the node which runs there
+ * notes; of any other only our own address is looked at. */
 #ifndef SLK_APP_PROVIDER_CHECK_H
 #define SLK_APP_PROVIDER_CHECK_H
 

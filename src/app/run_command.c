@@ -158,8 +158,11 @@ static slk_err add_routes(struct service *service, slk_error *error)
         .method = "GET", .path = "/health/readyz", .handler = get_readyz, .context = node};
     if (node->provider) {
         SLK_TRY(add_relay(service, error));
-        SLK_TRY(slk_remote_provider_new(&service->provider, node->seal, node->crypto,
-                                        service->relay, error));
+        const slk_remote_provider_options options = {.seal = node->seal,
+                                                     .crypto = node->crypto,
+                                                     .relay = service->relay,
+                                                     .peer = node->peer};
+        SLK_TRY(slk_remote_provider_new(&service->provider, &options, error));
         slk_remote_provider_routes(service->routes + service->n_routes, service->provider);
         service->n_routes += SLK_REMOTE_PROVIDER_ROUTES;
     }

@@ -397,32 +397,55 @@ static void describe(char *out, size_t n, const char *url)
 typedef struct outcome {
     CURLcode curl_code;
     slk_err code;
+    const char *step;
     const char *what;
 } outcome;
 
 /* Not listed: SLK_E_UNREACHABLE, since a later attempt may well do. */
 static const outcome outcomes[] = {
-    {CURLE_COULDNT_RESOLVE_HOST, SLK_E_UNREACHABLE, "its name is not known (DNS)"},
-    {CURLE_COULDNT_CONNECT, SLK_E_UNREACHABLE, "no TCP connection"},
-    {CURLE_SSL_CONNECT_ERROR, SLK_E_UNREACHABLE, "no TLS connection"},
-    {CURLE_PEER_FAILED_VERIFICATION, SLK_E_UNREACHABLE, "its TLS certificate is not trusted"},
-    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, SLK_E_UNREACHABLE, "its TLS key is another one"},
-    {CURLE_SSL_CERTPROBLEM, SLK_E_UNREACHABLE, "TLS certificate problem"},
-    {CURLE_SSL_CACERT_BADFILE, SLK_E_INVAL, "the file of trusted TLS certificates is bad"},
-    {CURLE_SEND_ERROR, SLK_E_UNREACHABLE, "the connection was cut"},
-    {CURLE_RECV_ERROR, SLK_E_UNREACHABLE, "the connection was cut"},
-    {CURLE_GOT_NOTHING, SLK_E_UNREACHABLE, "the connection was closed without an answer"},
-    {CURLE_PARTIAL_FILE, SLK_E_UNREACHABLE, "the connection was cut before the end of the body"},
-    {CURLE_OPERATION_TIMEDOUT, SLK_E_TIMEOUT, "no answer in time"},
-    {CURLE_ABORTED_BY_CALLBACK, SLK_E_CANCELED, "asked to stop"},
-    {CURLE_URL_MALFORMAT, SLK_E_INVAL, "this is no usable URL"},
-    {CURLE_LOGIN_DENIED, SLK_E_INVAL, "user names in URLs are not allowed"},
-    {CURLE_UNSUPPORTED_PROTOCOL, SLK_E_INVAL, "this kind of URL is not allowed"},
-    {CURLE_OUT_OF_MEMORY, SLK_E_NOMEM, "out of memory"},
-    {CURLE_WEIRD_SERVER_REPLY, SLK_E_PROTO, "the answer is not HTTP"},
-    {CURLE_BAD_CONTENT_ENCODING, SLK_E_PROTO, "the answer is encoded"},
-    {CURLE_HTTP2, SLK_E_PROTO, "the answer is not HTTP"},
+    {CURLE_COULDNT_RESOLVE_HOST, SLK_E_UNREACHABLE, "dns", "its name is not known (DNS)"},
+    {CURLE_COULDNT_CONNECT, SLK_E_UNREACHABLE, "tcp", "no TCP connection"},
+    {CURLE_SSL_CONNECT_ERROR, SLK_E_UNREACHABLE, "tls", "no TLS connection"},
+    {CURLE_PEER_FAILED_VERIFICATION, SLK_E_UNREACHABLE, "tls",
+     "its TLS certificate is not trusted"},
+    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, SLK_E_UNREACHABLE, "tls", "its TLS key is another one"},
+    {CURLE_SSL_CERTPROBLEM, SLK_E_UNREACHABLE, "tls", "TLS certificate problem"},
+    {CURLE_SSL_CACERT_BADFILE, SLK_E_INVAL, "tls", "the file of trusted TLS certificates is bad"},
+    {CURLE_SEND_ERROR, SLK_E_UNREACHABLE, "http", "the connection was cut"},
+    {CURLE_RECV_ERROR, SLK_E_UNREACHABLE, "http", "the connection was cut"},
+    {CURLE_GOT_NOTHING, SLK_E_UNREACHABLE, "http", "the connection was closed without an answer"},
+    {CURLE_PARTIAL_FILE, SLK_E_UNREACHABLE, "http",
+     "the connection was cut before the end of the body"},
+    {CURLE_OPERATION_TIMEDOUT, SLK_E_TIMEOUT, "http", "no answer in time"},
+    {CURLE_ABORTED_BY_CALLBACK, SLK_E_CANCELED, "http", "asked to stop"},
+    {CURLE_URL_MALFORMAT, SLK_E_INVAL, "http", "this is no usable URL"},
+    {CURLE_LOGIN_DENIED, SLK_E_INVAL, "http", "user names in URLs are not allowed"},
+    {CURLE_UNSUPPORTED_PROTOCOL, SLK_E_INVAL, "http", "this kind of URL is not allowed"},
+    {CURLE_OUT_OF_MEMORY, SLK_E_NOMEM, "http", "out of memory"},
+    {CURLE_WEIRD_SERVER_REPLY, SLK_E_PROTO, "http", "the answer is not HTTP"},
+    {CURLE_BAD_CONTENT_ENCODING, SLK_E_PROTO, "http", "the answer is encoded"},
+    {CURLE_HTTP2, SLK_E_PROTO, "http", "the answer is not HTTP"},
 };
+
+/* A time-out says nothing of where it was: how far the call had come does. */
+static const char *late_step(const call *c)
+{
+    curl_off_t named_us = 0;
+    long port = 0, sent_bytes = 0;
+    const bool tls = strncasecmp(c->request->url, "https", 5) == 0;
+    (void)curl_easy_getinfo(c->curl, CURLINFO_NAMELOOKUP_TIME_T, &named_us);
+    (void)curl_easy_getinfo(c->curl, CURLINFO_LOCAL_PORT, &port); /* ours, once connected */
+    (void)curl_easy_getinfo(c->curl, CURLINFO_REQUEST_SIZE, &sent_bytes);
+    if (sent_bytes > 0 || (port > 0 && !tls))
+        return "http";
+    return port > 0 ? "tls" : named_us > 0 ? "tcp" : "dns";
+}
+
+static void note_failure(const call *c, const char *step, const char *what)
+{
+    if (c->request->failure)
+        *c->request->failure = (slk_http_failure){step, what};
+}
 
 static slk_err fail_transport(const call *c, CURLcode rc, slk_error *error)
 {
@@ -433,10 +456,12 @@ static slk_err fail_transport(const call *c, CURLcode rc, slk_error *error)
             slk_fail(error, c->sink_code, "%s", slk_error_text(&c->sink_error, c->sink_code));
         return slk_fail_context(error, code, "%s", where);
     }
-    if (c->vetoed)
+    if (c->vetoed) {
+        note_failure(c, "address", "its address is not one of the public internet");
         return slk_fail(error, SLK_E_INVAL,
                         "%s: its address is not one of the public internet, so it is not called",
                         where);
+    }
     long sent = 0;
     const outcome *found = NULL;
     /* The same code as for ftp:, when the peer answers with something that is not HTTP. */
@@ -446,9 +471,15 @@ static slk_err fail_transport(const call *c, CURLcode rc, slk_error *error)
     for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
         if (outcomes[i].curl_code == rc)
             found = &outcomes[i];
+    const char *what = found ? found->what : "the request failed";
+    note_failure(c,
+                 rc == CURLE_OPERATION_TIMEDOUT ? late_step(c)
+                 : found                        ? found->step
+                                                : "http",
+                 what);
     const char *detail = c->curl_text[0] ? c->curl_text : curl_easy_strerror(rc);
-    return slk_fail(error, found ? found->code : SLK_E_UNREACHABLE, "%s: %s: %s", where,
-                    found ? found->what : "the request failed", detail);
+    return slk_fail(error, found ? found->code : SLK_E_UNREACHABLE, "%s: %s: %s", where, what,
+                    detail);
 }
 
 static slk_err perform(call *c, const slk_http_client *client, slk_error *error)

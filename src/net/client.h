@@ -70,6 +70,13 @@ void slk_http_response_done(slk_http_response *response); /* zeroed allowed, ide
 typedef slk_err slk_http_sink(void *context, const slk_http_response *response,
                               const uint8_t *bytes, size_t n, slk_error *error);
 
+/* Where a call that had no whole answer got stuck, and a sentence that names neither hosts nor
+ * addresses: for whoever is to know no more than that. Static texts. */
+typedef struct slk_http_failure {
+    const char *step; /* "address" (not allowed), "dns", "tcp", "tls", "http" */
+    const char *what;
+} slk_http_failure;
+
 typedef struct slk_http_request {
     const char *method; /* NULL means "GET"; "POST", "PUT", "HEAD", "DELETE" (without a body) */
     const char *url;
@@ -91,6 +98,7 @@ typedef struct slk_http_request {
     void *sink_context;
     slk_job *job; /* canceled within a second; progress is not reported to it; NULL allowed */
     const atomic_bool *stop; /* likewise when it becomes true; NULL allowed */
+    slk_http_failure *failure; /* written when the call fails; NULL allowed */
     uint32_t stall_bytes_per_s; /* slower than this counts as no byte at all; 0 means 1 */
 } slk_http_request;
 

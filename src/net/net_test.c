@@ -21,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -526,6 +528,75 @@ static void unreachable_peers_say_why(void **state)
     assert_int_equal(slk_http_call(f->client, &get, &r, &e), SLK_E_INVAL);
 }
 
+static void failures_name_their_step(void **state)
+{
+    const fixture *f = *state;
+    const slk_http_client_options public_only = {.public_only = true};
+    slk_http_client *strict;
+    assert_int_equal(slk_http_client_new(&strict, &public_only, NULL), SLK_OK);
+    const struct {
+        slk_http_client *client;
+        const char *url, *step;
+    } cases[] = {
+        {f->client, "https://no-such-host.invalid/", "dns"},
+        {f->client, "https://127.0.0.1:1/", "tcp"},
+        {strict, f->base, "address"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        slk_http_failure failure = {0};
+        slk_http_response r;
+        const slk_http_request get = {.url = cases[i].url, .failure = &failure};
+        assert_int_not_equal(slk_http_call(cases[i].client, &get, &r, NULL), SLK_OK);
+        assert_string_equal(failure.step, cases[i].step);
+        assert_null(strstr(failure.what, "127.0.0.1"));
+    }
+    slk_http_client_free(strict);
+    assert_int_equal(slk_http_client_new(&strict, NULL, NULL), SLK_OK);
+    slk_http_failure failure = {0};
+    slk_http_response r;
+    const slk_http_request get = {.url = f->base, .failure = &failure};
+    assert_int_not_equal(slk_http_call(strict, &get, &r, NULL), SLK_OK);
+    assert_string_equal(failure.step, "tls");
+    slk_http_client_free(strict);
+}
+
+/* Listens and never says a word: its queue takes connections, up to `backlog` and one. */
+static int be_silent(char url[64], const char *scheme, int backlog)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(fd, backlog), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    (void)snprintf(url, 64, "%s://127.0.0.1:%u/", scheme, (unsigned)ntohs(address.sin_port));
+    return fd;
+}
+
+static void silence_is_told_by_how_far_it_came(void **state)
+{
+    (void)state;
+    const slk_http_client_options options = {.allow_plain_http = true};
+    slk_http_client *client;
+    assert_int_equal(slk_http_client_new(&client, &options, NULL), SLK_OK);
+    static const struct {
+        const char *scheme, *first, *second; /* the step of a first call and of one more */
+    } cases[] = {{"https", "tls", "tcp"}, {"http", "http", "tcp"}};
+    for (size_t i = 0; i < 2; i++) {
+        char url[64];
+        slk_http_failure failure = {0};
+        slk_http_response r;
+        const int fd = be_silent(url, cases[i].scheme, 0);
+        const slk_http_request get = {.url = url, .failure = &failure, .total_timeout_ms = 100};
+        assert_int_equal(slk_http_call(client, &get, &r, NULL), SLK_E_TIMEOUT);
+        assert_string_equal(failure.step, cases[i].first);
+        assert_int_equal(slk_http_call(client, &get, &r, NULL), SLK_E_TIMEOUT);
+        assert_string_equal(failure.step, cases[i].second); /* the queue is full */
+        (void)close(fd);
+    }
+    slk_http_client_free(client);
+}
+
 static void *many_calls(void *context)
 {
     fixture *f = context;
@@ -651,6 +722,7 @@ int main(void)
         PLAIN(empty_files_are_files),      TLS(if_range_guards_the_version),
         TLS(streams_arrive_whole_or_fail), PLAIN(streams_arrive_whole_or_fail),
         TLS(answers_are_bounded),          TLS(unreachable_peers_say_why),
+        TLS(failures_name_their_step),     TLS(silence_is_told_by_how_far_it_came),
         TLS(threads_share_a_client),       PLAIN(servers_refuse_bad_options),
         TLS(tokens_and_certificates),      cmocka_unit_test(header_texts_are_parsed),
     };

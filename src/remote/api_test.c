@@ -300,8 +300,12 @@ static int open_world(void **state)
     open_seal(&w.provider, "provider", &ops);
     open_seal(&w.client, "client", &ops);
     assert_int_equal(slk_crypto_new(&w.crypto, NULL, &error), SLK_OK);
-    assert_int_equal(
-        slk_remote_provider_new(&w.provider_api, w.provider.seal, w.crypto, NULL, &error), SLK_OK);
+    const slk_remote_peer_options peer = {
+        .ca_file = w.ca_file, .allow_private = true, .crypto = w.crypto};
+    assert_int_equal(slk_remote_peer_new(&w.peer, &peer, &error), SLK_OK);
+    const slk_remote_provider_options api = {
+        .seal = w.provider.seal, .crypto = w.crypto, .peer = w.peer};
+    assert_int_equal(slk_remote_provider_new(&w.provider_api, &api, &error), SLK_OK);
     assert_int_equal(slk_remote_client_new(&w.client_api, w.client.seal, &error), SLK_OK);
     slk_remote_provider_routes(w.provider.routes, w.provider_api);
     slk_remote_client_routes(w.client.routes, w.client_api);
@@ -309,9 +313,6 @@ static int open_world(void **state)
     serve(&w.client, SLK_REMOTE_CLIENT_ROUTES);
     const slk_http_client_options http = {.ca_file = w.ca_file};
     assert_int_equal(slk_http_client_new(&w.http, &http, &error), SLK_OK);
-    const slk_remote_peer_options peer = {
-        .ca_file = w.ca_file, .allow_private = true, .crypto = w.crypto};
-    assert_int_equal(slk_remote_peer_new(&w.peer, &peer, &error), SLK_OK);
     int64_t id;
     slk_partner_terms terms = {.url = w.client.url, .allowance_remaining = 5, .allowance_total = 5};
     assert_int_equal(slk_partner_add(&id, w.token, w.provider.seal, "first", &terms, &error),
@@ -438,7 +439,8 @@ static void capabilities_need_no_token(void **state)
     assert_string_equal(
         a.body,
         "{\"supported_proofs\":[5],\"max_batch_size\":3,\"supports_range_requests\":true,"
-        "\"supports_sealed_manifest\":true,\"supports_cancel\":true,\"supports_renew\":true}");
+        "\"supports_sealed_manifest\":true,\"supports_cancel\":true,\"supports_renew\":true,"
+        "\"supports_call_back\":true}");
 }
 
 static void posts_want_json(void **state)
@@ -812,6 +814,102 @@ static void finalize_and_cleanup_are_idempotent(void **state)
     assert_int_not_equal(a.status, 200);
 }
 
+/* ---- the way back ---- */
+
+/* What came of having the provider bring a fresh nonce; *ret_seen: it came. */
+static slk_remote_called call_back(bool *ret_seen, const char *token)
+{
+    char nonce[SLK_NONCE_CHARS];
+    slk_error error = {0};
+    slk_remote_called called = {0};
+    const slk_seal_remote to = {.url = w.provider.url, .token = token};
+    bool tried = false;
+    assert_int_equal(slk_client_nonce_make(nonce, w.client.seal, &error), SLK_OK);
+    if (slk_remote_peer_call_back(w.peer, &tried, &called, &to, nonce, &error) != SLK_OK)
+        fail_msg("%s", error.message);
+    assert_true(tried);
+    assert_int_equal(slk_client_nonce_seen(ret_seen, w.client.seal, nonce, &error), SLK_OK);
+    return called;
+}
+
+static void set_partner_url(const char *url)
+{
+    int64_t id;
+    const slk_partner_terms terms = {.url = url};
+    assert_int_equal(slk_partner_find(&id, w.provider.seal, "first", NULL), SLK_OK);
+    assert_int_equal(slk_partner_set(w.provider.seal, id, SLK_TERM_URL, &terms, NULL), SLK_OK);
+}
+
+static void providers_call_back_where_they_were_told(void **state)
+{
+    (void)state;
+    bool seen = false;
+    slk_remote_called called = call_back(&seen, w.token);
+    assert_true(called.reached && seen);
+    assert_string_equal(called.url, w.client.url);
+    called = call_back(&seen, w.other); /* of which it has no address */
+    assert_false(called.reached || seen);
+    assert_string_equal(called.step, "url");
+    static const struct {
+        const char *url, *step;
+    } wrong[] = {{"https://127.0.0.1:1", "tcp"}, {"https://nobody.invalid", "dns"}};
+    for (size_t i = 0; i < 2; i++) {
+        set_partner_url(wrong[i].url);
+        called = call_back(&seen, w.token);
+        assert_false(called.reached || seen);
+        assert_string_equal(called.step, wrong[i].step);
+        assert_true(called.reason[0] != 0);
+    }
+    set_partner_url(w.provider.url); /* somebody, but not the client */
+    called = call_back(&seen, w.token);
+    assert_false(called.reached || seen);
+    assert_string_equal(called.step, "answer");
+    set_partner_url(w.client.url);
+}
+
+static void nobody_is_called_by_request(void **state)
+{
+    (void)state;
+    struct asked a;
+    char nonce[SLK_NONCE_CHARS], body[512];
+    bool seen = true;
+    assert_int_equal(slk_client_nonce_make(nonce, w.client.seal, NULL), SLK_OK);
+    /* The second partner has no address here: one in the request changes nothing. */
+    (void)snprintf(body, sizeof body, "{\"partner_token\":\"%%s\",\"nonce\":\"%s\",\"url\":\"%s\"}",
+                   nonce, w.client.url);
+    tell(&a, "call-back", body, w.other);
+    assert_int_equal(a.status, 200);
+    assert_non_null(strstr(a.body, "\"reached\":false"));
+    assert_int_equal(slk_client_nonce_seen(&seen, w.client.seal, nonce, NULL), SLK_OK);
+    assert_false(seen);
+    tell(&a, "call-back", body, "");
+    assert_int_equal(a.status, 401);
+    tell(&a, "call-back", "{\"partner_token\":\"%s\",\"nonce\":\"x\"}", w.other);
+    assert_int_equal(a.status, 400);
+    for (unsigned i = 0; a.status != 429 && i <= SLK_TURNSTILE_CALL_BACKS; i++)
+        tell(&a, "call-back", body, w.other);
+    assert_int_equal(a.status, 429);
+}
+
+static void nonces_are_known_once_made(void **state)
+{
+    (void)state;
+    struct asked a;
+    char nonce[SLK_NONCE_CHARS], body[128];
+    bool seen = true;
+    post(&a, &w.client, "called-back", "application/json", "{\"nonce\":\"" STRANGER "\"}");
+    assert_int_equal(a.status, 404);
+    assert_int_equal(slk_client_nonce_make(nonce, w.client.seal, NULL), SLK_OK);
+    assert_int_equal(slk_client_nonce_seen(&seen, w.client.seal, nonce, NULL), SLK_OK);
+    assert_false(seen);
+    (void)snprintf(body, sizeof body, "{\"nonce\":\"%s\"}", nonce);
+    post(&a, &w.client, "called-back", "application/json", body);
+    assert_int_equal(a.status, 200);
+    assert_string_equal(a.body, "{\"known\":true}");
+    assert_int_equal(slk_client_nonce_seen(&seen, w.client.seal, nonce, NULL), SLK_OK);
+    assert_true(seen);
+}
+
 /* ---- the client's endpoints ---- */
 
 static void tickets_are_for_our_miners_alone(void **state)
@@ -926,6 +1024,9 @@ int main(void)
         cmocka_unit_test(c1_comes_as_its_own_bytes),
         cmocka_unit_test(the_peer_client_gets_all_of_it),
         cmocka_unit_test(finalize_and_cleanup_are_idempotent),
+        cmocka_unit_test(providers_call_back_where_they_were_told),
+        cmocka_unit_test(nobody_is_called_by_request),
+        cmocka_unit_test(nonces_are_known_once_made),
         cmocka_unit_test(tickets_are_for_our_miners_alone),
         cmocka_unit_test(complete_is_checked_and_idempotent),
         cmocka_unit_test(guessing_is_slowed_down),

@@ -19,6 +19,7 @@
 struct slk_remote_client {
     slk_seal *seal;
     slk_limiter *tickets;
+    slk_limiter *nonces;
 };
 
 slk_err slk_remote_client_new(slk_remote_client **ret_client, slk_seal *seal, slk_error *error)
@@ -27,10 +28,13 @@ slk_err slk_remote_client_new(slk_remote_client **ret_client, slk_seal *seal, sl
     if (!client)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the client's endpoints");
     client->seal = seal;
-    const slk_err code = slk_limiter_new(&client->tickets, SLK_REMOTE_TICKET_BURST,
-                                         SLK_REMOTE_TICKET_INTERVAL_MS, error);
+    slk_err code = slk_limiter_new(&client->tickets, SLK_REMOTE_TICKET_BURST,
+                                   SLK_REMOTE_TICKET_INTERVAL_MS, error);
+    if (code == SLK_OK)
+        code = slk_limiter_new(&client->nonces, SLK_REMOTE_TICKET_BURST,
+                               SLK_REMOTE_TICKET_INTERVAL_MS, error);
     if (code != SLK_OK) {
-        slk_free(client);
+        slk_remote_client_free(client);
         return code;
     }
     *ret_client = client;
@@ -42,6 +46,7 @@ void slk_remote_client_free(slk_remote_client *client)
     if (!client)
         return;
     slk_limiter_free(client->tickets);
+    slk_limiter_free(client->nonces);
     slk_free(client);
 }
 
@@ -110,6 +115,20 @@ static slk_err get_ticket(void *context, slk_http_exchange *exchange, slk_error 
     return slk_endpoint_reply(exchange, &slk_wire_type_ticket, &answer, error);
 }
 
+/* No token: whoever has the nonce was given it by us. */
+static slk_err post_called_back(void *context, slk_http_exchange *exchange, slk_error *error)
+{
+    slk_remote_client *client = context;
+    slk_wire_nonce message;
+    SLK_TRY(slk_endpoint_read(&message, &slk_wire_type_nonce, exchange, error));
+    if (!slk_limiter_take(client->nonces, slk_http_peer_owner(exchange), slk_clock_monotonic_ms()))
+        return slk_http_reply_text(exchange, 429, "too many calls from this address");
+    SLK_TRY(slk_client_nonce_take(client->seal, message.nonce, error));
+    slk_log(SLK_LOG_INFO, "provider.called_back", "peer=%s", slk_http_peer(exchange));
+    const slk_wire_nonce_known answer = {.known = true};
+    return slk_endpoint_reply(exchange, &slk_wire_type_nonce_known, &answer, error);
+}
+
 void slk_remote_client_routes(slk_http_route out[SLK_REMOTE_CLIENT_ROUTES],
                               slk_remote_client *client)
 {
@@ -124,6 +143,13 @@ void slk_remote_client_routes(slk_http_route out[SLK_REMOTE_CLIENT_ROUTES],
         .method = "GET",
         .path = SLK_WIRE_PATH "ticket",
         .handler = get_ticket,
+        .context = client,
+        .plain_errors = true,
+    };
+    out[2] = (slk_http_route){
+        .method = "POST",
+        .path = SLK_WIRE_PATH "called-back",
+        .handler = post_called_back,
         .context = client,
         .plain_errors = true,
     };

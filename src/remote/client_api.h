@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The endpoints a client serves to its providers: complete and ticket.
+/* The endpoints a client serves to its providers: complete and ticket; and what the reference does not
+ * know: called-back, by which a provider shows that it reaches us (seal/client.h).
  * source: reference/remote-seal-wire, "Served by the client" */
 #ifndef SLK_REMOTE_CLIENT_API_H
 #define SLK_REMOTE_CLIENT_API_H
@@ -8,8 +9,8 @@
 #include "net/server.h"
 #include "seal/seal.h"
 
-#define SLK_REMOTE_CLIENT_ROUTES 2u
-/* `ticket` needs no token and asks our chain node: so many at once per address, then one every two
+#define SLK_REMOTE_CLIENT_ROUTES 3u
+/* `ticket` and `called-back` need no token and ask our chain node or database: so many at once per address, then one every two
  * seconds, 429 beyond. A provider asks once per sector. */
 #define SLK_REMOTE_TICKET_BURST 60u
 #define SLK_REMOTE_TICKET_INTERVAL_MS 2000

@@ -129,6 +129,7 @@ struct exchange {
     const slk_wire_type *answer_type;
     void *answer;
     int64_t timeout_ms;
+    slk_http_failure *failure; /* NULL allowed */
 };
 
 static slk_err read_answer(const struct exchange *exchange, const slk_http_response *response,
@@ -162,6 +163,7 @@ static slk_err call(slk_remote_peer *peer, const char *base, const char *token,
         .content_type = exchange->request ? "application/json" : NULL,
         .total_timeout_ms = exchange->timeout_ms ? exchange->timeout_ms : CALL_TIMEOUT_MS,
         .max_body_bytes = SLK_WIRE_BODY_MAX_BYTES,
+        .failure = exchange->failure,
     };
     char what[64];
     (void)snprintf(what, sizeof what, "call `%.*s`", (int)strcspn(exchange->name, "?"),
@@ -670,17 +672,23 @@ slk_err slk_remote_peer_authorize(slk_remote_peer *peer, bool *ret_authorized, c
     return SLK_OK;
 }
 
+static slk_err read_capabilities(slk_remote_peer *peer, slk_wire_capabilities *ret, const char *url,
+                                 slk_error *error)
+{
+    const struct exchange exchange = {
+        .name = "capabilities",
+        .answer_type = &slk_wire_type_capabilities,
+        .answer = ret,
+        .timeout_ms = QUICK_TIMEOUT_MS,
+    };
+    return call(peer, url, NULL, &exchange, error);
+}
+
 slk_err slk_remote_peer_capabilities(slk_remote_peer *peer, int64_t *ret_proofs, size_t *ret_n,
                                      size_t max, const char *url, slk_error *error)
 {
     slk_wire_capabilities answer;
-    const struct exchange exchange = {
-        .name = "capabilities",
-        .answer_type = &slk_wire_type_capabilities,
-        .answer = &answer,
-        .timeout_ms = QUICK_TIMEOUT_MS,
-    };
-    SLK_TRY(call(peer, url, NULL, &exchange, error));
+    SLK_TRY(read_capabilities(peer, &answer, url, error));
     size_t n = answer.supported_proofs.n < max ? answer.supported_proofs.n : max;
     memcpy(ret_proofs, answer.supported_proofs.value, n * sizeof *ret_proofs);
     *ret_n = n;
@@ -697,4 +705,77 @@ slk_err slk_remote_peer_supports(slk_remote_peer *peer, bool *ret_supported, con
     for (size_t i = 0; i < n; i++)
         *ret_supported = *ret_supported || proofs[i] == seal_proof;
     return SLK_OK;
+}
+
+/* ---- the way back ---- */
+
+static void copy_called(slk_remote_called *ret, const slk_wire_called *answer)
+{
+    ret->reached = answer->reached;
+    copy_printable(ret->url, sizeof ret->url, answer->url);
+    copy_printable(ret->step, sizeof ret->step, answer->step);
+    copy_printable(ret->reason, sizeof ret->reason, answer->reason);
+}
+
+slk_err slk_remote_peer_call_back(slk_remote_peer *peer, bool *ret_tried,
+                                  slk_remote_called *ret_called, const slk_seal_remote *to,
+                                  const char *nonce, slk_error *error)
+{
+    slk_wire_capabilities can;
+    SLK_TRY(read_capabilities(peer, &can, to->url, error));
+    *ret_tried = can.supports_call_back;
+    if (!can.supports_call_back)
+        return SLK_OK;
+    slk_wire_call_back request = {0};
+    copy(request.partner_token, sizeof request.partner_token, to->token);
+    copy(request.nonce, sizeof request.nonce, nonce);
+    slk_wire_called answer;
+    const struct exchange exchange = {
+        .name = "call-back",
+        .request_type = &slk_wire_type_call_back,
+        .request = &request,
+        .answer_type = &slk_wire_type_called,
+        .answer = &answer,
+    };
+    SLK_TRY(call(peer, to->url, to->token, &exchange, error));
+    copy_called(ret_called, &answer);
+    return SLK_OK;
+}
+
+static void stuck(slk_remote_called *called, const char *step, const char *reason)
+{
+    copy(called->step, sizeof called->step, step);
+    copy(called->reason, sizeof called->reason, reason);
+}
+
+void slk_remote_peer_bring_nonce(slk_remote_peer *peer, slk_remote_called *ret_called,
+                                 const char *url, const char *nonce)
+{
+    *ret_called = (slk_remote_called){0};
+    copy(ret_called->url, sizeof ret_called->url, url);
+    if (check_url(peer, url, NULL) != SLK_OK) {
+        stuck(ret_called, "url", *url ? "that URL is not called" : "there is no URL to call");
+        return;
+    }
+    slk_wire_nonce request = {0};
+    copy(request.nonce, sizeof request.nonce, nonce);
+    slk_wire_nonce_known answer = {0};
+    slk_http_failure failure = {0};
+    const struct exchange exchange = {
+        .name = "called-back",
+        .request_type = &slk_wire_type_nonce,
+        .request = &request,
+        .answer_type = &slk_wire_type_nonce_known,
+        .answer = &answer,
+        .timeout_ms = QUICK_TIMEOUT_MS,
+        .failure = &failure,
+    };
+    const slk_err code = call(peer, url, NULL, &exchange, NULL);
+    ret_called->reached = code == SLK_OK && answer.known;
+    if (failure.step)
+        stuck(ret_called, failure.step, failure.what);
+    else if (code == SLK_E_NOTFOUND)
+        stuck(ret_called, "answer", "who answers there knows nothing of this test");
+    else if (!ret_called->reached)
+        stuck(ret_called, "answer", "who answers there does not speak our protocol");
 }

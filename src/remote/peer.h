@@ -59,6 +59,25 @@ SLK_MUST_CHECK slk_err slk_remote_peer_capabilities(slk_remote_peer *peer, int64
                                                     size_t *ret_n, size_t max, const char *url,
                                                     slk_error *error);
 
+/* What came of a call back to a client: step and reason as in slk_wire_called. */
+typedef struct slk_remote_called {
+    bool reached;
+    char url[513];
+    char step[17];
+    char reason[SLK_SEAL_REASON_CHARS];
+} slk_remote_called;
+
+/* Has the provider bring nonce to the address it has of us; takes at most half a minute. *ret_tried false:
+ * it cannot be asked to. */
+SLK_MUST_CHECK slk_err slk_remote_peer_call_back(slk_remote_peer *peer, bool *ret_tried,
+                                                 slk_remote_called *ret_called,
+                                                 const slk_seal_remote *to, const char *nonce,
+                                                 slk_error *error);
+/* Brings nonce to the client at url. What fails is the answer: reached false, and no more of why than the
+ * client may know. */
+void slk_remote_peer_bring_nonce(slk_remote_peer *peer, slk_remote_called *ret_called,
+                                 const char *url, const char *nonce);
+
 /* Does that provider list the proof among its capabilities? */
 SLK_MUST_CHECK slk_err slk_remote_peer_supports(slk_remote_peer *peer, bool *ret_supported,
                                                 const char *url, int64_t seal_proof,

@@ -13,6 +13,7 @@
 #include "remote/endpoint.h"
 #include "remote/turnstile.h"
 #include "remote/wire.h"
+#include "seal/client.h"
 #include "seal/provider.h"
 #include "transfer/cache_tar.h"
 #include "transfer/manifest.h"
@@ -44,21 +45,23 @@ struct slk_remote_provider {
     slk_seal *seal;
     const slk_crypto *crypto;
     slk_relay *relay; /* NULL: none */
+    slk_remote_peer *peer; /* NULL: none */
     slk_turnstile *turnstile;
     slk_job job; /* above those of all C1s and manifests: _cancel ends them */
     slk_remote_provider_counts counts;
     struct served served[SLK_REMOTE_PROVIDER_ROUTES];
 };
 
-slk_err slk_remote_provider_new(slk_remote_provider **ret_provider, slk_seal *seal,
-                                const slk_crypto *crypto, slk_relay *relay, slk_error *error)
+slk_err slk_remote_provider_new(slk_remote_provider **ret_provider,
+                                const slk_remote_provider_options *options, slk_error *error)
 {
     slk_remote_provider *provider = slk_calloc(1, sizeof *provider);
     if (!provider)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the provider's endpoints");
-    provider->seal = seal;
-    provider->crypto = crypto;
-    provider->relay = relay;
+    provider->seal = options->seal;
+    provider->crypto = options->crypto;
+    provider->relay = options->relay;
+    provider->peer = options->peer;
     slk_job_init(&provider->job);
     slk_histogram_init(&provider->counts.commit1_us, slk_answer_bounds_us,
                        sizeof slk_answer_bounds_us / sizeof *slk_answer_bounds_us);
@@ -114,7 +117,8 @@ static slk_err get_capabilities(slk_remote_provider *provider, slk_http_exchange
     slk_wire_capabilities answer = {.supports_range_requests = true,
                                     .supports_sealed_manifest = true,
                                     .supports_cancel = true,
-                                    .supports_renew = true};
+                                    .supports_renew = true,
+                                    .supports_call_back = provider->peer != NULL};
     answer.max_batch_size = slk_i64(slk_min_u64(options->capacity_sectors, MAX_BATCH));
     static_assert(SLK_SEAL_MAX_PROOFS <= SLK_WIRE_PROOFS_MAX, "every proof offered has room");
     answer.supported_proofs.n = options->seal_proofs_n;
@@ -184,6 +188,34 @@ static slk_err post_order(slk_remote_provider *provider, slk_http_exchange *exch
                 "sector=f0%" PRIu64 "/%" PRIu64 " partner=%" PRId64 " proof=%" PRId64 " why=\"%s\"",
                 sector.sp_id, sector.number, partner.id, sector.seal_proof, answer.reject_reason);
     return slk_endpoint_reply(exchange, &slk_wire_type_ordered, &answer, error);
+}
+
+/* Whether the partner can be reached is tried with the URL the operator gave for it, never with one
+ * from a request: nobody can make this node call elsewhere. */
+static slk_err post_call_back(slk_remote_provider *provider, slk_http_exchange *exchange,
+                              slk_error *error)
+{
+    slk_wire_call_back request;
+    SLK_TRY(slk_endpoint_read(&request, &slk_wire_type_call_back, exchange, error));
+    slk_partner partner;
+    SLK_TRY(authorize(&partner, provider, exchange, request.partner_token, error));
+    if (!provider->peer)
+        return slk_fail(error, SLK_E_UNSUPPORTED, "this node calls nobody back");
+    if (strlen(request.nonce) != SLK_NONCE_CHARS - 1)
+        return slk_fail(error, SLK_E_INVAL, "nonce must have 64 characters");
+    SLK_TRY(slk_turnstile_call_back(provider->turnstile, exchange, partner.id, error));
+    char url[SLK_PARTNER_URL_CHARS];
+    SLK_TRY(slk_partner_url(url, provider->seal, partner.id, error));
+    slk_remote_called called;
+    slk_remote_peer_bring_nonce(provider->peer, &called, url, request.nonce);
+    slk_log(SLK_LOG_INFO, "partner.called_back",
+            "partner=%" PRId64 " reached=%d step=%s why=\"%s\"", partner.id, called.reached,
+            called.step, called.reason);
+    slk_wire_called answer = {.reached = called.reached};
+    (void)snprintf(answer.url, sizeof answer.url, "%s", called.url);
+    (void)snprintf(answer.step, sizeof answer.step, "%s", called.step);
+    (void)snprintf(answer.reason, sizeof answer.reason, "%s", called.reason);
+    return slk_endpoint_reply(exchange, &slk_wire_type_called, &answer, error);
 }
 
 /* ---- one sector ---- */
@@ -538,6 +570,7 @@ static const struct endpoint endpoints[] = {
     {"POST", SLK_WIRE_PATH "cleanup", post_cleanup},
     {"POST", SLK_WIRE_PATH "cancel", post_cancel},
     {"POST", SLK_WIRE_PATH "renew", post_renew},
+    {"POST", SLK_WIRE_PATH "call-back", post_call_back},
 };
 static_assert(sizeof endpoints / sizeof *endpoints == SLK_REMOTE_PROVIDER_ROUTES, "all routes");
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The endpoints a provider serves: capabilities, authorize, available, order, status, sealed-data,
  * cache-data, commit1, finalize, cleanup; and what the reference does not know: sealed-manifest,
- * cancel, renew, and progress, lease and reason in status.
+ * cancel, renew, call-back, and progress, lease and reason in status.
  *
  * The token is taken from the body's partner_token, else `Authorization: Bearer`, else the query's
  * token. 401 where no partner has it, except authorize, which answers {"authorized":false}; 429
@@ -15,20 +15,27 @@
 #include "crypto/crypto.h"
 #include "base/tally.h"
 #include "net/server.h"
+#include "remote/peer.h"
 #include "remote/relay.h"
 #include "seal/seal.h"
 
 #include <stddef.h>
 
-#define SLK_REMOTE_PROVIDER_ROUTES 13u
+#define SLK_REMOTE_PROVIDER_ROUTES 14u
 
 typedef struct slk_remote_provider slk_remote_provider;
 
-/* What is served lies in seal, which must outlive it, as must crypto and relay; the proofs offered are its
- * options'. relay: how sectors are served whose files are with another node; NULL: they are SLK_E_BUSY,
- * as they are where that node cannot be reached. */
-SLK_MUST_CHECK slk_err slk_remote_provider_new(slk_remote_provider **ret_provider, slk_seal *seal,
-                                               const slk_crypto *crypto, slk_relay *relay,
+/* All borrowed; they outlive it. */
+typedef struct slk_remote_provider_options {
+    slk_seal *seal; /* what is served lies there; the proofs offered are its options' */
+    const slk_crypto *crypto;
+    slk_relay *relay; /* for sectors whose files are with another node; NULL: they are SLK_E_BUSY,
+                       * as they are where that node cannot be reached */
+    slk_remote_peer *peer; /* calls partners back; NULL: nobody is called back */
+} slk_remote_provider_options;
+
+SLK_MUST_CHECK slk_err slk_remote_provider_new(slk_remote_provider **ret_provider,
+                                               const slk_remote_provider_options *options,
                                                slk_error *error);
 void slk_remote_provider_free(slk_remote_provider *provider); /* server gone; NULL allowed */
 /* Ends a C1 that is being computed, and all later ones: before the server is freed. NULL allowed. */

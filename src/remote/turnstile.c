@@ -20,6 +20,7 @@ struct place {
 struct slk_turnstile {
     slk_limiter *guesses; /* by address */
     slk_limiter *calls; /* by partner */
+    slk_limiter *call_backs; /* by partner */
     pthread_mutex_t lock; /* guards places */
     struct place places[PLACES];
 };
@@ -35,6 +36,9 @@ slk_err slk_turnstile_new(slk_turnstile **ret_turnstile, slk_error *error)
     if (code == SLK_OK)
         code = slk_limiter_new(&turnstile->calls, SLK_TURNSTILE_CALLS,
                                SLK_TURNSTILE_CALL_INTERVAL_MS, error);
+    if (code == SLK_OK)
+        code = slk_limiter_new(&turnstile->call_backs, SLK_TURNSTILE_CALL_BACKS,
+                               SLK_TURNSTILE_CALL_BACK_INTERVAL_MS, error);
     if (code != SLK_OK) {
         slk_turnstile_free(turnstile);
         return code;
@@ -49,6 +53,7 @@ void slk_turnstile_free(slk_turnstile *turnstile)
         return;
     slk_limiter_free(turnstile->guesses);
     slk_limiter_free(turnstile->calls);
+    slk_limiter_free(turnstile->call_backs);
     (void)pthread_mutex_destroy(&turnstile->lock);
     slk_free(turnstile);
 }
@@ -63,15 +68,27 @@ slk_err slk_turnstile_guessed(slk_turnstile *turnstile, slk_http_exchange *excha
     return slk_http_slow_down(exchange, slk_limiter_wait(turnstile->guesses, owner, now), error);
 }
 
-slk_err slk_turnstile_call(slk_turnstile *turnstile, slk_http_exchange *exchange,
-                           int64_t partner_id, slk_error *error)
+static slk_err take_turn(slk_limiter *limiter, slk_http_exchange *exchange, int64_t partner_id,
+                         slk_error *error)
 {
     char key[32];
     (void)snprintf(key, sizeof key, "%lld", (long long)partner_id);
     const int64_t now = slk_clock_monotonic_ms();
-    if (slk_limiter_take(turnstile->calls, key, now))
+    if (slk_limiter_take(limiter, key, now))
         return SLK_OK;
-    return slk_http_slow_down(exchange, slk_limiter_wait(turnstile->calls, key, now), error);
+    return slk_http_slow_down(exchange, slk_limiter_wait(limiter, key, now), error);
+}
+
+slk_err slk_turnstile_call(slk_turnstile *turnstile, slk_http_exchange *exchange,
+                           int64_t partner_id, slk_error *error)
+{
+    return take_turn(turnstile->calls, exchange, partner_id, error);
+}
+
+slk_err slk_turnstile_call_back(slk_turnstile *turnstile, slk_http_exchange *exchange,
+                                int64_t partner_id, slk_error *error)
+{
+    return take_turn(turnstile->call_backs, exchange, partner_id, error);
 }
 
 /* Under the lock: the partner's place, else a free one, else NULL. */

@@ -48,6 +48,7 @@ TYPE(capabilities) = {
         FIELD(slk_wire_capabilities, supports_sealed_manifest, WIRE_BOOL, WIRE_MAY_LACK),
         FIELD(slk_wire_capabilities, supports_cancel, WIRE_BOOL, WIRE_MAY_LACK),
         FIELD(slk_wire_capabilities, supports_renew, WIRE_BOOL, WIRE_MAY_LACK),
+        FIELD(slk_wire_capabilities, supports_call_back, WIRE_BOOL, WIRE_MAY_LACK),
     },
 };
 TYPE(token_request) = {
@@ -112,6 +113,30 @@ TYPE(status) = {
 TYPE(renewed) = {
     SIZE(renewed),
     {FIELD(slk_wire_renewed, lease_until, WIRE_I64, WIRE_REQUIRED)},
+};
+TYPE(call_back) = {
+    SIZE(call_back),
+    {
+        FIELD(slk_wire_call_back, partner_token, WIRE_TEXT, WIRE_MAY_LACK),
+        FIELD(slk_wire_call_back, nonce, WIRE_TEXT, WIRE_MAY_LACK),
+    },
+};
+TYPE(called) = {
+    SIZE(called),
+    {
+        FIELD(slk_wire_called, reached, WIRE_BOOL, WIRE_REQUIRED),
+        FIELD(slk_wire_called, url, WIRE_TEXT, WIRE_OMIT_EMPTY),
+        FIELD(slk_wire_called, step, WIRE_TEXT, WIRE_OMIT_EMPTY),
+        FIELD(slk_wire_called, reason, WIRE_TEXT, WIRE_OMIT_EMPTY),
+    },
+};
+TYPE(nonce) = {
+    SIZE(nonce),
+    {FIELD(slk_wire_nonce, nonce, WIRE_TEXT, WIRE_MAY_LACK)},
+};
+TYPE(nonce_known) = {
+    SIZE(nonce_known),
+    {FIELD(slk_wire_nonce_known, known, WIRE_BOOL, WIRE_REQUIRED)},
 };
 TYPE(commit1) = {
     SIZE(commit1),

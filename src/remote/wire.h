@@ -43,6 +43,7 @@ typedef struct slk_wire_capabilities {
     bool supports_sealed_manifest; /* from here on unknown to the reference */
     bool supports_cancel;
     bool supports_renew;
+    bool supports_call_back;
 } slk_wire_capabilities;
 
 typedef struct slk_wire_token_request { /* authorize, available */
@@ -96,6 +97,18 @@ typedef struct slk_wire_renewed { /* renew */
     int64_t lease_until; /* Unix seconds */
 } slk_wire_renewed;
 
+typedef struct slk_wire_call_back { /* call-back */
+    char partner_token[SLK_WIRE_TOKEN_CHARS + 1];
+    char nonce[SLK_WIRE_TOKEN_CHARS + 1];
+} slk_wire_call_back;
+
+typedef struct slk_wire_called { /* what came of it */
+    bool reached;
+    char url[2 * SLK_WIRE_TEXT_CHARS + 1]; /* the partner's, as the provider has it */
+    char step[17]; /* where it got stuck: url, address, dns, tcp, tls, http, answer */
+    char reason[SLK_WIRE_TEXT_CHARS + 1];
+} slk_wire_called;
+
 typedef struct slk_wire_commit1 {
     char partner_token[SLK_WIRE_TOKEN_CHARS + 1];
     int64_t sp_id;
@@ -120,6 +133,14 @@ typedef struct slk_wire_ticket {
     int64_t epoch;
 } slk_wire_ticket;
 
+typedef struct slk_wire_nonce { /* called-back */
+    char nonce[SLK_WIRE_TOKEN_CHARS + 1];
+} slk_wire_nonce;
+
+typedef struct slk_wire_nonce_known {
+    bool known;
+} slk_wire_nonce_known;
+
 /* ---- a file: c1.url in the client's cache folder, 0600 since it holds the token ---- */
 typedef struct slk_wire_c1_url {
     char c1_url[2 * SLK_WIRE_TEXT_CHARS + 1];
@@ -133,6 +154,7 @@ typedef struct slk_wire_type slk_wire_type;
 extern const slk_wire_type slk_wire_type_capabilities, slk_wire_type_token_request,
     slk_wire_type_authorized, slk_wire_type_available, slk_wire_type_order, slk_wire_type_ordered,
     slk_wire_type_sector_request, slk_wire_type_status, slk_wire_type_renewed,
+    slk_wire_type_call_back, slk_wire_type_called, slk_wire_type_nonce, slk_wire_type_nonce_known,
     slk_wire_type_commit1, slk_wire_type_complete, slk_wire_type_ticket, slk_wire_type_c1_url;
 
 /* Appends message (the struct that belongs to type) as compact JSON, fields in Go's order. */

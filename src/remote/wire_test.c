@@ -25,6 +25,10 @@ typedef union any_message {
     slk_wire_complete complete;
     slk_wire_c1_url c1_url;
     slk_wire_status status;
+    slk_wire_call_back call_back;
+    slk_wire_called called;
+    slk_wire_nonce nonce;
+    slk_wire_nonce_known known;
 } any_message;
 
 static void round_trip(const slk_wire_type *type, const void *message, const char *json)
@@ -41,9 +45,16 @@ static void every_message_is_go_json(void **state)
     (void)state;
     round_trip(
         &slk_wire_type_capabilities,
-        &(slk_wire_capabilities){{2, {8, 9}}, 16, true, true, false, true},
+        &(slk_wire_capabilities){{2, {8, 9}}, 16, true, true, false, true, true},
         "{\"supported_proofs\":[8,9],\"max_batch_size\":16,\"supports_range_requests\":true,"
-        "\"supports_sealed_manifest\":true,\"supports_cancel\":false,\"supports_renew\":true}");
+        "\"supports_sealed_manifest\":true,\"supports_cancel\":false,\"supports_renew\":true,"
+        "\"supports_call_back\":true}");
+    round_trip(&slk_wire_type_call_back, &(slk_wire_call_back){"t", "ab"},
+               "{\"partner_token\":\"t\",\"nonce\":\"ab\"}");
+    round_trip(&slk_wire_type_called, &(slk_wire_called){false, "https://a", "tcp", "no"},
+               "{\"reached\":false,\"url\":\"https://a\",\"step\":\"tcp\",\"reason\":\"no\"}");
+    round_trip(&slk_wire_type_nonce, &(slk_wire_nonce){"ab"}, "{\"nonce\":\"ab\"}");
+    round_trip(&slk_wire_type_nonce_known, &(slk_wire_nonce_known){true}, "{\"known\":true}");
     round_trip(&slk_wire_type_renewed, &(slk_wire_renewed){9}, "{\"lease_until\":9}");
     round_trip(&slk_wire_type_token_request, &(slk_wire_token_request){"ab"},
                "{\"partner_token\":\"ab\"}");

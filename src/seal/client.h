@@ -99,6 +99,22 @@ SLK_MUST_CHECK slk_err slk_client_remove(slk_seal *seal, uint64_t sp_id, uint64_
                                          const slk_client_remove_options *options,
                                          slk_error *error);
 
+/* ---- the way back ---- */
+
+#define SLK_NONCE_CHARS 65u /* 64 hex and NUL */
+/* A nonce is good for so long. */
+#define SLK_CLIENT_CALL_BACK_MS 300000
+
+/* Whether a provider reaches us is tried by a secret: it is made here, the provider is asked to bring it
+ * to the address it has of us, the node that gets it there notes it in the database, and whoever made it
+ * asks whether it was seen. */
+SLK_MUST_CHECK slk_err slk_client_nonce_make(char ret_nonce[SLK_NONCE_CHARS], slk_seal *seal,
+                                             slk_error *error);
+/* It came. SLK_E_NOTFOUND when none of ours, or too old (any text may come in). */
+SLK_MUST_CHECK slk_err slk_client_nonce_take(slk_seal *seal, const char *nonce, slk_error *error);
+SLK_MUST_CHECK slk_err slk_client_nonce_seen(bool *ret_seen, slk_seal *seal, const char *nonce,
+                                             slk_error *error);
+
 /* ---- the constant flow ---- */
 
 #define SLK_CLIENT_KEEP_MAX 10000

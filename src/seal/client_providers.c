@@ -46,6 +46,17 @@ static const slk_sql forget_placements = {
 static const slk_sql delete_provider = {"providers.delete",
                                         "DELETE FROM rseal_client_providers WHERE id = $1"};
 
+static const slk_sql insert_nonce = {
+    "nonces.insert", "INSERT INTO rseal_client_call_back (nonce_hash, made_ms) VALUES ($1, $2)"};
+static const slk_sql drop_nonces = {"nonces.drop",
+                                    "DELETE FROM rseal_client_call_back WHERE made_ms < $1"};
+static const slk_sql take_nonce = {
+    "nonces.take",
+    "UPDATE rseal_client_call_back SET seen_ms = $2 WHERE nonce_hash = $1 AND made_ms >= $3"};
+static const slk_sql count_seen = {
+    "nonces.seen",
+    "SELECT count(*) FROM rseal_client_call_back WHERE nonce_hash = $1 AND seen_ms > 0"};
+
 /* ---- adding ---- */
 
 slk_err slk_client_provider_add(int64_t *ret_id, slk_seal *seal, uint64_t sp_id, const char *url,
@@ -212,4 +223,49 @@ static slk_err remove_body(slk_db *db, void *context, slk_error *error)
 slk_err slk_client_provider_remove(slk_seal *seal, int64_t id, slk_error *error)
 {
     return slk_db_tx(slk_seal_db(seal), remove_body, &id, error);
+}
+
+/* ---- the way back ---- */
+
+static void hash_nonce(char out65[65], slk_seal *seal, const char *nonce)
+{
+    const slk_seal_keeper *keeper = &slk_seal_get_ops(seal)->keeper;
+    keeper->hash(keeper->ctx, out65, nonce);
+}
+
+slk_err slk_client_nonce_make(char ret_nonce[SLK_NONCE_CHARS], slk_seal *seal, slk_error *error)
+{
+    char nonce[SLK_NONCE_CHARS], hash[65];
+    const int64_t now_ms = slk_seal_now(seal);
+    slk_seal_random_hex(nonce, 32);
+    hash_nonce(hash, seal, nonce);
+    SLK_TRY(slk_sql_run(slk_seal_db(seal), &drop_nonces,
+                        SLK_ARGS(slk_arg_i(now_ms - SLK_CLIENT_CALL_BACK_MS)), NULL, error));
+    SLK_TRY(slk_sql_run(slk_seal_db(seal), &insert_nonce,
+                        SLK_ARGS(slk_arg_t(hash), slk_arg_i(now_ms)), NULL, error));
+    memcpy(ret_nonce, nonce, sizeof nonce);
+    return SLK_OK;
+}
+
+slk_err slk_client_nonce_take(slk_seal *seal, const char *nonce, slk_error *error)
+{
+    char hash[65];
+    int64_t changes = 0;
+    const int64_t now_ms = slk_seal_now(seal);
+    hash_nonce(hash, seal, nonce);
+    SLK_TRY(slk_sql_run(
+        slk_seal_db(seal), &take_nonce,
+        SLK_ARGS(slk_arg_t(hash), slk_arg_i(now_ms), slk_arg_i(now_ms - SLK_CLIENT_CALL_BACK_MS)),
+        &changes, error));
+    return changes == 1 ? SLK_OK : slk_fail(error, SLK_E_NOTFOUND, "that nonce is none of ours");
+}
+
+slk_err slk_client_nonce_seen(bool *ret_seen, slk_seal *seal, const char *nonce, slk_error *error)
+{
+    char hash[65];
+    int64_t n = 0;
+    hash_nonce(hash, seal, nonce);
+    SLK_TRY(slk_sql_number(&n, slk_seal_db(seal), &count_seen, SLK_ARGS(slk_arg_t(hash)), error));
+    *ret_seen = n == 1;
+    return SLK_OK;
 }

@@ -69,6 +69,11 @@ SLK_MUST_CHECK slk_err slk_partner_rotate(char ret_token[SLK_TOKEN_CHARS], slk_s
 SLK_MUST_CHECK slk_err slk_partner_find(int64_t *ret_id, slk_seal *seal, const char *name,
                                         slk_error *error);
 
+#define SLK_PARTNER_URL_CHARS 512u
+/* Where the partner is called; "" nowhere. SLK_E_NOTFOUND. */
+SLK_MUST_CHECK slk_err slk_partner_url(char ret_url[SLK_PARTNER_URL_CHARS], slk_seal *seal,
+                                       int64_t id, slk_error *error);
+
 /* Whose token it is; any text may come in. SLK_E_AUTH when no partner has it. */
 SLK_MUST_CHECK slk_err slk_provider_authorize(slk_partner *ret_partner, slk_seal *seal,
                                               const char *token, slk_error *error);

@@ -44,6 +44,8 @@ static const slk_sql set_allowance = {
     "partner.set_allowance",
     "UPDATE rseal_delegated_partners SET allowance_remaining = $2, allowance_total = $3"
     " WHERE id = $1"};
+static const slk_sql read_url = {"partner.url",
+                                 "SELECT partner_url FROM rseal_delegated_partners WHERE id = $1"};
 static const slk_sql set_url = {
     "partner.set_url", "UPDATE rseal_delegated_partners SET partner_url = $2 WHERE id = $1"};
 static const slk_sql set_proofs = {
@@ -324,5 +326,15 @@ slk_err slk_provider_authorize(slk_partner *ret_partner, slk_seal *seal, const c
                      .allowance_total = slk_column_i64(&q, 3)};
     slk_sql_copy_text(p.name, sizeof p.name, &q, 1);
     *ret_partner = p;
+    return SLK_OK;
+}
+
+slk_err slk_partner_url(char ret_url[SLK_PARTNER_URL_CHARS], slk_seal *seal, int64_t id,
+                        slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(
+        slk_sql_row(&q, slk_seal_db(seal), &read_url, SLK_ARGS(slk_arg_i(id)), "partner", error));
+    slk_sql_copy_text(ret_url, SLK_PARTNER_URL_CHARS, &q, 0);
     return SLK_OK;
 }

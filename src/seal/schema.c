@@ -281,6 +281,11 @@ static const char looks[] =
 static const char addresses[] = "ALTER TABLE node ADD COLUMN url TEXT NOT NULL DEFAULT '';"
                                 "ALTER TABLE node ADD COLUMN pin TEXT NOT NULL DEFAULT '';";
 
+/* Tests of the way back: nonces that providers were asked to bring to a client's own address. */
+static const char call_backs[] =
+    "CREATE TABLE rseal_client_call_back ("
+    " nonce_hash TEXT PRIMARY KEY, made_ms BIGINT NOT NULL, seen_ms BIGINT NOT NULL DEFAULT 0);";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -297,6 +302,7 @@ static const slk_migration migrations[] = {
     {13, "seal: the network of the sectors", network},
     {14, "seal: indexes of the looks for work", looks},
     {15, "seal: where nodes reach each other", addresses},
+    {16, "seal: tests of the way back", call_backs},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The provider's business with real processes: sectors labelled together, a running SDR canceled, the
-provider drained, leases renewed."""
+provider drained, leases renewed, clients called back."""
 import json
 import ssl
 import time
@@ -112,6 +112,37 @@ def drained_and_kept():
         post(farm, "cleanup", {"partner_token": token, "sp_id": 1000, "sector_number": 5})
 
 
+def back(farm):
+    """What `provider test` finds of the way back."""
+    checks = {c["check"]: c for c in farm.on("client", "provider", "test", 1)["checks"]}
+    equal({c["mark"] for name, c in checks.items() if name != "callback"}, {"good"}, f"the way there: {checks}")
+    return checks["callback"]["mark"], checks["callback"]["found"], checks["callback"]["next"]
+
+
+def called_back():
+    """The test of a provider has it come back, and says where it got stuck."""
+    with Folder() as folder, Farm(folder) as farm:
+        farm.prepare()
+        equal(back(farm), ("good", f"it reaches this node at {farm.url('client')}", ""), "a client that is reached")
+
+        def stuck(url, step, advice):
+            farm.on("provider", "partner", "set", "selkie-test", "--url", url)
+            mark, found, advised = back(farm)
+            equal(mark, "doubtful", found)
+            expect(f": {step}: " in found and advice in advised, f"{url}: {found}; {advised}")
+
+        stuck("https://127.0.0.1:1", "tcp", "firewalls")
+        stuck("https://nobody.invalid", "dns", "--url")
+        farm.kill("provider")  # which then trusts its own certificate alone
+        farm.more = {"SELKIE_REMOTE_TRUSTEDCERTIFICATES": str(farm.repo("provider") / "tls.crt")}
+        farm.start("provider")
+        stuck(farm.url("client"), "tls", "tls.crt")
+        farm.kill("client")
+        mark, found, _ = back(farm)
+        expect(mark == "doubtful" and ": tcp: " in found, f"a client that is down: {found}")
+        farm.start("client")
+
+
 if __name__ == "__main__":
     run_cases([("provider-labelled-together", labelled_together), ("provider-canceled", canceled_while_labelling),
-               ("provider-drained", drained_and_kept)])
+               ("provider-drained", drained_and_kept), ("provider-called-back", called_back)])
