@@ -57,16 +57,17 @@ static void look_at_huge_pages(slk_doctor *d)
         slk_doctor_say(d, SLK_HEALTH_GOOD, "huge-pages", NULL, "transparent huge pages");
 }
 
+/* A node takes all it may have. */
 static void look_at_descriptors(slk_doctor *d)
 {
     struct rlimit limit = {0};
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < FDS_LEAST)
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < FDS_LEAST)
         slk_doctor_say(d, SLK_HEALTH_WARNING, "descriptors",
                        "raise it: LimitNOFILE=65536 in the unit, or ulimit -n 65536",
-                       "at most %lu open files", (unsigned long)limit.rlim_cur);
+                       "at most %lu open files", (unsigned long)limit.rlim_max);
     else
         slk_doctor_say(d, SLK_HEALTH_GOOD, "descriptors", NULL, "at most %lu open files",
-                       (unsigned long)limit.rlim_cur);
+                       (unsigned long)limit.rlim_max);
 }
 
 /* What the kernel knows; whether the time is right only the chain can say. */

@@ -9,7 +9,6 @@
 #include "proofs/vanilla/pc1_batch.h"
 
 #include <string.h>
-#include <sys/resource.h>
 
 #define BATCH_FILE_BYTES_MAX (64u << 20)
 #define FOLDERS_MAX 64u
@@ -205,17 +204,6 @@ static slk_err run_batch(slk_tool *tool, const struct batch_file *f,
     return SLK_OK;
 }
 
-/* A batch of many sectors holds several open files of each; the usual limit is meant for one. */
-static void allow_open_files(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE,
-                    &limit); /* where refused, sectors say that files cannot be opened */
-}
-
 slk_err slk_proof_batch(int *ret_status, slk_tool *tool)
 {
     const slk_options *o = tool->options;
@@ -245,6 +233,6 @@ slk_err slk_proof_batch(int *ret_status, slk_tool *tool)
         return dry_run(tool, &f, &options);
     for (size_t i = 0; i < f.n; i++)
         f.requests[i].no_zero_tree_d = slk_options_flag(o, "no-tree-d");
-    allow_open_files();
+    slk_allow_open_files(); /* a batch of many sectors holds several of each */
     return run_batch(tool, &f, &options, ret_status);
 }

@@ -352,6 +352,7 @@ static int run_run(const slk_command *command, const slk_options *options)
 {
     slk_signals_block();
     slk_signals_block_hup();
+    slk_allow_open_files(); /* the usual limit is meant for programs without peers */
     slk_error error = {0};
     const slk_node_options node_options = {
         .folder = slk_options_text(options, "repo"),
