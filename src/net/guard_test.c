@@ -19,15 +19,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HEADER_DEADLINE_MS 400
-#define BODY_DEADLINE_MS 600
-#define IDLE_MS 900
+#define HEADER_DEADLINE_MS 1000
+#define BODY_DEADLINE_MS 1200
+#define IDLE_MS 1400
+#define REPLY_SILENCE_MS 700
+#define LATE_MS 1000 /* a cut may come so much after its deadline */
 
 typedef struct fixture {
     slk_http_server *server;
+    atomic_int begun; /* slow ones */
     atomic_int handled;
 } fixture;
 
@@ -43,6 +47,8 @@ static slk_err answer(void *context, slk_http_exchange *x, slk_error *error)
 
 static slk_err answer_slowly(void *context, slk_http_exchange *x, slk_error *error)
 {
+    fixture *f = context;
+    f->begun++;
     slk_clock_sleep_ms(2 * IDLE_MS);
     return answer(context, x, error);
 }
@@ -83,7 +89,8 @@ static int make(void **state)
                                  .max_connections_per_address = 20,
                                  .header_deadline_ms = HEADER_DEADLINE_MS,
                                  .body_deadline_ms = BODY_DEADLINE_MS,
-                                 .idle_ms = IDLE_MS};
+                                 .idle_ms = IDLE_MS,
+                                 .reply_silence_ms = REPLY_SILENCE_MS};
     assert_int_equal(slk_http_server_new(&f->server, &o, NULL), SLK_OK);
     *state = f;
     return 0;
@@ -361,7 +368,7 @@ static int64_t drip(fixture *f, const char *begin, const char *drop)
 
 static void in_time(const char *what, int64_t took, int64_t deadline)
 {
-    if (took < deadline - 50 || took > deadline + 5000)
+    if (took < deadline - 50 || took > deadline + LATE_MS)
         fail_msg("%s: cut after %lld ms instead of %lld", what, (long long)took,
                  (long long)deadline);
 }
@@ -378,6 +385,37 @@ static void slow_peers_are_cut(void **state)
     assert_int_equal(f->handled, 0);
     in_time("idle", drip(f, BODY, ""), IDLE_MS);
     assert_int_equal(f->handled, 1);
+}
+
+#define SIP_MS 2000
+
+/* How long until an endless answer ends of which `bytes` are read every 50 ms. */
+static int64_t sip(fixture *f, size_t bytes)
+{
+    static const char ask[] = "GET /forever HTTP/1.1\r\nHost: x\r\n\r\n";
+    char taken[65536];
+    int fd = dial(f);
+    int64_t start = slk_clock_monotonic_ms(), took = 0;
+    send_bytes(fd, ask, sizeof ask - 1);
+    while (took < SIP_MS) {
+        struct pollfd p = {.fd = fd, .events = bytes ? POLLIN : 0};
+        if (poll(&p, 1, 50) > 0 &&
+            (p.revents & (POLLERR | POLLHUP) || recv(fd, taken, bytes, 0) <= 0))
+            break;
+        took = slk_clock_monotonic_ms() - start;
+        if (bytes && (p.revents & POLLIN))
+            slk_clock_sleep_ms(50); /* the rate */
+    }
+    close(fd);
+    return took;
+}
+
+static void slow_readers_are_cut(void **state)
+{
+    fixture *f = *state;
+    in_time("reads nothing", sip(f, 0), REPLY_SILENCE_MS);
+    in_time("reads byte by byte", sip(f, 1), REPLY_SILENCE_MS);
+    assert_in_range(sip(f, 65536), SIP_MS, INT64_MAX);
 }
 
 static void slow_handlers_are_not(void **state)
@@ -409,6 +447,67 @@ static void connections_per_address_are_bounded(void **state)
     assert_int_equal(open, 20);
 }
 
+#define PLACES 10
+
+static void serve_few(fixture *f, unsigned max_connections)
+{
+    slk_http_server_free(f->server);
+    const slk_http_server_options o = {.listen = "127.0.0.1:0",
+                                       .routes = routes,
+                                       .n_routes = sizeof routes / sizeof *routes,
+                                       .max_connections = max_connections};
+    assert_int_equal(slk_http_server_new(&f->server, &o, NULL), SLK_OK);
+}
+
+/* All places but one are taken by peers that say nothing: each newcomer gets one of them. */
+static void expect_room(fixture *f, int others)
+{
+    int silent[PLACES], good[PLACES];
+    char reply[4096];
+    for (int i = 0; i < PLACES - others; i++)
+        silent[i] = dial(f);
+    for (int i = 0; i < PLACES - others; i++) {
+        bool closed;
+        good[i] = dial(f);
+        accepted(good[i], BODY, "0 bytes\n");
+        (void)read_all(silent[i], reply, sizeof reply, 5000, &closed);
+        if (!closed)
+            fail_msg("the silent one %d keeps its place", i);
+    }
+    for (int i = 0; i < PLACES - others; i++) {
+        close(silent[i]);
+        close(good[i]);
+    }
+}
+
+/* Who is being answered keeps his place. */
+static void newcomers_get_the_places_of_the_silent(void **state)
+{
+    fixture *f = *state;
+    char reply[4096];
+    serve_few(f, PLACES);
+    int fd = dial(f);
+    send_bytes(fd, "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 51);
+    while (f->begun == 0)
+        slk_clock_sleep_ms(1);
+    expect_room(f, 1);
+    assert_true(read_until(fd, "0 bytes\n", reply, sizeof reply));
+    close(fd);
+}
+
+/* A third of the descriptors is as much as connections may take. */
+static void descriptors_are_left_for_files(void **state)
+{
+    fixture *f = *state;
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit few = {3 * PLACES + 2, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    serve_few(f, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0); /* we need as many ourselves */
+    expect_room(f, 0);
+}
+
 static void stopping_waits_for_no_peer(void **state)
 {
     fixture *f = *state;
@@ -436,9 +535,15 @@ static void stopping_waits_for_no_peer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(ambiguous_framing_is_refused),    T(sizes_are_bounded),
-        T(good_requests_follow_each_other), T(slow_peers_are_cut),
-        T(slow_handlers_are_not),           T(connections_per_address_are_bounded),
+        T(ambiguous_framing_is_refused),
+        T(sizes_are_bounded),
+        T(good_requests_follow_each_other),
+        T(slow_peers_are_cut),
+        T(slow_readers_are_cut),
+        T(slow_handlers_are_not),
+        T(connections_per_address_are_bounded),
+        T(newcomers_get_the_places_of_the_silent),
+        T(descriptors_are_left_for_files),
         T(stopping_waits_for_no_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

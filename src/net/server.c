@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +19,10 @@
 #define HEADER_DEADLINE_DEFAULT 10000
 #define BODY_DEADLINE_DEFAULT 10000
 #define IDLE_DEFAULT 60000
+#define REPLY_SILENCE_DEFAULT 60000
+/* Connections may have one of so many descriptors, and half as many more while those that were cut
+ * end. */
+#define DESCRIPTOR_PARTS 3u
 #define BODY_BYTES_PER_MS 16u /* least rate of an upload beyond the first deadline */
 #define REQUEST_BURST_DEFAULT 1000u
 #define REQUEST_INTERVAL_DEFAULT 10
@@ -113,6 +118,25 @@ void slk_http_on_completed(void *context, struct MHD_Connection *mhd, void **exc
     slk_http_watch_deadline(server, connection, server->options.idle_ms);
 }
 
+enum MHD_Result slk_http_on_knock(void *context, const struct sockaddr *address,
+                                  socklen_t address_n)
+{
+    (void)address_n;
+    return slk_http_watch_admit(context, address) ? MHD_YES : MHD_NO;
+}
+
+static http_connection *begin_connection(slk_http_server *server, struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *socket =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (!socket)
+        return NULL;
+    const int fd = socket->connect_fd;
+    const union MHD_ConnectionInfo *peer =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return slk_http_watch_add(server, fd, peer ? peer->client_addr : NULL);
+}
+
 void slk_http_on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
                             enum MHD_ConnectionNotificationCode what)
 {
@@ -126,9 +150,7 @@ void slk_http_on_connection(void *context, struct MHD_Connection *mhd, void **so
         *socket_context = NULL;
         return;
     }
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    http_connection *connection = info ? slk_http_watch_add(server, info->connect_fd) : NULL;
+    http_connection *connection = begin_connection(server, mhd);
     *socket_context = connection;
     if (!connection)
         return;
@@ -220,20 +242,24 @@ static enum MHD_Result take_body(slk_http_exchange *exchange, const char *bytes,
     return slk_buf_append(&exchange->body, bytes, n) == SLK_OK ? MHD_YES : MHD_NO;
 }
 
-/* While the handler works MHD's limit on silence must rest: setting it anew restarts its clock. */
-static enum MHD_Result handle(slk_http_exchange *exchange)
+static slk_err run_handler(slk_http_exchange *exchange)
 {
-    slk_http_server *server = exchange->server;
-    slk_http_watch_deadline(server, exchange->connection, 0);
-    if (exchange->route_status != 200)
-        return refuse_route(exchange, exchange->route_status);
-    (void)MHD_set_connection_option(exchange->mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
     slk_error error = {0};
     slk_err code = exchange->route->handler(exchange->route->context, exchange, &error);
-    if (!exchange->replied)
-        code = slk_http_reply_failure(exchange, code == SLK_OK ? SLK_E_INTERNAL : code, &error);
-    (void)MHD_set_connection_option(exchange->mhd, MHD_CONNECTION_OPTION_TIMEOUT, REPLY_SILENCE_S);
-    return exchange->replied ? MHD_YES : MHD_NO;
+    if (exchange->replied)
+        return SLK_OK;
+    return slk_http_reply_failure(exchange, code == SLK_OK ? SLK_E_INTERNAL : code, &error);
+}
+
+/* The handler has as long as it needs; the peer then not. */
+static enum MHD_Result handle(slk_http_exchange *exchange)
+{
+    slk_http_watch_deadline(exchange->server, exchange->connection, 0);
+    const slk_err code = exchange->route_status == 200
+                             ? run_handler(exchange)
+                             : reply_no_route(exchange, exchange->route_status);
+    slk_http_watch_reply(exchange->server, exchange->connection);
+    return code == SLK_OK ? MHD_YES : MHD_NO;
 }
 
 enum MHD_Result slk_http_on_request(void *context, struct MHD_Connection *mhd, const char *path,
@@ -263,10 +289,19 @@ enum MHD_Result slk_http_on_request(void *context, struct MHD_Connection *mhd, c
 
 /* ---- life ---- */
 
+/* Files of the work must open whoever connects. */
+static unsigned connections_possible(unsigned wanted)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / DESCRIPTOR_PARTS >= wanted)
+        return wanted;
+    return (unsigned)limit.rlim_cur / DESCRIPTOR_PARTS;
+}
+
 static void set_defaults(slk_http_server_options *o)
 {
-    if (!o->max_connections)
-        o->max_connections = CONNECTIONS_DEFAULT;
+    o->max_connections =
+        connections_possible(o->max_connections ? o->max_connections : CONNECTIONS_DEFAULT);
     if (!o->max_connections_per_address)
         o->max_connections_per_address = CONNECTIONS_PER_ADDRESS_DEFAULT;
     if (!o->header_deadline_ms)
@@ -275,6 +310,8 @@ static void set_defaults(slk_http_server_options *o)
         o->body_deadline_ms = BODY_DEADLINE_DEFAULT;
     if (!o->idle_ms)
         o->idle_ms = IDLE_DEFAULT;
+    if (!o->reply_silence_ms)
+        o->reply_silence_ms = REPLY_SILENCE_DEFAULT;
     if (!o->request_burst)
         o->request_burst = REQUEST_BURST_DEFAULT;
     if (!o->request_interval_ms)

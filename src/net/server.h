@@ -8,8 +8,13 @@
  * Before a handler runs the request has passed the guard: one Content-Length or chunked but not
  * both, no other Transfer-Encoding, at most 64 header fields and 16 KiB of them, plain field names
  * and values, body complete and within the route's maximum, no more requests of its address than
- * allowed (429). What fails gets a 4xx and the connection is closed. Deadlines are absolute: headers 10 s, body 10 s plus 1 s per 16 KiB, idle
- * keep-alive 60 s, no progress in sending for 60 s. */
+ * allowed (429). What fails gets a 4xx and the connection is closed.
+ *
+ * Deadlines are absolute: headers 10 s, body 10 s plus 1 s per 16 KiB, idle keep-alive 60 s; of an
+ * answer at least 60 KiB a minute must be taken while it is there to be taken. When all places are
+ * taken, a newcomer gets that of the connection whose peer is waited for longest: so who only holds
+ * connections keeps nobody out. A third of the process's descriptors is as much as connections may
+ * take (half as many more while those that were cut end). */
 #ifndef SLK_NET_SERVER_H
 #define SLK_NET_SERVER_H
 
@@ -47,7 +52,7 @@ typedef struct slk_http_server_options {
     const slk_http_route *routes; /* borrowed for the server's life, as are their strings */
     size_t n_routes;
     unsigned max_connections; /* 0 means 2048 */
-    unsigned max_connections_per_address; /* 0 means 64 */
+    unsigned max_connections_per_address; /* IPv6: of one /64; 0 means 64 */
     /* A proxy in front does the TLS: where it connects from loopback or from trusted_proxies
      * ("10.0.0.0/8, 192.0.2.7"; NULL none) its X-Forwarded-For says who the peer is. */
     bool behind_proxy;
@@ -57,6 +62,7 @@ typedef struct slk_http_server_options {
     int64_t header_deadline_ms; /* 0 means 10 000; shorter in tests */
     int64_t body_deadline_ms; /* 0 means 10 000 (plus the time per 16 KiB) */
     int64_t idle_ms; /* 0 means 60 000 */
+    int64_t reply_silence_ms; /* how long an answer may be taken at less than 1 KiB/s; 0: 60 000 */
 } slk_http_server_options;
 
 /* Listens and serves until _free. SLK_E_INVAL for the listen text, certificate or key;

@@ -15,14 +15,18 @@
 #define HEADER_BYTES_MAX 16384u
 #define PARAMS_MAX 8u
 #define REPLY_HEADERS_MAX 8u
-#define REPLY_SILENCE_S 60u
 #define RETIRED_MAX 8u
 
 typedef struct http_connection {
     struct http_connection *next, *previous; /* in server->connections, under its mutex */
     slk_http_exchange *exchange; /* owned; the connection's own thread only */
-    int64_t deadline_ms; /* monotonic; 0 none; under the mutex */
+    /* All of these under the mutex; times are monotonic. */
+    int64_t deadline_ms; /* until when the peer must have sent what is waited for; 0 not waiting */
+    int64_t since_ms; /* when that wait began */
+    int64_t look_ms; /* when its reading of the answer is looked at next; 0 no answer is sent */
+    uint64_t taken, given; /* bytes at the last look: taken by the peer, given to the socket */
     int fd;
+    char owner[SLK_ADDRESS_CHARS]; /* of the socket's address */
 } http_connection;
 
 typedef struct http_param {
@@ -81,9 +85,10 @@ struct slk_http_server {
     slk_limiter *requests; /* per address */
     uint16_t port;
     slk_http_counts *counts; /* of each route */
-    pthread_mutex_t mutex; /* guards connections, deadlines, retired and stopping */
+    pthread_mutex_t mutex; /* guards connections and their times, retired and stopping */
     pthread_cond_t wake;
     http_connection *connections;
+    unsigned n_connections;
     pthread_t watchdog;
     bool watchdog_runs;
     bool stopping;
@@ -102,6 +107,8 @@ void slk_http_count_begin(slk_http_exchange *exchange);
 void slk_http_count_end(slk_http_exchange *exchange);
 
 /* server.c: what a daemon calls, context being the server. */
+enum MHD_Result slk_http_on_knock(void *context, const struct sockaddr *address,
+                                  socklen_t address_n);
 void *slk_http_on_request_line(void *context, const char *target, struct MHD_Connection *mhd);
 enum MHD_Result slk_http_on_request(void *context, struct MHD_Connection *mhd, const char *path,
                                     const char *method, const char *version, const char *bytes,
@@ -120,11 +127,18 @@ bool slk_http_is_retired(slk_http_server *server, struct MHD_Connection *mhd);
 /* server_watch.c: the list of connections and the thread that cuts the late ones. */
 slk_err slk_http_watch_start(slk_http_server *server, slk_error *error);
 void slk_http_watch_stop(slk_http_server *server);
-http_connection *slk_http_watch_add(slk_http_server *server, int fd);
+/* Whether one more of that address may come in. Where places are few, it gets that of whoever is
+ * waited for longest. */
+bool slk_http_watch_admit(slk_http_server *server, const struct sockaddr *address);
+/* NULL when out of memory. */
+http_connection *slk_http_watch_add(slk_http_server *server, int fd,
+                                    const struct sockaddr *address);
 void slk_http_watch_remove(slk_http_server *server, http_connection *connection);
-/* Moves the connection's deadline to now + ms; 0 takes it away. */
+/* Moves the connection's deadline to now + ms; 0 takes it away. No answer is sent now. */
 void slk_http_watch_deadline(slk_http_server *server, http_connection *connection, int64_t ms);
 /* Moves a deadline that is set by ms. */
 void slk_http_watch_extend(slk_http_server *server, http_connection *connection, int64_t ms);
+/* An answer is being sent, which the peer must take. */
+void slk_http_watch_reply(slk_http_server *server, http_connection *connection);
 
 #endif

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #define CONNECTION_MEMORY ((size_t)49152) /* header and buffers of one connection */
+#define DYING_LEAST \
+    32u /* connections that were cut may be so many beside the others, or half of all */
 #define STACK_BYTES ((size_t)1 << 20) /* of a connection's thread: address space, not memory */
 #define PEM_MAX_BYTES ((size_t)1 << 20)
 /* AES-128 before AES-256: as good here, and a quarter faster. */
@@ -172,7 +174,7 @@ static slk_err digest_pair(uint8_t ret[2][32], const pem_pair *p, slk_error *err
 static struct MHD_Daemon *start_daemon(slk_http_server *server, int fd, const char *certificate,
                                        const char *key)
 {
-    const slk_http_server_options *o = &server->options;
+    const unsigned max = server->options.max_connections;
     unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
                      MHD_USE_POLL | MHD_USE_ITC;
     struct MHD_OptionItem tls[] = {
@@ -184,17 +186,14 @@ static struct MHD_Daemon *start_daemon(slk_http_server *server, int fd, const ch
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     if (certificate)
         flags |= MHD_USE_TLS;
-    /* All of a proxy's connections come from its one address. */
-    unsigned per_address = o->behind_proxy ? o->max_connections : o->max_connections_per_address;
     return MHD_start_daemon(
-        flags, 0, NULL, NULL, slk_http_on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_ARRAY, certificate ? tls : none, MHD_OPTION_URI_LOG_CALLBACK,
+        flags, 0, slk_http_on_knock, server, slk_http_on_request, server, MHD_OPTION_LISTEN_SOCKET,
+        fd, MHD_OPTION_ARRAY, certificate ? tls : none, MHD_OPTION_URI_LOG_CALLBACK,
         slk_http_on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED, slk_http_on_completed,
         server, MHD_OPTION_NOTIFY_CONNECTION, slk_http_on_connection, server,
-        MHD_OPTION_CONNECTION_LIMIT, o->max_connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        per_address, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
-        MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, REPLY_SILENCE_S,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, max + max / 2 + DYING_LEAST,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_THREAD_STACK_SIZE,
+        STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }
 
 /* A daemon on the socket, with that certificate. Takes over *fd, also when it fails: MHD closes it
