@@ -158,9 +158,11 @@ static slk_err stub_wrap(void *ctx, slk_buf *out, const char *token, slk_error *
 }
 
 static bool chain_is_up = true;
+static unsigned chain_calls;
 
 static slk_err chain_says(slk_error *error)
 {
+    chain_calls++;
     return chain_is_up ? SLK_OK : slk_fail(error, SLK_E_UNREACHABLE, "no chain");
 }
 
@@ -910,6 +912,242 @@ static void nonces_are_known_once_made(void **state)
     assert_true(seen);
 }
 
+/* ---- clients and providers that mean ill ---- */
+
+#define SEED "\"seed_value\":\"AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\""
+#define HUGE "9223372036854775808" /* 2^63 */
+#define TREE_D "baga6ea4seaqpy7usqklokfx2vxuynmupslkeutzexe2uqurdg5vhtebhxqmpqmy"
+#define TREE_R "bagboea4b5abcaeirceirceirceirceirceirceirceirceirceirceirceirceib"
+
+/* Asked with the token of a partner who may do anything; %s is that token. */
+static const struct evil {
+    const char *path;
+    const char *body; /* NULL: a GET */
+    int status;
+    const char *words; /* in the answer */
+} evils[] = {
+    /* sectors that cannot be */
+    {"order", ORDER(-1, 5), 400, ""},
+    {"order", ORDER(9223372036854775808, 5), 400, ""},
+    {"order", ORDER(99999999999999999999999999999, 5), 400, ""},
+    {"order", ORDER(1.5, 5), 400, ""},
+    {"order", ORDER("7", 5), 400, ""},
+    {"order", ORDER([7], 5), 400, ""},
+    {"order", ORDER(1e400, 5), 400, ""},
+    {"order", "{\"partner_token\":\"%s\",\"sp_id\":-1000,\"sector_number\":7,\"reg_seal_proof\":5}",
+     400, ""},
+    {"order",
+     "{\"partner_token\":\"%s\",\"sp_id\":" HUGE ",\"sector_number\":7,"
+     "\"reg_seal_proof\":5}",
+     400, ""},
+    {"order", "{\"partner_token\":\"%s\",\"sp_id\":1001,\"sector_number\":7,\"reg_seal_proof\":5}",
+     200, "\"accepted\":false,\"reject_reason\":\"this partner may not order for miner f01001\""},
+    {"order", "{\"partner_token\":\"%s\",\"sector_number\":7,\"reg_seal_proof\":5}", 200,
+     "\"accepted\":false"},
+    {"status", SECTOR(-1), 400, ""},
+    {"finalize", SECTOR(-1), 400, ""},
+    {"cleanup", SECTOR(-9223372036854775808), 400, ""},
+    {"cancel", SECTOR(9223372036854775808), 400, ""},
+    {"renew", SECTOR(-1), 400, ""},
+    {"status", SECTOR(9223372036854775807), 200, "{\"state\":\"gone\"}"},
+    {"cleanup", SECTOR(9223372036854775807), 200, ""},
+    {"renew", SECTOR(9223372036854775807), 404, ""},
+    /* proofs that are not to be had */
+    {"order", ORDER(7, -1), 200, "\"accepted\":false"},
+    {"order", ORDER(7, 0), 200, "\"accepted\":false"},
+    {"order", ORDER(7, 9223372036854775807), 200, "\"accepted\":false"},
+    {"order", ORDER(7, -9223372036854775808), 200, "\"accepted\":false"},
+    {"order", ORDER(7, 9223372036854775808), 400, ""},
+    {"order", ORDER(7, null), 200, "\"accepted\":false"},
+    {"order", ORDER(7, true), 400, ""},
+    {"order", ORDER(7, {}), 400, ""},
+    /* slots that are not his */
+    {"order",
+     "{\"partner_token\":\"%s\",\"slot_token\":\"' OR 1=1 --\",\"sp_id\":1000,"
+     "\"sector_number\":7,\"reg_seal_proof\":5}",
+     200, "invalid or expired slot token"},
+    {"order",
+     "{\"partner_token\":\"%s\",\"slot_token\":\"%%s%%n\",\"sp_id\":1000,"
+     "\"sector_number\":7,\"reg_seal_proof\":5}",
+     200, "invalid or expired slot token"},
+    {"order",
+     "{\"partner_token\":\"%s\",\"slot_token\":\"00000000000000000000000000000000\\u0000\","
+     "\"sp_id\":1000,\"sector_number\":7,\"reg_seal_proof\":5}",
+     400, ""},
+    {"order",
+     "{\"partner_token\":\"%s\",\"slot_token\":[\"a\"],\"sp_id\":1000,\"sector_number\":7,"
+     "\"reg_seal_proof\":5}",
+     400, ""},
+    /* seeds that are none */
+    {"commit1", COMMIT1(-1), 400, ""},
+    {"commit1", COMMIT1(7), 404, ""},
+    {"commit1", "{\"partner_token\":\"%s\",\"sp_id\":1000,\"sector_number\":7}", 404, ""},
+    {"commit1",
+     "{\"partner_token\":\"%s\",\"sp_id\":1000,\"sector_number\":7,\"seed_value\":\"AQID\"}", 404,
+     ""},
+    {"commit1",
+     "{\"partner_token\":\"%s\",\"sp_id\":1000,\"sector_number\":7,\"seed_value\":\"!\"}", 400, ""},
+    {"commit1",
+     "{\"partner_token\":\"%s\",\"sp_id\":1000,\"sector_number\":7,\"seed_epoch\":" HUGE "," SEED
+     "}",
+     400, ""},
+    /* no messages at all */
+    {"order", "", 400, ""},
+    {"order", "null", 401, ""},
+    {"order", "[]", 400, ""},
+    {"order", "\"order\"", 400, ""},
+    {"order", "{\"partner_token\":\"%s\",\"sp_id\":1000,\"sector_number\":7,\"reg_seal_proof\":5",
+     400, ""},
+    {"order", "{\"partner_token\":\"%s\"}{}", 400, ""},
+    {"available", "{\"partner_token\":{\"$ne\":null}}", 400, ""},
+    /* paths that lead elsewhere */
+    {"sealed-data/1000/-1", NULL, 400, ""},
+    {"sealed-data/-1/7", NULL, 400, ""},
+    {"sealed-data/1000/" HUGE "0000", NULL, 400, ""},
+    {"sealed-data/1000/18446744073709551615", NULL, 404, ""},
+    {"sealed-data/1000/7%00", NULL, 404, ""},
+    {"sealed-data/1000/..%2f..%2fkey", NULL, 400, ""},
+    {"sealed-data/1000/0x7", NULL, 400, ""},
+    {"sealed-data/1000/7e0", NULL, 400, ""},
+    {"sealed-data/1000/%20"
+     "7",
+     NULL, 400, ""},
+    {"sealed-data/1000/", NULL, 404, ""},
+    {"sealed-data/1000/7/8", NULL, 404, ""},
+    {"sealed-data/1000/7", NULL, 404, ""},
+    {"cache-data/1000/%2e%2e", NULL, 400, ""},
+    {"cache-data/1000/7", NULL, 404, ""},
+    {"sealed-manifest/1000/-7", NULL, 400, ""},
+};
+
+/* Answered by the client; the token is that of a provider of miner 1000. */
+static const struct evil evil_completions[] = {
+    {"complete", "{\"partner_token\":\"%s\",\"sp_id\":-1000,\"sector_number\":0}", 400, ""},
+    {"complete", "{\"partner_token\":\"%s\",\"sp_id\":1000,\"sector_number\":-1}", 400, ""},
+    {"complete", "{\"partner_token\":\"%s\",\"sp_id\":1000,\"sector_number\":" HUGE "}", 400, ""},
+    {"complete", "{\"partner_token\":\"%s\",\"sp_id\":1000,\"sector_number\":0}", 400, ""},
+    {"complete",
+     "{\"partner_token\":\"%s\",\"sp_id\":1000,\"sector_number\":0,\"tree_d_cid\":\"" TREE_R
+     "\",\"tree_r_cid\":\"" TREE_D "\",\"ticket_value\":\"AwM=\"}",
+     400, ""},
+    {"complete",
+     "{\"partner_token\":\"%s\",\"sp_id\":1001,\"sector_number\":0,\"tree_d_cid\":\"" TREE_D
+     "\",\"tree_r_cid\":\"" TREE_R "\",\"ticket_value\":"
+     "\"AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=\"}",
+     404, ""},
+    {"complete",
+     "{\"partner_token\":\"%s\",\"sp_id\":1000,\"sector_number\":4711,\"tree_d_cid\":\"" TREE_D
+     "\",\"tree_r_cid\":\"" TREE_R "\",\"ticket_value\":"
+     "\"AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=\"}",
+     404, ""},
+    {"ticket?maddr=f0-1", NULL, 400, ""},
+    {"ticket?maddr=f018446744073709551616", NULL, 400, ""},
+    {"ticket?maddr=f01001", NULL, 404, ""},
+    {"ticket?maddr=http://169.254.169.254/", NULL, 400, ""},
+};
+
+static int64_t rows_of(const struct node *node)
+{
+    static const slk_sql provider = {
+        "test.provider", "SELECT (SELECT count(*) FROM rseal_provider_pipeline) * 1000000 +"
+                         " (SELECT count(*) FROM rseal_provider_slots) * 10000 +"
+                         " (SELECT count(*) FROM task) * 100 +"
+                         " (SELECT sum(allowance_remaining) FROM rseal_delegated_partners)"};
+    static const slk_sql client = {"test.client",
+                                   "SELECT (SELECT count(*) FROM rseal_client_pipeline) * 100 +"
+                                   " (SELECT count(*) FROM task)"};
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    bool row = false;
+    assert_int_equal(slk_query_init(&q, node->db, node == &w.provider ? &provider : &client, NULL),
+                     SLK_OK);
+    assert_int_equal(slk_query_step(&q, &row, NULL), SLK_OK);
+    assert_true(row);
+    return slk_column_i64(&q, 0);
+}
+
+static void refuse_each(const struct node *node, const struct evil *list, size_t n)
+{
+    struct asked a;
+    const int64_t rows = rows_of(node);
+    const unsigned calls = chain_calls;
+    for (size_t i = 0; i < n; i++) {
+        const struct evil *e = &list[i];
+        char body[1024];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+#pragma GCC diagnostic ignored "-Wformat-security"
+        (void)snprintf(body, sizeof body, e->body ? e->body : "", w.token);
+#pragma GCC diagnostic pop
+        if (e->body)
+            post(&a, node, e->path, "application/json", body);
+        else
+            get(&a, node, e->path, w.token);
+        if (a.status != e->status || !strstr(a.body, e->words))
+            fail_msg("%s %s: %d %s", e->path, body, a.status, a.body);
+        assert_null(strstr(a.body, w.token));
+    }
+    assert_int_equal(rows_of(node), rows);
+    assert_int_equal(chain_calls, calls);
+}
+
+/* Whatever is asked: refused as the wire says, without a row or a call to the chain. */
+static void evil_requests_are_refused(void **state)
+{
+    (void)state;
+    slk_error error = {0};
+    int64_t id;
+    static const slk_partner_miner miner[] = {{SP, 0}};
+    const slk_partner_terms own = {.miners = miner, .miners_n = 1}, any = {0};
+    assert_int_equal(slk_partner_find(&id, w.provider.seal, "first", &error), SLK_OK);
+    assert_int_equal(slk_partner_set(w.provider.seal, id, SLK_TERM_MINERS, &own, &error), SLK_OK);
+    refuse_each(&w.provider, evils, sizeof evils / sizeof *evils);
+    assert_int_equal(slk_partner_set(w.provider.seal, id, SLK_TERM_MINERS, &any, &error), SLK_OK);
+    assert_int_equal(
+        slk_client_provider_add(&id, w.client.seal, SP, w.provider.url, w.token, "p", &error),
+        SLK_OK);
+    refuse_each(&w.client, evil_completions, sizeof evil_completions / sizeof *evil_completions);
+    assert_int_equal(slk_client_provider_remove(w.client.seal, id, &error), SLK_OK);
+    (void)printf("# %zu requests\n",
+                 sizeof evils / sizeof *evils + sizeof evil_completions / sizeof *evil_completions);
+}
+
+/* Of a sector that another partner has here and of one that nobody has, all answers are the same. */
+static void what_others_have_looks_like_nothing(void **state)
+{
+    (void)state;
+    static const struct evil questions[] = {
+        {"status", SECTOR(% d), 0, NULL},
+        {"finalize", SECTOR(% d), 0, NULL},
+        {"cleanup", SECTOR(% d), 0, NULL},
+        {"cancel", SECTOR(% d), 0, NULL},
+        {"renew", SECTOR(% d), 0, NULL},
+        {"commit1", COMMIT1(% d), 0, NULL},
+        {"sealed-data/1000/%d", NULL, 0, NULL},
+        {"cache-data/1000/%d", NULL, 0, NULL},
+        {"sealed-manifest/1000/%d", NULL, 0, NULL},
+    };
+    static const int numbers[] = {1, 999}; /* the first partner's, nobody's */
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        struct asked a[2];
+        for (size_t k = 0; k < 2; k++) {
+            char path[128], body[512];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+            if (questions[i].body) {
+                (void)snprintf(body, sizeof body, questions[i].body, w.other, numbers[k]);
+                post(&a[k], &w.provider, questions[i].path, "application/json", body);
+            } else {
+                (void)snprintf(path, sizeof path, questions[i].path, numbers[k]);
+                get(&a[k], &w.provider, path, w.other);
+            }
+#pragma GCC diagnostic pop
+        }
+        assert_int_equal(a[0].status, a[1].status);
+        assert_string_equal(a[0].type, a[1].type);
+        assert_string_equal(a[0].body, a[1].body);
+    }
+}
+
 /* ---- the client's endpoints ---- */
 
 static void tickets_are_for_our_miners_alone(void **state)
@@ -1015,10 +1253,12 @@ int main(void)
         cmocka_unit_test(another_method_gets_405_and_the_right_one),
         cmocka_unit_test(strangers_get_401_except_from_authorize),
         cmocka_unit_test(partners_are_told_their_allowance),
+        cmocka_unit_test(evil_requests_are_refused),
         cmocka_unit_test(nothing_ordered_looks_gone),
         cmocka_unit_test(orders_are_accepted_once_and_refused_in_200),
         cmocka_unit_test(what_is_sealed_can_be_fetched),
         cmocka_unit_test(the_replica_has_a_manifest),
+        cmocka_unit_test(what_others_have_looks_like_nothing),
         cmocka_unit_test(leases_can_be_renewed),
         cmocka_unit_test(orders_can_be_canceled),
         cmocka_unit_test(c1_comes_as_its_own_bytes),
