@@ -215,6 +215,78 @@ static void hidden_after_nul(slk_buf *tar)
     put_body(tar, 64);
     put_all_but(tar, "p_aux");
 }
+static void climbs_later(slk_buf *tar)
+{
+    named(tar, "p_aux/../../p_aux");
+}
+static void backslashes(slk_buf *tar)
+{
+    named(tar, "..\\p_aux");
+}
+static void drive(slk_buf *tar)
+{
+    named(tar, "C:\\p_aux");
+}
+static void percents(slk_buf *tar)
+{
+    named(tar, "%2e%2e/p_aux");
+}
+static void overlong_dots(slk_buf *tar)
+{
+    named(tar, "\xc0\xae\xc0\xae/p_aux");
+}
+static void slash_behind(slk_buf *tar)
+{
+    named(tar, "p_aux/");
+}
+static void blank_before(slk_buf *tar)
+{
+    named(tar, " p_aux");
+}
+static void new_line(slk_buf *tar)
+{
+    named(tar, "p_aux\n");
+}
+static void escape(slk_buf *tar)
+{
+    named(tar, "\033[2Jp_aux");
+}
+static void upper_case(slk_buf *tar)
+{
+    named(tar, "P_AUX");
+}
+static void own_descriptor(slk_buf *tar)
+{
+    named(tar, "/proc/self/fd/3");
+}
+static void where_c1_is(slk_buf *tar)
+{
+    named(tar, "c1.url");
+}
+static void our_own_note(slk_buf *tar)
+{
+    named(tar, ".selkie-pc1");
+}
+static void temporary(slk_buf *tar)
+{
+    named(tar, "sc-02-data-tree-r-last-0.dat.tmp");
+}
+static void name_without_end(slk_buf *tar)
+{
+    tar_header h = header("p_aux", 64);
+    memset(h.name, 'a', sizeof h.name);
+    put_header(tar, h);
+    put_body(tar, 64);
+    put_good(tar);
+}
+static void prefix_climbs(slk_buf *tar)
+{
+    tar_header h = header("p_aux", 64);
+    memcpy(h.prefix, "..", 2);
+    put_header(tar, h);
+    put_body(tar, 64);
+    put_all_but(tar, "p_aux");
+}
 static void with_prefix(slk_buf *tar)
 {
     tar_header h = header("p_aux", 64);
@@ -275,6 +347,38 @@ static void pax_global(slk_buf *tar)
 {
     typed(tar, 'g');
 }
+static void gnu_long_link(slk_buf *tar)
+{
+    typed(tar, 'K');
+}
+static void gnu_volume(slk_buf *tar)
+{
+    typed(tar, 'V');
+}
+static void gnu_dump(slk_buf *tar)
+{
+    typed(tar, 'D');
+}
+static void gnu_continued(slk_buf *tar)
+{
+    typed(tar, 'M');
+}
+static void solaris_header(slk_buf *tar)
+{
+    typed(tar, 'X');
+}
+static void unknown_type(slk_buf *tar)
+{
+    typed(tar, 'Z');
+}
+static void link_then_file(slk_buf *tar)
+{
+    tar_header h = header("p_aux", 0);
+    h.type = '2';
+    memcpy(h.link_name, "/tmp/p_aux", 10);
+    put_header(tar, h);
+    put_good(tar);
+}
 static void link_name(slk_buf *tar)
 {
     tar_header h = header("p_aux", 64);
@@ -332,6 +436,26 @@ static void tree_long(slk_buf *tar)
 {
     sized(tar, "sc-02-data-tree-r-last-0.dat", 64);
 }
+static void tree_short(slk_buf *tar)
+{
+    sized(tar, "sc-02-data-tree-r-last-1.dat", 31);
+}
+static void size_of_everything(slk_buf *tar)
+{
+    tar_header h = header("p_aux", 0);
+    memcpy(h.size, "77777777777", 12);
+    put_header(tar, h);
+    put_body(tar, 5000);
+    put_all_but(tar, "p_aux");
+}
+static void size_with_sign(slk_buf *tar)
+{
+    tar_header h = header("p_aux", 0);
+    memcpy(h.size, "+0000000100", 12);
+    put_header(tar, h);
+    put_body(tar, 64);
+    put_all_but(tar, "p_aux");
+}
 static void size_without_end(slk_buf *tar)
 {
     tar_header h = header("t_aux", 0);
@@ -378,6 +502,23 @@ static void duplicate(slk_buf *tar)
 {
     put_good(tar);
     put(tar, "p_aux", 64);
+}
+static void one_too_many(slk_buf *tar)
+{
+    put_good(tar);
+    put(tar, "p_aux2", 64);
+}
+static void two_archives(slk_buf *tar)
+{
+    put_good(tar);
+    put_zeros(tar, 1024);
+    put_good(tar);
+}
+static void half_a_header(slk_buf *tar)
+{
+    put_good(tar);
+    const tar_header h = header("t_aux", 300);
+    assert_int_equal(slk_buf_append(tar, &h, 200), SLK_OK);
 }
 static void missing_one(slk_buf *tar)
 {
@@ -469,6 +610,35 @@ static attack *const attacks[] = {
     dirty_padding,
     noise,
     size_with_junk,
+    climbs_later,
+    backslashes,
+    drive,
+    percents,
+    overlong_dots,
+    slash_behind,
+    blank_before,
+    new_line,
+    escape,
+    upper_case,
+    own_descriptor,
+    where_c1_is,
+    our_own_note,
+    temporary,
+    name_without_end,
+    prefix_climbs,
+    gnu_long_link,
+    gnu_volume,
+    gnu_dump,
+    gnu_continued,
+    solaris_header,
+    unknown_type,
+    link_then_file,
+    tree_short,
+    size_of_everything,
+    size_with_sign,
+    one_too_many,
+    two_archives,
+    half_a_header,
 };
 
 /* Only files of the known names may have appeared, and nothing beside the folder. */
@@ -506,6 +676,7 @@ static void attacks_are_refused(void **state)
             check_folder(f);
         }
     }
+    (void)printf("# %zu archives\n", sizeof attacks / sizeof *attacks);
 }
 
 static void every_cut_is_seen(void **state)
