@@ -44,7 +44,8 @@ typedef struct slk_fetch_from {
  * SLK_E_PROTO when the peer's file has another size, an answer contradicts itself, or bodies are
  * cut short again and again; SLK_E_AUTH, SLK_E_NOTFOUND … as slk_http_expect_success;
  * SLK_E_UNREACHABLE, SLK_E_TIMEOUT: later; SLK_E_NOSPACE; SLK_E_CANCELED.
- * Threads: starts up to `connections` threads of its own. One call per dest at a time. */
+ * Threads: starts up to `connections` threads of its own, each with 256 KiB of what has come and is not
+ * in dest.tmp yet. One call per dest at a time. */
 SLK_MUST_CHECK slk_err slk_fetch_file(const slk_fetch_from *from, const char *dest, uint64_t bytes,
                                       slk_job *job, slk_error *error);
 

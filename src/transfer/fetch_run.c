@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/num.h"
 
 #include <stdio.h>
@@ -12,6 +13,10 @@
 #define RUN_BLOCKS_MAX ((size_t)16) /* 64 MiB a request keep its overhead small */
 #define SAVE_BLOCKS ((size_t)16) /* at most so much is fetched again after a kill */
 #define BAD_BLOCK_MAX 3u /* times one block may come wrong */
+/* TLS brings 16 KiB at a time; a file takes 256 KiB for half as much a byte. Of a slow connection
+ * little waits. */
+#define PIECE_BYTES ((size_t)256 << 10)
+#define PIECE_MS 200
 #define SLOW_MS_DEFAULT 10000
 #define SLOW_BYTES_PER_MS 32u
 #define IDLE_LOOK_MS 20
@@ -273,14 +278,32 @@ void slk_fetch_announce(fetch *f)
         (void)slk_gate_raise(f->from->arrived, there);
 }
 
+/* A run that goes on within a block: what came of it before belongs to its hash. */
+static slk_err begin_hash(run *r, slk_error *error)
+{
+    const fetch *f = r->f;
+    const uint64_t there = r->at % SLK_FETCH_BLOCK_BYTES;
+    if (!f->from->manifest || there == 0)
+        return SLK_OK;
+    slk_manifest_block_begin(&r->hash, f->from->manifest, (size_t)(r->at / SLK_FETCH_BLOCK_BYTES));
+    return slk_manifest_block_take_file(&r->hash, there, f->fd, f->temp, error);
+}
+
+static void hash_piece(run *r, uint64_t at, size_t n)
+{
+    const slk_manifest *manifest = r->f->from->manifest;
+    if (!manifest)
+        return;
+    if (at % SLK_FETCH_BLOCK_BYTES == 0)
+        slk_manifest_block_begin(&r->hash, manifest, (size_t)(at / SLK_FETCH_BLOCK_BYTES));
+    slk_manifest_block_take(&r->hash, r->piece, n);
+}
+
 /* Without a manifest every block is taken as it comes. A bad one is to be fetched again, whole. */
 static slk_err check_block(run *r, size_t block, slk_error *error)
 {
     fetch *f = r->f;
-    bool good = true;
-    if (f->from->manifest)
-        SLK_TRY(slk_manifest_check(f->from->manifest, &good, block, f->fd, f->temp, error));
-    if (good)
+    if (!f->from->manifest || slk_manifest_block_end(&r->hash))
         return SLK_OK;
     lock(f);
     f->bad[block]++;
@@ -292,26 +315,21 @@ static slk_err check_block(run *r, size_t block, slk_error *error)
                     (unsigned long long)r->at);
 }
 
-/* Marks the blocks that end in (from, r->at]; *ret_save: it is time to. */
-static slk_err mark_blocks(bool *ret_save, run *r, uint64_t from, slk_error *error)
+/* All of the block is in temp now. */
+static slk_err end_block(run *r, size_t block, slk_error *error)
 {
     fetch *f = r->f;
-    size_t block = (size_t)(from / SLK_FETCH_BLOCK_BYTES);
-    const uint64_t at = r->at;
-    *ret_save = false;
-    if (block_end(f, block) > at)
-        return SLK_OK;
-    for (; block < f->map.n_blocks && block_end(f, block) <= at; block++) {
-        SLK_TRY(check_block(r, block, error));
-        lock(f);
-        slk_block_map_mark(&f->map, block);
-        f->got[block] = 0;
-        f->unsaved++;
-        *ret_save = f->unsaved >= SAVE_BLOCKS;
-        unlock(f);
-    }
+    SLK_TRY(check_block(r, block, error));
+    const uint64_t start = (uint64_t)block * SLK_FETCH_BLOCK_BYTES;
+    slk_file_write_early(f->fd, start, block_end(f, block) - start);
+    lock(f);
+    slk_block_map_mark(&f->map, block);
+    f->got[block] = 0;
+    f->unsaved++;
+    const bool save = f->unsaved >= SAVE_BLOCKS;
+    unlock(f);
     slk_fetch_announce(f);
-    return SLK_OK;
+    return save ? slk_fetch_save(f, error) : SLK_OK;
 }
 
 /* False when another has taken the run over; nobody can from here to end_write. */
@@ -333,29 +351,63 @@ static void end_write(run *r, size_t n)
     unlock(r->f);
 }
 
+/* Puts the piece into temp; it lies in one block. What another goes on with is dropped. */
+static slk_err put_piece(run *r, slk_error *error)
+{
+    fetch *f = r->f;
+    const size_t n = r->held;
+    const uint64_t at = r->at;
+    const size_t block = (size_t)(at / SLK_FETCH_BLOCK_BYTES);
+    r->held = 0;
+    if (!begin_write(r))
+        return slk_fail(error, SLK_E_CANCELED, "another connection goes on");
+    const slk_err code = slk_file_write_at(f->fd, r->piece, n, at, f->temp, error);
+    end_write(r, code == SLK_OK ? n : 0);
+    SLK_TRY(code);
+    r->put_ms = slk_clock_monotonic_ms();
+    hash_piece(r, at, n);
+    if (f->job)
+        slk_job_advance(f->job, n);
+    return at + n == block_end(f, block) ? end_block(r, block, error) : SLK_OK;
+}
+
 static slk_err on_body(void *context, const slk_http_response *response, const uint8_t *bytes,
                        size_t n, slk_error *error)
 {
     run *r = context;
     fetch *f = r->f;
-    if (!r->checked)
+    if (!r->checked) {
         SLK_TRY(check_answer(r, response, error));
+        SLK_TRY(begin_hash(r, error));
+    }
     r->checked = true;
     if (f->stop)
         return slk_fail(error, SLK_E_CANCELED, "another part of the file failed");
-    if (n > r->end - r->at)
+    if (n > r->end - r->at - r->held)
         return slk_fail(error, SLK_E_PROTO, "the peer sends more than was asked for");
-    uint64_t from = r->at;
-    if (!begin_write(r))
-        return slk_fail(error, SLK_E_CANCELED, "another connection goes on");
-    const slk_err code = slk_file_write_at(f->fd, bytes, n, from, f->temp, error);
-    end_write(r, code == SLK_OK ? n : 0);
-    SLK_TRY(code);
-    if (f->job)
-        slk_job_advance(f->job, n);
-    bool save;
-    SLK_TRY(mark_blocks(&save, r, from, error));
-    return save ? slk_fetch_save(f, error) : SLK_OK;
+    while (n > 0) {
+        const uint64_t to = slk_min_u64(r->end, (r->at / PIECE_BYTES + 1) * PIECE_BYTES);
+        const size_t part = (size_t)slk_min_u64(n, to - r->at - r->held);
+        memcpy(r->piece + r->held, bytes, part);
+        r->held += part;
+        bytes += part;
+        n -= part;
+        if (r->at + r->held == to || slk_clock_monotonic_ms() - r->put_ms >= PIECE_MS)
+            SLK_TRY(put_piece(r, error));
+    }
+    return SLK_OK;
+}
+
+/* What came before a request ended early is not asked for again. */
+static slk_err put_rest(run *r, slk_err code, slk_error *error)
+{
+    slk_error put_error = {0};
+    const slk_err put = r->held > 0 && !r->lost ? put_piece(r, &put_error) : SLK_OK;
+    if (put == SLK_OK || r->lost)
+        return code;
+    if (error)
+        *error = put_error;
+    return put;
 }
 
 /* Whether the same blocks may be asked for again: not when one came wrong each time. */
@@ -395,6 +447,12 @@ slk_err slk_fetch_request(run *r, bool *ret_retry, slk_error *error)
     lock(f);
     memcpy(etag, f->map.etag, sizeof etag);
     unlock(f);
+    SLK_CLEANUP(slk_freep) uint8_t *piece = slk_alloc(PIECE_BYTES, 1);
+    *ret_retry = false;
+    if (!piece)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for what a request brings");
+    r->piece = piece;
+    r->put_ms = slk_clock_monotonic_ms();
     slk_http_header if_range = {"If-Range", etag};
     slk_http_request request = {.url = f->from->url,
                                 .bearer = f->from->bearer,
@@ -409,16 +467,13 @@ slk_err slk_fetch_request(run *r, bool *ret_retry, slk_error *error)
                                 .stop = r->whole ? NULL : &r->lost,
                                 .stall_timeout_ms = slk_fetch_stall_ms(f->from),
                                 .stall_bytes_per_s = SLK_FETCH_STALL_BYTES_PER_S};
-    slk_http_response response = {0};
-    *ret_retry = false;
+    SLK_CLEANUP(slk_http_response_done) slk_http_response response = {0};
     slk_err code = slk_http_call(f->from->client, &request, &response, error);
-    if (code != SLK_OK && r->lost)
+    code = put_rest(r, code, error);
+    if (code == SLK_OK)
+        return judge(r, &response, ret_retry, error);
+    if (r->lost)
         return SLK_OK;
-    if (code != SLK_OK) {
-        *ret_retry = may_retry(r, code);
-        return code;
-    }
-    code = judge(r, &response, ret_retry, error);
-    slk_http_response_done(&response);
+    *ret_retry = may_retry(r, code);
     return code;
 }

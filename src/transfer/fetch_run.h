@@ -48,8 +48,12 @@ typedef struct run {
     bool whole; /* no range: the file as one stream */
     bool checked; /* the answer's header has been looked at */
     bool writing; /* bytes from at on go to temp: it cannot be taken over; under the mutex */
+    uint8_t *piece; /* what came after at and is not in temp yet; its own thread only */
+    size_t held; /* bytes of it */
+    int64_t put_ms; /* when the last of them were put into temp */
     bool damaged; /* a block was not what the manifest says */
     atomic_bool lost; /* another request goes on from at */
+    slk_manifest_block hash; /* of the block at is in, as far as at; with a manifest */
     uint64_t mark_at; /* where it was at mark_ms */
     int64_t mark_ms;
 } run;

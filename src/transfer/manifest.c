@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "crypto/sha256/sha256.h"
 
 #include <string.h>
 
@@ -38,21 +37,35 @@ static void put_head(uint8_t *out, const slk_manifest_subject *subject)
     memcpy(out + COMM_R_AT, subject->comm_r, 32);
 }
 
+static uint64_t block_bytes(uint64_t file_bytes, size_t block)
+{
+    return slk_min_u64(SLK_MANIFEST_BLOCK_BYTES,
+                       file_bytes - (uint64_t)block * SLK_MANIFEST_BLOCK_BYTES);
+}
+
+/* The first n bytes of the block as they lie in the file, by way of piece. */
+static slk_err hash_from_file(slk_sha256 *hash, size_t block, uint64_t n, int fd, const char *path,
+                              uint8_t *piece, slk_error *error)
+{
+    uint64_t at = (uint64_t)block * SLK_MANIFEST_BLOCK_BYTES;
+    const uint64_t end = at + n;
+    while (at < end) {
+        const size_t part = (size_t)slk_min_u64(PIECE_BYTES, end - at);
+        SLK_TRY(slk_file_read_at(fd, piece, part, at, path, error));
+        slk_sha256_update(hash, piece, part);
+        at += part;
+    }
+    return SLK_OK;
+}
+
 /* SHA-256 of the block as it lies in the file. */
 static slk_err hash_block(uint8_t out32[32], const slk_crypto *crypto, size_t block,
                           uint64_t file_bytes, int fd, const char *path, uint8_t *piece,
                           slk_error *error)
 {
-    uint64_t at = (uint64_t)block * SLK_MANIFEST_BLOCK_BYTES;
-    const uint64_t end = slk_min_u64(file_bytes, at + SLK_MANIFEST_BLOCK_BYTES);
     slk_sha256 hash;
     slk_sha256_init(&hash, crypto);
-    while (at < end) {
-        const size_t n = (size_t)slk_min_u64(PIECE_BYTES, end - at);
-        SLK_TRY(slk_file_read_at(fd, piece, n, at, path, error));
-        slk_sha256_update(&hash, piece, n);
-        at += n;
-    }
+    SLK_TRY(hash_from_file(&hash, block, block_bytes(file_bytes, block), fd, path, piece, error));
     slk_sha256_final(&hash, out32);
     return SLK_OK;
 }
@@ -142,16 +155,45 @@ void slk_manifest_done(slk_manifest *manifest)
     *manifest = (slk_manifest){0};
 }
 
-slk_err slk_manifest_check(const slk_manifest *manifest, bool *ret_good, size_t block, int fd,
-                           const char *path, slk_error *error)
+/* ---- checking ---- */
+
+void slk_manifest_block_begin(slk_manifest_block *ret_check, const slk_manifest *manifest,
+                              size_t block)
 {
     slk_assert(block < manifest->n_blocks);
+    ret_check->manifest = manifest;
+    ret_check->block = block;
+    slk_sha256_init(&ret_check->hash, manifest->crypto);
+}
+
+void slk_manifest_block_take(slk_manifest_block *check, const void *bytes, size_t n)
+{
+    slk_sha256_update(&check->hash, bytes, n);
+}
+
+slk_err slk_manifest_block_take_file(slk_manifest_block *check, uint64_t n, int fd,
+                                     const char *path, slk_error *error)
+{
     SLK_CLEANUP(slk_freep) uint8_t *piece = slk_alloc(PIECE_BYTES, 1);
     if (!piece)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the hash of a block");
+    return hash_from_file(&check->hash, check->block, n, fd, path, piece, error);
+}
+
+bool slk_manifest_block_end(slk_manifest_block *check)
+{
     uint8_t hash[32];
-    SLK_TRY(
-        hash_block(hash, manifest->crypto, block, manifest->file_bytes, fd, path, piece, error));
-    *ret_good = memcmp(hash, manifest->hashes + 32 * block, 32) == 0;
+    slk_sha256_final(&check->hash, hash);
+    return memcmp(hash, check->manifest->hashes + 32 * check->block, 32) == 0;
+}
+
+slk_err slk_manifest_check(const slk_manifest *manifest, bool *ret_good, size_t block, int fd,
+                           const char *path, slk_error *error)
+{
+    slk_manifest_block check;
+    slk_manifest_block_begin(&check, manifest, block);
+    SLK_TRY(slk_manifest_block_take_file(&check, block_bytes(manifest->file_bytes, block), fd, path,
+                                         error));
+    *ret_good = slk_manifest_block_end(&check);
     return SLK_OK;
 }

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/job.h"
 #include "crypto/crypto.h"
+#include "crypto/sha256/sha256.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,6 +51,25 @@ SLK_MUST_CHECK slk_err slk_manifest_read(slk_manifest *ret_manifest, const void 
                                          const slk_manifest_subject *subject,
                                          const slk_crypto *crypto, slk_error *error);
 void slk_manifest_done(slk_manifest *manifest); /* zeroed allowed */
+
+/* The hash of one block whose bytes come piece by piece, in order from its start: hashed while they are
+ * in the processor's cache, they need not be read again. No heap. */
+typedef struct slk_manifest_block {
+    const slk_manifest *manifest; /* borrowed */
+    size_t block;
+    slk_sha256 hash;
+} slk_manifest_block;
+
+/* block < n_blocks of the manifest. */
+void slk_manifest_block_begin(slk_manifest_block *ret_check, const slk_manifest *manifest,
+                              size_t block);
+void slk_manifest_block_take(slk_manifest_block *check, const void *bytes, size_t n);
+/* Takes the first n bytes of the block as they lie in the file fd (named by path in errors). Reads
+ * them in pieces. */
+SLK_MUST_CHECK slk_err slk_manifest_block_take_file(slk_manifest_block *check, uint64_t n, int fd,
+                                                    const char *path, slk_error *error);
+/* Whether what was taken is the block; check is used up. */
+bool slk_manifest_block_end(slk_manifest_block *check);
 
 /* Whether the block as it lies in the file fd (named by path in errors) is the right one. Reads it
  * in pieces. */

@@ -99,6 +99,38 @@ static void blocks_are_told_apart(void **state)
     slk_manifest_done(&m);
 }
 
+/* Block 1 of the fixture's file, its first n bytes from the file and the rest from memory, in pieces;
+ * whether it is right. */
+static bool check_in_pieces(const fixture *f, const slk_manifest *m, uint64_t n, size_t piece)
+{
+    static uint8_t content[SLK_MANIFEST_BLOCK_BYTES];
+    SLK_CLEANUP(slk_closep) int fd = -1;
+    assert_int_equal(slk_file_open_read(&fd, f->file, NULL), SLK_OK);
+    assert_int_equal(
+        slk_file_read_at(fd, content, sizeof content, SLK_MANIFEST_BLOCK_BYTES, f->file, NULL),
+        SLK_OK);
+    slk_manifest_block check;
+    slk_manifest_block_begin(&check, m, 1);
+    assert_int_equal(slk_manifest_block_take_file(&check, n, fd, f->file, NULL), SLK_OK);
+    for (uint64_t at = n; at < sizeof content; at += piece)
+        slk_manifest_block_take(&check, content + at,
+                                piece < sizeof content - at ? piece : sizeof content - at);
+    return slk_manifest_block_end(&check);
+}
+
+static void a_block_may_come_in_pieces(void **state)
+{
+    fixture *f = *state;
+    slk_manifest m = {0};
+    assert_int_equal(read_it(f, &m), SLK_OK);
+    assert_true(check_in_pieces(f, &m, 0, 1000));
+    assert_true(check_in_pieces(f, &m, 1234567, 65536));
+    assert_true(check_in_pieces(f, &m, SLK_MANIFEST_BLOCK_BYTES, 1));
+    m.hashes[32 * 1] ^= 1;
+    assert_false(check_in_pieces(f, &m, 0, 1000));
+    slk_manifest_done(&m);
+}
+
 static void what_is_not_right_is_refused(void **state)
 {
     fixture *f = *state;
@@ -160,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(blocks_are_told_apart, make, unmake),
+        cmocka_unit_test_setup_teardown(a_block_may_come_in_pieces, make, unmake),
         cmocka_unit_test_setup_teardown(what_is_not_right_is_refused, make, unmake),
         cmocka_unit_test_setup_teardown(it_is_made_once_per_replica, make, unmake),
     };
