@@ -39,6 +39,11 @@ typedef struct sql_rule {
                           " FROM rseal_provider_pipeline r JOIN rseal_delegated_partners p"  \
                           " ON p.id = r.partner_id WHERE r.state IN ('sealed', 'finalized')" \
                           " AND r.failed = 0 AND r.cleanup_requested = 0"
+#define RENEWAL                                                                            \
+    "SELECT " SECTOR("c") ", 'its lease cannot be renewed; last: ' || t.last_error"        \
+                          " FROM task t JOIN rseal_client_pipeline c ON c.sp_id = t.sp_id" \
+                          " AND c.sector_number = t.sector_number"                         \
+                          " WHERE t.kind = 'client.renew' AND t.failing_since_ms > 0"
 #define LIMIT " LIMIT 200"
 
 static const sql_rule sql_rules[] = {
@@ -102,6 +107,18 @@ static const sql_rule sql_rules[] = {
      "tell the partner, or renew the lease: within 12 hours the sector is removed",
      {"rules.lease_12h", LEASE " AND r.cleanup_timeout > $1 + 3600000"
                                " AND r.cleanup_timeout <= $1 + 43200000 ORDER BY 1" LIMIT},
+     {ASK_NOW}},
+    {"renewal-failing",
+     SLK_SEVERITY_CRITICAL,
+     "call whoever runs the provider: in less than 12 hours it removes the sector",
+     {"rules.renewal_12h", RENEWAL " AND c.lease_until_ms > 0 AND c.lease_until_ms <= $1 + 43200000"
+                                   " ORDER BY 1" LIMIT},
+     {ASK_NOW}},
+    {"renewal-failing",
+     SLK_SEVERITY_WARNING,
+     "selkie provider test; ask the provider to keep the sector until it is proving",
+     {"rules.renewal", RENEWAL " AND t.failing_since_ms <= $1 - 3600000 AND (c.lease_until_ms = 0"
+                               " OR c.lease_until_ms > $1 + 43200000) ORDER BY 1" LIMIT},
      {ASK_NOW}},
     {"callback-failing",
      SLK_SEVERITY_WARNING,

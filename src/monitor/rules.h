@@ -8,6 +8,7 @@
  *   provider-paused       a provider gets no orders since it was refuted     critical
  *   allowance-low         a partner may order few more sectors               warning
  *   lease-ending          a sealed sector goes in 12 hours, in one           warning, critical
+ *   renewal-failing       a lease cannot be renewed for an hour, ends in 12  warning, critical
  *   callback-failing      a client cannot be told for an hour that it is done            warning
  *   ticket-expiring       a sector's ticket runs out before its pre-commit   critical
  *   commit-deadline       a pre-commit's deposit is about to be lost         critical

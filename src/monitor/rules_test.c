@@ -180,6 +180,15 @@ static const struct change changes[] = {
      {"t.8", "UPDATE rseal_provider_pipeline SET cleanup_timeout = $1 + 3600000"},
      "f01000/0",
      "acme"},
+    {"renewal-failing",
+     WARNING,
+     false,
+     "verified",
+     {"t.91", "INSERT INTO task (id, kind, pipeline, class, sp_id, sector_number, created_ms,"
+              " failing_since_ms, last_error) VALUES (90001, 'client.renew', 'client', 'call',"
+              " 1000, 0, 1, $1 - 3600000, 'no such sector')"},
+     "f01000/0",
+     "no such sector"},
     {"callback-failing",
      WARNING,
      true,
@@ -269,6 +278,29 @@ static void limits_are_exact(void **state)
         expect_none(&rules, &chain);
         world_free(w);
     }
+}
+
+/* What fails a short while is no news, unless the lease ends soon. */
+static void renewals_are_urgent_near_the_end(void **state)
+{
+    world *w = *state;
+    static const slk_sql begins = {
+        "t.begins",
+        "INSERT INTO task (id, kind, pipeline, class, sp_id, sector_number, created_ms,"
+        " failing_since_ms, last_error) VALUES (90001, 'client.renew', 'client', 'call',"
+        " 1000, 0, 1, $1 - 3599000, 'no answer')"};
+    static const slk_sql far = {"t.far",
+                                "UPDATE rseal_client_pipeline SET lease_until_ms = $1 + 43200001"};
+    static const slk_sql near = {"t.near",
+                                 "UPDATE rseal_client_pipeline SET lease_until_ms = $1 + 43200000"};
+    const slk_rules rules = rules_of(&w->client);
+    const slk_chain_sample chain = healthy(w);
+    world_run(w, world_order(w), "verified", 400);
+    run(&w->client, &begins);
+    run(&w->client, &far);
+    expect_none(&rules, &chain);
+    run(&w->client, &near);
+    expect_one(&rules, &chain, "renewal-failing", CRITICAL, "f01000/0", "no answer");
 }
 
 /* With a history a sector is stuck at three times what 99 of 100 took. */
@@ -410,6 +442,8 @@ int main(void)
         cmocka_unit_test(each_change_raises_its_rule),
         cmocka_unit_test(limits_are_exact),
         cmocka_unit_test_setup_teardown(stuck_is_measured, make, unmake),
+        cmocka_unit_test_setup_teardown(renewals_are_urgent_near_the_end, make, unmake),
+        cmocka_unit_test_setup_teardown(renewals_are_urgent_near_the_end, make, unmake),
         cmocka_unit_test_setup_teardown(the_heart_keeps_what_rules_need, make, unmake),
         cmocka_unit_test_setup_teardown(the_chain_is_watched, make, unmake),
         cmocka_unit_test_setup_teardown(money_is_watched, make, unmake),

@@ -10,6 +10,7 @@
 #include "net/client.h"
 #include "net/token.h"
 #include "remote/connect.h"
+#include "remote/peer_impl.h"
 #include "remote/wire.h"
 #include "transfer/cache_tar.h"
 #include "transfer/fetch.h"
@@ -19,7 +20,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define QUICK_TIMEOUT_MS 10000 /* source: reference/remote-seal-wire, `available` */
 #define CALL_TIMEOUT_MS 30000
 /* A provider reads 11 layers of 32 GiB before the first byte of C1 leaves it. */
 #define C1_STALL_MS (20 * 60 * 1000)
@@ -81,7 +81,7 @@ slk_remote_peer_totals slk_remote_peer_get_totals(const slk_remote_peer *peer)
     };
 }
 
-static slk_err check_url(const slk_remote_peer *peer, const char *base, slk_error *error)
+slk_err slk_peer_check_url(const slk_remote_peer *peer, const char *base, slk_error *error)
 {
     SLK_TRY(slk_connect_check_url(base, error));
     if (!peer->allow_plain_http && slk_http_url_in_clear(base))
@@ -95,7 +95,7 @@ static slk_err check_url(const slk_remote_peer *peer, const char *base, slk_erro
 static slk_err make_url(char **ret_url, const slk_remote_peer *peer, const char *base,
                         const char *name, slk_error *error)
 {
-    SLK_TRY(check_url(peer, base, error));
+    SLK_TRY(slk_peer_check_url(peer, base, error));
     char path[128];
     (void)snprintf(path, sizeof path, SLK_WIRE_PATH "%s", name);
     char *url = slk_http_url_join(base, path);
@@ -121,19 +121,8 @@ static slk_err expect_success(const slk_http_response *response, const char *wha
     return code;
 }
 
-/* A message and what is to come back; answer NULL: an empty body. */
-struct exchange {
-    const char *name; /* of the endpoint */
-    const slk_wire_type *request_type;
-    const void *request; /* NULL: GET */
-    const slk_wire_type *answer_type;
-    void *answer;
-    int64_t timeout_ms;
-    slk_http_failure *failure; /* NULL allowed */
-};
-
-static slk_err read_answer(const struct exchange *exchange, const slk_http_response *response,
-                           const char *what, slk_error *error)
+static slk_err read_answer(const struct slk_peer_exchange *exchange,
+                           const slk_http_response *response, const char *what, slk_error *error)
 {
     SLK_TRY(expect_success(response, what, error));
     if (!exchange->answer)
@@ -144,8 +133,8 @@ static slk_err read_answer(const struct exchange *exchange, const slk_http_respo
     return SLK_OK;
 }
 
-static slk_err call(slk_remote_peer *peer, const char *base, const char *token,
-                    const struct exchange *exchange, slk_error *error)
+slk_err slk_peer_call(slk_remote_peer *peer, const char *base, const char *token,
+                      const struct slk_peer_exchange *exchange, slk_error *error)
 {
     SLK_CLEANUP(slk_freep) char *url = NULL;
     SLK_TRY(make_url(&url, peer, base, exchange->name, error));
@@ -185,8 +174,7 @@ static void copy(char *out, size_t size, const char *text)
     (void)snprintf(out, size, "%s", text);
 }
 
-/* Reasons come from outside and end in logs and on terminals: printable ASCII only, no token. */
-static void copy_printable(char *out, size_t size, const char *text)
+void slk_peer_copy_printable(char *out, size_t size, const char *text)
 {
     copy(out, size, text);
     slk_net_token_hide(out);
@@ -209,15 +197,15 @@ static slk_err peer_available(void *ctx, bool *ret_available, char slot_token[33
     slk_wire_token_request request = {0};
     copy(request.partner_token, sizeof request.partner_token, to->token);
     slk_wire_available answer;
-    const struct exchange exchange = {
+    const struct slk_peer_exchange exchange = {
         .name = "available",
         .request_type = &slk_wire_type_token_request,
         .request = &request,
         .answer_type = &slk_wire_type_available,
         .answer = &answer,
-        .timeout_ms = QUICK_TIMEOUT_MS,
+        .timeout_ms = SLK_PEER_QUICK_MS,
     };
-    SLK_TRY(call(ctx, to->url, to->token, &exchange, error));
+    SLK_TRY(slk_peer_call(ctx, to->url, to->token, &exchange, error));
     if (strlen(answer.slot_token) > 32)
         return slk_fail(error, SLK_E_PROTO, "call `available`: the slot token is too long");
     *ret_available = answer.available;
@@ -236,16 +224,16 @@ static slk_err peer_order(void *ctx, bool *ret_accepted, char *reason, const slk
     copy(request.partner_token, sizeof request.partner_token, to->token);
     copy(request.slot_token, sizeof request.slot_token, slot_token);
     slk_wire_ordered answer;
-    const struct exchange exchange = {
+    const struct slk_peer_exchange exchange = {
         .name = "order",
         .request_type = &slk_wire_type_order,
         .request = &request,
         .answer_type = &slk_wire_type_ordered,
         .answer = &answer,
     };
-    SLK_TRY(call(ctx, to->url, to->token, &exchange, error));
+    SLK_TRY(slk_peer_call(ctx, to->url, to->token, &exchange, error));
     *ret_accepted = answer.accepted;
-    copy_printable(reason, SLK_SEAL_REASON_CHARS, answer.reject_reason);
+    slk_peer_copy_printable(reason, SLK_SEAL_REASON_CHARS, answer.reject_reason);
     return SLK_OK;
 }
 
@@ -286,14 +274,14 @@ static slk_err peer_status(void *ctx, slk_seal_status *ret, const slk_seal_remot
     slk_wire_sector_request request;
     fill_sector(&request, to, sector);
     slk_wire_status answer;
-    const struct exchange exchange = {
+    const struct slk_peer_exchange exchange = {
         .name = "status",
         .request_type = &slk_wire_type_sector_request,
         .request = &request,
         .answer_type = &slk_wire_type_status,
         .answer = &answer,
     };
-    SLK_TRY(call(ctx, to->url, to->token, &exchange, error));
+    SLK_TRY(slk_peer_call(ctx, to->url, to->token, &exchange, error));
     slk_seal_status status = {0};
     if (!read_state(&status.state, answer.state))
         return slk_fail(error, SLK_E_PROTO, "call `status`: the peer names an unknown state");
@@ -301,8 +289,8 @@ static slk_err peer_status(void *ctx, slk_seal_status *ret, const slk_seal_remot
     if (status.state == SLK_SEAL_REMOTE_COMPLETE && !status.has_completion)
         return slk_fail(error, SLK_E_PROTO,
                         "call `status`: complete, but CIDs or ticket are missing or malformed");
-    copy_printable(status.fail_reason, sizeof status.fail_reason, answer.fail_reason);
-    copy_printable(status.stage, sizeof status.stage, answer.stage);
+    slk_peer_copy_printable(status.fail_reason, sizeof status.fail_reason, answer.fail_reason);
+    slk_peer_copy_printable(status.stage, sizeof status.stage, answer.stage);
     status.stage_done = answer.stage_done;
     status.stage_total = answer.stage_total;
     if (answer.lease_until > 0 && answer.lease_until < INT64_MAX / 1000)
@@ -582,9 +570,9 @@ static slk_err call_sector(void *ctx, const char *name, const slk_seal_remote *t
 {
     slk_wire_sector_request request;
     fill_sector(&request, to, sector);
-    const struct exchange exchange = {
+    const struct slk_peer_exchange exchange = {
         .name = name, .request_type = &slk_wire_type_sector_request, .request = &request};
-    return call(ctx, to->url, to->token, &exchange, error);
+    return slk_peer_call(ctx, to->url, to->token, &exchange, error);
 }
 
 static slk_err peer_finalize(void *ctx, const slk_seal_remote *to, const slk_seal_sector *sector,
@@ -605,9 +593,9 @@ static slk_err peer_ticket(void *ctx, uint8_t out32[32], int64_t *ret_epoch, con
     char name[64];
     (void)snprintf(name, sizeof name, "ticket?maddr=f0%" PRIu64, sp_id);
     slk_wire_ticket answer;
-    const struct exchange exchange = {
+    const struct slk_peer_exchange exchange = {
         .name = name, .answer_type = &slk_wire_type_ticket, .answer = &answer};
-    SLK_TRY(call(ctx, client_url, NULL, &exchange, error));
+    SLK_TRY(slk_peer_call(ctx, client_url, NULL, &exchange, error));
     if (answer.ticket.n != 32)
         return slk_fail(error, SLK_E_PROTO, "call `ticket`: the ticket is not 32 bytes");
     memcpy(out32, answer.ticket.data, 32);
@@ -628,9 +616,32 @@ static slk_err peer_complete(void *ctx, const slk_seal_remote *to, const slk_sea
     copy(request.tree_d_cid, sizeof request.tree_d_cid, completion->tree_d_cid);
     copy(request.tree_r_cid, sizeof request.tree_r_cid, completion->tree_r_cid);
     memcpy(request.ticket_value.data, completion->ticket, 32);
-    const struct exchange exchange = {
+    const struct slk_peer_exchange exchange = {
         .name = "complete", .request_type = &slk_wire_type_complete, .request = &request};
-    return call(ctx, to->url, to->token, &exchange, error);
+    return slk_peer_call(ctx, to->url, to->token, &exchange, error);
+}
+
+static slk_err peer_renew(void *ctx, bool *ret_can, int64_t *ret_until_ms,
+                          const slk_seal_remote *to, const slk_seal_sector *sector,
+                          slk_error *error)
+{
+    slk_wire_capabilities can;
+    SLK_TRY(slk_peer_capabilities(ctx, &can, to->url, error));
+    slk_wire_renewed answer = {0};
+    slk_wire_sector_request request;
+    fill_sector(&request, to, sector);
+    const struct slk_peer_exchange exchange = {.name = "renew",
+                                               .request_type = &slk_wire_type_sector_request,
+                                               .request = &request,
+                                               .answer_type = &slk_wire_type_renewed,
+                                               .answer = &answer};
+    if (can.supports_renew)
+        SLK_TRY(slk_peer_call(ctx, to->url, to->token, &exchange, error));
+    if (answer.lease_until < 0 || answer.lease_until > INT64_MAX / 1000)
+        return slk_fail(error, SLK_E_PROTO, "call `renew`: the lease ends at no possible time");
+    *ret_can = can.supports_renew;
+    *ret_until_ms = answer.lease_until * 1000;
+    return SLK_OK;
 }
 
 void slk_remote_peer_ops(slk_seal_peer *ret_ops, slk_remote_peer *peer)
@@ -645,137 +656,8 @@ void slk_remote_peer_ops(slk_seal_peer *ret_ops, slk_remote_peer *peer)
         .commit1 = peer_commit1,
         .finalize = peer_finalize,
         .cleanup = peer_cleanup,
+        .renew = peer_renew,
         .ticket = peer_ticket,
         .complete = peer_complete,
     };
-}
-
-slk_err slk_remote_peer_authorize(slk_remote_peer *peer, bool *ret_authorized, char *name,
-                                  int64_t *ret_allowance, const slk_seal_remote *to,
-                                  slk_error *error)
-{
-    slk_wire_token_request request = {0};
-    copy(request.partner_token, sizeof request.partner_token, to->token);
-    slk_wire_authorized answer;
-    const struct exchange exchange = {
-        .name = "authorize",
-        .request_type = &slk_wire_type_token_request,
-        .request = &request,
-        .answer_type = &slk_wire_type_authorized,
-        .answer = &answer,
-        .timeout_ms = QUICK_TIMEOUT_MS,
-    };
-    SLK_TRY(call(peer, to->url, to->token, &exchange, error));
-    *ret_authorized = answer.authorized;
-    *ret_allowance = answer.allowance_remaining;
-    copy_printable(name, SLK_SEAL_REASON_CHARS, answer.partner_name);
-    return SLK_OK;
-}
-
-static slk_err read_capabilities(slk_remote_peer *peer, slk_wire_capabilities *ret, const char *url,
-                                 slk_error *error)
-{
-    const struct exchange exchange = {
-        .name = "capabilities",
-        .answer_type = &slk_wire_type_capabilities,
-        .answer = ret,
-        .timeout_ms = QUICK_TIMEOUT_MS,
-    };
-    return call(peer, url, NULL, &exchange, error);
-}
-
-slk_err slk_remote_peer_capabilities(slk_remote_peer *peer, int64_t *ret_proofs, size_t *ret_n,
-                                     size_t max, const char *url, slk_error *error)
-{
-    slk_wire_capabilities answer;
-    SLK_TRY(read_capabilities(peer, &answer, url, error));
-    size_t n = answer.supported_proofs.n < max ? answer.supported_proofs.n : max;
-    memcpy(ret_proofs, answer.supported_proofs.value, n * sizeof *ret_proofs);
-    *ret_n = n;
-    return SLK_OK;
-}
-
-slk_err slk_remote_peer_supports(slk_remote_peer *peer, bool *ret_supported, const char *url,
-                                 int64_t seal_proof, slk_error *error)
-{
-    int64_t proofs[SLK_WIRE_PROOFS_MAX];
-    size_t n;
-    SLK_TRY(slk_remote_peer_capabilities(peer, proofs, &n, SLK_WIRE_PROOFS_MAX, url, error));
-    *ret_supported = false;
-    for (size_t i = 0; i < n; i++)
-        *ret_supported = *ret_supported || proofs[i] == seal_proof;
-    return SLK_OK;
-}
-
-/* ---- the way back ---- */
-
-static void copy_called(slk_remote_called *ret, const slk_wire_called *answer)
-{
-    ret->reached = answer->reached;
-    copy_printable(ret->url, sizeof ret->url, answer->url);
-    copy_printable(ret->step, sizeof ret->step, answer->step);
-    copy_printable(ret->reason, sizeof ret->reason, answer->reason);
-}
-
-slk_err slk_remote_peer_call_back(slk_remote_peer *peer, bool *ret_tried,
-                                  slk_remote_called *ret_called, const slk_seal_remote *to,
-                                  const char *nonce, slk_error *error)
-{
-    slk_wire_capabilities can;
-    SLK_TRY(read_capabilities(peer, &can, to->url, error));
-    *ret_tried = can.supports_call_back;
-    if (!can.supports_call_back)
-        return SLK_OK;
-    slk_wire_call_back request = {0};
-    copy(request.partner_token, sizeof request.partner_token, to->token);
-    copy(request.nonce, sizeof request.nonce, nonce);
-    slk_wire_called answer;
-    const struct exchange exchange = {
-        .name = "call-back",
-        .request_type = &slk_wire_type_call_back,
-        .request = &request,
-        .answer_type = &slk_wire_type_called,
-        .answer = &answer,
-    };
-    SLK_TRY(call(peer, to->url, to->token, &exchange, error));
-    copy_called(ret_called, &answer);
-    return SLK_OK;
-}
-
-static void stuck(slk_remote_called *called, const char *step, const char *reason)
-{
-    copy(called->step, sizeof called->step, step);
-    copy(called->reason, sizeof called->reason, reason);
-}
-
-void slk_remote_peer_bring_nonce(slk_remote_peer *peer, slk_remote_called *ret_called,
-                                 const char *url, const char *nonce)
-{
-    *ret_called = (slk_remote_called){0};
-    copy(ret_called->url, sizeof ret_called->url, url);
-    if (check_url(peer, url, NULL) != SLK_OK) {
-        stuck(ret_called, "url", *url ? "that URL is not called" : "there is no URL to call");
-        return;
-    }
-    slk_wire_nonce request = {0};
-    copy(request.nonce, sizeof request.nonce, nonce);
-    slk_wire_nonce_known answer = {0};
-    slk_http_failure failure = {0};
-    const struct exchange exchange = {
-        .name = "called-back",
-        .request_type = &slk_wire_type_nonce,
-        .request = &request,
-        .answer_type = &slk_wire_type_nonce_known,
-        .answer = &answer,
-        .timeout_ms = QUICK_TIMEOUT_MS,
-        .failure = &failure,
-    };
-    const slk_err code = call(peer, url, NULL, &exchange, NULL);
-    ret_called->reached = code == SLK_OK && answer.known;
-    if (failure.step)
-        stuck(ret_called, failure.step, failure.what);
-    else if (code == SLK_E_NOTFOUND)
-        stuck(ret_called, "answer", "who answers there knows nothing of this test");
-    else if (!ret_called->reached)
-        stuck(ret_called, "answer", "who answers there does not speak our protocol");
 }

@@ -70,12 +70,12 @@ static void script_is(int status, const char *body)
 static int open_peer(void **state)
 {
     (void)state;
-    static const char *const posts[] = {"available", "order",    "status",  "commit1",
+    static const char *const posts[] = {"available", "order",    "renew",   "status",   "commit1",
                                         "finalize",  "complete", "cleanup", "authorize"};
-    static char paths[8][64];
-    static slk_http_route routes[13];
+    static char paths[9][64];
+    static slk_http_route routes[14];
     size_t n = 0;
-    for (; n < 8; n++) {
+    for (; n < 9; n++) {
         (void)snprintf(paths[n], sizeof paths[n], SLK_WIRE_PATH "%s", posts[n]);
         routes[n] = (slk_http_route){.method = "POST", .path = paths[n], .handler = answer};
     }
@@ -168,6 +168,30 @@ static void statuses_mean_what_ops_says(void **state)
     const slk_seal_remote nowhere = {.url = "http://127.0.0.1:1", .token = TOKEN};
     slk_error error = {0};
     assert_int_equal(peer.finalize(peer.ctx, &nowhere, &sector, &error), SLK_E_UNREACHABLE);
+}
+
+/* Nothing is asked for that the peer did not announce. */
+static void extras_are_announced(void **state)
+{
+    (void)state;
+    slk_error error = {0};
+    bool can = true;
+    int64_t until_ms = -1;
+    slk_remote_called called = {0};
+    script_is(200, "{\"supported_proofs\":[5]}");
+    assert_int_equal(peer.renew(peer.ctx, &can, &until_ms, &to, &sector, &error), SLK_OK);
+    assert_false(can);
+    assert_int_equal(slk_remote_peer_call_back(client, &can, &called, &to, TOKEN, &error), SLK_OK);
+    assert_false(can);
+    assert_int_equal(script.calls, 2);
+    script_is(200, "{\"supports_renew\":true}");
+    assert_int_equal(peer.renew(peer.ctx, &can, &until_ms, &to, &sector, &error), SLK_E_PROTO);
+    script_is(200, "{\"supports_renew\":true,\"lease_until\":-1}");
+    assert_int_equal(peer.renew(peer.ctx, &can, &until_ms, &to, &sector, &error), SLK_E_PROTO);
+    script_is(200, "{\"supports_renew\":true,\"lease_until\":5}");
+    assert_int_equal(peer.renew(peer.ctx, &can, &until_ms, &to, &sector, &error), SLK_OK);
+    assert_true(can);
+    assert_int_equal(until_ms, 5000);
 }
 
 static void malformed_answers_are_protocol_errors(void **state)
@@ -354,6 +378,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_echoed_token_is_hidden),
         cmocka_unit_test(statuses_mean_what_ops_says),
+        cmocka_unit_test(extras_are_announced),
         cmocka_unit_test(malformed_answers_are_protocol_errors),
         cmocka_unit_test(a_completion_is_whole_or_none),
         cmocka_unit_test(files_of_a_wrong_size_never_get_their_name),

@@ -35,9 +35,15 @@ static slk_err liar(slk_side *s, const char *reason, const char *why, slk_error 
 
 /* ---- poll ---- */
 
+/* What a poll found out, for its save. */
+struct polled {
+    slk_seal_completion completion;
+    int64_t lease_until_ms; /* 0: not said */
+};
+
 static slk_err poll_complete(slk_side *s, const slk_seal_status *status, slk_error *error)
 {
-    slk_seal_completion *out = slk_calloc(1, sizeof *out);
+    struct polled *out = slk_calloc(1, sizeof *out);
     s->task->output = out;
     if (!out)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
@@ -45,9 +51,10 @@ static slk_err poll_complete(slk_side *s, const slk_seal_status *status, slk_err
     if (!status->has_completion || slk_seal_parse_cids(&comm, &status->completion, error) != SLK_OK)
         return liar(s, "bad-completion", "the provider says complete without proper CIDs or ticket",
                     error);
-    *out = status->completion;
+    out->completion = status->completion;
+    out->lease_until_ms = status->lease_until_ms;
     s->task->event = SLK_EV_SEALED;
-    slk_task_note(s->task, "CommR %s", out->tree_r_cid);
+    slk_task_note(s->task, "CommR %s", out->completion.tree_r_cid);
     return SLK_OK;
 }
 
@@ -133,7 +140,12 @@ slk_err slk_step_client_poll_save(slk_task *task, slk_db *db, slk_error *error)
     slk_seal_sector sector = {task->sp_id, task->number, 0};
     if (task->event != SLK_EV_SEALED)
         return SLK_OK;
-    return slk_client_store_completion(db, &sector, task->output, error);
+    const struct polled *p = task->output;
+    SLK_TRY(slk_client_store_completion(db, &sector, &p->completion, error));
+    if (p->lease_until_ms == 0)
+        return SLK_OK;
+    return slk_client_store_lease(db, task->seal, task->sp_id, task->number, p->lease_until_ms,
+                                  error);
 }
 
 /* ---- fetch and verify ---- */

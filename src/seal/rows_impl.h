@@ -151,6 +151,8 @@ slk_err slk_step_provider_notify(slk_task *task, slk_error *error);
 slk_err slk_step_provider_finalize(slk_task *task, slk_error *error);
 slk_err slk_step_provider_cleanup(slk_task *task, slk_error *error);
 slk_err slk_step_client_delegate(slk_task *task, slk_error *error);
+slk_err slk_step_client_renew(slk_task *task, slk_error *error);
+slk_err slk_step_client_renew_save(slk_task *task, slk_db *db, slk_error *error);
 slk_err slk_step_client_let_go(slk_task *task, slk_error *error);
 slk_err slk_step_client_poll(slk_task *task, slk_error *error);
 slk_err slk_step_client_poll_save(slk_task *task, slk_db *db, slk_error *error);
@@ -212,6 +214,11 @@ SLK_MUST_CHECK slk_err slk_client_alternatives(uint64_t *ret_n, slk_db *db, uint
  * any other it is an error. */
 SLK_MUST_CHECK slk_err slk_client_chain_counts(const char **ret_what, slk_seal *seal,
                                                const slk_client_row *row, slk_error *error);
+
+/* Notes until when the provider keeps the sector, and when that is to be renewed; inside a
+ * transaction. */
+SLK_MUST_CHECK slk_err slk_client_store_lease(slk_db *db, const slk_seal *seal, uint64_t sp_id,
+                                              uint64_t number, int64_t until_ms, slk_error *error);
 
 /* Stops counting on a provider that lied: no new orders go to it, unfinished ones go elsewhere. */
 SLK_MUST_CHECK slk_err slk_client_distrust(slk_seal *seal, int64_t provider_id, const char *why,

@@ -286,6 +286,12 @@ static const char call_backs[] =
     "CREATE TABLE rseal_client_call_back ("
     " nonce_hash TEXT PRIMARY KEY, made_ms BIGINT NOT NULL, seen_ms BIGINT NOT NULL DEFAULT 0);";
 
+/* Until when the provider keeps a client's sector (0: it did not say), and when that is to be renewed. */
+static const char renewals[] =
+    "ALTER TABLE rseal_client_pipeline ADD COLUMN lease_until_ms BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_client_pipeline ADD COLUMN renew_ms BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_client_pipeline ADD COLUMN task_id_renew BIGINT;";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -303,6 +309,7 @@ static const slk_migration migrations[] = {
     {14, "seal: indexes of the looks for work", looks},
     {15, "seal: where nodes reach each other", addresses},
     {16, "seal: tests of the way back", call_backs},
+    {17, "seal: leases that clients renew", renewals},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

@@ -85,6 +85,7 @@ static const char *const event_name[SLK_EVENT_COUNT] = {
     [SLK_EV_COMMIT_AGAIN] = "commit_again",
     [SLK_EV_ON_CHAIN] = "on_chain",
     [SLK_EV_RELEASED] = "released",
+    [SLK_EV_RENEWED] = "renewed",
     [SLK_EV_LET_GO] = "let_go",
     [SLK_EV_FAILED] = "failed",
     [SLK_EV_RETRY] = "retry",
@@ -227,12 +228,14 @@ static bool applies_anywhere(slk_state from, bool failed, slk_event event)
 {
     if (event == SLK_EV_LET_GO)
         return slk_state_pipeline(from) == SLK_PIPELINE_CLIENT;
+    if (event == SLK_EV_RENEWED)
+        return from >= SLK_CS_SEALED && from <= SLK_CS_COMMIT_SENT;
     return !failed && from != SLK_PS_CLEANED && from != SLK_CS_PROVING;
 }
 
 bool slk_state_edge(slk_state *ret_to, slk_state from, bool failed, slk_event event)
 {
-    if (event == SLK_EV_FAILED || event == SLK_EV_LET_GO) {
+    if (event == SLK_EV_FAILED || event == SLK_EV_LET_GO || event == SLK_EV_RENEWED) {
         bool applies = applies_anywhere(from, failed, event);
         if (applies)
             *ret_to = from;
@@ -325,15 +328,19 @@ static const slk_sql effect[SLK_EVENT_COUNT] = {
                                           " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_REFUSED] = {"client.refused", "UPDATE rseal_client_pipeline SET provider_id = NULL"
                                           " WHERE sp_id = $1 AND sector_number = $2"},
-    [SLK_EV_SEALED] = {"client.sealed", "UPDATE rseal_client_pipeline SET after_sdr = 1"
-                                        " WHERE sp_id = $1 AND sector_number = $2"},
+    /* Until when it is kept is known if it was asked: else it is, within the hour. */
+    [SLK_EV_SEALED] = {"client.sealed",
+                       "UPDATE rseal_client_pipeline SET after_sdr = 1, renew_ms ="
+                       " CASE WHEN renew_ms > 0 THEN renew_ms ELSE state_ms + 3600000 END"
+                       " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_FETCHED] = {"client.fetched", "UPDATE rseal_client_pipeline SET after_fetch = 1"
                                           " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_REORDER] = {"client.reorder",
                         "UPDATE rseal_client_pipeline SET provider_id = NULL, after_delegate = 0,"
                         " after_sdr = 0, after_fetch = 0, after_verify = 0, after_cleanup = 0,"
                         " replica_anew = 1, refetches = 0, remote_state = '', remote_done = 0,"
-                        " remote_moved_ms = 0 WHERE sp_id = $1 AND sector_number = $2"},
+                        " remote_moved_ms = 0, lease_until_ms = 0, renew_ms = 0"
+                        " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_REFETCH] = {"client.refetch",
                         "UPDATE rseal_client_pipeline SET after_fetch = 0, replica_anew = 1,"
                         " refetches = refetches + 1," STILL_VERIFIED

@@ -30,6 +30,7 @@
  *   precommitted --seeded--> seeded --vanilla--> vanilla --proven--> proven --commit_sent-->
  *   commit_sent --on_chain--> proving      commit_sent --commit_again--> proven
  *   precommitted ... commit_sent --on_chain--> proving                 (the chain already has it)
+ *   sealed ... commit_sent --renewed--> (itself)                       (its provider keeps it longer)
  *   proving --released--> (itself)         any --let_go--> (itself)    (former providers were told)
  *
  * and backwards, each time logged, by a step that found out or an operator's retry --from:
@@ -143,6 +144,7 @@ typedef enum slk_event {
     SLK_EV_COMMIT_AGAIN,
     SLK_EV_ON_CHAIN,
     SLK_EV_RELEASED,
+    SLK_EV_RENEWED,
     SLK_EV_LET_GO,
     /* both */
     SLK_EV_FAILED,

@@ -79,6 +79,8 @@ static bool is_drawn(slk_state from, slk_event event, slk_state to)
         return to == SLK_CS_FETCHED;
     if (!provider && event == SLK_EV_LET_GO)
         return to == from;
+    if (event == SLK_EV_RENEWED)
+        return from >= SLK_CS_SEALED && from < SLK_CS_PROVING && to == from;
     return event == SLK_EV_FAILED && from != SLK_PS_CLEANED && from != SLK_CS_PROVING && to == from;
 }
 
@@ -99,11 +101,11 @@ static void every_pair(void **unused)
             edges += edge;
         }
     }
-    /* the list, cleanup, cleaned, on_chain, refetch, recheck, let_go, failed */
-    assert_int_equal(edges, sizeof drawn / sizeof *drawn + 5 + 5 + 7 + 7 + 7 + 12 + 5 + 11);
+    /* the list, cleanup, cleaned, on_chain, refetch, recheck, renewed, let_go, failed */
+    assert_int_equal(edges, sizeof drawn / sizeof *drawn + 5 + 5 + 7 + 7 + 7 + 9 + 12 + 5 + 11);
 }
 
-/* With the brake on: retry, clean-up and release, nothing else. */
+/* With the brake on: retry, clean-up, release and renewal, nothing else. */
 static void every_pair_failed(void **unused)
 {
     (void)unused;
@@ -114,6 +116,7 @@ static void every_pair_failed(void **unused)
             bool edge = slk_state_edge(&to, from, true, event);
             bool allowed =
                 (!provider && event == SLK_EV_LET_GO) ||
+                (event == SLK_EV_RENEWED && from >= SLK_CS_SEALED && from < SLK_CS_PROVING) ||
                 (from != SLK_PS_CLEANED &&
                  (event == SLK_EV_RETRY ||
                   (provider && (event == SLK_EV_CLEANUP_ASKED || event == SLK_EV_CLEANED)) ||

@@ -314,6 +314,20 @@ static const slk_sql client_let_go_unmark = {
     "UPDATE rseal_client_pipeline SET task_id_let_go = NULL WHERE sp_id = $1 "
     "AND sector_number = $2"};
 
+static const slk_sql client_renew_ready = {
+    "client.renew.ready",
+    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.after_cleanup = 0"
+    " AND r.state IN ('sealed', 'fetched', 'verified', 'precommit_sent', 'precommitted', 'seeded',"
+    " 'vanilla', 'proven', 'commit_sent') AND r.cancel_requested = 0 AND r.renew_ms <= $1"
+    " AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = 'client.renew' AND t.sp_id = r.sp_id"
+    " AND t.sector_number = r.sector_number) ORDER BY r.renew_ms, r.sector_number LIMIT 64"};
+static const slk_sql client_renew_mark = {
+    "client.renew.mark",
+    "UPDATE rseal_client_pipeline SET task_id_renew = $3 WHERE sp_id = $1 AND sector_number = $2"};
+static const slk_sql client_renew_unmark = {"client.renew.unmark",
+                                            "UPDATE rseal_client_pipeline SET task_id_renew = NULL "
+                                            "WHERE sp_id = $1 AND sector_number = $2"};
+
 static const slk_step steps[] = {
     {
         .name = "provider.ticket",
@@ -606,6 +620,21 @@ static const slk_step steps[] = {
         .run = slk_step_client_release,
         .save = NULL,
         .advice = "Nothing is lost: the provider cleans up by its own time-out.",
+    },
+    {
+        .name = "client.renew",
+        .pipeline = SLK_PIPELINE_CLIENT,
+        .class = SLK_CLASS_CALL,
+        .ready = &client_renew_ready,
+        .mark = &client_renew_mark,
+        .unmark = &client_renew_unmark,
+        .interval_ms = 30000,
+        .backoff_ms = 30000,
+        .backoff_max_ms = 3600000,
+        .max_attempts = 0,
+        .run = slk_step_client_renew,
+        .save = slk_step_client_renew_save,
+        .advice = "Ask the provider to keep the sector; it goes when its lease ends.",
     },
     {
         .name = "client.let_go",

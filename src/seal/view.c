@@ -55,9 +55,10 @@ static const slk_sql providers = {
 #define TASK_COLUMNS                                                                     \
     " t.kind, t.owner, t.progress_stage, t.progress_done, t.progress_total, t.stage_ms," \
     " t.attempts, t.not_before_ms, t.last_error, t.started_ms"
-#define TASK_JOIN(role)                                                                   \
-    " LEFT JOIN task t ON t.id = (SELECT max(x.id) FROM task x WHERE x.pipeline = '" role \
-    "' AND x.sp_id = r.sp_id AND x.sector_number = r.sector_number)"
+#define TASK_JOIN(role)                                                              \
+    " LEFT JOIN task t ON t.id = (SELECT x.id FROM task x WHERE x.pipeline = '" role \
+    "' AND x.sp_id = r.sp_id AND x.sector_number = r.sector_number"                  \
+    " ORDER BY CASE WHEN x.kind = 'client.renew' THEN 1 ELSE 0 END, x.id DESC LIMIT 1)"
 #define PICK                                                     \
     " WHERE ($1 < 0 OR (r.sp_id = $1 AND r.sector_number = $2))" \
     " ORDER BY r.create_time DESC, r.sp_id, r.sector_number DESC LIMIT $3"
@@ -71,7 +72,8 @@ static const slk_sql providers = {
 #define CLIENT_COLUMNS                                                                          \
     SECTOR_COLUMNS "," TASK_COLUMNS ", p.provider_url, s.tree_d_cid, s.tree_r_cid,"             \
                    " s.ticket_epoch, s.precommit_msg_cid, s.commit_msg_cid, s.precommit_epoch," \
-                   " s.seed_epoch, r.after_cleanup, s.precommit_deposit, s.initial_pledge"
+                   " s.seed_epoch, r.after_cleanup, s.precommit_deposit, s.initial_pledge,"     \
+                   " NULLIF(r.lease_until_ms, 0)"
 #define CLIENT_JOINS                                              \
     " JOIN sectors_sdr_pipeline s"                                \
     " ON s.sp_id = r.sp_id AND s.sector_number = r.sector_number" \
@@ -281,6 +283,7 @@ static void put_client_columns(json_t *o, bool *ok, const slk_query *q)
     put(o, ok, "released", json_boolean(slk_column_bool(q, 27)));
     put(o, ok, "deposit", text_or_null(q, 28));
     put(o, ok, "pledge", text_or_null(q, 29));
+    put(o, ok, "lease_until_ms", number_or_null(q, 30));
 }
 
 static void put_provider_columns(json_t *o, bool *ok, const slk_query *q)

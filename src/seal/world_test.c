@@ -923,6 +923,19 @@ static slk_err peer_cleanup(void *ctx, const slk_seal_remote *to, const slk_seal
     return slk_provider_cleanup(seal_of(w, to), p.id, s->sp_id, s->number, error);
 }
 
+static slk_err peer_renew(void *ctx, bool *ret_can, int64_t *ret_until_ms,
+                          const slk_seal_remote *to, const slk_seal_sector *s, slk_error *error)
+{
+    world *w = ctx;
+    slk_partner p;
+    SLK_TRY(peer_fault(w, OP_RENEW, to, error));
+    *ret_can = !w->no_renewals;
+    if (w->no_renewals)
+        return SLK_OK;
+    SLK_TRY(partner_of(&p, w, to, error));
+    return slk_provider_renew(ret_until_ms, seal_of(w, to), p.id, s->sp_id, s->number, error);
+}
+
 static slk_err peer_ticket(void *ctx, uint8_t out32[32], int64_t *ret_epoch, const char *url,
                            uint64_t sp_id, slk_error *error)
 {
@@ -1011,7 +1024,7 @@ static slk_seal_ops stub_ops(world *w)
                   stub_rehearse, stub_choose_node, stub_send, stub_find_pending, stub_raise_fee,
                   stub_push_again, stub_search, stub_funds},
         .peer = {w, peer_available, peer_order, peer_status, peer_fetch, peer_forget, peer_commit1,
-                 peer_finalize, peer_cleanup, peer_ticket, peer_complete},
+                 peer_renew, peer_finalize, peer_cleanup, peer_ticket, peer_complete},
         .keeper = {w, keeper_hash, keeper_wrap, keeper_unwrap},
         .clock = {w, clock_wall_ms, clock_monotonic_ms},
     };

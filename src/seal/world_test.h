@@ -48,6 +48,7 @@ typedef enum world_op {
     OP_COMMIT1,
     OP_FINALIZE,
     OP_CLEANUP,
+    OP_RENEW,
     OP_CLIENT_TICKET,
     OP_COMPLETE,
     OP_COUNT,
@@ -136,6 +137,7 @@ struct world {
     int64_t partner_id;
     char token[SLK_TOKEN_CHARS];
     int64_t provider_id;
+    bool no_renewals; /* the provider is one that renews no leases */
     bool callback; /* the provider knows the client's address */
     bool auto_land; /* messages land one epoch after they were sent */
     int64_t next_exit_code; /* of the next message to land */

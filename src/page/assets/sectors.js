@@ -189,7 +189,7 @@ function facts(s) {
     fact("Pre-commit", s.precommit_cid, true), fact("Pre-commit epoch", s.precommit_epoch), fact("Seed epoch", s.seed_epoch), fact("Prove-commit", s.commit_cid, true),
     s.deposit && fact("Deposit", fil(s.deposit)), s.pledge && fact("Pledge", fil(s.pledge)),
     s.role === "provider" && fact("Client told", s.notified ? "yes" : "not yet"),
-    s.role === "provider" && s.lease_until_ms && fact("Lease ends", [when(s.lease_until_ms), `, in ${duration(s.lease_until_ms - now())}`]));
+    s.lease_until_ms && !s.released && fact("Lease ends", [when(s.lease_until_ms), `, in ${duration(s.lease_until_ms - now())}`]));
 }
 
 function taskPart(s, work) {

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* How long a provider keeps a sector of ours, and asking it to keep it longer while we need it. */
+#include "base/mem.h"
+#include "seal/client_side_impl.h"
+#include "seal/seal_impl.h"
+#include "seal/sql_impl.h"
+
+/* When two thirds of what is left of a lease have passed it is renewed, which leaves the last third for
+ * trying again. */
+#define LEFT_PART 3
+/* A lease that has ended by our clock, or that nobody grants, is not asked for in a hurry. */
+#define CALM_MS (INT64_C(3600) * 1000)
+/* Of a provider that does not renew: not again. */
+#define NEVER_MS INT64_MAX
+
+static const slk_sql set_lease = {
+    "client.lease", "UPDATE rseal_client_pipeline SET lease_until_ms = $3, renew_ms = $4"
+                    " WHERE sp_id = $1 AND sector_number = $2"};
+
+slk_err slk_client_store_lease(slk_db *db, const slk_seal *seal, uint64_t sp_id, uint64_t number,
+                               int64_t until_ms, slk_error *error)
+{
+    const int64_t now_ms = slk_seal_now(seal), left_ms = until_ms - now_ms;
+    const int64_t renew_ms = left_ms > 0 ? until_ms - left_ms / LEFT_PART : now_ms + CALM_MS;
+    return slk_sql_run(
+        db, &set_lease,
+        SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number), slk_arg_i(until_ms), slk_arg_i(renew_ms)),
+        NULL, error);
+}
+
+/* What a run found out, for its save. */
+struct renewed {
+    bool can;
+    int64_t until_ms;
+};
+
+slk_err slk_step_client_renew(slk_task *task, slk_error *error)
+{
+    SLK_CLEANUP(slk_side_done) slk_side s = {0};
+    SLK_TRY(slk_side_begin(&s, task, error));
+    task->event = SLK_EV_RENEWED;
+    struct renewed *out = slk_calloc(1, sizeof *out);
+    task->output = out;
+    if (!out)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    slk_state to;
+    if (!slk_state_edge(&to, s.row.state, s.row.failed, SLK_EV_RENEWED))
+        return SLK_OK; /* it moved on, and the edge will be refused */
+    const slk_seal_peer *peer = &slk_seal_get_ops(s.seal)->peer;
+    SLK_TRY(peer->renew(peer->ctx, &out->can, &out->until_ms, &s.to, &s.row.sector, error));
+    if (out->can)
+        slk_task_note(task, "for %ld min", (long)((out->until_ms - slk_seal_now(s.seal)) / 60000));
+    else
+        slk_task_note(task, "the provider does not renew leases");
+    return SLK_OK;
+}
+
+slk_err slk_step_client_renew_save(slk_task *task, slk_db *db, slk_error *error)
+{
+    const struct renewed *r = task->output;
+    if (r->can)
+        return slk_client_store_lease(db, task->seal, task->sp_id, task->number, r->until_ms,
+                                      error);
+    return slk_sql_run(db, &set_lease,
+                       SLK_ARGS(slk_arg_u(task->sp_id), slk_arg_u(task->number), slk_arg_i(0),
+                                slk_arg_i(NEVER_MS)),
+                       NULL, error);
+}
