@@ -129,8 +129,9 @@ const slk_config_key slk_config_keys[] = {
      "than "
      "this, in attoFIL, in the balances of miner and sender."},
     {"Client", "StallTime", KEY_TIME, AT(stall_ms), "24h", 60000, 8784 * HOURS, NULL,
-     "An order that does not move for so long, and for StallFactor times what its provider usually "
-     "takes, goes to the miner's next provider."},
+     "An order of which its provider says nothing new for so long (state, stage, more of the "
+     "stage), "
+     "and for StallFactor times what it usually takes, goes to the miner's next provider."},
     {"Client", "StallFactor", KEY_NUMBER, AT(stall_factor), "3", 1, 100, NULL, "See StallTime."},
     {"Client", "ChainPollInterval", KEY_TIME, AT(chain_poll_ms), "", 0, 0, NULL,
      "Between two looks at the chain. Unset: a quarter of an epoch."},

@@ -9,13 +9,15 @@
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 static const slk_sql set_remote = {
-    "poll.remote", "UPDATE rseal_client_pipeline SET remote_state = $3, remote_done = $4,"
-                   " remote_moved_ms = $5 WHERE sp_id = $1 AND sector_number = $2"};
+    "poll.remote",
+    "UPDATE rseal_client_pipeline SET remote_state = $3, remote_stage = $4,"
+    " remote_done = $5, remote_moved_ms = $6 WHERE sp_id = $1 AND sector_number = $2"};
 static const slk_sql replica_is_gone = {
     "fetch.anew", "UPDATE rseal_client_pipeline SET replica_anew = 0 WHERE sp_id = $1"
                   " AND sector_number = $2"};
@@ -58,35 +60,61 @@ static slk_err poll_complete(slk_side *s, const slk_seal_status *status, slk_err
     return SLK_OK;
 }
 
-/* Notes that the provider's answer has changed; *ret_still_ms: for how long it has not. */
+/* Whether the provider says more than ever before: another state, another stage of it, or more of that
+ * stage. Less of it is work begun anew, and no stage at all a pause: neither is progress. */
+static bool has_moved(const slk_client_row *row, const slk_seal_status *status)
+{
+    if (row->remote_moved_ms == 0 ||
+        strcmp(row->remote_state, slk_seal_remote_state_name(status->state)) != 0)
+        return true;
+    if (status->stage[0] == '\0')
+        return false;
+    return strcmp(row->remote_stage, status->stage) != 0 || status->stage_done > row->remote_done;
+}
+
+/* Notes what is new in the provider's answer; *ret_still_ms: for how long nothing was. */
 static slk_err note_remote(int64_t *ret_still_ms, slk_side *s, const slk_seal_status *status,
                            slk_error *error)
 {
     const slk_client_row *row = &s->row;
     const char *name = slk_seal_remote_state_name(status->state);
     int64_t now = slk_seal_now_steady(s->seal);
-    if (row->remote_moved_ms > 0 && strcmp(row->remote_state, name) == 0) {
+    if (!has_moved(row, status)) {
         *ret_still_ms = now - row->remote_moved_ms;
         return SLK_OK;
     }
     *ret_still_ms = 0;
     return slk_sql_run(slk_seal_db(s->seal), &set_remote,
                        SLK_ARGS(slk_arg_u(s->task->sp_id), slk_arg_u(s->task->number),
-                                slk_arg_t(name), slk_arg_i(0), slk_arg_i(now)),
+                                slk_arg_t(name), slk_arg_t(status->stage),
+                                slk_arg_i(status->stage_done), slk_arg_i(now)),
                        NULL, error);
+}
+
+static void describe(char *out, size_t size, const slk_seal_status *status)
+{
+    const char *name = slk_seal_remote_state_name(status->state);
+    if (status->stage[0] == '\0')
+        (void)snprintf(out, size, "%s", name);
+    else if (status->stage_total <= 0)
+        (void)snprintf(out, size, "%s, %s", name, status->stage);
+    else
+        (void)snprintf(out, size, "%s, %s, %" PRId64 " of %" PRId64, name, status->stage,
+                       status->stage_done, status->stage_total);
 }
 
 static slk_err poll_under_way(slk_side *s, const slk_seal_status *status, slk_error *error)
 {
     int64_t still_ms;
-    const char *name = slk_seal_remote_state_name(status->state);
+    char says[80];
+    describe(says, sizeof says, status);
     SLK_TRY(note_remote(&still_ms, s, status, error));
     bool moved = false;
-    SLK_TRY(slk_client_leave_stalled(&moved, s->task, &s->row, still_ms, name, error));
+    SLK_TRY(slk_client_leave_stalled(&moved, s->task, &s->row, still_ms, says, error));
     if (moved)
         return SLK_OK;
     return slk_task_wait(s->task, slk_seal_get_options(s->seal)->poll_ms, "the provider says: %s",
-                         name);
+                         says);
 }
 
 /* A provider that does not answer makes no progress either; one that has nothing but nonsense to say is

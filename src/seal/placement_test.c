@@ -162,6 +162,59 @@ static void provider_stalls(void **state)
     expect_moved(w, number, "stalled");
 }
 
+/* A day passes, and the provider says how far it is. */
+static void a_day_at(world *w, const char *stage, int64_t done)
+{
+    w->says_stage = stage;
+    w->says_done = done;
+    w->now_ms += INT64_C(23) * 3600 * 1000;
+    turns(w, 10);
+}
+
+/* Slow is not stalled: whoever says more each day is waited for, whoever says the same is not. */
+static void progress_is_movement(void **state)
+{
+    world *w = *state;
+    char text[32];
+    const uint64_t number = world_order(w);
+    w->asleep = true;
+    w->says_stage = "layer 1";
+    world_run(w, number, "ordered", 20);
+    turns(w, 10);
+    a_day_at(w, "layer 1", 1); /* more of the stage */
+    a_day_at(w, "layer 1", 2);
+    a_day_at(w, "layer 2", 0); /* another stage */
+    a_day_at(w, "layer 2", 7);
+    assert_string_equal(world_state(&w->client, number, text), "ordered");
+    assert_string_equal(outcome(w, number, w->other_id, text), "-");
+    a_day_at(w, "layer 2", 3); /* begun anew: not more than before */
+    assert_string_equal(outcome(w, number, w->other_id, text), "-");
+    a_day_at(w, "", 0); /* and a pause is none either */
+    assert_string_equal(outcome(w, number, w->provider_id, text), "stalled");
+    w->says_stage = NULL;
+    w->asleep = false;
+    expect_moved(w, number, "stalled");
+}
+
+static void a_number_that_stands_is_a_stall(void **state)
+{
+    world *w = *state;
+    char text[32];
+    const uint64_t number = world_order(w);
+    w->asleep = true;
+    w->says_stage = "layer 5";
+    w->says_done = 9;
+    world_run(w, number, "ordered", 20);
+    turns(w, 10);
+    a_day_at(w, "layer 5", 9);
+    assert_string_equal(outcome(w, number, w->other_id, text), "-");
+    a_day_at(w, "layer 5", 9);
+    assert_string_equal(outcome(w, number, w->provider_id, text), "stalled");
+    w->says_stage = NULL;
+    w->asleep = false;
+    expect_moved(w, number, "stalled");
+}
+
 static void provider_vanishes(void **state)
 {
     world *w = *state;
@@ -764,6 +817,8 @@ int main(void)
         cmocka_unit_test(provider_lies),
         PLACED(one_bad_replica),
         PLACED(provider_stalls),
+        PLACED(progress_is_movement),
+        PLACED(a_number_that_stands_is_a_stall),
         PLACED(provider_vanishes),
         PLACED(order_refused),
         PLACED(answer_lost),

@@ -29,7 +29,7 @@ static const slk_sql read_client = {
     " s.precommit_msg_cid, s.precommit_expiration, s.precommit_epoch, s.seed_epoch, s.seed_value,"
     " s.porep_proof, s.commit_uuid, s.commit_tries, s.commit_msg_cid, c.state_ms,"
     " p.move_orders, c.replica_anew, c.refetches, c.remote_state, c.remote_moved_ms, s.c1_anew,"
-    " s.precommit_ready_ms"
+    " s.precommit_ready_ms, c.remote_stage, c.remote_done"
     " FROM rseal_client_pipeline c JOIN sectors_sdr_pipeline s"
     " ON s.sp_id = c.sp_id AND s.sector_number = c.sector_number"
     " LEFT JOIN rseal_client_providers p ON p.id = c.provider_id"
@@ -139,6 +139,8 @@ slk_err slk_client_row_read(slk_client_row *ret_row, slk_seal *seal, uint64_t sp
     r.refetches = slk_column_i64(&q, 27);
     slk_sql_copy_text(r.remote_state, sizeof r.remote_state, &q, 28);
     r.remote_moved_ms = slk_column_i64(&q, 29);
+    slk_sql_copy_text(r.remote_stage, sizeof r.remote_stage, &q, 32);
+    r.remote_done = slk_column_i64(&q, 33);
     r.c1_anew = slk_column_bool(&q, 30);
     SLK_TRY(read_details(&r, &q, error));
     *ret_row = r;

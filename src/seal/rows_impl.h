@@ -62,8 +62,10 @@ typedef struct slk_client_row {
     bool provider_left; /* its orders go elsewhere */
     bool replica_anew; /* what lies in the storage folder is not to be used */
     int64_t refetches; /* from this provider */
-    char remote_state[16]; /* what the provider last said, and since when */
-    int64_t remote_moved_ms;
+    char remote_state[16]; /* what the provider last said that was new … */
+    char remote_stage[32]; /* … "" when it tells no stages … */
+    int64_t remote_done; /* … the most of that stage … */
+    int64_t remote_moved_ms; /* … and when; 0 nothing yet */
     bool c1_anew;
     /* sectors_sdr_pipeline */
     bool has_completion;

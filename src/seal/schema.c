@@ -292,6 +292,10 @@ static const char renewals[] =
     "ALTER TABLE rseal_client_pipeline ADD COLUMN renew_ms BIGINT NOT NULL DEFAULT 0;"
     "ALTER TABLE rseal_client_pipeline ADD COLUMN task_id_renew BIGINT;";
 
+/* Of which stage of its work remote_done is. */
+static const char stages[] =
+    "ALTER TABLE rseal_client_pipeline ADD COLUMN remote_stage TEXT NOT NULL DEFAULT '';";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -310,6 +314,7 @@ static const slk_migration migrations[] = {
     {15, "seal: where nodes reach each other", addresses},
     {16, "seal: tests of the way back", call_backs},
     {17, "seal: leases that clients renew", renewals},
+    {18, "seal: how far a provider said it was", stages},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

@@ -335,12 +335,13 @@ static const slk_sql effect[SLK_EVENT_COUNT] = {
                        " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_FETCHED] = {"client.fetched", "UPDATE rseal_client_pipeline SET after_fetch = 1"
                                           " WHERE sp_id = $1 AND sector_number = $2"},
-    [SLK_EV_REORDER] = {"client.reorder",
-                        "UPDATE rseal_client_pipeline SET provider_id = NULL, after_delegate = 0,"
-                        " after_sdr = 0, after_fetch = 0, after_verify = 0, after_cleanup = 0,"
-                        " replica_anew = 1, refetches = 0, remote_state = '', remote_done = 0,"
-                        " remote_moved_ms = 0, lease_until_ms = 0, renew_ms = 0"
-                        " WHERE sp_id = $1 AND sector_number = $2"},
+    [SLK_EV_REORDER] =
+        {"client.reorder",
+         "UPDATE rseal_client_pipeline SET provider_id = NULL, after_delegate = 0,"
+         " after_sdr = 0, after_fetch = 0, after_verify = 0, after_cleanup = 0,"
+         " replica_anew = 1, refetches = 0, remote_state = '', remote_stage = '', remote_done = 0,"
+         " remote_moved_ms = 0, lease_until_ms = 0, renew_ms = 0"
+         " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_REFETCH] = {"client.refetch",
                         "UPDATE rseal_client_pipeline SET after_fetch = 0, replica_anew = 1,"
                         " refetches = refetches + 1," STILL_VERIFIED

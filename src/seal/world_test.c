@@ -834,6 +834,10 @@ static slk_err peer_status(void *ctx, slk_seal_status *ret, const slk_seal_remot
     SLK_TRY(partner_of(&p, w, to, error));
     SLK_TRY(slk_provider_status(ret, seal_of(w, to), p.id, s->sp_id, s->number, error));
     lie_about(&ret->completion, lie_of(w, to));
+    if (w->says_stage && strcmp(to->token, w->other_token) != 0) {
+        *ret = (slk_seal_status){.state = SLK_SEAL_REMOTE_SDR, .stage_done = w->says_done};
+        (void)snprintf(ret->stage, sizeof ret->stage, "%s", w->says_stage);
+    }
     if (lie_of(w, to) == LIE_FAILED)
         *ret = (slk_seal_status){.state = SLK_SEAL_REMOTE_FAILED, .fail_reason = "disk"};
     if (lie_of(w, to) == LIE_GONE)

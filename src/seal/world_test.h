@@ -134,6 +134,8 @@ struct world {
     char other_token[SLK_TOKEN_CHARS];
     int64_t other_id;
     bool asleep; /* the first provider answers and does nothing */
+    const char *says_stage; /* it says that it labels, at that stage; NULL: what is so */
+    int64_t says_done;
     int64_t partner_id;
     char token[SLK_TOKEN_CHARS];
     int64_t provider_id;
