@@ -89,11 +89,28 @@ selkie_axe() { # selkie_axe ROOT: into ROOT/build/axe-core.tgz, by npm
     [ -f "$1/build/axe-core.tgz" ] || echo "could not fetch axe-core; the page's test leaves it out" >&2
 }
 
+# Proxies that tests put in front of a node; what is not to be had is left out. They are wanted as
+# programs: where installing one has started a service, it is ended.
+selkie_proxies() {
+    local package program found=() sudo=()
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+    for package in nginx-light haproxy caddy; do
+        program=${package%-light}
+        PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null && continue
+        apt-cache show "$package" >/dev/null 2>&1 || { echo "no package $package: tests behind it are left out" >&2; continue; }
+        selkie_install "$package" && found+=("$program")
+    done
+    if [ ${#found[@]} -gt 0 ] && [ -d /run/systemd/system ]; then
+        "${sudo[@]}" systemctl disable --now "${found[@]}" >/dev/null 2>&1
+    fi
+}
+
 selkie_setup() { # selkie_setup ROOT [check]
     # shellcheck disable=SC2086
     selkie_install $SELKIE_BUILD_PACKAGES || return 1
     # shellcheck disable=SC2086
     [ "${2:-}" != check ] || selkie_install $SELKIE_CHECK_PACKAGES || return 1
     [ "${2:-}" != check ] || selkie_axe "$1" || true
+    [ "${2:-}" != check ] || selkie_proxies || true
     selkie_blst "$1"
 }

@@ -235,6 +235,11 @@ static void ambiguous_framing_is_refused(void **state)
         {"no colon", "GET / HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n", 400},
         {"no host", "GET / HTTP/1.1\r\nX: y\r\n\r\n", 400},
         {"two hosts", "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400},
+        {"host with a blank", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400},
+        {"host with a path", "GET / HTTP/1.1\r\nHost: x/y\r\n\r\n", 400},
+        {"host with a user", "GET / HTTP/1.1\r\nHost: u@x\r\n\r\n", 400},
+        {"control in the target", "GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+        {"unescaped letter in the target", "GET /\xc3\xa4 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
         {"http 0.9", "GET /\r\n\r\n", 0},
         {"http 1.2", "GET / HTTP/1.2\r\nHost: x\r\n\r\n", 505},
         {"http 2", "GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505},
@@ -340,8 +345,8 @@ static void good_requests_follow_each_other(void **state)
              "POST /post HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n"
              "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
              "5 bytes\n");
-    accepted(fd, "GET /none HTTP/1.1\r\nHost: x\r\n\r\n", "/none\"}}");
-    accepted(fd, "DELETE / HTTP/1.1\r\nHost: x\r\n\r\n", "DELETE\"}}");
+    accepted(fd, "GET /none HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", "/none\"}}");
+    accepted(fd, "DELETE / HTTP/1.1\r\nHost:\r\n\r\n", "DELETE\"}}");
     accepted(fd, BODY BODY, "0 bytes\nHTTP/1.1 200"); /* pipelined */
     close(fd);
     assert_int_equal(f->handled, 5);
