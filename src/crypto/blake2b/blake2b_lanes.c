@@ -17,7 +17,6 @@
 #define INLINE static inline __attribute__((always_inline))
 
 typedef uint64_t vec __attribute__((vector_size(8 * LANES)));
-typedef uint8_t bytes __attribute__((vector_size(8 * LANES)));
 
 /* source: RFC 7693, 2.6 */
 static const uint64_t iv[8] = {0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b,
@@ -101,10 +100,9 @@ INLINE void first_words(vec ret_word[STREAMS], const vec m0[STREAMS], vec m1)
 
 INLINE vec byte_swap(vec words)
 {
-    bytes order;
-    for (size_t i = 0; i < 8 * LANES; i++)
-        order[i] = (uint8_t)(i ^ 7);
-    return (vec)__builtin_shuffle((bytes)words, order);
+    for (size_t i = 0; i < LANES; i++)
+        words[i] = __builtin_bswap64(words[i]);
+    return words;
 }
 
 static void words(uint64_t *out, const uint64_t *in, uint64_t key, size_t n)

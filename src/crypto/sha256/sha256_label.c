@@ -223,7 +223,7 @@ bool slk_label_works(const slk_label_kernel *kernel)
     const size_t record_bytes = 32 * (size_t)kernel->lanes;
     slk_label_pack(kernel, records, nodes, PARENTS);
     for (size_t i = 0; i < PARENTS; i++)
-        parents[i] = records[0] + i * record_bytes;
+        parents[i] = (const uint8_t *)records + i * record_bytes;
     for (unsigned n = 6; n <= PARENTS; n += 8) {
         uint8_t got[SLK_LABEL_MAX_LANES][32], want[32], *out[SLK_LABEL_MAX_LANES];
         slk_label_key key;
