@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The suites of ./check, in order, each timed; a summary line `N passed, N failed` at the end."""
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -29,9 +30,9 @@ def run(command, log, timeout, **environment):
             return 124
 
 
-def show_tail(log, lines=60):
+def tail(log, lines=60):
     text = log.read_text(errors="replace").splitlines()
-    print("\n".join("    " + t for t in text[-lines:]))
+    return "\n".join("    " + t for t in text[-lines:])
 
 
 def step(command, name, timeout=1800, **environment):
@@ -40,7 +41,7 @@ def step(command, name, timeout=1800, **environment):
     status = run(command, log, timeout, **environment)
     if status:
         print(f"  FAILED {name} (exit {status}): {' '.join(command[:4])}{' …' if len(command) > 4 else ''}")
-        show_tail(log)
+        print(tail(log))
     return (0, 1) if status else (1, 0)
 
 
@@ -90,7 +91,7 @@ def meson_tests(folder, suite, name, timeout_factor=1, exclude=(), **environment
                 print("\n".join("    " + t for t in output.splitlines()[-40:]))
     if passed == 0 and failed == 0 or (status and not failed):
         print(f"  FAILED {name}: meson test ended with {status}")
-        show_tail(log)
+        print(tail(log))
         failed += 1
     return passed, failed
 
@@ -119,35 +120,38 @@ def long():
 
 
 def script(stem, name, **environment):
-    """One end-to-end script; it prints `ok NAME`, `not ok NAME` or `# skip REASON`."""
+    """One end-to-end script, which prints `ok NAME`, `not ok NAME` or `# skip REASON`; what is to be said of
+    it is printed at once, for several may run at a time."""
+    start = time.monotonic()
     log = BUILD / "logs" / f"{name}.log"
     status = run(["python3", f"tests/e2e/{stem}.py", str(BUILD / "selkie")], log, 1500, **environment)
     text = log.read_text(errors="replace")
     ok, bad = len(re.findall(r"^ok ", text, re.M)), len(re.findall(r"^not ok ", text, re.M))
     skipped = re.findall(r"^# skip .*", text, re.M)
-    for line in skipped:
-        print(f"  {name}: {line[2:]}")
+    said = [f"  {name}: {line[2:]}" for line in skipped]
     if bad or status or not (ok or skipped):
         bad = bad or 1
-        print(f"  FAILED {name} (exit {status})")
-        show_tail(log)
+        said += [f"  FAILED {name} (exit {status})", tail(log)]
+    said.append(f"  {name}: {ok} passed, {bad} failed, {time.monotonic() - start:.0f} s")
+    print("\n".join(said), flush=True)
     return ok, bad
 
 
 def end_to_end():
-    passed = failed = 0
-    for path in sorted((ROOT / "tests" / "e2e").glob("*_test.py")):
-        start = time.monotonic()
-        ok, bad = script(path.stem, path.stem)
-        print(f"  {path.stem}: {ok} passed, {bad} failed, {time.monotonic() - start:.0f} s", flush=True)
-        passed, failed = passed + ok, failed + bad
-    return passed, failed
+    """Two at a time, for most of them wait for a chain; what measures runs by itself, and first what runs longest."""
+    names = sorted(p.stem for p in (ROOT / "tests" / "e2e").glob("*_test.py"))
+    shared = sorted((n for n in names if n not in MEASURING), key=lambda n: n not in LONGEST)
+    with concurrent.futures.ThreadPoolExecutor(2) as lanes:
+        results = list(lanes.map(lambda n: script(n, n), shared))
+    return add(*results, *(script(n, n) for n in names if n in MEASURING))
 
 
 SUITES = {
     "build": build, "lints": lints, "unit": unit, "kernels": kernels, "unit-asan": unit_asan, "fuzz": fuzz,
     "long": long, "end-to-end": end_to_end,
 }
+MEASURING = ("bench_test", "page_test")
+LONGEST = ("bad_input_test", "oracle_test")
 QUICK = ("build", "lints", "unit")
 
 

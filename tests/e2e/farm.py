@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """A whole farm on this machine: a chain, a provider and a client, each a real process with a folder
 of its own, talking HTTPS. Processes can be killed and started again at any moment."""
+import fcntl
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -15,19 +17,27 @@ START_SECONDS = 30
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those the system gives to connections, so that none takes it before its server listens."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def parameters_folder(size="2KiB"):
     """Development parameters, made once per build folder (or where SELKIE_TEST_PARAMS says)."""
     folder = pathlib.Path(os.environ.get("SELKIE_TEST_PARAMS") or pathlib.Path(SELKIE).parent / "test-params")
     folder.mkdir(parents=True, exist_ok=True)
-    status = selkie("params", "list", "--folder", folder)
-    row = next(r for r in status["parameters"] if r["sector_size"] == size)
-    if not row["have_params"]:
-        selkie("params", "generate", "--sector-size", size, "--folder", folder, timeout=1200)
+    with open(folder / "lock", "w") as lock:  # scripts may run side by side
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        status = selkie("params", "list", "--folder", folder)
+        row = next(r for r in status["parameters"] if r["sector_size"] == size)
+        if not row["have_params"]:
+            selkie("params", "generate", "--sector-size", size, "--folder", folder, timeout=1200)
     return folder
 
 
