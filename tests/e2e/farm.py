@@ -91,6 +91,8 @@ class Farm:
     def listening(self, name):
         if self.processes[name].poll() is not None:
             raise Failed(f"{name} ended with {self.processes[name].returncode}: {self.log_tail(name)}")
+        if name == "devnet" and not (self.repo(name) / "api-info").exists():
+            return False  # written once it listens, and read by the others at their start
         with socket.socket() as s:
             s.settimeout(1)
             return s.connect_ex(("127.0.0.1", self.ports[name])) == 0
