@@ -198,7 +198,7 @@ static const slk_option export_options[] = {
      .type = SLK_OPTION_TEXT,
      .required = true,
      .value = "DIR",
-     .help = "folder that gets sealed/ and cache/ in Lotus's layout"},
+     .help = "an existing folder; it gets sealed/ and cache/ in Lotus's layout"},
     SLK_OPTION_DRY_RUN,
     {.name = NULL},
 };
@@ -289,7 +289,7 @@ const slk_command slk_commands_sectors[] = {
      .help = "Check that a sector's replica is still what it must be.",
      .example = "selkie sector verify f01000/7 --sample 100",
      .options = verify_options,
-     .run = slk_service_run,
+     .run = slk_service_verdict,
      .action = slk_sector_verify},
     {.name = "sector remove",
      .args = "SECTOR",

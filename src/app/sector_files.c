@@ -13,10 +13,13 @@
 #include "seal/client.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define COPY_BYTES ((size_t)1 << 20)
@@ -29,6 +32,7 @@ struct subject {
     int64_t seal_proof;
     uint8_t comm_r[32];
     char *sealed, *cache;
+    uint64_t sealed_bytes;
 };
 
 static void subject_done(struct subject *s)
@@ -44,14 +48,15 @@ static slk_err read_comm_r(uint8_t out32[32], const json_t *row, slk_error *erro
     return slk_comm_r_from_cid(out32, &cid, error);
 }
 
-/* The client's sector of the command line, whose replica was verified here. */
-static slk_err read_subject(struct subject *s, slk_node *node, const slk_options *options,
+/* The client's sector with that key, whose replica was verified here. */
+static slk_err read_subject(struct subject *s, slk_node *node, uint64_t sp_id, uint64_t number,
                             slk_error *error)
 {
     static const char *const before[] = {"new", "ordered", "sealed", "fetched"};
     SLK_CLEANUP(slk_json_decrefp) json_t *view = NULL;
-    SLK_TRY(slk_sector_find(&s->sp_id, &s->number, node, options, error));
-    SLK_TRY(slk_sector_view(&view, node, s->sp_id, s->number, error));
+    s->sp_id = sp_id;
+    s->number = number;
+    SLK_TRY(slk_sector_view(&view, node, sp_id, number, error));
     const json_t *row = json_array_get(json_object_get(view, "roles"), 0);
     if (strcmp(slk_service_text(row, "role"), "client") != 0)
         return slk_fail(error, SLK_E_NOTFOUND,
@@ -63,14 +68,15 @@ static slk_err read_subject(struct subject *s, slk_node *node, const slk_options
                             before[i]);
     s->seal_proof = slk_service_number(row, "seal_proof");
     SLK_TRY(read_comm_r(s->comm_r, row, error));
-    return slk_client_paths(&s->sealed, &s->cache, node->seal, s->sp_id, s->number, error);
+    SLK_TRY(slk_client_paths(&s->sealed, &s->cache, node->seal, s->sp_id, s->number, error));
+    return slk_file_size(&s->sealed_bytes, s->sealed, error);
 }
 
 /* ---- copying ---- */
 
 struct copy {
     const slk_crypto *crypto;
-    slk_job job;
+    slk_job *job;
     uint8_t *buffer; /* COPY_BYTES */
 };
 
@@ -82,12 +88,12 @@ static slk_err stream(uint8_t hash32[32], struct copy *c, const slk_outfile *to,
     slk_sha256_init(&hash, c->crypto);
     for (uint64_t at = 0; at < bytes;) {
         const size_t n = bytes - at < COPY_BYTES ? (size_t)(bytes - at) : COPY_BYTES;
-        SLK_TRY(slk_job_check(&c->job, error));
+        SLK_TRY(slk_job_check(c->job, error));
         SLK_TRY(slk_file_read_at(from, c->buffer, n, at, path, error));
         if (to)
             SLK_TRY(slk_outfile_write(to, c->buffer, n, at, error));
         slk_sha256_update(&hash, c->buffer, n);
-        slk_job_advance(&c->job, n);
+        slk_job_advance(c->job, n);
         at += n;
     }
     slk_sha256_final(&hash, hash32);
@@ -173,44 +179,64 @@ static slk_err copy_all(struct copy *c, const struct subject *s, const struct li
     return copy_file(c, s->sealed, sealed, error); /* last: with it the sector is whole */
 }
 
-static slk_err run_copy(slk_node *node, const slk_options *options, const struct subject *s,
-                        const struct list *list, uint64_t bytes, slk_error *error)
+/* A folder that is there, with room for the copy: a mount that is away would fill the disk below it. */
+static slk_err check_target(const char *to, uint64_t bytes, slk_error *error)
 {
-    struct copy c = {.crypto = node->crypto, .buffer = slk_alloc(COPY_BYTES, 1)};
-    slk_progress *progress = NULL;
-    if (!c.buffer)
+    struct stat info;
+    struct statvfs fs;
+    if (stat(to, &info) != 0 || !S_ISDIR(info.st_mode))
+        return slk_fail(error, SLK_E_INVAL, "%s is no folder here: make it, or mount it", to);
+    if (statvfs(to, &fs) != 0)
+        return slk_fail_errno(error, errno, "%s", to);
+    if ((uint64_t)fs.f_bavail * fs.f_frsize < bytes)
+        return slk_fail(error, SLK_E_NOSPACE,
+                        "%s has %" PRIu64 " bytes free, the copy takes %" PRIu64, to,
+                        (uint64_t)fs.f_bavail * fs.f_frsize, bytes);
+    return SLK_OK;
+}
+
+slk_err slk_sector_files_export(slk_sector_copy *ret, slk_node *node, uint64_t sp_id,
+                                uint64_t number, const char *to, bool dry_run, slk_job *job,
+                                slk_error *error)
+{
+    SLK_CLEANUP(subject_done) struct subject s = {0};
+    SLK_CLEANUP(slk_freep) struct list *list = slk_calloc(1, sizeof *list);
+    SLK_CLEANUP(slk_freep) uint8_t *buffer = slk_alloc(COPY_BYTES, 1);
+    if (!list || !buffer)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    slk_job_init(&c.job);
-    slk_job_stage(&c.job, "copy", 2 * bytes); /* written, and read back */
-    slk_err code = slk_progress_start(&progress, &c.job, options->json, error);
-    if (code == SLK_OK)
-        code = copy_all(&c, s, list, slk_options_text(options, "to"), error);
-    (void)slk_progress_stop(progress);
-    slk_free(c.buffer);
-    return code;
+    struct copy c = {.crypto = node->crypto, .job = job, .buffer = buffer};
+    SLK_TRY(read_subject(&s, node, sp_id, number, error));
+    SLK_TRY(list_cache(list, s.cache, error));
+    SLK_TRY(check_target(to, list->bytes + s.sealed_bytes, error));
+    ret->files = list->n + 1;
+    ret->bytes = list->bytes + s.sealed_bytes;
+    if (dry_run)
+        return SLK_OK;
+    slk_job_stage(job, "copy", 2 * ret->bytes); /* written, and read back */
+    return copy_all(&c, &s, list, to, error);
 }
 
 slk_err slk_sector_export(slk_node *node, const slk_options *options, slk_error *error)
 {
-    SLK_CLEANUP(subject_done) struct subject s = {0};
-    SLK_CLEANUP(slk_freep) struct list *list = slk_calloc(1, sizeof *list);
     const char *to = slk_options_text(options, "to");
     const bool dry = slk_options_flag(options, "dry-run");
-    uint64_t sealed_bytes = 0;
-    if (!list)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    SLK_TRY(read_subject(&s, node, options, error));
-    SLK_TRY(list_cache(list, s.cache, error));
-    SLK_TRY(slk_file_size(&sealed_bytes, s.sealed, error));
-    const uint64_t bytes = list->bytes + sealed_bytes;
-    if (!dry)
-        SLK_TRY(run_copy(node, options, &s, list, bytes, error));
+    uint64_t sp_id, number;
+    slk_sector_copy copy = {0};
+    slk_progress *progress = NULL;
+    slk_job job;
+    slk_job_init(&job);
+    SLK_TRY(slk_sector_find(&sp_id, &number, node, options, error));
+    SLK_TRY(slk_progress_start(&progress, &job, options->json, error));
+    const slk_err code = slk_sector_files_export(&copy, node, sp_id, number, to, dry, &job, error);
+    (void)slk_progress_stop(progress);
+    SLK_TRY(code);
     if (options->json)
-        (void)printf("{\"%s\":true,\"files\":%zu,\"bytes\":%" PRIu64 "}\n",
-                     dry ? "dry_run" : "done", list->n + 1, bytes);
+        (void)printf("{\"%s\":true,\"files\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n",
+                     dry ? "dry_run" : "done", copy.files, copy.bytes);
     else
-        (void)printf("sector f0%" PRIu64 "/%" PRIu64 ": %zu files, %" PRIu64 " bytes %s %s\n",
-                     s.sp_id, s.number, list->n + 1, bytes,
+        (void)printf("sector f0%" PRIu64 "/%" PRIu64 ": %" PRIu64 " files, %" PRIu64
+                     " bytes %s %s\n",
+                     sp_id, number, copy.files, copy.bytes,
                      dry ? "would be copied to" : "copied and read back in", to);
     return SLK_OK;
 }
@@ -223,42 +249,45 @@ static slk_err check(const slk_check_replica_request *request, uint64_t samples,
                        : slk_check_replica(request, error);
 }
 
-static slk_err run_check(slk_node *node, const slk_options *options, const struct subject *s,
-                         slk_error *error)
+slk_err slk_sector_files_verify(slk_node *node, uint64_t sp_id, uint64_t number, uint64_t samples,
+                                bool dry_run, slk_job *job, slk_error *error)
 {
-    slk_job job;
-    slk_progress *progress = NULL;
+    SLK_CLEANUP(subject_done) struct subject s = {0};
     slk_pool *pool = NULL;
-    slk_check_replica_request request = {
-        .sealed = s->sealed, .cache = s->cache, .comm_r = s->comm_r};
-    slk_job_init(&job);
-    SLK_TRY(slk_seal_proof_registered(&request.proof, s->seal_proof, error));
+    SLK_TRY(read_subject(&s, node, sp_id, number, error));
+    slk_check_replica_request request = {.sealed = s.sealed, .cache = s.cache, .comm_r = s.comm_r};
+    SLK_TRY(slk_seal_proof_registered(&request.proof, s.seal_proof, error));
+    if (dry_run)
+        return SLK_OK;
     SLK_TRY(slk_pool_new(&pool, (unsigned)node->repo.config.threads, error));
-    request.env = (slk_seal_env){.crypto = node->crypto, .pool = pool, .job = &job};
-    slk_err code = slk_progress_start(&progress, &job, options->json, error);
-    if (code == SLK_OK)
-        code = check(&request, slk_options_u64(options, "sample"), error);
-    (void)slk_progress_stop(progress);
+    request.env = (slk_seal_env){.crypto = node->crypto, .pool = pool, .job = job};
+    const slk_err code = check(&request, samples, error);
     slk_pool_free(pool);
     return code;
 }
 
 slk_err slk_sector_verify(slk_node *node, const slk_options *options, slk_error *error)
 {
-    SLK_CLEANUP(subject_done) struct subject s = {0};
+    uint64_t sp_id, number;
+    slk_progress *progress = NULL;
     const uint64_t samples = slk_options_u64(options, "sample");
+    slk_job job;
+    slk_job_init(&job);
     if (slk_options_has(options, "sample") && samples == 0)
         return slk_fail(error, SLK_E_INVAL, "--sample wants at least 1 place");
-    SLK_TRY(read_subject(&s, node, options, error));
-    SLK_TRY(run_check(node, options, &s, error));
+    SLK_TRY(slk_sector_find(&sp_id, &number, node, options, error));
+    SLK_TRY(slk_progress_start(&progress, &job, options->json, error));
+    const slk_err code = slk_sector_files_verify(node, sp_id, number, samples, false, &job, error);
+    (void)slk_progress_stop(progress);
+    SLK_TRY(code);
     if (options->json)
         (void)printf("{\"valid\":true,\"samples\":%" PRIu64 "}\n", samples);
     else if (samples > 0)
         (void)printf("sector f0%" PRIu64 "/%" PRIu64 ": %" PRIu64
                      " places of its replica are good\n",
-                     s.sp_id, s.number, samples);
+                     sp_id, number, samples);
     else
-        (void)printf("sector f0%" PRIu64 "/%" PRIu64 ": its whole replica is good\n", s.sp_id,
-                     s.number);
+        (void)printf("sector f0%" PRIu64 "/%" PRIu64 ": its whole replica is good\n", sp_id,
+                     number);
     return SLK_OK;
 }

@@ -12,15 +12,20 @@
 
 #define SECRET_MAX_BYTES 4096u
 
-static int run(const slk_command *command, const slk_options *options, bool view)
+static slk_err act(const slk_command *command, const slk_options *options, bool view,
+                   slk_error *error)
 {
-    slk_error error = {0};
     SLK_CLEANUP(slk_node_closep) slk_node *node = NULL;
     const slk_node_options how = {
         .folder = slk_options_text(options, "repo"), .tool = true, .view = view};
-    slk_err code = slk_node_open(&node, &how, &error);
-    if (code == SLK_OK)
-        code = command->action(node, options, &error);
+    SLK_TRY(slk_node_open(&node, &how, error));
+    return command->action(node, options, error);
+}
+
+static int run(const slk_command *command, const slk_options *options, bool view)
+{
+    slk_error error = {0};
+    const slk_err code = act(command, options, view, &error);
     return code == SLK_OK ? SLK_EXIT_DONE : slk_command_fail(command, options, code, &error);
 }
 
@@ -32,6 +37,25 @@ int slk_service_run(const slk_command *command, const slk_options *options)
 int slk_service_view(const slk_command *command, const slk_options *options)
 {
     return run(command, options, true);
+}
+
+int slk_service_verdict(const slk_command *command, const slk_options *options)
+{
+    slk_error error = {0};
+    const slk_err code = act(command, options, false, &error);
+    if (code != SLK_E_CORRUPT)
+        return code == SLK_OK ? SLK_EXIT_DONE : slk_command_fail(command, options, code, &error);
+    if (!options->json) {
+        (void)printf("not valid: %s\n", slk_error_text(&error, code));
+        return SLK_EXIT_NO;
+    }
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *answer = json_pack("{s:b,s:s}", "valid", 0, "reason", slk_error_text(&error, code));
+    if (!answer)
+        return slk_command_fail(command, options, SLK_E_NOMEM, NULL);
+    (void)json_dumpf(answer, stdout, JSON_COMPACT);
+    (void)printf("\n");
+    return SLK_EXIT_NO;
 }
 
 void slk_service_say(const slk_options *options, const char *text)

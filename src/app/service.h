@@ -54,6 +54,10 @@ int slk_service_run(const slk_command *command, const slk_options *options);
  * peers, which take a tenth of a second to make. */
 int slk_service_view(const slk_command *command, const slk_options *options);
 
+/* As slk_service_run, for checks: when the action fails with SLK_E_CORRUPT that is the command's answer,
+ * printed as such ({"valid":false,"reason"}) with SLK_EXIT_NO. */
+int slk_service_verdict(const slk_command *command, const slk_options *options);
+
 /* The answer of a command that has nothing to tell: text, or {"done":true}. */
 void slk_service_say(const slk_options *options, const char *text);
 

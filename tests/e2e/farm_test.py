@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The main job with real processes: order, seal elsewhere, fetch, prove on chain; what must be there
 afterwards, and what must never be anywhere."""
+import contextlib
 import re
 import sqlite3
+import subprocess
 
 from farm import Farm, free_port
 from support import *
@@ -20,6 +22,8 @@ def happy_path():
             found = rpc(farm, "Filecoin.StateSearchMsg", [[], {"/": cid}, -1, True])
             equal(found["Receipt"]["ExitCode"], 0, f"exit code of {cid}")
         storage_layout(farm)
+        files_verified(farm)
+        files_exported(farm)
         chain_agrees(farm)
         timelines(farm)
         secrets_stay(farm)
@@ -45,6 +49,68 @@ def storage_layout(farm):
         answer = selkie("proof", "check-replica", "--seal-proof", 5, "--sealed", storage / "sealed" / name,
                         "--cache", storage / "cache" / name, "--comm-r", comm_of(row["comm_r"]))
         equal(answer["valid"], True, "check-replica of the finished sector")
+
+
+@contextlib.contextmanager
+def damaged(path):
+    """One bit of a file turned, and back again."""
+    content = path.read_bytes()
+    at = len(content) // 2
+    mode = path.stat().st_mode
+    path.chmod(mode | 0o200)
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1:])
+    try:
+        yield
+    finally:
+        path.write_bytes(content)
+        path.chmod(mode)
+
+
+def files_verified(farm):
+    """`sector verify` of what lies in the storage: good as it is, and each file that is damaged is named."""
+    number = farm.sectors()[0]["number"]
+    sealed = farm.repo("client") / "storage" / "sealed" / f"s-t01000-{number}"
+    cache = farm.repo("client") / "storage" / "cache" / f"s-t01000-{number}"
+    verify = lambda *options, **how: farm.on("client", "sector", "verify", f"f01000/{number}", *options, **how)
+    equal(verify(), {"valid": True, "samples": 0}, "the whole replica")
+    equal(verify("--sample", 4), {"valid": True, "samples": 4}, "a sample of it")
+    for path, name in ((sealed, sealed.name), (cache / "sc-02-data-tree-r-last.dat", "tree-r-last"), (cache / "p_aux", "p_aux")):
+        with damaged(path):
+            answer = verify(status=3)
+            equal(answer["valid"], False, f"a damaged {name}")
+            expect(name in answer["reason"], f"the reason names {name}: {answer['reason']}")
+            refused = subprocess.run([SELKIE, "sector", "verify", f"f01000/{number}", "--repo", farm.repo("client")], env=farm.environment("client"), capture_output=True, text=True)
+            equal((refused.returncode, refused.stdout.startswith("not valid: ")), (3, True), f"for people: {refused.stdout}{refused.stderr}")
+    with damaged(sealed):
+        equal(verify("--sample", 1000, status=3)["valid"], False, "a sample larger than the sector")
+    equal(verify()["valid"], True, "after the repair")
+    expect("want" in verify("--sample", 0, status=1)["error"]["message"], "a sample of nothing")
+    hidden = sealed.rename(sealed.with_suffix(".away"))
+    expect(sealed.name in verify(status=1)["error"]["message"], "a missing file is named")
+    hidden.rename(sealed)
+
+
+def files_exported(farm):
+    """`sector export`: Lotus's layout in an existing folder, byte for byte, and only what Lotus wants."""
+    number = farm.sectors()[0]["number"]
+    name, target = f"s-t01000-{number}", farm.folder / "exported"
+    storage = farm.repo("client") / "storage"
+    export = lambda to, *options, **how: farm.on("client", "sector", "export", number, "--to", to, *options, **how)
+    expect("no folder" in export(target, status=1)["error"]["message"], "a folder that is not there")
+    target.mkdir()
+    dry = export(target, "--dry-run")
+    equal((dry["dry_run"], list(target.iterdir())), (True, []), "a dry run copies nothing")
+    done = export(target)
+    files = {p.relative_to(target).as_posix(): p for p in target.rglob("*") if p.is_file()}
+    equal(set(files), {f"sealed/{name}", *(f"cache/{name}/{f}" for f in ("p_aux", "t_aux", "sc-02-data-tree-r-last.dat"))}, "what was exported")
+    equal((done["files"], done["bytes"]), (len(files), sum(p.stat().st_size for p in files.values())), "what the answer counts")
+    for relative, path in files.items():
+        equal(sha256_file(path), sha256_file(storage / relative), relative)
+    row = next(r for r in farm.sectors() if r["number"] == number)
+    answer = selkie("proof", "check-replica", "--seal-proof", 5, "--sealed", target / "sealed" / name, "--cache", target / "cache" / name, "--comm-r", comm_of(row["comm_r"]))
+    equal(answer["valid"], True, "check-replica of the copy")
+    equal(export(target), done, "once more over the copy")
+    expect("already" in export(storage, status=1)["error"]["message"], "onto itself")
 
 
 def comm_of(cid):
