@@ -88,6 +88,8 @@ static slk_err ui_open(slk_node *node, const slk_options *options, slk_error *er
         return slk_fail(error, SLK_E_CONFLICT, "the page is switched off: Enable in [Page]");
     SLK_TRY(slk_role_parse(&grant.role, slk_options_text(options, "perm"), error));
     SLK_TRY(slk_repo_url(&url, &node->repo, error));
+    if (slk_service_dry(options, "a token for one login would be made and shown"))
+        return SLK_OK;
     SLK_TRY(slk_access_create(token, NULL, node->db, &grant, now, error));
     if (options->json)
         (void)printf("{\"url\":\"%s/\",\"role\":\"%s\",\"token\":\"%s\",\"expires_ms\":%" PRId64
@@ -130,6 +132,7 @@ static const slk_option open_options[] = {
      .fallback = "admin",
      .value = "ROLE",
      .help = "read, write or admin"},
+    SLK_OPTION_DRY_RUN,
     {.name = NULL},
 };
 

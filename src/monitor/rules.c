@@ -49,7 +49,7 @@ typedef struct sql_rule {
 static const sql_rule sql_rules[] = {
     {"sector-failed",
      SLK_SEVERITY_WARNING,
-     "selkie sectors status NUMBER --log shows why; selkie sectors retry lets it go on",
+     "selkie sector show NUMBER shows why; selkie sector retry lets it go on",
      {"rules.failed",
       "SELECT 'client ' || " SECTOR(
           "c") ", c.failed_reason || ': ' || c.failed_reason_msg"

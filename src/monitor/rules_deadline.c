@@ -53,5 +53,5 @@ slk_err slk_rule_deadlines(slk_look *look, const slk_rules *rules, const slk_cha
                     "clear what holds it up; afterwards it must be sealed again", error));
     return look_at(look, db, &find_commits, chain->head_epoch, commit,
                    margin(COMMIT_MARGIN_MS, chain->epoch_ms, commit), "commit-deadline",
-                   "clear what holds it up, then selkie sectors retry", error);
+                   "clear what holds it up, then selkie sector retry", error);
 }

@@ -90,7 +90,7 @@ slk_err slk_rule_stuck(slk_look *look, const slk_rules *rules, slk_error *error)
         slk_bind_text(&q, 3, slk_pipeline_name(p->pipeline));
         slk_bind_i64(&q, 4, (limit_ms + 59999) / 60000);
         SLK_TRY(slk_rule_rows(look, &q, "sector-stuck", SLK_SEVERITY_WARNING,
-                              "selkie sectors status NUMBER --log shows what it waits for", error));
+                              "selkie sector show NUMBER shows what it waits for", error));
     }
     return SLK_OK;
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The command line around a running node: configuration, start and stop, reload, log."""
+import re
+import shlex
 import signal
 import ssl
 import threading
@@ -214,6 +216,65 @@ def shells_complete():
             equal(got, {"lighthouse"}, f"{shell} takes names from --repo")
 
 
+# What no --dry-run is for: what only looks, what starts something that is stopped again, and what writes
+# just the files that its line names.
+LOOKS = {"info", "status", "wait-api", "log", "log list", "config default", "config check", "config diff", "partner list", "partner show",
+         "provider list", "provider show", "provider test", "miner list", "sector list", "sector show", "sector watch", "sector verify", "watch",
+         "message list", "node list", "fsck", "auth list", "doctor", "alerts list", "log alerts", "proof verify", "proof check-replica",
+         "proof commd", "proof piece", "params list", "params verify", "version", "cpu", "bench", "plan", "completion"}
+STARTS = {"run", "demo", "devnet run"}
+WRITES_WHAT_IS_NAMED = {"proof pc2", "proof c1", "proof join", "proof unseal"}
+
+
+def helps():
+    """Each command of `selkie help` with its own help."""
+    overview = subprocess.run([SELKIE, "help"], capture_output=True, text=True, check=True).stdout
+    names = [line[2:].split("  ")[0].strip() for line in overview.splitlines() if line.startswith("  ")]
+    return {name: subprocess.run([SELKIE, *name.split(), "--help"], capture_output=True, text=True, check=True).stdout for name in names}
+
+
+def every_command_explains_itself():
+    texts = helps()
+    expect(len(texts) > 70, f"commands: {list(texts)}")
+    equal(sorted((LOOKS | STARTS | WRITES_WHAT_IS_NAMED) - set(texts)), [], "commands that this test believes in")
+    for name, text in texts.items():
+        expect(text.startswith(f"usage: selkie {name}"), f"usage of {name}: {text[:80]}")
+        expect("--json " in text, f"--json of {name}")
+        options = set(re.findall(r"^  (--[a-z0-9-]+)", text, re.M))
+        for line in text.partition("\nexample:\n")[2].splitlines():
+            words = shlex.split(line.partition(" #")[0].partition("|")[0])
+            expect(words[:1 + len(name.split())] == ["selkie", *name.split()] or words[0] != "selkie", f"the example of {name}: {line}")
+            if words[0] == "selkie":
+                equal([w for w in words if w.startswith("--") and w.split("=")[0] not in options], [], f"options in the example of {name} that it has not")
+        expect(f"selkie {name}" in text.partition("\nexample:\n")[2], f"the example of {name}")
+        wants = name not in LOOKS | STARTS | WRITES_WHAT_IS_NAMED
+        equal("--dry-run " in text, wants or name in ("proof pc1",), f"--dry-run of {name}")
+
+
+def named_commands_exist():
+    """What documents, messages and the page call a command is one, with the options they name."""
+    texts = helps()
+    mistakes = []
+    groups = {name.split()[0] for name in texts}
+    files = [ROOT / "README.md", ROOT / "quickstart", *(ROOT / "docs").glob("*.md"), *(p for p in (ROOT / "src").rglob("*.c") if not p.name.endswith("_test.c")), *(ROOT / "src").rglob("*.js")]
+    for path in files:
+        text = path.read_text()
+        if path.suffix == ".c":  # texts that are broken over several lines are one
+            text = re.sub(r'"\s*\n\s*"', "", text)
+        for match in re.finditer(r"(?:^|[`\"'(]|: |; |\n|\$ )selkie ([a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)?)([^`\"\n|;<>]*)", text):
+            words, rest = match[1].split(), match[2]
+            name = match[1] if match[1] in texts else words[0]
+            whole_group = words[0] in groups and (len(words) == 1 or words[0] in texts)
+            if name not in texts and not (words[0] in PROSE or whole_group):
+                mistakes.append(f"{path.relative_to(ROOT)}: `selkie {match[1]}` is no command")
+            known = set(re.findall(r"^  (--[a-z0-9-]+)", texts.get(name, ""), re.M))
+            mistakes += [f"{path.relative_to(ROOT)}: `selkie {name}` has no {option}" for option in re.findall(r"(--[a-z][a-z0-9-]*)", rest) if name in texts and option not in known]
+    equal(mistakes, [], "commands that are named and do not exist")
+
+
+PROSE = {"help", "pc1", "token", "blocks", "hashes"}  # what follows the program's name and is no row: help, and how files of ours begin
+
+
 def shown(node, *arguments, **environment):
     """The text for people."""
     done = subprocess.run([SELKIE, *arguments, "--repo", str(node.repo)], capture_output=True, text=True, timeout=60,
@@ -229,6 +290,8 @@ if __name__ == "__main__":
         ("log-is-followed", log_is_followed),
         ("reload", reload_takes_over_and_tells),
         ("info", info_says_what_matters),
+        ("every-command-explains-itself", every_command_explains_itself),
+        ("named-commands-exist", named_commands_exist),
         ("shells-complete", shells_complete),
         ("configuration", configuration_is_checked),
     ])
