@@ -3,7 +3,9 @@
 #include "app/alerting.h"
 #include "app/chain_sample.h"
 #include "app/lock.h"
+#include "app/provider_check.h"
 #include "app/reload.h"
+#include "app/sector_files.h"
 #include "app/service.h"
 #include "app/signals.h"
 
@@ -110,7 +112,38 @@ static slk_err add_monitor(struct service *service, slk_error *error)
 
 static slk_err own_url(void *context, char **ret_url, slk_error *error)
 {
-    return slk_repo_url(ret_url, context, error);
+    const slk_node *node = context;
+    return slk_repo_url(ret_url, &node->repo, error);
+}
+
+static slk_err try_provider(void *context, slk_page_tried *ret, const slk_connect *at,
+                            slk_error *error)
+{
+    slk_provider_check check;
+    SLK_TRY(slk_provider_check_run(&check, context, at->url, at->token, error));
+    ret->steps = slk_provider_check_json(&check);
+    if (!ret->steps)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    ret->code = slk_provider_check_failure(&check, &ret->why);
+    ret->allowance_remaining = check.allowance_remaining;
+    memcpy(ret->partner_name, check.partner_name, sizeof ret->partner_name);
+    return SLK_OK;
+}
+
+static slk_err verify_files(void *context, const slk_page_file_job *what, slk_error *error)
+{
+    return slk_sector_files_verify(context, what->sp_id, what->number, what->samples, what->dry_run,
+                                   what->job, error);
+}
+
+static slk_err export_files(void *context, slk_page_copied *ret, const slk_page_file_job *what,
+                            slk_error *error)
+{
+    slk_sector_copy copy = {0};
+    SLK_TRY(slk_sector_files_export(&copy, context, what->sp_id, what->number, what->to,
+                                    what->dry_run, what->job, error));
+    *ret = (slk_page_copied){copy.files, copy.bytes};
+    return SLK_OK;
 }
 
 static slk_err add_page(struct service *service, slk_error *error)
@@ -119,7 +152,7 @@ static slk_err add_page(struct service *service, slk_error *error)
     const slk_config *config = &node->repo.config;
     const slk_page_options options = {
         .seal = node->seal,
-        .peer = node->peer,
+        .ops = {own_url, try_provider, verify_files, export_files, node},
         .node_name = node->repo.name,
         .version = SLK_VERSION,
         .scratch_folder = node->scratch_folder,
@@ -129,8 +162,6 @@ static slk_err add_page(struct service *service, slk_error *error)
         .secure_cookies =
             !config->delegate_tls || strncmp(config->external_url, "https://", 8) == 0,
         .session_ms = config->page_session_ms,
-        .own_url = own_url,
-        .context = &node->repo,
     };
     SLK_TRY(slk_page_new(&service->page, &options, error));
     service->n_routes += slk_page_routes(service->routes + service->n_routes, service->page);
@@ -383,6 +414,8 @@ static int run_init(const slk_command *command, const slk_options *options)
 {
     slk_error error = {0};
     const char *folder = slk_options_text(options, "repo");
+    if (slk_service_dry(options, "what the repository lacks would be made"))
+        return SLK_EXIT_DONE;
     const slk_err code = slk_repo_init(folder, &error);
     if (code != SLK_OK)
         return slk_command_fail(command, options, code, &error);
@@ -394,7 +427,7 @@ static int run_init(const slk_command *command, const slk_options *options)
     return SLK_EXIT_DONE;
 }
 
-static const slk_option init_options[] = {SLK_OPTION_REPO, {.name = NULL}};
+static const slk_option init_options[] = {SLK_OPTION_REPO, SLK_OPTION_DRY_RUN, {.name = NULL}};
 static const slk_option run_options[] = {
     SLK_OPTION_REPO,
     {.name = "role",

@@ -10,8 +10,10 @@
 
 #include "base/mem.h"
 
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,16 +32,63 @@ typedef struct fixture {
     world *w;
     slk_http_client *client;
     side provider, ours;
+    slk_err tried; /* what a provider's test finds */
+    slk_err verified; /* what verifying ends in, once … */
+    atomic_bool over; /* … it may end */
 } fixture;
 
 static slk_err own_url(void *context, char **ret_url, slk_error *error)
 {
     (void)error;
-    *ret_url = slk_strdup(context);
+    (void)context;
+    *ret_url = slk_strdup("https://provider");
     return *ret_url ? SLK_OK : SLK_E_NOMEM;
 }
 
-static void serve(side *s, world_node *node)
+static slk_err try_provider(void *context, slk_page_tried *ret, const slk_connect *at,
+                            slk_error *error)
+{
+    const fixture *f = context;
+    (void)error;
+    assert_int_equal(strlen(at->token), 64);
+    ret->steps = json_pack("[{s:s,s:s,s:s,s:s}]", "check", "token", "mark",
+                           f->tried == SLK_OK ? "good" : "bad", "found", "x", "next", "");
+    ret->code = f->tried;
+    if (f->tried != SLK_OK)
+        (void)slk_fail(&ret->why, f->tried, "token: it does not know the token");
+    (void)snprintf(ret->partner_name, sizeof ret->partner_name, "us");
+    ret->allowance_remaining = 7;
+    return SLK_OK;
+}
+
+static slk_err verify(void *context, const slk_page_file_job *what, slk_error *error)
+{
+    fixture *f = context;
+    if (what->number == 77)
+        return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
+    if (what->dry_run)
+        return SLK_OK;
+    slk_job_stage(what->job, "replica", 100);
+    slk_job_advance(what->job, 40);
+    while (!atomic_load(&f->over)) {
+        SLK_TRY(slk_job_check(what->job, error));
+        (void)sched_yield();
+    }
+    return f->verified == SLK_OK ? SLK_OK
+                                 : slk_fail(error, f->verified, "sealed/s-t01000-0 is damaged");
+}
+
+static slk_err export(void *context, slk_page_copied *ret, const slk_page_file_job *what,
+                      slk_error *error)
+{
+    (void)context;
+    if (strcmp(what->to, "/mnt/none") == 0)
+        return slk_fail(error, SLK_E_INVAL, "/mnt/none is no folder here");
+    *ret = (slk_page_copied){3, 2048};
+    return SLK_OK;
+}
+
+static void serve(fixture *f, side *s, world_node *node)
 {
     const slk_page_options options = {.seal = node->seal,
                                       .node_name = "node-a",
@@ -47,8 +96,7 @@ static void serve(side *s, world_node *node)
                                       .scratch_folder = node->scratch,
                                       .storage_folder = node->storage,
                                       .session_ms = 1000000,
-                                      .own_url = own_url,
-                                      .context = (void *)(uintptr_t) "https://provider"};
+                                      .ops = {own_url, try_provider, verify, export, f}};
     assert_int_equal(slk_page_new(&s->page, &options, NULL), SLK_OK);
     const slk_http_server_options server = {.listen = "127.0.0.1:0",
                                             .routes = s->routes,
@@ -75,8 +123,8 @@ static int make(void **state)
     const slk_http_client_options options = {.allow_plain_http = true};
     f->w = world_new();
     assert_int_equal(slk_http_client_new(&f->client, &options, NULL), SLK_OK);
-    serve(&f->provider, &f->w->provider);
-    serve(&f->ours, &f->w->client);
+    serve(f, &f->provider, &f->w->provider);
+    serve(f, &f->ours, &f->w->client);
     *state = f;
     return 0;
 }
@@ -156,6 +204,12 @@ static void test_roles(void **state)
         {"POST", "sectors/1000/0/cancel", "{\"role\":\"client\"}", SLK_ROLE_WRITE},
         {"POST", "sectors/1000/0/renew", "{\"role\":\"provider\"}", SLK_ROLE_WRITE},
         {"POST", "sectors/1000/0/remove", "{\"role\":\"client\"}", SLK_ROLE_WRITE},
+        {"GET", "sectors/1000/0/stages", NULL, SLK_ROLE_READ},
+        {"GET", "jobs", NULL, SLK_ROLE_READ},
+        {"GET", "funds", NULL, SLK_ROLE_READ},
+        {"POST", "jobs/stop", "{\"id\":1}", SLK_ROLE_WRITE},
+        {"POST", "sectors/1000/0/verify", "{}", SLK_ROLE_WRITE},
+        {"POST", "sectors/1000/0/export", "{\"to\":\"/mnt\"}", SLK_ROLE_ADMIN},
         {"POST", "drain", "{\"on\":true}", SLK_ROLE_WRITE},
         {"POST", "alerts/ack", "{\"rule\":\"x\"}", SLK_ROLE_WRITE},
         {"POST", "partners", "{\"name\":\"x\"}", SLK_ROLE_ADMIN},
@@ -226,7 +280,8 @@ static void test_life_of_a_sector(void **state)
     answer = get(f, &f->ours, "messages");
     assert_true(json_array_size(answer) >= 2);
     json_decref(answer);
-    static const char *const others[] = {"nodes", "chain", "alerts?all=1", "drain", "providers"};
+    static const char *const others[] = {"nodes",        "funds", "chain",
+                                         "alerts?all=1", "drain", "providers"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         json_decref(get(f, &f->ours, others[i]));
 }
@@ -359,6 +414,158 @@ static void test_providers_and_tokens(void **state)
     assert_int_equal(call(NULL, f, s, SLK_ROLE_ADMIN, "DELETE", "tokens/graph", NULL), 404);
 }
 
+/* The tests of a provider: what fails is the answer; adding one that fails is refused. */
+static void test_tried(void **state)
+{
+    fixture *f = *state;
+    json_t *answer;
+    char path[64];
+    (void)snprintf(path, sizeof path, "providers/%lld/test", (long long)f->w->provider_id);
+    assert_int_equal(call(&answer, f, &f->ours, SLK_ROLE_WRITE, "POST", path, "{}"), 200);
+    assert_true(json_is_true(json_object_get(answer, "good")));
+    assert_int_equal(number(answer, "allowance_remaining"), 7);
+    json_decref(answer);
+    f->tried = SLK_E_AUTH;
+    assert_int_equal(call(&answer, f, &f->ours, SLK_ROLE_WRITE, "POST", path, "{}"), 200);
+    assert_true(json_is_false(json_object_get(answer, "good")));
+    assert_string_equal(text(json_array_get(json_object_get(answer, "checks"), 0), "mark"), "bad");
+    json_decref(answer);
+    const slk_connect connect = {
+        "https://north", "abababababababababababababababababababababababababababababababab"};
+    SLK_CLEANUP(slk_buf_done) slk_buf body, string;
+    slk_buf_init(&body, 4096);
+    slk_buf_init(&string, 4096);
+    assert_int_equal(slk_connect_print(&string, &connect), SLK_OK);
+    assert_int_equal(slk_buf_printf(&body, "{\"connect_string\":\"%s\",\"miner\":\"f01000\"}",
+                                    slk_buf_str(&string)),
+                     SLK_OK);
+    const char *text_of = slk_buf_str(&body);
+    assert_int_equal(call(NULL, f, &f->ours, SLK_ROLE_ADMIN, "POST", "providers", text_of), 502);
+    answer = get(f, &f->ours, "providers");
+    const size_t before = json_array_size(answer);
+    json_decref(answer);
+    f->tried = SLK_OK;
+    assert_int_equal(call(NULL, f, &f->ours, SLK_ROLE_ADMIN, "POST", "providers", text_of), 200);
+    answer = get(f, &f->ours, "providers");
+    assert_int_equal(json_array_size(answer), before + 1);
+    json_decref(answer);
+}
+
+/* What a change would do is told without doing it. */
+static void test_dry_runs(void **state)
+{
+    fixture *f = *state;
+    const side *s = &f->ours;
+    json_t *answer;
+    char path[64];
+    const uint64_t n = world_order(f->w);
+    world_run(f->w, n, "proving", 200);
+    for (unsigned i = 0; i < 20; i++)
+        world_turn(f->w); /* until its provider has cleaned up */
+    const char *const changes[][3] = {
+        {"retry", "{\"role\":\"client\",\"dry_run\":true}", "409"},
+        {"remove", "{\"role\":\"client\",\"dry_run\":true}", "409"},
+        {"remove", "{\"role\":\"client\",\"dry_run\":true,\"really\":true}", "200"},
+        {"cancel", "{\"role\":\"client\",\"dry_run\":true,\"really\":true}", "409"},
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        (void)snprintf(path, sizeof path, "sectors/1000/%u/%s", (unsigned)n, changes[i][0]);
+        const int status = call(&answer, f, s, SLK_ROLE_WRITE, "POST", path, changes[i][1]);
+        assert_int_equal(status, atoi(changes[i][2]));
+        if (status == 200)
+            assert_true(json_is_true(json_object_get(answer, "dry_run")));
+        json_decref(answer);
+    }
+    (void)snprintf(path, sizeof path, "sectors/1000/%u", (unsigned)n);
+    json_decref(get(f, s, path)); /* it is there yet */
+    const uint64_t early = world_order(f->w);
+    (void)snprintf(path, sizeof path, "sectors/1000/%u/cancel", (unsigned)early);
+    assert_int_equal(
+        call(NULL, f, s, SLK_ROLE_WRITE, "POST", path, "{\"role\":\"client\",\"dry_run\":true}"),
+        200);
+    (void)snprintf(path, sizeof path, "sectors/1000/%u/stages", (unsigned)early);
+    answer = get(f, s, path);
+    assert_int_equal(json_array_size(answer), 6);
+    size_t at;
+    json_t *row;
+    json_array_foreach(answer, at, row)
+        assert_true(json_is_true(json_object_get(row, "valid")) || *text(row, "why"));
+    assert_true(json_is_false(json_object_get(json_array_get(answer, 5), "valid"))); /* porep */
+    json_decref(answer);
+    (void)snprintf(path, sizeof path, "sectors/1000/%u", (unsigned)early);
+    answer = get(f, s, path);
+    assert_true(json_is_false(json_object_get(json_array_get(json_object_get(answer, "roles"), 0),
+                                              "failed"))); /* not given up */
+    json_decref(answer);
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_READ, "GET", "sectors/1000/77/stages", NULL), 404);
+}
+
+/* The newest job once it is over. */
+static json_t *ended(fixture *f)
+{
+    for (;;) {
+        json_t *list = get(f, &f->ours, "jobs");
+        json_t *job = json_incref(json_array_get(list, 0));
+        json_decref(list);
+        if (strcmp(text(job, "outcome"), "running") != 0)
+            return job;
+        json_decref(job);
+    }
+}
+
+static void expect_end(fixture *f, const char *outcome, const char *part)
+{
+    json_t *job = ended(f);
+    assert_string_equal(text(job, "outcome"), outcome);
+    assert_non_null(strstr(text(job, "message"), part));
+    assert_true(number(job, "ended_ms") >= number(job, "started_ms"));
+    json_decref(job);
+}
+
+static void test_jobs(void **state)
+{
+    fixture *f = *state;
+    const side *s = &f->ours;
+    const char *verify_path = "sectors/1000/0/verify";
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_WRITE, "POST", "sectors/1000/77/verify", "{}"), 404);
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_WRITE, "POST", verify_path, "{\"dry_run\":true}"),
+                     200);
+    json_t *list = get(f, s, "jobs");
+    assert_int_equal(json_array_size(list), 0);
+    json_decref(list);
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_WRITE, "POST", verify_path, "{\"samples\":9}"), 200);
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_WRITE, "POST", verify_path, "{}"), 503);
+    list = get(f, s, "jobs");
+    const json_t *job = json_array_get(list, 0);
+    assert_string_equal(text(job, "outcome"), "running");
+    assert_int_equal(number(job, "samples"), 9);
+    json_decref(list);
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_WRITE, "POST", "jobs/stop", "{\"id\":2}"), 404);
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_WRITE, "POST", "jobs/stop", "{\"id\":1}"), 200);
+    expect_end(f, "stopped", "");
+    atomic_store(&f->over, true);
+    f->verified = SLK_E_CORRUPT;
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_WRITE, "POST", verify_path, "{}"), 200);
+    expect_end(f, "refuted", "damaged");
+    f->verified = SLK_OK;
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_WRITE, "POST", verify_path, "{}"), 200);
+    expect_end(f, "done", "");
+    static const char *const bad[] = {"{}", "{\"to\":\"mnt\"}", "{\"to\":\"/mnt/none\"}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(call(NULL, f, s, SLK_ROLE_ADMIN, "POST", "sectors/1000/0/export", bad[i]),
+                         400);
+    assert_int_equal(
+        call(NULL, f, s, SLK_ROLE_ADMIN, "POST", "sectors/1000/0/export", "{\"to\":\"/mnt\"}"),
+        200);
+    expect_end(f, "done", "");
+    list = get(f, s, "jobs");
+    assert_int_equal(json_array_size(list), 4);
+    assert_int_equal(number(json_array_get(list, 0), "bytes"), 2048);
+    json_decref(list);
+    atomic_store(&f->over, false); /* one that runs when the node ends is stopped by that */
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_WRITE, "POST", verify_path, "{}"), 200);
+}
+
 static slk_err take_first(void *context, const slk_http_response *response, const uint8_t *bytes,
                           size_t n, slk_error *error)
 {
@@ -395,6 +602,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_filters, make, unmake),
         cmocka_unit_test_setup_teardown(test_partners, make, unmake),
         cmocka_unit_test_setup_teardown(test_providers_and_tokens, make, unmake),
+        cmocka_unit_test_setup_teardown(test_tried, make, unmake),
+        cmocka_unit_test_setup_teardown(test_dry_runs, make, unmake),
+        cmocka_unit_test_setup_teardown(test_jobs, make, unmake),
         cmocka_unit_test_setup_teardown(test_events, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

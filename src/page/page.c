@@ -18,7 +18,8 @@
 
 static const page_endpoint *const tables[] = {
     slk_page_session_endpoints,  slk_page_board_endpoints,  slk_page_partner_endpoints,
-    slk_page_provider_endpoints, slk_page_sector_endpoints, slk_page_token_endpoints,
+    slk_page_provider_endpoints, slk_page_sector_endpoints, slk_page_job_endpoints,
+    slk_page_token_endpoints,
 };
 
 slk_err slk_page_out_of_memory(slk_error *error)
@@ -39,7 +40,8 @@ int64_t slk_page_now(const slk_page *page)
 static slk_err new_into(slk_page *page, slk_error *error)
 {
     SLK_TRY(slk_limiter_new(&page->guesses, GUESSES, GUESS_INTERVAL_MS, error));
-    return slk_page_hub_new(&page->hub, page, error);
+    SLK_TRY(slk_page_hub_new(&page->hub, page, error));
+    return slk_page_jobs_new(&page->jobs, page, error);
 }
 
 slk_err slk_page_new(slk_page **ret_page, const slk_page_options *options, slk_error *error)
@@ -61,6 +63,7 @@ void slk_page_free(slk_page *page)
 {
     if (!page)
         return;
+    slk_page_jobs_free(page->jobs);
     slk_page_hub_free(page->hub);
     slk_limiter_free(page->guesses);
     slk_free(page);
@@ -68,8 +71,10 @@ void slk_page_free(slk_page *page)
 
 void slk_page_cancel(slk_page *page)
 {
-    if (page)
-        slk_page_hub_cancel(page->hub);
+    if (!page)
+        return;
+    slk_page_hub_cancel(page->hub);
+    slk_page_jobs_cancel(page->jobs);
 }
 
 /* ---- answers ---- */
@@ -320,6 +325,24 @@ slk_err slk_page_number(int64_t *ret, const page_request *request, const char *f
     return SLK_OK;
 }
 
+slk_err slk_page_bool(bool *ret, const page_request *request, const char *field, slk_error *error)
+{
+    *ret = false;
+    return slk_page_has(request, field) ? slk_json_bool(ret, request->body, field, error) : SLK_OK;
+}
+
+slk_err slk_page_dry_run(bool *ret, const page_request *request, slk_error *error)
+{
+    return slk_page_bool(ret, request, "dry_run", error);
+}
+
+slk_err slk_page_done(slk_buf *out, bool dry_run, const char *what, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *answer = json_pack("{s:b,s:s}", dry_run ? "dry_run" : "done", 1, "what", what);
+    return answer ? slk_json_print(out, answer) : slk_page_out_of_memory(error);
+}
+
 slk_err slk_page_miner(uint64_t *ret, const page_request *request, const char *field,
                        slk_error *error)
 {
@@ -343,5 +366,18 @@ slk_err slk_page_id(int64_t *ret, const page_request *request, const char *name,
     if (value > INT64_MAX)
         return slk_fail(error, SLK_E_NOTFOUND, "there is no such %s", name);
     *ret = slk_i64(value);
+    return SLK_OK;
+}
+
+slk_err slk_page_sector(uint64_t *ret_sp_id, uint64_t *ret_number, const page_request *request,
+                        slk_error *error)
+{
+    uint64_t sp_id, number;
+    SLK_TRY(slk_http_param_u64(request->exchange, "sp_id", &sp_id, error));
+    SLK_TRY(slk_http_param_u64(request->exchange, "number", &number, error));
+    if (sp_id > INT64_MAX || number > INT64_MAX)
+        return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
+    *ret_sp_id = sp_id;
+    *ret_number = number;
     return SLK_OK;
 }

@@ -38,11 +38,13 @@ typedef struct page_served {
 } page_served;
 
 typedef struct page_hub page_hub; /* events.c */
+typedef struct page_jobs page_jobs; /* jobs.c */
 
 struct slk_page {
     slk_page_options options;
     slk_limiter *guesses;
     page_hub *hub;
+    page_jobs *jobs;
     page_served served[SLK_PAGE_ROUTES_MAX];
 };
 
@@ -52,6 +54,7 @@ extern const page_endpoint slk_page_board_endpoints[];
 extern const page_endpoint slk_page_partner_endpoints[];
 extern const page_endpoint slk_page_provider_endpoints[];
 extern const page_endpoint slk_page_sector_endpoints[];
+extern const page_endpoint slk_page_job_endpoints[];
 extern const page_endpoint slk_page_token_endpoints[];
 
 /* A wrong token of that address; false: it had too many of them, which is answered with 429. Right tokens
@@ -70,6 +73,11 @@ SLK_MUST_CHECK slk_err slk_page_hub_new(page_hub **ret_hub, slk_page *page, slk_
 void slk_page_hub_free(page_hub *hub);
 void slk_page_hub_cancel(page_hub *hub);
 SLK_MUST_CHECK slk_err slk_page_events(page_request *request, slk_error *error);
+
+/* jobs.c. Canceled ends the one that runs, and no other begins. */
+SLK_MUST_CHECK slk_err slk_page_jobs_new(page_jobs **ret_jobs, slk_page *page, slk_error *error);
+void slk_page_jobs_cancel(page_jobs *jobs);
+void slk_page_jobs_free(page_jobs *jobs); /* NULL allowed */
 
 /* boards.c: what /api/v0/overview answers and the stream repeats. */
 SLK_MUST_CHECK slk_err slk_page_overview(slk_buf *out, slk_page *page, slk_error *error);
@@ -92,12 +100,24 @@ SLK_MUST_CHECK slk_err slk_page_text(const char **ret, const page_request *reque
 SLK_MUST_CHECK slk_err slk_page_number(int64_t *ret, const page_request *request, const char *field,
                                        int64_t least, int64_t most, slk_error *error);
 bool slk_page_has(const page_request *request, const char *field);
+/* An optional true or false; absent or null: false. */
+SLK_MUST_CHECK slk_err slk_page_bool(bool *ret, const page_request *request, const char *field,
+                                     slk_error *error);
+/* "dry_run": the operator wants to know what would be done. */
+SLK_MUST_CHECK slk_err slk_page_dry_run(bool *ret, const page_request *request, slk_error *error);
+/* The answer of a change: {"done":true,"what"}, or {"dry_run":true,"what"}. what: a clause such as "its
+ * files go". */
+SLK_MUST_CHECK slk_err slk_page_done(slk_buf *out, bool dry_run, const char *what,
+                                     slk_error *error);
 /* "f01000", "t01000" or 1000. */
 SLK_MUST_CHECK slk_err slk_page_miner(uint64_t *ret, const page_request *request, const char *field,
                                       slk_error *error);
 /* A {name} of the path as a row's id. */
 SLK_MUST_CHECK slk_err slk_page_id(int64_t *ret, const page_request *request, const char *name,
                                    slk_error *error);
+/* {sp_id} and {number} of the path. */
+SLK_MUST_CHECK slk_err slk_page_sector(uint64_t *ret_sp_id, uint64_t *ret_number,
+                                       const page_request *request, slk_error *error);
 SLK_MUST_CHECK slk_err slk_page_out_of_memory(slk_error *error);
 
 #endif

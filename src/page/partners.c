@@ -119,7 +119,7 @@ static slk_err print_secret(slk_buf *out, int64_t id, const char *name, const ch
 static slk_err own_url(char **ret, const page_request *request, slk_error *error)
 {
     const slk_page_options *o = &request->page->options;
-    SLK_TRY(o->own_url(o->context, ret, error));
+    SLK_TRY(o->ops.own_url(o->ops.context, ret, error));
     return slk_connect_check_url(*ret, error);
 }
 

@@ -29,38 +29,42 @@ static slk_err read_connect(slk_connect *ret, const page_request *request, slk_e
     const char *text;
     SLK_CLEANUP(slk_freep) char *own = NULL;
     SLK_TRY(slk_page_text(&text, request, "connect_string", SLK_CONNECT_TEXT_MAX, NULL, error));
-    (void)(o->own_url(o->context, &own, NULL) == SLK_OK); /* unknown: nothing to compare with */
+    (void)(o->ops.own_url(o->ops.context, &own, NULL) ==
+           SLK_OK); /* unknown: nothing to compare with */
     const char *const urls[] = {own};
     return slk_connect_read(ret, text, urls, 1, error);
 }
 
-/* {"partner_name","allowance_remaining"} of us at that provider. */
-static slk_err try_provider(char *name, int64_t *ret_allowance, const page_request *request,
+static slk_err try_provider(slk_page_tried *ret, const page_request *request,
                             const slk_connect *connect, slk_error *error)
 {
-    const slk_seal_remote remote = {.url = connect->url, .token = connect->token};
-    bool authorized = false;
-    SLK_TRY(slk_remote_peer_authorize(request->page->options.peer, &authorized, name, ret_allowance,
-                                      &remote, error));
-    if (!authorized)
-        return slk_fail(error, SLK_E_AUTH, "%s does not know the token; ask for a new one",
-                        connect->url);
-    return SLK_OK;
+    const slk_page_ops *ops = &request->page->options.ops;
+    return ops->try_provider(ops->context, ret, connect, error);
+}
+
+static slk_err add_known(slk_buf *out, const page_request *request, const slk_page_tried *tried,
+                         const slk_connect *connect, uint64_t miner, const char *name,
+                         slk_error *error)
+{
+    int64_t id = 0;
+    SLK_TRY(slk_client_provider_add(&id, request->page->options.seal, miner, connect->url,
+                                    connect->token, *name ? name : connect->url, error));
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *answer = json_pack("{s:I,s:s,s:s,s:I}", "id", (json_int_t)id, "url", connect->url,
+                               "partner_name", tried->partner_name, "allowance_remaining",
+                               (json_int_t)tried->allowance_remaining);
+    return answer ? slk_json_print(out, answer) : slk_page_out_of_memory(error);
 }
 
 static slk_err add_tried(slk_buf *out, const page_request *request, const slk_connect *connect,
                          uint64_t miner, const char *name, slk_error *error)
 {
-    char partner_name[SLK_SEAL_REASON_CHARS] = "";
-    int64_t allowance = 0, id = 0;
-    SLK_TRY(try_provider(partner_name, &allowance, request, connect, error));
-    SLK_TRY(slk_client_provider_add(&id, request->page->options.seal, miner, connect->url,
-                                    connect->token, *name ? name : connect->url, error));
-    SLK_CLEANUP(slk_json_decrefp)
-    json_t *answer =
-        json_pack("{s:I,s:s,s:s,s:I}", "id", (json_int_t)id, "url", connect->url, "partner_name",
-                  partner_name, "allowance_remaining", (json_int_t)allowance);
-    return answer ? slk_json_print(out, answer) : slk_page_out_of_memory(error);
+    slk_page_tried tried = {0};
+    SLK_TRY(try_provider(&tried, request, connect, error));
+    json_decref(tried.steps);
+    if (tried.code != SLK_OK)
+        return slk_fail(error, tried.code, "%s", slk_error_text(&tried.why, tried.code));
+    return add_known(out, request, &tried, connect, miner, name, error);
 }
 
 static slk_err add(slk_buf *out, page_request *request, slk_error *error)
@@ -106,28 +110,40 @@ static slk_err set(slk_buf *out, page_request *request, slk_error *error)
     return flips ? slk_client_provider_enable(seal, id, enabled, error) : SLK_OK;
 }
 
-/* {"url","partner_name","allowance_remaining"} of a provider that is here: it answers and knows us. */
-static slk_err try_known(slk_buf *out, page_request *request, slk_error *error)
+static slk_err read_known(slk_connect *ret, const page_request *request, slk_error *error)
 {
-    int64_t id, allowance = 0;
-    char name[SLK_SEAL_REASON_CHARS] = "", url[URL_CHARS];
-    slk_connect connect = {0};
+    int64_t id;
+    char url[URL_CHARS];
     slk_buf token;
     SLK_TRY(slk_page_id(&id, request, "id", error));
     slk_buf_init(&token, TOKEN_MAX_BYTES);
-    slk_err code = slk_client_provider_secret(url, &token, request->page->options.seal, id, error);
+    const slk_err code =
+        slk_client_provider_secret(url, &token, request->page->options.seal, id, error);
     if (code == SLK_OK) {
-        (void)snprintf(connect.url, sizeof connect.url, "%s", url);
-        (void)snprintf(connect.token, sizeof connect.token, "%s", slk_buf_str(&token));
-        code = try_provider(name, &allowance, request, &connect, error);
+        (void)snprintf(ret->url, sizeof ret->url, "%s", url);
+        (void)snprintf(ret->token, sizeof ret->token, "%s", slk_buf_str(&token));
     }
     slk_bytes_wipe(token.data, token.len);
     slk_buf_done(&token);
-    slk_bytes_wipe(&connect, sizeof connect);
+    return code;
+}
+
+/* {"url","good","checks":[{"check","mark","found","next"}],"partner_name","allowance_remaining"} of a
+ * provider that is here. What is wrong with it is the answer, not a failure. */
+static slk_err try_known(slk_buf *out, page_request *request, slk_error *error)
+{
+    slk_connect connect = {0};
+    slk_page_tried tried = {0};
+    slk_err code = read_known(&connect, request, error);
+    if (code == SLK_OK)
+        code = try_provider(&tried, request, &connect, error);
+    slk_bytes_wipe(connect.token, sizeof connect.token);
     SLK_TRY(code);
     SLK_CLEANUP(slk_json_decrefp)
-    json_t *answer = json_pack("{s:s,s:s,s:I}", "url", url, "partner_name", name,
-                               "allowance_remaining", (json_int_t)allowance);
+    json_t *answer =
+        json_pack("{s:s,s:b,s:o,s:s,s:I}", "url", connect.url, "good", tried.code == SLK_OK,
+                  "checks", tried.steps, "partner_name", tried.partner_name, "allowance_remaining",
+                  (json_int_t)tried.allowance_remaining);
     return answer ? slk_json_print(out, answer) : slk_page_out_of_memory(error);
 }
 
@@ -153,6 +169,47 @@ static slk_err remove_provider(slk_buf *out, page_request *request, slk_error *e
 static slk_err list_miners(slk_buf *out, page_request *request, slk_error *error)
 {
     return slk_view_miners(out, request->page->options.seal, error);
+}
+
+/* {"sp_id","seal_proof"} with the chain's amounts in attoFIL, or with "problem". */
+static json_t *funds_json(slk_seal *seal, uint64_t sp_id, int64_t seal_proof)
+{
+    const slk_seal_chain *chain = &slk_seal_get_ops(seal)->chain;
+    slk_seal_funds funds = {0};
+    slk_error why = {0};
+    const slk_err code = chain->funds
+                             ? chain->funds(chain->ctx, &funds, sp_id, seal_proof, &why)
+                             : slk_fail(&why, SLK_E_UNSUPPORTED, "this node has no chain to ask");
+    if (code != SLK_OK)
+        return json_pack("{s:I,s:I,s:s}", "sp_id", (json_int_t)sp_id, "seal_proof",
+                         (json_int_t)seal_proof, "problem", slk_error_text(&why, code));
+    return json_pack("{s:I,s:I,s:s,s:s,s:s,s:s}", "sp_id", (json_int_t)sp_id, "seal_proof",
+                     (json_int_t)seal_proof, "available", funds.available, "sender_balance",
+                     funds.sender_balance, "deposit_per_sector", funds.deposit_per_sector,
+                     "pledge_per_sector", funds.pledge_per_sector);
+}
+
+static slk_err list_funds(slk_buf *out, page_request *request, slk_error *error)
+{
+    slk_seal *seal = request->page->options.seal;
+    SLK_CLEANUP(slk_buf_done) slk_buf text;
+    SLK_CLEANUP(slk_json_decrefp) json_t *miners = NULL;
+    SLK_CLEANUP(slk_json_decrefp) json_t *answer = json_array();
+    slk_buf_init(&text, ANSWER_MAX_BYTES);
+    SLK_TRY(slk_view_miners(&text, seal, error));
+    SLK_TRY(slk_json_parse(&miners, slk_buf_str(&text), text.len, ANSWER_MAX_BYTES, error));
+    for (size_t i = 0; i < json_array_size(miners); i++) {
+        const json_t *row = json_array_get(miners, i);
+        const json_t *proof = json_object_get(row, "seal_proof");
+        int64_t sp_id;
+        SLK_TRY(slk_json_i64(&sp_id, row, "sp_id", error));
+        const int64_t seal_proof = json_is_integer(proof)
+                                       ? json_integer_value(proof)
+                                       : slk_seal_get_options(seal)->flow_seal_proof;
+        if (json_array_append_new(answer, funds_json(seal, slk_u64(sp_id), seal_proof)) != 0)
+            return slk_page_out_of_memory(error);
+    }
+    return slk_json_print(out, answer);
 }
 
 /* keep_in_flight, seal_proof, reserve: those that are there; -1 and "" go back to the options'. */
@@ -183,6 +240,7 @@ const page_endpoint slk_page_provider_endpoints[] = {
     {"POST", "/api/v0/providers/{id}/leave", SLK_ROLE_ADMIN, leave},
     {"DELETE", "/api/v0/providers/{id}", SLK_ROLE_ADMIN, remove_provider},
     {"GET", "/api/v0/miners", SLK_ROLE_READ, list_miners},
+    {"GET", "/api/v0/funds", SLK_ROLE_READ, list_funds},
     {"PUT", "/api/v0/miners/{sp_id}", SLK_ROLE_ADMIN, set_miner},
     {NULL, NULL, SLK_ROLE_NONE, NULL},
 };

@@ -20,7 +20,7 @@ import base64
 import sqlite3
 
 import page_data
-from farm import Farm
+from farm import Farm, free_port
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -232,7 +232,9 @@ def csrf_refused(farm):
 def roles(farm):
     read, write = token_for(farm, "client", "read"), token_for(farm, "client", "write")
     changes = [("POST", "/api/v0/sectors", {"miner": "f01000"}, "write"), ("POST", "/api/v0/sectors/2000/0/retry", {"role": "client"}, "write"),
-               ("POST", "/api/v0/sectors/2000/0/cancel", {"role": "client"}, "write"),
+               ("POST", "/api/v0/sectors/2000/0/cancel", {"role": "client"}, "write"), ("POST", "/api/v0/sectors/2000/0/remove", {"role": "client"}, "write"),
+               ("POST", "/api/v0/sectors/2000/0/verify", {}, "write"), ("POST", "/api/v0/jobs/stop", {"id": 1}, "write"), ("POST", "/api/v0/providers/1/test", {}, "write"),
+               ("POST", "/api/v0/sectors/2000/0/export", {"to": "/tmp"}, "admin"), ("PUT", "/api/v0/miners/1000", {"keep_in_flight": 1}, "admin"),
                ("POST", "/api/v0/partners", {"name": "x"}, "admin"), ("PUT", "/api/v0/partners/1", {"url": ""}, "admin"),
                ("POST", "/api/v0/partners/1/rotate", {}, "admin"), ("DELETE", "/api/v0/partners/1", None, "admin"),
                ("POST", "/api/v0/providers", {"connect_string": "x", "miner": "f01"}, "admin"), ("PUT", "/api/v0/providers/1", {"enabled": False}, "admin"),
@@ -242,7 +244,7 @@ def roles(farm):
         equal(call(farm, "client", method, path, body, token=read).status, 403, f"{method} {path} as read")
         if role == "admin":
             equal(call(farm, "client", method, path, body, token=write).status, 403, f"{method} {path} as write")
-    for path in ("overview", "sectors?role=client", "partners", "providers", "nodes", "messages", "throughput", "chain", "alerts"):
+    for path in ("overview", "sectors?role=client", "partners", "providers", "nodes", "messages", "throughput", "chain", "alerts", "miners", "funds", "jobs", "sectors/2000/8/stages"):
         equal(call(farm, "client", "GET", f"/api/v0/{path}", token=read).status, 200, f"{path} as read")
 
 
@@ -289,7 +291,7 @@ def read_sees_no_levers(farm, browser):
                 continue
             browser.go(view)
             browser.wait(lambda: not browser.all("main .loading"), "the view's data")
-            levers = {"Add a partner", "Add a provider", "Order sectors", "Retry", "Retry from…", "Cancel", "Remove", "Change", "Pause", "Test", "New token", "Drain", "Acknowledge"}
+            levers = {"Add a partner", "Add a provider", "Order sectors", "Retry", "Retry from…", "Cancel", "Remove", "Change", "Pause", "Test", "New token", "Verify…", "Export…", "Stop", "Flow", "Drain", "Acknowledge"}
             equal(levers & set(browser.texts("button")), set(), f"offered in {name}/{view} to who may only read")
         expect(not "Access" in browser.texts("nav a"), "Access is offered to who may only read")
 
@@ -338,13 +340,14 @@ def add_provider(farm, browser, found):
     equal(next(r for r in farm.on("client", "provider", "list") if r["name"] == "harbour")["enabled"], False, "the provider is paused")
 
 
-def order_and_follow(farm, browser):
+def order_and_follow(farm, browser, found):
     browser.open(farm, "client", token_for(farm, "client", "write"))
     browser.go("sectors")
     browser.button("Order sectors").click()
     browser.button("Order", "dialog").click()
     browser.says("Ordered: f01000/")
     number = int(browser.run("return document.body.innerText.match(/Ordered: f01000\\/(\\d+)/)[1]"))
+    found["sector"] = number
     browser.go(f"sector/1000/{number}")
     shown = []
 
@@ -364,12 +367,135 @@ def order_and_follow(farm, browser):
     browser.says(f"f01000/{number}")
 
 
+def preview(browser):
+    """What the open dialog says would happen, or would be refused."""
+    return browser.wait(lambda: browser.one("dialog .preview").text, "the preview")
+
+
+def files_of_a_sector(farm, browser, found):
+    """Of the sector that was sealed for real: checked, found damaged, copied; each told before it is done."""
+    number, storage = found["sector"], farm.repo("client") / "storage"
+    sealed, target = storage / "sealed" / f"s-t01000-{number}", farm.folder / "copies"
+    last = lambda: "".join(browser.texts(".jobs li")[:1])
+    jobs = lambda: call(farm, "client", "GET", "/api/v0/jobs", token=found["read"]).json()
+    found["read"] = token_for(farm, "client", "read")
+    browser.open(farm, "client", token_for(farm, "client", "write"))
+    browser.go(f"sector/1000/{number}")
+    browser.button("Verify…").click()
+    equal(preview(browser), "What happens: 1000 places of its replica are looked at", "the preview of a sample")
+    browser.one("dialog select").send_keys("all of it")
+    browser.wait(lambda: "whole replica" in preview(browser), "the preview of another choice")
+    equal(jobs(), [], "a preview starts nothing")
+    browser.button("Verify", "dialog").click()
+    browser.wait(lambda: "as it must be" in last(), "the check to end well")
+    content = sealed.read_bytes()
+    sealed.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    browser.button("Verify…").click()
+    browser.one("dialog .preview")
+    browser.button("Verify", "dialog").click()
+    browser.wait(lambda: "refuted" in last() and sealed.name in last(), "the damaged file to be named")
+    sealed.write_bytes(content)
+    expect(not browser.has_button("Export…"), "Export is offered to who may only write")
+    equal(call(farm, "client", "POST", f"/api/v0/sectors/1000/{number}/export", {"to": "/tmp"}, token=token_for(farm, "client", "write")).status, 403, "export as write")
+    browser.open(farm, "client", token_for(farm, "client", "admin"))
+    browser.go(f"sector/1000/{number}")
+    browser.button("Export…").click()
+    browser.fill(to=str(target))
+    browser.wait(lambda: preview(browser).startswith("Not now:") and "no folder" in preview(browser), "why it would be refused")
+    expect(not browser.button("Copy", "dialog").is_enabled(), "what would be refused can be sent")
+    target.mkdir()
+    browser.fill(to=str(target))
+    browser.wait(lambda: "are copied to" in preview(browser), "the preview of a copy")
+    equal(list(target.iterdir()), [], "a preview copies nothing")
+    browser.button("Copy", "dialog").click()
+    browser.wait(lambda: "read back and compared" in last(), "the copy to end")
+    equal((target / "sealed" / sealed.name).read_bytes(), content, "the copy")
+    equal([(j["what"], j["outcome"]) for j in jobs()], [("export", "done"), ("verify", "refuted"), ("verify", "done")], "the jobs")
+
+
+def stages_of_a_sector(farm, browser):
+    """Only stages that are possible are offered, and going back is told first."""
+    token = token_for(farm, "client", "write")
+    rows = call(farm, "client", "GET", "/api/v0/sectors?role=client&failed=1&state=sealed,verified,seeded,proven&limit=100", token=token).json()["rows"]
+    browser.open(farm, "client", token)
+    row = rows[0]
+    browser.go(f"sector/{row['sp_id']}/{row['number']}")
+    browser.button("Retry from…").click()
+    browser.one("dialog select")
+    offered = browser.run("return [...document.querySelectorAll('dialog option')].map((o) => o.value)")
+    stages = call(farm, "client", "GET", f"/api/v0/sectors/{row['sp_id']}/{row['number']}/stages", token=token).json()
+    equal(offered, [s["stage"] for s in stages if s["valid"]], "stages that are offered")
+    expect(0 < len(offered) < len(stages) and all(s["why"] for s in stages if not s["valid"]), f"stages: {stages}")
+    expect(f"on from {offered[0]}" in preview(browser), "the preview of going back")
+    equal(browser.texts(".timeline strong").count("retry"), 0, "a preview changes nothing")
+    browser.button("Go back", "dialog").click()
+    browser.says("goes back")
+    browser.wait(lambda: any("retry" in t for t in browser.texts(".timeline li")), "the way back in the timeline")
+    row = next(r for r in call(farm, "client", "GET", "/api/v0/sectors?role=client&state=proving&limit=10", token=token).json()["rows"] if r["sp_id"] >= page_data.MINER)
+    browser.go(f"sector/{row['sp_id']}/{row['number']}")
+    browser.button("Remove").click()
+    expect(preview(browser).startswith("Not now:") or "its record goes" in preview(browser), "the preview of a removal")
+    browser.button("Cancel", "dialog").click()
+    equal(call(farm, "client", "GET", f"/api/v0/sectors/{row['sp_id']}/{row['number']}", token=token).status, 200, "a preview removes nothing")
+
+
+def provider_is_tested(farm, browser, found):
+    """Each step by name, and which of them failed; the rest is not tried where that makes no sense."""
+    shown = lambda: browser.wait(lambda: len(browser.all(".checks li")) == 6 and browser.texts(".checks li"), "six steps", 40)
+    browser.open(farm, "client", token_for(farm, "client", "admin"))
+    browser.go("providers")
+    test = lambda: browser.wait(lambda: next((r for r in browser.all("tr") if "harbour" in r.text), None), "its row").find_element(By.XPATH, ".//button[text()='Test']").click()
+    test()
+    steps = shown()
+    equal([s.split(":")[0] for s in steps], [f"good {name}" for name in ("Name (DNS)", "Connection (TCP)", "TLS", "Protocol and version", "Token", "The way back to us")], "steps of a provider that is well")
+    browser.says("knows us as lighthouse")
+    browser.button("Close", "dialog").click()
+    partner = next(p for p in farm.on("provider", "partner", "list") if p["name"] == "lighthouse")
+    token = token_for(farm, "provider", "admin")
+    equal(call(farm, "provider", "POST", f"/api/v0/partners/{partner['id']}/rotate", {"overlap_ms": 0}, token=token).status, 200, "a token that ends at once")
+    test()
+    steps = shown()
+    equal([s.split(" ")[0] for s in steps], ["good", "good", "good", "good", "failed", "good"], f"a token that ended: {steps}")
+    expect("new connect string" in steps[4] and "Token failed" in browser.text(), f"what to do: {steps[4]}")
+    browser.button("Close", "dialog").click()
+    row = next(r for r in farm.on("client", "provider", "list") if r["name"] == "harbour")
+    farm.on("client", "provider", "set", row["id"], "--url", f"https://127.0.0.1:{free_port()}")
+    test()
+    steps = shown()
+    expect(steps[1].startswith("failed Connection (TCP)") and all(s.startswith("not tried") for s in steps[2:5]), f"a port that is closed: {steps}")
+    browser.button("Close", "dialog").click()
+
+
+def flow_of_a_miner(farm, browser):
+    browser.open(farm, "client", token_for(farm, "client", "admin"))
+    browser.go("providers")
+    row = lambda: browser.wait(lambda: next((r for r in browser.all("section[aria-label=Miners] tbody tr") if "f01001" in r.text), None), "the miner")
+    flow = lambda: row().find_element(By.XPATH, ".//button[text()='Flow']").click()
+    expect(row().text.count("as configured") == 3, f"before: {row().text}")
+    flow()
+    browser.fill(keep="3", reserve="1500000000000000000")
+    browser.one("dialog select[name=proof]").send_keys("2 KiB")
+    browser.button("Save", "dialog").click()
+    browser.wait(lambda: "1.5 FIL" in row().text, "the reserve in the table")
+    set_ = next(m for m in farm.on("client", "miner", "list") if m["sp_id"] == 1001)
+    equal((set_["keep_in_flight"], set_["seal_proof"], set_["reserve"]), (3, 5, "1500000000000000000"), "what was set")
+    flow()
+    browser.fill(keep="-1", reserve="")
+    browser.one("dialog select[name=proof]").send_keys("as configured")
+    browser.button("Save", "dialog").click()
+    browser.wait(lambda: row().text.count("as configured") == 3, "the configured values again")
+    browser.go("messages")
+    browser.wait(lambda: any("f01000" in t and "FIL" in t for t in browser.texts("section[aria-label=Money] tbody tr")), "the miner's money")
+
+
 def retry_failed(farm, browser):
     browser.open(farm, "client", token_for(farm, "client", "write"))
     row = next(r for r in call(farm, "client", "GET", "/api/v0/sectors?role=client&failed=1&state=new&limit=100", token=token_for(farm, "client", "read")).json()["rows"])
     browser.go(f"sector/{row['sp_id']}/{row['number']}")
     browser.says("no space left")
     browser.button("Retry").click()
+    expect("tried again" in preview(browser), "the preview of a retry")
+    browser.button("Try again", "dialog").click()
     browser.says("is tried again")
     browser.wait(lambda: any("retry" in t for t in browser.texts(".timeline li")), "the retry in the timeline")
     browser.go("sectors?role=client&failed=1")
@@ -653,7 +779,7 @@ def main():
         found = {}
         try:
             run_cases([
-                ("a sector is ordered and followed", lambda: order_and_follow(farm, browser)),
+                ("a sector is ordered and followed", lambda: order_and_follow(farm, browser, found)),
                 ("ten thousand sectors", lambda: page_data.fill(farm.repo("provider") / "selkie.db", "provider", MANY)),
                 ("files and policy", lambda: files_and_policy(farm)),
                 ("login, cookie, fixation", lambda: login_and_cookie(farm)),
@@ -664,6 +790,10 @@ def main():
                 ("read sees no levers", lambda: read_sees_no_levers(farm, browser)),
                 ("a partner is added", lambda: add_partner(farm, browser, found)),
                 ("a provider is added", lambda: add_provider(farm, browser, found)),
+                ("a provider is tested", lambda: provider_is_tested(farm, browser, found)),
+                ("flow of a miner", lambda: flow_of_a_miner(farm, browser)),
+                ("files of a sector", lambda: files_of_a_sector(farm, browser, found)),
+                ("stages of a sector", lambda: stages_of_a_sector(farm, browser)),
                 ("a failed sector is retried", lambda: retry_failed(farm, browser)),
                 ("lists and pages", lambda: lists_and_pages(farm, browser)),
                 ("keyboard only", lambda: keyboard_only(farm, browser)),

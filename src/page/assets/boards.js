@@ -87,6 +87,8 @@ export function rateText(work) {
   return share >= 1 ? `${share.toFixed(0)} %/s` : share * 60 >= 1 ? `${(share * 60).toFixed(0)} %/min` : `${(share * 3600).toFixed(1)} %/h`;
 }
 
+export const stepName = (step) => step.replace(/^\w+\./, "").replaceAll("_", " ");
+
 export function workLine(work) {
   const share = work.total > 0 ? `${Math.floor((100 * work.done) / work.total)} %` : "";
   return [share, rateText(work), work.eta_ms ? `${duration(work.eta_ms)} left` : ""].filter(Boolean);
@@ -97,7 +99,7 @@ export const chain = (texts) => texts.map((t, i) => [i > 0 && " · ", h("span", 
 
 function workCard(work) {
   return h("a", { class: "work", href: sectorLink(work), key: `${work.role}${work.sp_id}/${work.number}` },
-    h("span", { class: "name" }, `f0${work.sp_id}/`, h("wbr"), work.number), h("span", { class: "what" }, (work.stage ?? work.step.replace(/^\w+\./, "")).replaceAll("_", " ")),
+    h("span", { class: "name" }, `f0${work.sp_id}/`, h("wbr"), work.number), h("span", { class: "what" }, work.stage?.replaceAll("_", " ") ?? stepName(work.step)),
     work.total > 0 && bar(work.done, work.total, `progress of ${sectorName(work)}`),
     h("span", { class: "rate" }, work.total > 0 ? chain(workLine(work)) : `for ${duration(now() - work.started_ms)}`));
 }
@@ -176,7 +178,7 @@ function tiles(view) {
   const { board, disks } = view.overview;
   const { provider, client } = board;
   const list = [];
-  if (view.model.alerts.length) list.push(tile("Alerts", view.model.alerts.length, view.model.alerts[0].summary, "bad", "#/alerts"));
+  if (view.model.alerts.length) list.push(tile("Alerts", view.model.alerts.length, [view.model.alerts[0].subject, view.model.alerts[0].summary].filter(Boolean).join(": "), "bad", "#/alerts"));
   if (provider.enabled) {
     if (provider.draining) list.push(tile("Draining", "no orders", "what is here is finished", "warn", "#/partners"));
     list.push(tile("Places", `${provider.used} / ${provider.capacity}`, `${provider.slots} promised by slots`, provider.used >= provider.capacity ? "warn" : "", "#/sectors?role=provider"));
@@ -245,20 +247,36 @@ const cid = (text) => (text ? h("code", { class: "cid", title: text }, text) : "
 const KINDS = { precommit: "pre-commit", commit: "prove-commit" };
 const numbersOf = (m) => (m.numbers ? m.numbers.map((n, i) => [i > 0 && ", ", h("a", { href: sectorLink({ sp_id: m.sp_id, number: n }) }, n)]) : `${m.sectors} sectors`);
 
+// What each miner has and what its next sector costs, as the chain says now.
+function money(list) {
+  const of = (name) => (m) => (m.problem ? "–" : fil(m[name]));
+  return h("section", { key: "money", "aria-label": "Money" }, h("h2", {}, "Money"), table("Money of our miners", [
+    ["Miner", (m) => `f0${m.sp_id}`], ["Free in the miner", of("available"), "number"], ["Its richest sender", of("sender_balance"), "number"],
+    ["Deposit of a sector", of("deposit_per_sector"), "number"], ["Pledge of a sector", of("pledge_per_sector"), "number"], ["", (m) => m.problem && h("span", { class: "reason" }, m.problem), "text"],
+  ], list.map((m) => ({ ...m, key: m.sp_id })), "No miner has a provider yet."));
+}
+
 customElements.define("slk-messages", class extends View {
-  fetch() {
-    return get("messages");
+  async fetch() {
+    const [messages, funds] = await Promise.all([get("messages"), get("funds").catch((error) => [{ sp_id: "–", problem: error.message }])]);
+    return { messages, funds };
   }
 
   render() {
-    return [h("h1", {}, "Messages"), table("Messages to the chain, newest first", [
+    return [h("h1", {}, "Messages"), money(this.model.funds), h("h2", { key: "sent" }, "Sent"), table("Messages to the chain, newest first", [
       ["Message", (m) => KINDS[m.kind] ?? m.kind], ["Miner", (m) => `f0${m.sp_id}`], ["Sectors", numbersOf, "text"],
       ["State", (m) => [badge(m.state, m.exit_code ? "bad" : m.state === "landed" ? "good" : ""), m.exit_code ? ` exit ${m.exit_code}` : ""]],
       ["CID", (m) => cid(m.cid)], ["Carries", (m) => fil(m.value), "number"], ["Gas at most", (m) => fil(m.max_fee), "number"],
       ["Height", (m) => m.landed_height ?? "–", "number"], ["Tries", (m) => m.tries, "number"], ["Sent", (m) => (m.sent_ms ? when(m.sent_ms) : "not yet")],
-    ], this.model.map((m) => ({ ...m, key: m.uuid })), "No message has been sent yet.")];
+    ], this.model.messages.map((m) => ({ ...m, key: m.uuid })), "No message has been sent yet.")];
   }
 });
+
+// A sector that an alert is about leads to its page.
+function about(subject) {
+  const match = /f0(\d+)\/(\d+)/.exec(subject);
+  return match ? h("a", { href: sectorLink({ sp_id: match[1], number: match[2] }) }, subject) : subject;
+}
 
 const SEVERITY = { critical: "bad", warning: "warn" };
 
@@ -281,7 +299,7 @@ customElements.define("slk-alerts", class extends View {
     const list = this.model.map((a) => ({ ...a, key: `${a.rule} ${a.subject} ${a.raised_ms}` }));
     const open = list.filter((a) => !a.cleared_ms), past = list.filter((a) => a.cleared_ms);
     const columns = [
-      ["Alert", (a) => badge(a.rule, a.cleared_ms ? "" : SEVERITY[a.severity])], ["About", (a) => a.subject, "text"],
+      ["Alert", (a) => badge(a.rule, a.cleared_ms ? "" : SEVERITY[a.severity])], ["About", (a) => about(a.subject), "text"],
       ["What", (a) => h("div", { class: "named" }, a.summary, a.next && h("span", { class: "muted" }, a.next)), "text long"],
       ["Since", (a) => when(a.raised_ms)],
     ];

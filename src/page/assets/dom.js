@@ -156,22 +156,58 @@ export function say(text, kind = "good") {
   setTimeout(() => note.remove(), kind === "bad" ? 12000 : 6000);
 }
 
+// Says in the dialog what would be done, again whenever the form has changed; what would be refused cannot
+// be sent.
+function previewing(form, go, preview) {
+  const said = h("p", { class: "preview", role: "status" });
+  let asked = 0;
+  const look = async () => {
+    const mine = ++asked;
+    go.disabled = true;
+    const good = form.checkValidity();
+    let what = "", kind = "";
+    try {
+      if (good) what = await preview(formData(form));
+    } catch (error) {
+      what = error.message;
+      kind = "refused";
+    }
+    if (mine !== asked) return;
+    said.className = `preview ${kind}`;
+    fill(said, what && [h("strong", {}, kind ? "Not now: " : "What happens: "), what]);
+    go.disabled = Boolean(kind);
+  };
+  form.addEventListener("input", () => {
+    clearTimeout(form.typing);
+    form.typing = setTimeout(look, 250);
+    asked++;
+    go.disabled = true;
+  });
+  look();
+  return said;
+}
+
+const formData = (form) => Object.fromEntries(new FormData(form));
+
 // A modal dialog: the browser keeps the focus inside and gives it back.
-// send(form data) may throw; what it returns, if an element, takes the dialog's place.
-export function ask({ title, text, fields = [], verb, danger, send }) {
+// preview(form data) tells what would be done, or throws why it would be refused; send(form data) may throw;
+// what it returns, if an element, takes the dialog's place. Without send it only shows something.
+export function ask({ title, text, fields = [], verb, danger, preview, send }) {
   const problem = h("p", { class: "problem", role: "alert" });
   const go = h("button", { type: "submit", class: danger ? "danger" : "main" }, verb);
   const close = () => dialog.close();
   const form = h("form", { method: "dialog" },
     h("h2", { id: "dialog-title" }, title), text && h("p", {}, text), fields, problem,
-    h("div", { class: "actions" }, button("Cancel", close), go));
+    h("div", { class: "actions" }, button(send ? "Cancel" : "Close", close), send && go));
+  if (preview) problem.before(previewing(form, go, preview));
   const dialog = h("dialog", { "aria-labelledby": "dialog-title" }, form);
   form.onsubmit = async (event) => {
     event.preventDefault();
+    if (!send) return close();
     go.disabled = true;
     problem.textContent = "";
     try {
-      const shown = await send(Object.fromEntries(new FormData(form)));
+      const shown = await send(formData(form));
       if (shown instanceof Node) {
         form.replaceChildren(shown, h("div", { class: "actions" }, button("Close", close, "main")));
         (shown.querySelector("button, textarea, input") ?? form.querySelector("button")).focus();

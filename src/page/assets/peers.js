@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Whom we deal with: partners who order here, providers we order from; and who may use this page.
-import { ask, badge, button, day, duration, fil, field, h, proofName, say, secret, table, when } from "/assets/dom.js";
-import { get, may, post, put, remove } from "/assets/api.js";
-import { View } from "/assets/boards.js";
+import { ask, badge, button, day, duration, fil, field, fill, h, proofName, say, secret, table, when } from "/assets/dom.js";
+import { get, may, post, put, remove, sealProofs } from "/assets/api.js";
+import { View, chain } from "/assets/boards.js";
 
 const input = (name, props) => h("input", { name, type: "text", autocomplete: "off", spellcheck: "false", ...props });
 const numbers = (text) => text.split(/[\s,]+/).filter(Boolean).map(Number);
@@ -31,6 +31,12 @@ const record = (p) => {
   if (p.verified === undefined) return "–";
   const parts = [`${p.verified} verified`, p.usual_ms && `in ${duration(p.usual_ms)}`, p.failures && `${p.failures} failed`, p.lies && h("strong", { class: "failed" }, `${p.lies} refuted`)].filter(Boolean);
   return parts.map((part, i) => [i > 0 && ", ", part]);
+};
+
+// [number, word, link of what is bad]: those that are not 0, on one line where there is room.
+const counts = (list) => {
+  const shown = list.filter(([n]) => n > 0);
+  return shown.length ? chain(shown.map(([n, word, link]) => (link ? h("a", { class: "failed", href: link }, `${n} ${word}`) : `${n} ${word}`))) : "none";
 };
 
 const named = (link, url) => h("div", { class: "named" }, link, url && h("span", { class: "muted" }, url));
@@ -142,6 +148,10 @@ customElements.define("slk-partners", class extends View {
 
 // ---- providers ----
 
+// The steps of a test, in the order in which they are taken.
+const CHECKS = { dns: "Name (DNS)", tcp: "Connection (TCP)", tls: "TLS", protocol: "Protocol and version", token: "Token", callback: "The way back to us" };
+const MARKS = { good: ["good", "good"], doubtful: ["look at it", "warn"], bad: ["failed", "bad"], skipped: ["not tried", ""] };
+
 customElements.define("slk-providers", class extends View {
   async fetch() {
     const [providers, miners] = await Promise.all([get("providers"), get("miners")]);
@@ -153,10 +163,11 @@ customElements.define("slk-providers", class extends View {
       title: `Constant flow of f0${m.sp_id}`, verb: "Save", text: "So many sectors are kept under way, as far as the money goes.",
       fields: [
         field("Keep in flight", input("keep", { type: "number", min: "-1", max: "10000", value: String(m.keep_in_flight ?? -1), required: true }), "0 orders none by itself; -1 as configured."),
-        field("Reserve", input("reserve", { pattern: "[0-9]*", maxlength: "39", value: m.reserve ?? "" }), "AttoFIL that are left alone; empty as configured."),
+        field("Size", h("select", { name: "proof" }, h("option", { value: "-1" }, "as configured"), sealProofs().map((p) => h("option", { value: String(p), selected: p === m.seal_proof }, proofName(p))))),
+        field("Reserve", input("reserve", { pattern: "[0-9]*", maxlength: "39", inputmode: "numeric", value: m.reserve ?? "" }), "AttoFIL that are left alone (18 zeros are one FIL); empty as configured."),
       ],
       send: async (form) => {
-        await put(`miners/${m.sp_id}`, { keep_in_flight: Number(form.keep), reserve: form.reserve });
+        await put(`miners/${m.sp_id}`, { keep_in_flight: Number(form.keep), seal_proof: Number(form.proof), reserve: form.reserve });
         say(`The flow of f0${m.sp_id} is changed.`);
         this.load();
       },
@@ -166,8 +177,9 @@ customElements.define("slk-providers", class extends View {
   miners(admin) {
     return h("section", { key: "miners", "aria-label": "Miners" }, h("h2", {}, "Miners"), table("Miners and their flow of orders", [
       ["Miner", (m) => h("a", { href: `#/sectors?role=client&miner=${m.sp_id}` }, `f0${m.sp_id}`)],
-      ["Under way", (m) => m.under_way, "number"], ["Proving", (m) => m.proving, "number"], ["Failed", (m) => m.failed, "number"],
-      ["Keep in flight", (m) => m.keep_in_flight ?? "as configured", "number"], ["Waits for", (m) => m.note || "–", "text"],
+      ["Sectors", (m) => counts([[m.under_way, "under way"], [m.proving, "proving"], [m.failed, "failed", `#/sectors?role=client&miner=${m.sp_id}&failed=1`]]), "text"],
+      ["Keep in flight", (m) => m.keep_in_flight ?? "as configured", "number"], ["Size", (m) => (m.seal_proof === null ? "as configured" : proofName(m.seal_proof))],
+      ["Reserve", (m) => (m.reserve ? fil(m.reserve) : "as configured"), "number"], ["Waits for", (m) => m.note || "–", "text"],
       ["Actions", (m) => admin && h("div", { class: "actions small" }, button("Flow", () => this.flow(m)))],
     ], this.model.miners.map((m) => ({ ...m, key: m.sp_id })), "No miner has a provider yet."));
   }
@@ -204,12 +216,20 @@ customElements.define("slk-providers", class extends View {
     });
   }
 
-  async test(p) {
+  test(p) {
+    const steps = h("div", { role: "status" }, h("p", { class: "loading" }, "Calling it, for at most half a minute"));
+    ask({ title: `Test of ${p.name || p.url}`, fields: [steps] });
+    this.steps(p, steps);
+  }
+
+  async steps(p, place) {
     try {
       const answer = await post(`providers/${p.id}/test`);
-      say(`${p.url} answers and knows us as ${answer.partner_name || "a partner"}; ${answer.allowance_remaining} sectors may be ordered.`);
+      fill(place, h("p", { class: answer.good ? "" : "problem" }, answer.good ? `It can be used; it knows us as ${answer.partner_name || "a partner"}, and ${answer.allowance_remaining} sectors may be ordered.` : `It cannot be used: ${CHECKS[answer.checks.find((c) => c.mark === "bad")?.check] ?? "one step"} failed.`),
+        h("ol", { class: "checks" }, answer.checks.map((c) => h("li", { class: c.mark },
+          h("p", {}, badge(MARKS[c.mark][0], MARKS[c.mark][1]), " ", h("strong", {}, CHECKS[c.check] ?? c.check), `: ${c.found}`), c.next && h("p", { class: "hint" }, c.next)))));
     } catch (error) {
-      say(error.message, "bad");
+      fill(place, h("p", { class: "problem" }, error.message));
     }
   }
 
@@ -240,10 +260,9 @@ customElements.define("slk-providers", class extends View {
     const flip = (p) => change(this, () => put(`providers/${p.id}`, { enabled: !p.enabled }), p.enabled ? "No new orders go there." : "New orders may go there.");
     return [h("div", { class: "row", key: "title" }, h("h1", {}, "Providers"), admin && button("Add a provider", () => this.add(), "main")),
       table("Whom we order from", [
-        ["Provider", (p) => named(h("a", { href: `#/sectors?role=client&peer=${p.id}` }, p.name || p.url), p.name === p.url ? "" : p.url), "text"], ["Miner", (p) => `f0${p.sp_id}`],
-        ["State", (p) => (p.enabled ? badge("enabled", "good") : [badge("paused", "warn"), " ", p.disabled_reason])],
-        ["Under way", (p) => p.active, "number"], ["Done", (p) => p.done, "number"],
-        ["Failed", (p) => (p.failed ? h("a", { class: "failed", href: `#/sectors?role=client&peer=${p.id}&failed=1` }, p.failed) : 0), "number"],
+        ["Provider", (p) => named(h("a", { href: `#/sectors?role=client&peer=${p.id}` }, p.name || p.url), p.name === p.url ? "" : p.url), "text peer"], ["Miner", (p) => `f0${p.sp_id}`],
+        ["State", (p) => (p.enabled ? badge("enabled", "good") : h("div", { class: "named" }, h("div", {}, badge("paused", "warn")), p.disabled_reason && h("span", { class: "muted" }, p.disabled_reason))), "text"],
+        ["Sectors", (p) => counts([[p.active, "under way"], [p.done, "done"], [p.failed, "failed", `#/sectors?role=client&peer=${p.id}&failed=1`]]), "text"],
         ["Price", (p) => (p.price ? fil(p.price) : "–"), "number"], ["Record", record, "text"],
         ["Actions", (p) => admin && h("div", { class: "actions small" }, button(p.enabled ? "Pause" : "Enable", () => flip(p)), button("Test", () => this.test(p)), button("Change", () => this.edit(p)), p.active > 0 && button("Leave", () => this.leave(p)), button("Remove", () => this.drop(p)))],
       ], this.model.providers, "No providers yet. A provider's operator gives you a connect string."), this.miners(admin)];

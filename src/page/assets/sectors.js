@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Sectors: the list of either side, one sector with its timeline, and what can be done with them.
-import { ask, badge, bar, button, clock, duration, fil, field, h, proofName, say, sectorLink, sectorName, table, when } from "/assets/dom.js";
-import { get, may, now, post, session } from "/assets/api.js";
-import { View, chain, stageOf, stagesOf, workLine } from "/assets/boards.js";
+import { ask, badge, bar, button, bytes, clock, duration, fil, field, h, proofName, say, sectorLink, sectorName, table, when } from "/assets/dom.js";
+import { get, may, now, post, sealProofs } from "/assets/api.js";
+import { View, chain, stageOf, stagesOf, stepName, workLine } from "/assets/boards.js";
 
 const PAGE = 50;
 
@@ -23,13 +23,12 @@ export async function orderDialog() {
     say("No miner has an enabled provider; add a provider first.", "bad");
     return;
   }
-  const proofs = session.development ? [5, 6, 7, 8, 9] : [8, 9, 13, 14];
   ask({
     title: "Order sectors", verb: "Order",
     fields: [
       field("Miner", h("select", { name: "miner" }, miners.map((m) => h("option", { value: String(m) }, `f0${m}`)))),
       field("Sectors", h("input", { name: "count", type: "number", min: "1", max: "100", value: "1", required: true })),
-      field("Size", h("select", { name: "proof" }, proofs.map((p) => h("option", { value: String(p) }, proofName(p)))), "Seal proofs with “synthetic” need a provider that offers them."),
+      field("Size", h("select", { name: "proof" }, sealProofs().map((p) => h("option", { value: String(p) }, proofName(p)))), "Seal proofs with “synthetic” need a provider that offers them."),
     ],
     async send(form) {
       const answer = await post("sectors", { miner: Number(form.miner), count: Number(form.count), seal_proof: Number(form.proof) });
@@ -42,58 +41,121 @@ export async function orderDialog() {
 
 const act = (sector, action, body) => post(`sectors/${sector.sp_id}/${sector.number}/${action}`, { role: sector.role, ...body });
 
-const really = () => h("label", { class: "check" }, h("input", { type: "checkbox", name: "really" }), " I know what is lost; do it nevertheless");
+const check = (name, text) => h("label", { class: "check" }, h("input", { type: "checkbox", name }), " ", text);
+const really = () => check("really", "I know what is lost; do it nevertheless");
 
-async function run(sector, action, body, said, done) {
-  await act(sector, action, body);
-  say(said);
-  done();
+// A dialog that shows what an action would do before it does it. body: of a form, what is sent.
+function confirm(sector, action, { body, said, done, ...dialog }) {
+  ask({
+    ...dialog,
+    preview: async (form) => (await act(sector, action, { ...body(form), dry_run: true })).what,
+    send: async (form) => {
+      await act(sector, action, body(form));
+      say(said);
+      done();
+    },
+  });
 }
 
-const RETRY = (sector, done) => ask({
-  title: `Try ${sectorName(sector)} again`, verb: "Try again",
-  fields: [sector.role === "client" && field("From", h("select", { name: "from" },
-    sector.failed && h("option", { value: "" }, "where it stopped"), Object.entries(BACK).map(([v, t]) => h("option", { value: v }, t))), "A stage that is not reached yet, or that could lead to two pre-commits, is refused.")],
-  send: (form) => run(sector, "retry", form.from ? { from: form.from } : {}, `${sectorName(sector)} is tried again.`, done),
+const RETRY = (sector, done) => confirm(sector, "retry", {
+  title: `Try ${sectorName(sector)} again?`, verb: "Try again", body: () => ({}), said: `${sectorName(sector)} is tried again.`, done,
 });
 
-const CANCEL = (sector, done) => ask({
-  title: `Cancel ${sectorName(sector)}?`, verb: "Cancel the sector", danger: true,
+// Only the stages that are possible now are offered; the others say why not.
+async function BACK_TO(sector, done) {
+  const stages = await get(`sectors/${sector.sp_id}/${sector.number}/stages`);
+  const valid = stages.filter((s) => s.valid), not = stages.filter((s) => !s.valid);
+  if (!valid.length) {
+    say(`${sectorName(sector)} cannot go back to any stage: ${not[0]?.why}`, "bad");
+    return;
+  }
+  confirm(sector, "retry", {
+    title: `Go back with ${sectorName(sector)}`, verb: "Go back", body: (form) => ({ from: form.from }), said: `${sectorName(sector)} goes back.`, done,
+    fields: [field("From", h("select", { name: "from" }, valid.map((s) => h("option", { value: s.stage }, BACK[s.stage])))),
+      not.length > 0 && h("details", {}, h("summary", {}, "Not possible now"), h("ul", { class: "why" }, not.map((s) => h("li", {}, h("strong", {}, s.stage), `: ${s.why}`))))],
+  });
+}
+
+const CANCEL = (sector, done) => confirm(sector, "cancel", {
+  title: `Cancel ${sectorName(sector)}?`, verb: "Cancel the sector", danger: true, fields: [really()], body: (form) => ({ really: form.really === "on" }),
   text: sector.role === "client"
-    ? "The provider is told to clean up and our files of it are removed, unless the chain has its pre-commit. Where money may be lost this is refused first, with what it is."
-    : "The work stops and its files are removed; the client is told. A sealed sector is refused first, for the client may have money on chain.",
-  fields: [really()],
-  send: (form) => run(sector, "cancel", { really: form.really === "on" }, `${sectorName(sector)} is canceled.`, done),
+    ? "Our files of it are removed, too, unless the chain has its pre-commit."
+    : "The work stops. A sealed sector is refused first, for the client may have money on chain.",
+  said: `${sectorName(sector)} is canceled.`, done,
 });
 
-const RENEW = (sector, done) => ask({
-  title: `Renew the lease of ${sectorName(sector)}`, verb: "Renew",
-  fields: [field("Hours from now", h("input", { name: "hours", type: "number", min: "1", max: "8784", value: "72", required: true }))],
-  send: (form) => run(sector, "renew", { for_ms: Number(form.hours) * 3600000 }, "The lease is renewed.", done),
+const RENEW = (sector, done) => {
+  const body = (form) => ({ for_ms: Number(form.hours) * 3600000 });
+  ask({
+    title: `Renew the lease of ${sectorName(sector)}`, verb: "Renew",
+    fields: [field("Hours from now", h("input", { name: "hours", type: "number", min: "1", max: "8784", value: "72", required: true }))],
+    preview: async (form) => `it is kept until ${clock((await act(sector, "renew", { ...body(form), dry_run: true })).lease_until_ms)}`,
+    send: async (form) => {
+      await act(sector, "renew", body(form));
+      say("The lease is renewed.");
+      done();
+    },
+  });
+};
+
+const REMOVE = (sector) => confirm(sector, "remove", {
+  title: `Remove ${sectorName(sector)}?`, verb: "Remove", danger: true, text: "Its timeline stays, and its number is not used again.",
+  fields: [check("keep", "Keep the files"), really()], body: (form) => ({ really: form.really === "on", keep_files: form.keep === "on" }),
+  said: `${sectorName(sector)} is removed.`, done: () => { location.hash = "#/sectors"; },
 });
 
-const REMOVE = (sector) => ask({
-  title: `Remove ${sectorName(sector)}?`, verb: "Remove", danger: true, text: "Its record and its files here go; its timeline stays, and its number is not used again. A sector the chain counts on is refused first.",
-  fields: [h("label", { class: "check" }, h("input", { type: "checkbox", name: "keep" }), " Keep the files"), really()],
-  send: (form) => run(sector, "remove", { really: form.really === "on", keep_files: form.keep === "on" }, `${sectorName(sector)} is removed.`, () => { location.hash = "#/sectors"; }),
+const VERIFY = (sector, done) => confirm(sector, "verify", {
+  title: `Verify the files of ${sectorName(sector)}`, verb: "Verify", said: "It is being verified.", done,
+  fields: [field("How much", h("select", { name: "samples" }, h("option", { value: "1000" }, "a sample: 1000 places"), h("option", { value: "100" }, "a sample: 100 places"), h("option", { value: "0" }, "all of it")),
+    "A sample of n places misses damage of a share d of the replica with (1 − d) to the power of n.")],
+  body: (form) => ({ samples: Number(form.samples) }),
 });
+
+const EXPORT = (sector, done) => confirm(sector, "export", {
+  title: `Copy the files of ${sectorName(sector)}`, verb: "Copy", said: "It is being copied.", done,
+  fields: [field("To the folder", h("input", { name: "to", required: true, pattern: "/.*", maxlength: "1024", placeholder: "/mnt/storage", spellcheck: "false", autocomplete: "off" }),
+    "Of the node, by its whole path. It gets sealed/ and cache/ in Lotus's layout; every file is read back and compared.")],
+  body: (form) => ({ to: form.to.trim() }),
+});
+
+const HERE = ["verified", "precommit_sent", "precommitted", "seeded", "vanilla", "proven", "commit_sent", "proving"];
 
 function actions(sector, done) {
   if (!may("write")) return null;
   const client = sector.role === "client", end = stageOf(sector.role, sector.state)?.end;
-  const retry = async () => {
-    try {
-      await run(sector, "retry", {}, `${sectorName(sector)} is tried again.`, done);
-    } catch (error) {
-      say(error.message, "bad");
-    }
-  };
+  const here = client && HERE.includes(sector.state);
   return h("div", { class: "actions" },
-    sector.failed && button("Retry", retry, "main"),
-    client && !end && button("Retry from…", () => RETRY(sector, done)),
+    sector.failed && button("Retry", () => RETRY(sector, done), "main"),
+    client && !end && button("Retry from…", () => BACK_TO(sector, done)),
+    here && button("Verify…", () => VERIFY(sector, done)),
+    here && may("admin") && button("Export…", () => EXPORT(sector, done)),
     !client && ["sealed", "finalized"].includes(sector.state) && button("Renew the lease", () => RENEW(sector, done)),
     !end && button("Cancel", () => CANCEL(sector, done)),
     client && (end || sector.failed) && button("Remove", () => REMOVE(sector)));
+}
+
+// ---- what is being done with its files ----
+
+const OUTCOMES = { done: "good", refuted: "bad", failed: "bad", stopped: "warn" };
+
+function jobText(job) {
+  if (job.what === "export") return job.outcome === "running" ? `Copying to ${job.to}` : `Copy to ${job.to}`;
+  return `${job.outcome === "running" ? "Verifying" : "Check of"} ${job.samples ? `${job.samples} places` : "the whole replica"}`;
+}
+
+function jobResult(job) {
+  if (job.outcome !== "done") return job.message;
+  return job.what === "export" ? `${job.files} files, ${bytes(job.bytes)}, read back and compared` : "what was looked at is as it must be";
+}
+
+function jobPart(job) {
+  const running = job.outcome === "running";
+  const share = job.total > 0 ? ` · ${Math.floor((100 * job.done) / job.total)} %` : "";
+  const stop = () => post("jobs/stop", { id: job.id }).catch((error) => say(error.message, "bad"));
+  return h("li", { key: job.id },
+    h("p", {}, h("strong", {}, jobText(job)), " ", running ? [share, " ", may("write") && button("Stop", stop)] : badge(job.outcome, OUTCOMES[job.outcome])),
+    running ? bar(job.done, job.total, jobText(job)) : h("p", { class: job.outcome === "done" ? "" : "problem" }, jobResult(job)),
+    h("p", { class: "muted" }, `by ${job.by} · `, when(job.started_ms), !running && ` · took ${duration(job.ended_ms - job.started_ms)}`));
 }
 
 // ---- the list ----
@@ -160,7 +222,7 @@ customElements.define("slk-sectors", class extends View {
     const progress = (s) => {
       const work = running.get(`${s.role}${s.sp_id}/${s.number}`);
       if (!work) return s.task && !s.task.running && s.task.not_before_ms > now() ? `again in ${duration(s.task.not_before_ms - now())}` : "";
-      return [work.total > 0 && bar(work.done, work.total, `progress of ${sectorName(s)}`), h("span", { class: "rate" }, work.total > 0 ? chain(workLine(work)) : work.stage ?? work.step)];
+      return [work.total > 0 && bar(work.done, work.total, `progress of ${sectorName(s)}`), h("span", { class: "rate" }, work.total > 0 ? chain(workLine(work)) : work.stage ?? stepName(work.step))];
     };
     return [
       h("div", { class: "row", key: "title" }, h("h1", {}, "Sectors"), this.role === "client" && may("write") && button("Order sectors", orderDialog, "main")),
@@ -198,7 +260,7 @@ function taskPart(s, work) {
   const total = work?.total ?? t.total, done = work?.done ?? t.done;
   const line = work ? workLine(work).join(" · ") : t.running ? "" : t.not_before_ms > now() ? `again in ${duration(t.not_before_ms - now())}` : "waits for a free worker";
   return h("div", { class: "task" },
-    h("p", {}, h("strong", {}, t.step), t.stage && ` · ${t.stage}`, line && ` · ${line}`, t.owner && h("span", { class: "muted" }, ` · on ${t.owner}`)),
+    h("p", {}, h("strong", {}, stepName(t.step)), t.stage && ` · ${t.stage}`, line && ` · ${line}`, t.owner && h("span", { class: "muted" }, ` · on ${t.owner}`)),
     t.running && total > 0 && bar(done, total, "progress of this step"),
     t.last_error && h("p", { class: "problem" }, `After ${t.attempts} ${t.attempts === 1 ? "attempt" : "attempts"}: ${t.last_error}`));
 }
@@ -242,10 +304,21 @@ function placements(list) {
   ], list.map((p, i) => ({ ...p, key: i })), ""));
 }
 
+const JOB_MS = 1000; // between two looks at a job that runs
+
 customElements.define("slk-sector", class extends View {
-  fetch() {
+  async fetch() {
     const [miner, number] = this.place.rest;
-    return get(`sectors/${encodeURIComponent(miner ?? "")}/${encodeURIComponent(number ?? "")}`);
+    const [sector, jobs] = await Promise.all([get(`sectors/${encodeURIComponent(miner ?? "")}/${encodeURIComponent(number ?? "")}`), get("jobs")]);
+    const mine = jobs.filter((j) => j.sp_id === Number(miner) && j.number === Number(number));
+    clearTimeout(this.soon);
+    if (mine.some((j) => j.outcome === "running")) this.soon = setTimeout(() => this.isConnected && this.load(), JOB_MS);
+    return { ...sector, jobs: mine };
+  }
+
+  files() {
+    const { jobs } = this.model;
+    return jobs.length > 0 && h("section", { key: "files", class: "card", "aria-label": "Files" }, h("h2", {}, "Files"), h("ul", { class: "jobs" }, jobs.slice(0, 5).map(jobPart)));
   }
 
   side(s) {
@@ -259,7 +332,7 @@ customElements.define("slk-sector", class extends View {
   render() {
     const [miner, number] = this.place.rest;
     return [h("p", { class: "back", key: "back" }, h("a", { href: "#/sectors" }, "All sectors")), h("h1", {}, `Sector f0${miner}/${number}`),
-      this.model.roles.map((s) => this.side(s)),
+      this.model.roles.map((s) => this.side(s)), this.files(),
       placements(this.model.placements ?? []),
       h("section", { key: "timeline", "aria-label": "Timeline" }, h("h2", {}, "Timeline"), timeline(this.model.timeline))];
   }
