@@ -102,6 +102,7 @@ export const live = {
 
   start() {
     this.stop();
+    if (document.visibilityState === "hidden") return;
     this.source = new EventSource("/api/v0/events");
     this.source.addEventListener("overview", (event) => this.take(JSON.parse(event.data)));
     this.source.addEventListener("error", () => {
@@ -131,3 +132,10 @@ export const live = {
     this.source = null;
   },
 };
+
+// A page that nobody sees gives its stream up: a browser has six connections to a node for all its pages
+// together, those kept for "back" among them, and streams would take them all.
+const seen = () => (session.role !== "none" && document.visibilityState === "visible" ? live.start() : live.stop());
+document.addEventListener("visibilitychange", seen);
+window.addEventListener("pagehide", () => live.stop());
+window.addEventListener("pageshow", (event) => event.persisted && seen());
