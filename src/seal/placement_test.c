@@ -184,6 +184,7 @@ static void progress_is_movement(void **state)
     a_day_at(w, "layer 1", 1); /* more of the stage */
     a_day_at(w, "layer 1", 2);
     a_day_at(w, "layer 2", 0); /* another stage */
+    a_day_at(w, "layer 2", 0); /* since yesterday */
     a_day_at(w, "layer 2", 7);
     assert_string_equal(world_state(&w->client, number, text), "ordered");
     assert_string_equal(outcome(w, number, w->other_id, text), "-");
