@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Client of Lotus nodes: what a sealing pipeline asks the chain. source: reference/chain 1, 3
  *
- * Reads go to the node that answered last and fail over to the others; calls that push a message
- * let a node make one stay with one node and are never repeated by this module. A const-free slk_chain may be used from
+ * Reads go to the first node and fail over to the others, then to the one that answered; once a minute
+ * the first is looked at, and reads return to it when it answers with a fresh head. Calls that push a
+ * message, or let a node make one, stay with one node and are never repeated by this module. A const-free slk_chain may be used from
  * many threads. Tokens travel in the Authorization header only.
  *
  * Error codes common to all calls:
@@ -52,6 +53,8 @@ typedef struct slk_chain_options {
     const slk_chain_transport *transport; /* NULL: HTTP. Copied */
     int64_t read_timeout_ms; /* 0: 30 s */
     int64_t push_timeout_ms; /* 0: 180 s; gas estimates and pushes */
+    int64_t (*monotonic_ms)(void *context); /* NULL: base/clock.h; tests give their own */
+    void *clock_context;
 } slk_chain_options;
 
 SLK_MUST_CHECK slk_err slk_chain_new(slk_chain **ret_chain, const slk_chain_options *options,
@@ -61,7 +64,7 @@ void slk_chain_freep(slk_chain **chain); /* for SLK_CLEANUP */
 
 size_t slk_chain_nodes(const slk_chain *chain);
 /* A client of one of chain's nodes, for questions that belong to one wallet or one pool: number
- * `index` of them, counted from the one that answered last. slk_chain_free before chain's own. */
+ * `index` of them, counted from the one that reads go to. slk_chain_free before chain's own. */
 SLK_MUST_CHECK slk_err slk_chain_alone(slk_chain **ret_one, slk_chain *chain, size_t index,
                                        slk_error *error);
 /* The same of the node that slk_chain_node_name called so. SLK_E_UNREACHABLE also when none of ours
@@ -230,7 +233,7 @@ SLK_MUST_CHECK slk_err slk_chain_push(slk_chain *chain, slk_signed_message *ret_
                                       const char *uuid, slk_chain_fault *ret_fault,
                                       slk_error *error);
 
-/* The name of the node that answered last: its address, without token or password. */
+/* The name of the node that reads go to: its address, without token or password. */
 #define SLK_CHAIN_NODE_CHARS 128u
 void slk_chain_node_name(slk_chain *chain, char out[SLK_CHAIN_NODE_CHARS]);
 

@@ -25,7 +25,10 @@ typedef struct slk_chain_node {
 struct slk_chain {
     slk_chain_node nodes[SLK_CHAIN_MAX_NODES];
     size_t n_nodes;
-    atomic_size_t preferred; /* answered last */
+    atomic_size_t preferred; /* reads go there */
+    _Atomic int64_t return_ms; /* when another than the first: when the first is looked at */
+    int64_t (*monotonic_ms)(void *context);
+    void *clock_context;
     atomic_uint_fast64_t next_id;
     slk_chain_transport transport;
     bool borrows; /* one node of another client, which owns what the pointers lead to */
@@ -49,6 +52,11 @@ SLK_MUST_CHECK slk_err slk_chain_invoke_at(slk_chain *chain, size_t node, json_t
 SLK_MUST_CHECK slk_err slk_chain_ask_node(slk_chain *chain, size_t node, json_t **ret_result,
                                           const char *method, json_t *params, int64_t timeout_ms,
                                           slk_chain_fault *ret_fault, slk_error *error);
+
+/* Reads go to that node from now on. */
+void slk_chain_prefer(slk_chain *chain, size_t node);
+/* Whether the node answers quickly and its head is no older than heads are. */
+bool slk_chain_is_fresh(slk_chain *chain, size_t node);
 
 bool slk_chain_is_named(const slk_chain *chain, size_t node, const char *name);
 

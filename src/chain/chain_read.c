@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define LEAST_NETWORK_VERSION 25
+#define LOOK_TIMEOUT_MS 5000 /* a caller waits for it */
 #define STALE_HEAD_S 300 /* 10 epochs of the slowest network */
 
 json_t *slk_chain_json_key(const slk_tipset *tipset)
@@ -113,15 +114,34 @@ static void prefer_highest(slk_chain *chain, slk_tipset *head)
             other.height <= head->height)
             continue;
         *head = other;
-        atomic_store(&chain->preferred, node);
+        slk_chain_prefer(chain, node);
     }
+}
+
+static bool is_stale(const slk_tipset *head)
+{
+    return slk_clock_wall_ms() / 1000 - head->timestamp > STALE_HEAD_S;
+}
+
+bool slk_chain_is_fresh(slk_chain *chain, size_t node)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *params = json_array();
+    SLK_CLEANUP(slk_json_decrefp) json_t *result = NULL;
+    slk_tipset head;
+    slk_error ignored;
+    const int64_t timeout_ms =
+        chain->read_timeout_ms < LOOK_TIMEOUT_MS ? chain->read_timeout_ms : LOOK_TIMEOUT_MS;
+    return params != NULL &&
+           slk_chain_ask_node(chain, node, &result, "Filecoin.ChainHead", params, timeout_ms, NULL,
+                              &ignored) == SLK_OK &&
+           slk_chain_read_tipset(&head, result, &ignored) == SLK_OK && !is_stale(&head);
 }
 
 slk_err slk_chain_head(slk_chain *chain, slk_tipset *ret_tipset, slk_error *error)
 {
     slk_tipset head;
     SLK_TRY(ask_tipset(chain, &head, "ChainHead", json_array(), error));
-    if (chain->n_nodes > 1 && slk_clock_wall_ms() / 1000 - head.timestamp > STALE_HEAD_S)
+    if (chain->n_nodes > 1 && is_stale(&head))
         prefer_highest(chain, &head);
     *ret_tipset = head;
     return SLK_OK;

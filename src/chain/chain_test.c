@@ -22,7 +22,14 @@ typedef struct script {
     unsigned calls[2];
     char last_request[4096];
     char last_token[32];
+    int64_t now_ms;
 } script;
+
+static int64_t script_clock(void *context)
+{
+    const script *s = context;
+    return s->now_ms;
+}
 
 static slk_err post(void *context, slk_buf *ret_body, int *ret_status, const char *url,
                     const char *token, const char *body, size_t body_bytes, int64_t timeout_ms,
@@ -53,7 +60,10 @@ static slk_chain *open_chain(script *s)
 {
     slk_chain *chain = NULL;
     const slk_chain_transport transport = {.context = s, .post = post};
-    const slk_chain_options options = {.api_info = NODES, .transport = &transport};
+    const slk_chain_options options = {.api_info = NODES,
+                                       .transport = &transport,
+                                       .monotonic_ms = script_clock,
+                                       .clock_context = s};
     assert_int_equal(slk_chain_new(&chain, &options, NULL), SLK_OK);
     return chain;
 }
@@ -119,6 +129,46 @@ static void reads_fail_over_and_pushes_do_not(void **state)
 #define TIPSET(height, timestamp)                                      \
     RESULT("{\"Cids\":[" CID "],\"Blocks\":[{\"Timestamp\":" timestamp \
            ",\"ParentBaseFee\":\"1\"}],\"Height\":" height "}")
+
+/* What the second node was asked so far, after one more read. */
+static unsigned seconds_calls(script *s, slk_chain *chain)
+{
+    assert_int_equal(ask(chain, false, NULL, NULL), SLK_OK);
+    return s->calls[1];
+}
+
+static void reads_return_to_the_first_node(void **state)
+{
+    (void)state;
+    script s = {.status = {200, 200}, .body = {NULL, TIPSET("7", "9000000000")}};
+    slk_chain *chain = open_chain(&s);
+    assert_int_equal(seconds_calls(&s, chain), 1);
+    s.body[0] = TIPSET("7", "9000000000"); /* it is well again, and nobody has looked yet */
+    s.now_ms += 59999;
+    const unsigned before = s.calls[0];
+    assert_int_equal(seconds_calls(&s, chain), 2);
+    assert_int_equal(s.calls[0], before);
+    assert_int_equal(ask(chain, true, NULL, NULL), SLK_OK); /* a push does not look */
+    s.now_ms += 1;
+    assert_int_equal(seconds_calls(&s, chain), 3); /* of which one was the push */
+    assert_int_equal(s.calls[0], before + 2); /* a look, and the read itself */
+    assert_int_equal(seconds_calls(&s, chain), 3);
+    assert_int_equal(s.calls[0], before + 3);
+    s.body[0] = NULL; /* it goes away again: a look a minute, no more */
+    assert_int_equal(seconds_calls(&s, chain), 4);
+    const unsigned failed = s.calls[0];
+    for (unsigned i = 1; i <= 3; i++) {
+        s.now_ms += 60000;
+        (void)seconds_calls(&s, chain);
+        (void)seconds_calls(&s, chain);
+        assert_int_equal(s.calls[0], failed + i);
+    }
+    s.body[0] = TIPSET("3", "1000000000"); /* it answers, but is behind */
+    s.now_ms += 60000;
+    const unsigned behind = seconds_calls(&s, chain);
+    assert_int_equal(seconds_calls(&s, chain), behind + 1);
+    slk_chain_free(chain);
+}
 
 static void a_node_left_behind_is_avoided(void **state)
 {
@@ -323,6 +373,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_fail_over_and_pushes_do_not),
+        cmocka_unit_test(reads_return_to_the_first_node),
         cmocka_unit_test(a_node_left_behind_is_avoided),
         cmocka_unit_test(errors_are_understood),
         cmocka_unit_test(lying_answers_are_the_nodes_breach),

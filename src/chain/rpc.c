@@ -2,6 +2,7 @@
 /* JSON-RPC over a transport, several nodes. */
 #include "chain/chain_impl.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #define ANSWER_MAX_BYTES ((size_t)64 << 20)
 #define REQUEST_MAX_BYTES ((size_t)16 << 20)
+#define RETURN_MS 60000 /* between looks at the first node while another stands in */
 #define READ_TIMEOUT_MS 30000
 #define PUSH_TIMEOUT_MS 180000
 
@@ -36,6 +38,12 @@ static slk_err add_nodes(slk_chain *chain, const char *api_info, slk_error *erro
     return SLK_OK;
 }
 
+static int64_t real_clock(void *context)
+{
+    (void)context;
+    return slk_clock_monotonic_ms();
+}
+
 slk_err slk_chain_new(slk_chain **ret_chain, const slk_chain_options *options, slk_error *error)
 {
     if (options->api_info == NULL)
@@ -49,6 +57,9 @@ slk_err slk_chain_new(slk_chain **ret_chain, const slk_chain_options *options, s
         options->push_timeout_ms > 0 ? options->push_timeout_ms : PUSH_TIMEOUT_MS;
     atomic_init(&chain->next_id, 1);
     atomic_init(&chain->preferred, 0);
+    atomic_init(&chain->return_ms, 0);
+    chain->monotonic_ms = options->monotonic_ms != NULL ? options->monotonic_ms : real_clock;
+    chain->clock_context = options->clock_context;
     slk_err code = add_nodes(chain, options->api_info, error);
     if (code == SLK_OK && options->transport != NULL)
         chain->transport = *options->transport;
@@ -96,8 +107,11 @@ static slk_err alone(slk_chain **ret, const slk_chain *chain, size_t node, slk_e
     one->transport = chain->transport;
     one->read_timeout_ms = chain->read_timeout_ms;
     one->push_timeout_ms = chain->push_timeout_ms;
+    one->monotonic_ms = chain->monotonic_ms;
+    one->clock_context = chain->clock_context;
     atomic_init(&one->next_id, 1);
     atomic_init(&one->preferred, 0);
+    atomic_init(&one->return_ms, 0);
     *ret = one;
     return SLK_OK;
 }
@@ -180,11 +194,33 @@ static bool worth_another(slk_err code, const slk_chain_fault *fault)
            code == SLK_E_PROTO;
 }
 
+void slk_chain_prefer(slk_chain *chain, size_t node)
+{
+    if (atomic_exchange(&chain->preferred, node) == 0 && node != 0)
+        atomic_store(&chain->return_ms, chain->monotonic_ms(chain->clock_context) + RETURN_MS);
+}
+
+/* The first node is the one the operator named first: another stands in for it, and not for ever. One
+ * caller at a time looks, the others go on where they are. */
+static void return_to_first(slk_chain *chain)
+{
+    if (atomic_load(&chain->preferred) == 0)
+        return;
+    int64_t due_ms = atomic_load(&chain->return_ms);
+    const int64_t now_ms = chain->monotonic_ms(chain->clock_context);
+    if (now_ms >= due_ms &&
+        atomic_compare_exchange_strong(&chain->return_ms, &due_ms, now_ms + RETURN_MS) &&
+        slk_chain_is_fresh(chain, 0))
+        slk_chain_prefer(chain, 0);
+}
+
 static slk_err call(slk_chain *chain, json_t **ret_result, const char *method, json_t *params,
                     slk_chain_mode mode, slk_chain_fault *ret_fault, slk_error *error)
 {
     slk_chain_fault fault = {.exit_code = -1};
     int64_t timeout_ms = mode == SLK_CHAIN_READ ? chain->read_timeout_ms : chain->push_timeout_ms;
+    if (mode != SLK_CHAIN_PUSH)
+        return_to_first(chain);
     size_t first = atomic_load(&chain->preferred);
     size_t tries = mode == SLK_CHAIN_PUSH ? 1 : chain->n_nodes;
     slk_err code = SLK_E_INTERNAL;
@@ -194,7 +230,8 @@ static slk_err call(slk_chain *chain, json_t **ret_result, const char *method, j
         code =
             slk_chain_ask_node(chain, node, ret_result, method, params, timeout_ms, &fault, error);
         if (code == SLK_OK || !worth_another(code, &fault)) {
-            atomic_store(&chain->preferred, node);
+            if (i > 0) /* else a slow call would undo what others found out meanwhile */
+                slk_chain_prefer(chain, node);
             break;
         }
     }
