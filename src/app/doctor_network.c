@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/num.h"
+#include "monitor/chain_sample.h"
 #include "net/certificate.h"
 #include "net/client.h"
 #include "net/server.h"
@@ -167,23 +167,6 @@ static void look_at_money(slk_doctor *d, const slk_miner_sample *m)
                        m->sender_fil, m->pledge_fil);
 }
 
-static slk_err read_miners(slk_chain_sample *sample, slk_db *db, slk_error *error)
-{
-    static const slk_sql find = {"doctor.miners", "SELECT sp_id FROM rseal_client_providers"
-                                                  " GROUP BY sp_id ORDER BY sp_id LIMIT 32"};
-    SLK_CLEANUP(slk_query_done) slk_query q = {0};
-    bool row = true;
-    SLK_TRY(slk_query_init(&q, db, &find, error));
-    while (sample->miners_n < SLK_SAMPLE_MINERS) {
-        SLK_TRY(slk_query_step(&q, &row, error));
-        if (!row)
-            break;
-        sample->miners[sample->miners_n++] =
-            (slk_miner_sample){.sp_id = slk_u64(slk_column_i64(&q, 0)), .seal_proof = -1};
-    }
-    return SLK_OK;
-}
-
 static void look_at_permission(slk_doctor *d, const slk_network *network)
 {
     if (d->client && !network->can_sign)
@@ -214,8 +197,8 @@ void slk_doctor_chain(slk_doctor *doctor)
                    network.name, network.version, network.node_version);
     look_at_permission(doctor, &network);
     slk_chain_sample sample = {.taken_ms = slk_clock_wall_ms()};
-    if (!slk_doctor_ok(doctor, read_miners(&sample, node->db, &error), &error, "balance",
-                       "look at the database"))
+    if (!slk_doctor_ok(doctor, slk_chain_sample_miners(&sample, node->db, &error), &error,
+                       "balance", "look at the database"))
         return;
     const slk_chain_sampler sampler = slk_chain_sampler_of(node->chain);
     sampler.sample(sampler.ctx, &sample);

@@ -2,14 +2,13 @@
 #include "app/meter.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <time.h>
 
-#define SAMPLE_NS (20 * 1000 * 1000)
+#define SAMPLE_MS 20
 
 static void sample(slk_meter *meter)
 {
@@ -24,14 +23,7 @@ static void *watch(void *context)
     slk_assert(pthread_mutex_lock(&meter->lock) == 0);
     while (!meter->stop) {
         sample(meter);
-        struct timespec until;
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += SAMPLE_NS;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_nsec -= 1000000000;
-            until.tv_sec++;
-        }
-        (void)pthread_cond_timedwait(&meter->ended, &meter->lock, &until);
+        (void)slk_cond_wait_ms(&meter->ended, &meter->lock, SAMPLE_MS);
     }
     slk_assert(pthread_mutex_unlock(&meter->lock) == 0);
     return NULL;
@@ -41,7 +33,7 @@ void slk_meter_start(slk_meter *meter)
 {
     *meter = (slk_meter){.started_ms = slk_clock_monotonic_ms()};
     slk_assert(pthread_mutex_init(&meter->lock, NULL) == 0);
-    slk_assert(pthread_cond_init(&meter->ended, NULL) == 0);
+    slk_assert(slk_cond_init(&meter->ended) == 0);
     sample(meter);
     meter->running = pthread_create(&meter->thread, NULL, watch, meter) == 0;
 }

@@ -2,16 +2,15 @@
 #include "app/progress.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/mem.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
-#define SAMPLE_NS INT64_C(50000000)
+#define SAMPLE_MS 50
 #define SHOW_AFTER_MS 2000
 #define TERMINAL_EVERY_MS 500
 #define LOG_EVERY_MS 10000
@@ -85,14 +84,8 @@ static void *watch(void *argument)
         (void)pthread_mutex_unlock(&p->lock);
         sample(p);
         (void)pthread_mutex_lock(&p->lock);
-        struct timespec until;
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        const int64_t ns = until.tv_nsec + SAMPLE_NS;
-        until.tv_sec += ns / 1000000000;
-        until.tv_nsec = ns % 1000000000;
-        while (!p->stopping &&
-               pthread_cond_timedwait(&p->stop_asked, &p->lock, &until) != ETIMEDOUT) {
-        }
+        if (!p->stopping)
+            (void)slk_cond_wait_ms(&p->stop_asked, &p->lock, SAMPLE_MS);
     }
     (void)pthread_mutex_unlock(&p->lock);
     return NULL;
@@ -110,7 +103,7 @@ slk_err slk_progress_start(slk_progress **ret_progress, slk_job *job, bool quiet
     p->started_ms = p->stage_ms = slk_clock_monotonic_ms();
     p->next_show_ms = p->started_ms + SHOW_AFTER_MS;
     (void)pthread_mutex_init(&p->lock, NULL);
-    (void)pthread_cond_init(&p->stop_asked, NULL);
+    slk_assert(slk_cond_init(&p->stop_asked) == 0);
     (void)sigemptyset(&p->signals);
     (void)sigaddset(&p->signals, SIGINT);
     (void)sigaddset(&p->signals, SIGTERM);

@@ -5,6 +5,7 @@
 #define SLK_MONITOR_CHAIN_SAMPLE_H
 
 #include "base/err.h"
+#include "db/db.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +37,11 @@ typedef struct slk_chain_sample {
     size_t miners_n;
     slk_miner_sample miners[SLK_SAMPLE_MINERS];
 } slk_chain_sample;
+
+/* Appends the miners that are ordered for to an empty sample, each with the seal proof of its latest
+ * sector; no more than there is room for. */
+SLK_MUST_CHECK slk_err slk_chain_sample_miners(slk_chain_sample *sample, slk_db *db,
+                                               slk_error *error);
 
 /* Fills the sample but for what is given; false answers are put into it, not returned. Called by one
  * thread at a time; may take as long as a chain node takes. sample NULL: there is no chain. */

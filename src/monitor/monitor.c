@@ -5,33 +5,9 @@
 #include "base/cond.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/num.h"
 
 #define LOOK_MS_DEFAULT 30000
 #define CLEAR_MS_DEFAULT 60000
-
-/* The miners we order for, with the proof of the latest sector of each. */
-static const slk_sql find_miners = {
-    "monitor.miners",
-    "SELECT p.sp_id, max(c.reg_seal_proof) FROM rseal_client_providers p"
-    " LEFT JOIN rseal_client_pipeline c ON c.sp_id = p.sp_id GROUP BY p.sp_id ORDER BY p.sp_id"};
-
-static slk_err read_miners(slk_chain_sample *sample, slk_db *db, slk_error *error)
-{
-    SLK_CLEANUP(slk_query_done) slk_query q = {0};
-    SLK_TRY(slk_query_init(&q, db, &find_miners, error));
-    while (sample->miners_n < SLK_SAMPLE_MINERS) {
-        bool row = false;
-        SLK_TRY(slk_query_step(&q, &row, error));
-        if (!row)
-            break;
-        sample->miners[sample->miners_n++] = (slk_miner_sample){
-            .sp_id = slk_u64(slk_column_i64(&q, 0)),
-            .seal_proof = slk_column_is_null(&q, 1) ? -1 : slk_column_i64(&q, 1),
-        };
-    }
-    return SLK_OK;
-}
 
 static void take_sample(slk_monitor *monitor)
 {
@@ -40,7 +16,8 @@ static void take_sample(slk_monitor *monitor)
         return;
     slk_chain_sample sample = {.taken_ms = slk_clock_wall_ms()};
     slk_error error = {0};
-    const slk_err code = read_miners(&sample, slk_seal_db(monitor->options.seal), &error);
+    const slk_err code =
+        slk_chain_sample_miners(&sample, slk_seal_db(monitor->options.seal), &error);
     if (code != SLK_OK)
         slk_log(SLK_LOG_WARN, "monitor.miners",
                 "why=\"%s\" next=\"the chain is asked for the rest\"",

@@ -307,22 +307,19 @@ slk_err slk_monitor_page(slk_buf *out, slk_monitor *monitor, const slk_http_serv
                             : slk_fail(error, x.code, "the page of metrics cannot be written");
 }
 
-static bool is_loopback(const slk_http_exchange *exchange)
+/* A proxy on this machine says of itself that it is one. */
+static bool asks_from_here(const slk_http_exchange *exchange)
 {
-    /* A proxy on this machine says so. */
-    if (slk_http_header_value(exchange, "Forwarded") ||
-        slk_http_header_value(exchange, "X-Forwarded-For") ||
-        slk_http_header_value(exchange, "Via"))
-        return false;
-    const char *peer = slk_http_peer(exchange);
-    return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
+    return slk_http_peer_is_loopback(exchange) && !slk_http_header_value(exchange, "Forwarded") &&
+           !slk_http_header_value(exchange, "X-Forwarded-For") &&
+           !slk_http_header_value(exchange, "Via");
 }
 
 static slk_err get_metrics(void *context, slk_http_exchange *exchange, slk_error *error)
 {
     slk_monitor *monitor = context;
     const slk_monitor_options *o = &monitor->options;
-    if (!o->trust_loopback || !is_loopback(exchange)) {
+    if (!o->trust_loopback || !asks_from_here(exchange)) {
         slk_access_who who;
         SLK_TRY(slk_access_check(&who, slk_seal_db(o->seal), slk_http_bearer(exchange),
                                  slk_clock_wall_ms(), error));

@@ -160,6 +160,12 @@ bool slk_ip_is_public(const slk_ip *ip)
     return b[0] >> 5 == 1 && memcmp(b, documentation, sizeof documentation) != 0;
 }
 
+bool slk_ip_is_loopback(const slk_ip *ip)
+{
+    static const uint8_t localhost[16] = {[15] = 1};
+    return is_v4(ip) ? ip->bytes[V4_AT] == 127 : memcmp(ip->bytes, localhost, 16) == 0;
+}
+
 void slk_ip_owner(char out[SLK_ADDRESS_CHARS], const slk_ip *ip)
 {
     slk_ip owner = *ip;

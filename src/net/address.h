@@ -33,6 +33,8 @@ void slk_ip_print(char out[SLK_ADDRESS_CHARS], const slk_ip *ip);
  * source: the special-purpose registries of IANA (RFC 6890) */
 bool slk_ip_is_public(const slk_ip *ip);
 
+bool slk_ip_is_loopback(const slk_ip *ip); /* 127/8 and ::1 */
+
 /* One key for whoever can choose among these addresses: IPv4 itself, of IPv6 the /64. */
 void slk_ip_owner(char out[SLK_ADDRESS_CHARS], const slk_ip *ip);
 

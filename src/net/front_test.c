@@ -294,6 +294,13 @@ static void closed_addresses_are_known(void **state)
         if (slk_ip_is_public(&ip))
             fail_msg("%s is not public", closed[i]);
     }
+    static const char *const here[] = {"127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1"};
+    static const char *const elsewhere[] = {
+        "128.0.0.1", "126.255.255.255", "10.0.0.1", "::", "::2", "::ffff:1.2.3.127"};
+    for (size_t i = 0; i < sizeof here / sizeof *here; i++)
+        assert_true(slk_ip_parse(&ip, here[i]) && slk_ip_is_loopback(&ip));
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        assert_true(slk_ip_parse(&ip, elsewhere[i]) && !slk_ip_is_loopback(&ip));
 }
 
 /* Whatever way the address is written, it is judged when the socket is opened. */

@@ -442,6 +442,12 @@ const char *slk_http_peer(const slk_http_exchange *exchange)
     return exchange->peer;
 }
 
+bool slk_http_peer_is_loopback(const slk_http_exchange *exchange)
+{
+    slk_ip ip;
+    return slk_ip_parse(&ip, exchange->peer) && slk_ip_is_loopback(&ip);
+}
+
 const char *slk_http_peer_owner(const slk_http_exchange *exchange)
 {
     return exchange->owner;

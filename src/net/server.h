@@ -116,6 +116,8 @@ bool slk_http_is_json(const slk_http_exchange *exchange);
 const char *slk_http_body(const slk_http_exchange *exchange, size_t *ret_n);
 /* Numeric address of the peer without port, "127.0.0.1"; behind a proxy the peer's, not the proxy's. */
 const char *slk_http_peer(const slk_http_exchange *exchange);
+/* Whether that is an address of this machine. */
+bool slk_http_peer_is_loopback(const slk_http_exchange *exchange);
 /* Who serves this. */
 const slk_http_server *slk_http_server_of(const slk_http_exchange *exchange);
 /* The same as what limits count by: an IPv6 peer can choose among the addresses of its /64. */

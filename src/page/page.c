@@ -142,15 +142,9 @@ static slk_err reply_failure(page_request *request, const page_endpoint *endpoin
 
 /* ---- who asks ---- */
 
-static bool is_loopback(const char *peer)
-{
-    return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0 ||
-           strncmp(peer, "::ffff:127.", 11) == 0;
-}
-
 bool slk_page_may_see(const slk_page *page, const slk_http_exchange *exchange)
 {
-    return !page->options.loopback_only || is_loopback(slk_http_peer(exchange));
+    return !page->options.loopback_only || slk_http_peer_is_loopback(exchange);
 }
 
 static slk_err identify(page_request *request, char *session, slk_error *error)
