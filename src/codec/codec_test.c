@@ -306,6 +306,30 @@ static void json_names_the_bad_field(void **state)
     assert_null(none);
 }
 
+/* A list of so many numbers, and a text full of commas, which is one value. */
+static void messages_of_strangers_have_few_values(void **state)
+{
+    (void)state;
+    json_t *none = NULL;
+    char many[2 * SLK_JSON_REQUEST_VALUES + 1];
+    memset(many, ',', sizeof many);
+    for (size_t i = 1; i < sizeof many; i += 2)
+        many[i] = '0';
+    many[0] = '[';
+    many[sizeof many - 1] = ']';
+    assert_int_equal(slk_json_parse_request(&none, many, sizeof many, 10000, NULL), SLK_E_LIMIT);
+    assert_int_equal(slk_json_parse(&none, many, sizeof many, 10000, NULL), SLK_OK);
+    json_decref(none);
+    many[2] = ' ';
+    many[3] = ' ';
+    assert_int_equal(slk_json_parse_request(&none, many, sizeof many, 10000, NULL), SLK_OK);
+    json_decref(none);
+    memset(many, ',', sizeof many);
+    many[0] = many[sizeof many - 1] = '"';
+    assert_int_equal(slk_json_parse_request(&none, many, sizeof many, 10000, NULL), SLK_OK);
+    json_decref(none);
+}
+
 static void assert_api_info(const char *text, const char *token, const char *url)
 {
     slk_apiinfo info = {0};
@@ -439,6 +463,7 @@ int main(void)
         cmocka_unit_test(cbor_writes_the_shortest_form),
         cmocka_unit_test(cbor_reads_only_that_form),
         cmocka_unit_test(json_names_the_bad_field),
+        cmocka_unit_test(messages_of_strangers_have_few_values),
         cmocka_unit_test(api_info_is_read_as_lotus_writes_it),
         cmocka_unit_test(bitfields_are_run_lengths),
     };

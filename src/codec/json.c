@@ -7,9 +7,15 @@
 
 #include <string.h>
 
-/* jansson's own limit is compiled in and far higher than ours: look before parsing. */
-static bool too_deep(const char *text, size_t n)
+typedef struct survey {
+    unsigned depth; /* greatest nesting */
+    size_t values; /* no fewer than there are */
+} survey;
+
+/* jansson's own limits are compiled in and far higher than ours: look before parsing. */
+static survey look_over(const char *text, size_t n)
 {
+    survey s = {.values = 1};
     unsigned depth = 0;
     bool in_string = false;
     for (size_t i = 0; i < n; i++) {
@@ -19,16 +25,17 @@ static bool too_deep(const char *text, size_t n)
                 i++;
             else if (c == '"')
                 in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '[' || c == '{') {
-            if (++depth > SLK_JSON_MAX_DEPTH)
-                return true;
-        } else if ((c == ']' || c == '}') && depth > 0) {
-            depth--;
+            continue;
         }
+        in_string = c == '"';
+        if (c == '[' || c == '{')
+            depth++;
+        else if ((c == ']' || c == '}') && depth > 0)
+            depth--;
+        s.values += c == '[' || c == '{' || c == ',';
+        s.depth = depth > s.depth ? depth : s.depth;
     }
-    return false;
+    return s;
 }
 
 slk_err slk_json_parse(json_t **ret, const void *text, size_t n, size_t max_bytes, slk_error *error)
@@ -38,7 +45,7 @@ slk_err slk_json_parse(json_t **ret, const void *text, size_t n, size_t max_byte
                         max_bytes);
     if (n == 0)
         return slk_fail(error, SLK_E_INVAL, "JSON is empty");
-    if (too_deep(text, n))
+    if (look_over(text, n).depth > SLK_JSON_MAX_DEPTH)
         return slk_fail(error, SLK_E_INVAL, "JSON is nested more than %u deep", SLK_JSON_MAX_DEPTH);
     json_error_t why;
     json_t *value = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
@@ -49,6 +56,14 @@ slk_err slk_json_parse(json_t **ret, const void *text, size_t n, size_t max_byte
     }
     *ret = value;
     return SLK_OK;
+}
+
+slk_err slk_json_parse_request(json_t **ret, const void *text, size_t n, size_t max_bytes,
+                               slk_error *error)
+{
+    if (n <= max_bytes && look_over(text, n).values > SLK_JSON_REQUEST_VALUES)
+        return slk_fail(error, SLK_E_LIMIT, "JSON of more than %u values", SLK_JSON_REQUEST_VALUES);
+    return slk_json_parse(ret, text, n, max_bytes, error);
 }
 
 static int append(const char *text, size_t n, void *out)

@@ -25,6 +25,12 @@
 SLK_MUST_CHECK slk_err slk_json_parse(json_t **ret, const void *text, size_t n, size_t max_bytes,
                                       slk_error *error);
 
+/* The same of a message from a stranger: at most so many values, too. 64 KiB of empty objects would
+ * take several MiB. */
+#define SLK_JSON_REQUEST_VALUES 1024u
+SLK_MUST_CHECK slk_err slk_json_parse_request(json_t **ret, const void *text, size_t n,
+                                              size_t max_bytes, slk_error *error);
+
 /* Compact text appended to out. */
 SLK_MUST_CHECK slk_err slk_json_print(slk_buf *out, const json_t *value);
 

@@ -211,7 +211,7 @@ static slk_err read_body(json_t **ret, const slk_http_exchange *exchange, slk_er
     const char *text = slk_http_body(exchange, &n);
     if (!slk_http_is_json(exchange))
         return slk_fail(error, SLK_E_INVAL, "want Content-Type: application/json");
-    SLK_TRY(slk_json_parse(ret, text, n, SLK_HTTP_JSON_MAX_BYTES, error));
+    SLK_TRY(slk_json_parse_request(ret, text, n, SLK_HTTP_JSON_MAX_BYTES, error));
     if (!json_is_object(*ret))
         return slk_fail(error, SLK_E_INVAL, "want a JSON object");
     return SLK_OK;
