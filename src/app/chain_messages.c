@@ -162,8 +162,9 @@ static slk_err fill_call(slk_message *ret, const slk_seal_message *message, slk_
 
 /* The message with a sender in that node's wallet that can pay value and a tenth of the gas cap.
  * source: reference/chain 1.7 */
-static slk_err fill_message(slk_message *ret, slk_chain *node, const slk_seal_message *message,
-                            const slk_bigint *cap, slk_error *error)
+static slk_err fill_message(slk_message *ret, const slk_chain_ops *ops, slk_chain *node,
+                            const slk_seal_message *message, const slk_bigint *cap,
+                            slk_error *error)
 {
     slk_miner_info info;
     SLK_TRY(fill_call(ret, message, error));
@@ -171,7 +172,9 @@ static slk_err fill_message(slk_message *ret, slk_chain *node, const slk_seal_me
     slk_bigint need = ret->value;
     const slk_bigint reserve = slk_bigint_div_u64(cap, 10);
     SLK_TRY(slk_bigint_add(&need, &need, &reserve));
-    const slk_err code = slk_chain_choose_sender(node, &ret->from, &info, NULL, 0, &need, error);
+    const slk_err code =
+        slk_chain_choose_sender(node, &ret->from, &info, ops->control[message->kind],
+                                ops->n_control[message->kind], &need, error);
     if (code == SLK_E_NOTFOUND)
         return slk_fail_context(error, SLK_E_LIMIT, "no sender can pay");
     return code;
@@ -199,7 +202,7 @@ static slk_err find_payer(struct payer *ret, slk_chain_ops *ops, const slk_seal_
         slk_error why = {0};
         slk_err now = slk_chain_alone(&payer.node, ops->chain, i, &why);
         if (now == SLK_OK)
-            now = fill_message(&payer.message, payer.node, message, cap, &why);
+            now = fill_message(&payer.message, ops, payer.node, message, cap, &why);
         if (now == SLK_OK) {
             *ret = payer;
             return SLK_OK;
@@ -274,7 +277,7 @@ slk_err slk_chain_ops_send(void *ctx, slk_seal_sent *ret, const slk_seal_message
     SLK_CLEANUP(payer_done) struct payer payer = {0};
     SLK_CLEANUP(slk_signed_message_done) slk_signed_message pushed = {0};
     SLK_TRY(slk_chain_named(&payer.node, ops->chain, message->node, error));
-    SLK_TRY(fill_message(&payer.message, payer.node, message, &cap, error));
+    SLK_TRY(fill_message(&payer.message, ops, payer.node, message, &cap, error));
     slk_assert(pthread_mutex_lock(&ops->push_lock) == 0);
     const slk_err code =
         slk_chain_push(payer.node, &pushed, &payer.message, &cap, message->uuid, &fault, error);

@@ -82,18 +82,25 @@ static slk_err post(void *context, slk_buf *ret_body, int *ret_status, const cha
     return slk_fail(error, SLK_E_TIMEOUT, "no answer in time");
 }
 
-static void open_ops(net *n, const char *precommit_max_fee, const char *message_max_fee)
+/* Who sends, as the tests have it: the devnet's miner has owner and worker, and no more. */
+#define OWNER 1001u
+#define WORKER 1002u
+
+static void open_ops_with(net *n, const char *precommit_max_fee, const char *message_max_fee,
+                          const slk_address *precommit_control, size_t n_control)
 {
     char token[300], info[1000];
     slk_devnet_admin_token(n->devnet, token, sizeof token);
     const slk_chain_transport transport = {.context = n, .post = post};
     (void)snprintf(info, sizeof info, "%s:http://one:1,%s:http://two:2", token, token);
-    const slk_chain_ops_options options = {.api_info = info,
-                                           .precommit_max_fee = precommit_max_fee,
-                                           .commit_max_fee = "30000000000000000",
-                                           .message_max_fee = message_max_fee,
-                                           .transport = &transport,
-                                           .development = true};
+    const slk_chain_ops_options options = {
+        .api_info = info,
+        .precommit_max_fee = precommit_max_fee,
+        .commit_max_fee = "30000000000000000",
+        .message_max_fee = message_max_fee,
+        .control = {[SLK_SEAL_PRECOMMIT] = {precommit_control, n_control}},
+        .transport = &transport,
+        .development = true};
     slk_chain_ops_free(n->ops);
     assert_int_equal(slk_chain_ops_new(&n->ops, &options, NULL), SLK_OK);
     slk_chain_ops_fill(&n->chain, n->ops);
@@ -102,6 +109,11 @@ static void open_ops(net *n, const char *precommit_max_fee, const char *message_
     (void)snprintf(info, sizeof info, "%s:http://direct:3", token);
     const slk_chain_options direct = {.api_info = info, .transport = &transport};
     assert_int_equal(slk_chain_new(&n->direct, &direct, NULL), SLK_OK);
+}
+
+static void open_ops(net *n, const char *precommit_max_fee, const char *message_max_fee)
+{
+    open_ops_with(n, precommit_max_fee, message_max_fee, NULL, 0);
 }
 
 static int make(void **state)
@@ -283,6 +295,89 @@ static void several_in_one_message(void **state)
     assert_int_equal(n->chain.sector_info(n->chain.ctx, &sector, MINER, 2, NULL), SLK_OK);
     assert_true(sector.found);
     assert_string_equal(sector.pledge, "200000000000000000");
+}
+
+static slk_address key_of(net *n, uint64_t id)
+{
+    slk_address address, key;
+    slk_address_from_id(&address, id);
+    assert_int_equal(slk_chain_account_key(n->direct, &key, &address, NULL), SLK_OK);
+    return key;
+}
+
+static void expect_sender(net *n, const slk_seal_sent *sent, uint64_t id)
+{
+    char text[SLK_ADDRESS_TEXT_CHARS];
+    const slk_address key = key_of(n, id);
+    slk_address_print(text, &key, 't');
+    SLK_CLEANUP(slk_json_decrefp) json_t *json = json_loads(sent->signed_json, 0, NULL);
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(json, "Message"), "From")), text);
+}
+
+static void precommit_is_sent_by(net *n, uint64_t number, uint64_t id)
+{
+    SLK_CLEANUP(call_done) call c;
+    precommit(&c, n, number, 1);
+    SLK_CLEANUP(slk_seal_sent_done) slk_seal_sent sent = send(n, &c);
+    expect_sender(n, &sent, id);
+    advance(n, 12);
+    assert_int_equal(search(n, sent.message_cid).exit_code, 0);
+}
+
+static void control_addresses_send_first(void **state)
+{
+    net *n = *state;
+    slk_address control[2];
+    precommit_is_sent_by(n, 0, WORKER);
+    slk_address_from_id(&control[0], OWNER);
+    open_ops_with(n, "20000000000000000", "0", control, 1);
+    precommit_is_sent_by(n, 1, OWNER);
+    control[0] = key_of(n, OWNER); /* the same by its key */
+    open_ops_with(n, "20000000000000000", "0", control, 1);
+    precommit_is_sent_by(n, 2, OWNER);
+    SLK_CLEANUP(call_done) call d;
+    commit(&d, n, 1, 1, 0); /* the other kind has its own */
+    SLK_CLEANUP(slk_seal_sent_done) slk_seal_sent proven = send(n, &d);
+    expect_sender(n, &proven, WORKER);
+    /* One that does not control the miner is passed by, as is an address that nobody has. */
+    slk_address_from_id(&control[0], 99);
+    slk_address_from_bls_key(&control[1], (const uint8_t[48]){9});
+    open_ops_with(n, "20000000000000000", "0", control, 2);
+    precommit_is_sent_by(n, 3, WORKER);
+}
+
+/* A control address that cannot pay leaves it to the worker. */
+static void the_worker_stands_in(void **state)
+{
+    net *n = *state;
+    slk_address owner, worker;
+    slk_bigint has, more;
+    SLK_CLEANUP(slk_json_decrefp) json_t *result = NULL;
+    slk_address_from_id(&owner, OWNER);
+    slk_address_from_id(&worker, WORKER);
+    assert_int_equal(slk_chain_wallet_balance(n->direct, &has, &owner, NULL), SLK_OK);
+    assert_int_equal(slk_bigint_mul_u64(&more, &has, 3), SLK_OK);
+    char text[SLK_BIGINT_TEXT_CHARS];
+    slk_bigint_print(text, &more);
+    SLK_CLEANUP(slk_json_decrefp) json_t *params = json_pack("[s,s]", "f01002", text);
+    assert_int_equal(slk_chain_call(n->direct, &result, "Devnet.Fund", params, false, NULL, NULL),
+                     SLK_OK);
+    advance(n, 2);
+    open_ops_with(n, "20000000000000000", "0", &owner, 1);
+    SLK_CLEANUP(call_done) call c;
+    precommit(&c, n, 0, 1);
+    slk_bigint_print(c.value, &has); /* and gas comes on top */
+    SLK_CLEANUP(slk_seal_sent_done) slk_seal_sent sent = {0};
+    assert_int_equal(n->chain.choose_node(n->chain.ctx, c.node, &c.message, NULL), SLK_OK);
+    assert_int_equal(n->chain.send(n->chain.ctx, &sent, &c.message, NULL), SLK_OK);
+    expect_sender(n, &sent, WORKER);
+    /* What the next sectors may cost is judged by who pays for both messages. */
+    slk_seal_funds funds = {0};
+    slk_bigint said;
+    assert_int_equal(n->chain.funds(n->chain.ctx, &funds, MINER, 5, NULL), SLK_OK);
+    assert_int_equal(slk_bigint_parse(&said, funds.sender_balance), SLK_OK);
+    assert_true(slk_bigint_cmp(&said, &more) >= 0);
 }
 
 static void refusals_have_codes(void **state)
@@ -485,6 +580,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(several_in_one_message, make, unmake),
+        cmocka_unit_test_setup_teardown(control_addresses_send_first, make, unmake),
+        cmocka_unit_test_setup_teardown(the_worker_stands_in, make, unmake),
         cmocka_unit_test_setup_teardown(refusals_have_codes, make, unmake),
         cmocka_unit_test_setup_teardown(gas_above_the_cap_waits, make, unmake),
         cmocka_unit_test_setup_teardown(lost_answer, make, unmake),

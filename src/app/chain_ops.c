@@ -27,6 +27,13 @@ slk_err slk_chain_ops_new(slk_chain_ops **ret_ops, const slk_chain_ops_options *
     slk_assert(pthread_mutex_init(&ops->push_lock, NULL) == 0);
     slk_assert(pthread_mutex_init(&ops->network_lock, NULL) == 0);
     ops->development = options->development;
+    for (size_t kind = 0; kind < SLK_SEAL_MESSAGE_KINDS; kind++) {
+        const size_t n = options->control[kind].n;
+        slk_assert(n <= SLK_CHAIN_OPS_CONTROL_MAX);
+        ops->n_control[kind] = n;
+        if (n > 0)
+            memcpy(ops->control[kind], options->control[kind].list, n * sizeof *ops->control[kind]);
+    }
     slk_err code = SLK_OK;
     if (slk_bigint_parse(&ops->max_fee[SLK_SEAL_PRECOMMIT], options->precommit_max_fee) != SLK_OK ||
         slk_bigint_parse(&ops->max_fee[SLK_SEAL_COMMIT], options->commit_max_fee) != SLK_OK ||
@@ -225,9 +232,9 @@ static void sample_precommit(slk_precommit *ret, int64_t seal_proof, int64_t hea
     slk_comm_r_cid(&ret->sealed_cid, comm_r);
 }
 
-/* Of all nodes that answer: each has its own wallet. */
+/* Who could pay for messages of that kind. Of all nodes that answer: each has its own wallet. */
 static slk_err richest_sender(slk_bigint *ret, slk_chain_ops *ops, const slk_miner_info *info,
-                              slk_error *error)
+                              slk_seal_message_kind kind, slk_error *error)
 {
     slk_bigint most = {{0}};
     bool answered = false;
@@ -237,7 +244,8 @@ static slk_err richest_sender(slk_bigint *ret, slk_chain_ops *ops, const slk_min
         slk_bigint balance;
         code = slk_chain_alone(&node, ops->chain, i, error);
         if (code == SLK_OK)
-            code = slk_chain_sender_balance(node, &balance, info, error);
+            code = slk_chain_sender_balance(node, &balance, info, ops->control[kind],
+                                            ops->n_control[kind], error);
         if (code == SLK_OK && slk_bigint_cmp(&balance, &most) > 0)
             most = balance;
         answered = answered || code == SLK_OK;
@@ -245,6 +253,19 @@ static slk_err richest_sender(slk_bigint *ret, slk_chain_ops *ops, const slk_min
     if (!answered)
         return code;
     *ret = most;
+    return SLK_OK;
+}
+
+/* A sector needs both messages: the poorer of their senders counts. */
+static slk_err sender_funds(slk_bigint *ret, slk_chain_ops *ops, const slk_miner_info *info,
+                            slk_error *error)
+{
+    slk_bigint precommit, commit;
+    SLK_TRY(richest_sender(&precommit, ops, info, SLK_SEAL_PRECOMMIT, error));
+    commit = precommit;
+    if (ops->n_control[SLK_SEAL_PRECOMMIT] + ops->n_control[SLK_SEAL_COMMIT] > 0)
+        SLK_TRY(richest_sender(&commit, ops, info, SLK_SEAL_COMMIT, error));
+    *ret = slk_bigint_cmp(&commit, &precommit) < 0 ? commit : precommit;
     return SLK_OK;
 }
 
@@ -265,7 +286,7 @@ static slk_err chain_funds(void *ctx, slk_seal_funds *ret, uint64_t sp_id, int64
     SLK_TRY(slk_chain_precommit_deposit(ops->chain, &deposit, sp_id, &sample, &head, error));
     SLK_TRY(slk_chain_initial_pledge(ops->chain, &pledge, SLK_MAX_SECTOR_EXPIRATION_EXTENSION,
                                      proof.shape->bytes, 0, &head, error));
-    SLK_TRY(richest_sender(&sender, ops, &info, error));
+    SLK_TRY(sender_funds(&sender, ops, &info, error));
     static_assert(SLK_SEAL_ATTO_CHARS >= SLK_BIGINT_TEXT_CHARS, "every amount has room");
     slk_bigint_print(ret->available, &available);
     slk_bigint_print(ret->deposit_per_sector, &deposit);

@@ -8,6 +8,8 @@
 #include "chain/chain.h"
 #include "seal/ops.h"
 
+#define SLK_CHAIN_OPS_CONTROL_MAX 16u
+
 typedef struct slk_chain_ops slk_chain_ops;
 
 typedef struct slk_chain_ops_options {
@@ -15,6 +17,11 @@ typedef struct slk_chain_ops_options {
     const char *precommit_max_fee; /* for each sector, attoFIL, decimal; "0" the node's own */
     const char *commit_max_fee;
     const char *message_max_fee; /* for one message, however many sectors; "0" no limit */
+    /* Who sends messages of a kind, before worker and owner; at most SLK_CHAIN_OPS_CONTROL_MAX, copied. */
+    struct {
+        const slk_address *list;
+        size_t n;
+    } control[SLK_SEAL_MESSAGE_KINDS];
     const slk_chain_transport *transport; /* NULL: HTTP. Copied */
     bool development; /* proofs of this node may be forgeable: no other network is spoken to */
 } slk_chain_ops_options;

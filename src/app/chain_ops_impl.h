@@ -11,6 +11,8 @@ struct slk_chain_ops {
     slk_chain *chain;
     slk_bigint max_fee[SLK_SEAL_MESSAGE_KINDS]; /* for each sector; zero: the node's own default */
     slk_bigint message_max_fee; /* for one message; zero: no further limit */
+    slk_address control[SLK_SEAL_MESSAGE_KINDS][SLK_CHAIN_OPS_CONTROL_MAX]; /* who sends first */
+    size_t n_control[SLK_SEAL_MESSAGE_KINDS];
     bool development;
     pthread_mutex_t push_lock; /* one push at a time: the node assigns nonces in order */
     pthread_mutex_t network_lock;

@@ -45,7 +45,7 @@ static const slk_config_key *find_key(bool *ret_file, const char *dotted)
         const size_t n = strlen(name);
         *ret_file = false;
         if (strncmp(dotted, name, n) == 0 &&
-            (dotted[n] == 0 || (dotted[n] == '[' && key->type == KEY_NUMBERS)))
+            (dotted[n] == 0 || (dotted[n] == '[' && slk_config_is_list(key->type))))
             return key;
         *ret_file = true;
         slk_config_dotted(name, key, "File");

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "fil/address.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -26,6 +27,14 @@ typedef struct slk_config_numbers {
     size_t n;
     int64_t value[SLK_CONFIG_NUMBERS_MAX];
 } slk_config_numbers;
+
+#define SLK_CONFIG_ADDRESSES_MAX 16u
+
+/* Addresses that slk_address_parse takes, as they were written. */
+typedef struct slk_config_addresses {
+    size_t n;
+    char text[SLK_CONFIG_ADDRESSES_MAX][SLK_ADDRESS_TEXT_CHARS];
+} slk_config_addresses;
 
 /* Texts are heap, "" when unset. Times are milliseconds. */
 typedef struct slk_config {
@@ -52,6 +61,9 @@ typedef struct slk_config {
     char *precommit_max_fee; /* attoFIL */
     char *commit_max_fee;
     char *message_max_fee;
+    /* [Addresses] */
+    slk_config_addresses precommit_control;
+    slk_config_addresses commit_control;
     /* [HTTP] */
     bool http_enable;
     char *domain_name;

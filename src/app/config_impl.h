@@ -19,6 +19,7 @@ typedef enum slk_config_type {
     KEY_NUMBER, /* int64_t */
     KEY_TIME, /* int64_t, milliseconds */
     KEY_NUMBERS, /* slk_config_numbers */
+    KEY_ADDRESSES, /* slk_config_addresses */
     KEY_TYPE_COUNT
 } slk_config_type;
 
@@ -41,6 +42,8 @@ extern const slk_config_key slk_config_keys[];
 const char *slk_config_type_words(slk_config_type type);
 /* Whether the file has the value in quotes. */
 bool slk_config_is_quoted(slk_config_type type);
+/* Whether the file has a list of values. */
+bool slk_config_is_list(slk_config_type type);
 /* Whether the member is a heap text. */
 bool slk_config_is_text(slk_config_type type);
 
@@ -49,7 +52,8 @@ bool slk_config_is_text(slk_config_type type);
 void slk_config_dotted(char *out, const slk_config_key *key, const char *suffix);
 void slk_config_env(char *out, const slk_config_key *key, const char *suffix);
 
-/* Sets the member from a text as defaults and the environment have it, or from an entry of the file.
+/* Sets the member from a text as defaults and the environment have it, or from an entry of the file
+ * (of a list: adds it).
  * SLK_E_INVAL says what is wanted, after `where`. */
 SLK_MUST_CHECK slk_err slk_config_set(slk_config *config, const slk_config_key *key,
                                       const char *text, const char *where, slk_error *error);

@@ -57,6 +57,12 @@ const slk_config_key slk_config_keys[] = {
      "Most to pay in gas for one message, however many sectors it is about, in attoFIL; 0: no "
      "limit "
      "beside those for each sector."},
+    {"Addresses", "PreCommitControl", KEY_ADDRESSES, AT(precommit_control), "[]", 0, 0, NULL,
+     "Addresses that pre-commits are sent from, the first that can pay; they must be control "
+     "addresses (or worker or owner) of the miner, with their key in the chain node's wallet. "
+     "Otherwise the worker sends, then the owner."},
+    {"Addresses", "CommitControl", KEY_ADDRESSES, AT(commit_control), "[]", 0, 0, NULL,
+     "The same for prove-commits."},
     {"HTTP", "Enable", KEY_BOOL, AT(http_enable), "true", 0, 0, NULL,
      "Serve peers. A node that only works, beside others on one database, need not."},
     {"HTTP", "DomainName", KEY_TEXT, AT(domain_name), "", 0, 0, NULL,

@@ -94,7 +94,7 @@ static slk_err print_secret_file(const struct printing *p, const slk_config_key 
 static slk_err print_assignment(const struct printing *p, const slk_config_key *key)
 {
     const char *quote = slk_config_is_quoted(key->type) ? "\"" : "";
-    if (!entry_of(p->toml, key, key->type == KEY_NUMBERS ? "[0]" : ""))
+    if (!entry_of(p->toml, key, slk_config_is_list(key->type) ? "[0]" : ""))
         return slk_buf_printf(p->out, "#%s = %s%s%s\n", key->name, quote, key->fallback, quote);
     SLK_TRY(slk_buf_printf(p->out, "%s = ", key->name));
     SLK_TRY(print_value(p, key));
@@ -192,7 +192,7 @@ static void origin_of(char *out, size_t size, const slk_config_key *key, const s
             return;
         }
     }
-    const slk_toml_entry *entry = entry_of(toml, key, key->type == KEY_NUMBERS ? "[0]" : "");
+    const slk_toml_entry *entry = entry_of(toml, key, slk_config_is_list(key->type) ? "[0]" : "");
     if (!entry && key->type == KEY_SECRET)
         entry = entry_of(toml, key, "File");
     if (entry)

@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,6 +27,7 @@ static const char *const type_words[KEY_TYPE_COUNT] = {
     [KEY_NUMBER] = "number",
     [KEY_TIME] = "time: 500ms, 30s, 5m, 72h",
     [KEY_NUMBERS] = "list of numbers",
+    [KEY_ADDRESSES] = "list of addresses: [\"f01234\", \"f3…\"]",
 };
 
 const char *slk_config_type_words(slk_config_type type)
@@ -41,6 +43,11 @@ bool slk_config_is_text(slk_config_type type)
 bool slk_config_is_quoted(slk_config_type type)
 {
     return slk_config_is_text(type) || type == KEY_TIME;
+}
+
+bool slk_config_is_list(slk_config_type type)
+{
+    return type == KEY_NUMBERS || type == KEY_ADDRESSES;
 }
 
 void slk_config_dotted(char *out, const slk_config_key *key, const char *suffix)
@@ -82,6 +89,7 @@ static bool form_is_right(slk_config_type type, const char *text)
     case KEY_NUMBER:
     case KEY_TIME:
     case KEY_NUMBERS:
+    case KEY_ADDRESSES:
     case KEY_TYPE_COUNT:
         break;
     }
@@ -123,6 +131,20 @@ static slk_err add_number(slk_config *config, const slk_config_key *key, int64_t
         return slk_fail(error, SLK_E_INVAL, "%s: more than %u numbers", where,
                         SLK_CONFIG_NUMBERS_MAX);
     list->value[list->n++] = value;
+    return SLK_OK;
+}
+
+static slk_err add_address(slk_config *config, const slk_config_key *key, const char *text,
+                           const char *where, slk_error *error)
+{
+    slk_config_addresses *list = member(config, key);
+    slk_address address;
+    if (slk_address_parse(&address, text, NULL) != SLK_OK || !slk_address_defined(&address))
+        return slk_fail(error, SLK_E_INVAL, "%s: want addresses such as f01234, f1… or f3…", where);
+    if (list->n == SLK_CONFIG_ADDRESSES_MAX)
+        return slk_fail(error, SLK_E_INVAL, "%s: more than %u addresses", where,
+                        SLK_CONFIG_ADDRESSES_MAX);
+    (void)snprintf(list->text[list->n++], sizeof *list->text, "%s", text);
     return SLK_OK;
 }
 
@@ -179,6 +201,23 @@ static slk_err set_numbers(slk_config *config, const slk_config_key *key, const 
     return SLK_OK;
 }
 
+/* `["f01234", "f3…"]` or "f01234,f3…". */
+static slk_err set_addresses(slk_config *config, const slk_config_key *key, const char *text,
+                             const char *where, slk_error *error)
+{
+    static const char gaps[] = "[]\", ";
+    slk_config_addresses *list = member(config, key);
+    list->n = 0;
+    for (text += strspn(text, gaps); *text; text += strspn(text, gaps)) {
+        char word[SLK_ADDRESS_TEXT_CHARS];
+        const size_t n = strcspn(text, gaps);
+        (void)snprintf(word, sizeof word, "%.*s", (int)slk_min_u64(n, INT_MAX), text);
+        SLK_TRY(add_address(config, key, n < sizeof word ? word : "", where, error));
+        text += n;
+    }
+    return SLK_OK;
+}
+
 slk_err slk_config_set(slk_config *config, const slk_config_key *key, const char *text,
                        const char *where, slk_error *error)
 {
@@ -203,6 +242,8 @@ slk_err slk_config_set(slk_config *config, const slk_config_key *key, const char
         return set_time(config, key, text, where, error);
     case KEY_NUMBERS:
         return set_numbers(config, key, text, where, error);
+    case KEY_ADDRESSES:
+        return set_addresses(config, key, text, where, error);
     case KEY_TYPE_COUNT:
         break;
     }
@@ -213,9 +254,10 @@ slk_err slk_config_set(slk_config *config, const slk_config_key *key, const char
 slk_err slk_config_set_entry(slk_config *config, const slk_config_key *key,
                              const slk_toml_entry *entry, const char *where, slk_error *error)
 {
-    const slk_toml_kind wanted = key->type == KEY_BOOL             ? SLK_TOML_BOOLEAN
-                                 : slk_config_is_quoted(key->type) ? SLK_TOML_STRING
-                                                                   : SLK_TOML_INTEGER;
+    const bool text = slk_config_is_quoted(key->type) || key->type == KEY_ADDRESSES;
+    const slk_toml_kind wanted = key->type == KEY_BOOL ? SLK_TOML_BOOLEAN
+                                 : text                ? SLK_TOML_STRING
+                                                       : SLK_TOML_INTEGER;
     if (entry->kind != wanted)
         return slk_fail(error, SLK_E_INVAL, "%s: want %s", where, type_words[key->type]);
     if (key->type == KEY_BOOL)
@@ -224,6 +266,8 @@ slk_err slk_config_set_entry(slk_config *config, const slk_config_key *key,
         return set_number(config, key, entry->integer, where, error);
     else if (key->type == KEY_NUMBERS)
         return add_number(config, key, entry->integer, where, error);
+    else if (key->type == KEY_ADDRESSES)
+        return add_address(config, key, entry->text, where, error);
     else
         return slk_config_set(config, key, entry->text, where, error);
     return SLK_OK;
@@ -277,6 +321,16 @@ static slk_err print_numbers(slk_buf *out, const slk_config_numbers *list)
     return slk_buf_byte(out, ']');
 }
 
+static slk_err print_addresses(slk_buf *out, const slk_config_addresses *list)
+{
+    SLK_TRY(slk_buf_byte(out, '['));
+    for (size_t i = 0; i < list->n; i++) {
+        SLK_TRY(slk_buf_text(out, i ? ", " : ""));
+        SLK_TRY(slk_config_print_text(out, list->text[i]));
+    }
+    return slk_buf_byte(out, ']');
+}
+
 slk_err slk_config_print_value(slk_buf *out, const slk_config *config, const slk_config_key *key)
 {
     const void *at = (const char *)config + key->offset;
@@ -298,6 +352,8 @@ slk_err slk_config_print_value(slk_buf *out, const slk_config *config, const slk
         return slk_config_print_text(out, time);
     case KEY_NUMBERS:
         return print_numbers(out, at);
+    case KEY_ADDRESSES:
+        return print_addresses(out, at);
     case KEY_TYPE_COUNT:
         break;
     }

@@ -167,6 +167,39 @@ static void look_at_money(slk_doctor *d, const slk_miner_sample *m)
                        m->sender_fil, m->pledge_fil);
 }
 
+/* One that controls no miner is passed by in silence when a message is sent: here it is said. */
+static void look_at_control(slk_doctor *d, const slk_miner_info *info, uint64_t sp_id,
+                            const char *key, const slk_config_addresses *list)
+{
+    slk_chain *chain = slk_chain_ops_client(d->node->chain);
+    for (size_t i = 0; i < list->n; i++) {
+        slk_address address, id;
+        uint64_t number;
+        bool known = slk_address_parse(&address, list->text[i], NULL) == SLK_OK;
+        if (known && slk_address_id(&number, &address))
+            id = address;
+        else
+            known = known && slk_chain_lookup_id(chain, &id, &address, NULL) == SLK_OK;
+        if (known && slk_chain_controls(info, &id))
+            continue;
+        slk_doctor_say(d, SLK_HEALTH_WARNING, "control-address",
+                       "`lotus-miner actor control set` adds it; until then the worker sends",
+                       "%s %.40s controls nothing of miner f0%" PRIu64, key, list->text[i], sp_id);
+    }
+}
+
+static void look_at_controls(slk_doctor *d, uint64_t sp_id)
+{
+    const slk_config *config = &d->node->repo.config;
+    slk_miner_info info;
+    if (config->precommit_control.n + config->commit_control.n == 0 ||
+        slk_chain_miner_info(slk_chain_ops_client(d->node->chain), &info, sp_id, NULL, NULL) !=
+            SLK_OK)
+        return;
+    look_at_control(d, &info, sp_id, "PreCommitControl", &config->precommit_control);
+    look_at_control(d, &info, sp_id, "CommitControl", &config->commit_control);
+}
+
 static void look_at_permission(slk_doctor *d, const slk_network *network)
 {
     if (d->client && !network->can_sign)
@@ -208,8 +241,10 @@ void slk_doctor_chain(slk_doctor *doctor)
         return;
     }
     look_at_head(doctor, &sample);
-    for (size_t i = 0; i < sample.miners_n; i++)
+    for (size_t i = 0; i < sample.miners_n; i++) {
         look_at_money(doctor, &sample.miners[i]);
+        look_at_controls(doctor, sample.miners[i].sp_id);
+    }
 }
 
 /* ---- peers ---- */

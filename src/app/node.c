@@ -63,16 +63,30 @@ static slk_err open_prover(slk_node *node, bool tool, slk_error *error)
     return slk_prover_new(&node->prover, &options, error);
 }
 
+static slk_err read_addresses(slk_address out[SLK_CONFIG_ADDRESSES_MAX],
+                              const slk_config_addresses *list, slk_error *error)
+{
+    for (size_t i = 0; i < list->n; i++)
+        SLK_TRY(slk_address_parse(&out[i], list->text[i], error));
+    return SLK_OK;
+}
+
 static slk_err open_chain(slk_node *node, slk_error *error)
 {
     const slk_config *config = &node->repo.config;
+    slk_address precommit[SLK_CONFIG_ADDRESSES_MAX], commit[SLK_CONFIG_ADDRESSES_MAX];
+    static_assert(SLK_CONFIG_ADDRESSES_MAX <= SLK_CHAIN_OPS_CONTROL_MAX, "every address has room");
     if (!*config->chain_api_info)
         return SLK_OK;
+    SLK_TRY(read_addresses(precommit, &config->precommit_control, error));
+    SLK_TRY(read_addresses(commit, &config->commit_control, error));
     const slk_chain_ops_options options = {
         .api_info = config->chain_api_info,
         .precommit_max_fee = config->precommit_max_fee,
         .commit_max_fee = config->commit_max_fee,
         .message_max_fee = config->message_max_fee,
+        .control = {[SLK_SEAL_PRECOMMIT] = {precommit, config->precommit_control.n},
+                    [SLK_SEAL_COMMIT] = {commit, config->commit_control.n}},
         .development = config->development,
     };
     return slk_chain_ops_new(&node->chain, &options, error);

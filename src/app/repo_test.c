@@ -89,6 +89,14 @@ static void values_come_from_file_then_environment(void **state)
     assert_int_equal(config.slot_ms, 5000);
     assert_string_equal(config.chain_api_info, "tok:/ip4/127.0.0.1/tcp/1/http");
     slk_config_done(&config);
+    assert_int_equal(setenv("SELKIE_ADDRESSES_PRECOMMITCONTROL", "f01234, f099", 1), 0);
+    assert_int_equal(read_text(&config, &error, "[Addresses]\nPreCommitControl = [\"f05\"]\n"),
+                     SLK_OK);
+    assert_int_equal(config.precommit_control.n, 2);
+    assert_string_equal(config.precommit_control.text[0], "f01234");
+    assert_string_equal(config.precommit_control.text[1], "f099");
+    slk_config_done(&config);
+    assert_int_equal(unsetenv("SELKIE_ADDRESSES_PRECOMMITCONTROL"), 0);
     assert_int_equal(setenv("SELKIE_PROVIDER_CAPACITY", "many", 1), 0);
     assert_int_equal(read_text(&config, &error, text), SLK_E_INVAL);
     assert_non_null(strstr(error.message, "SELKIE_PROVIDER_CAPACITY: want a number"));
@@ -108,6 +116,10 @@ static void mistakes_are_named_with_their_line(void **state)
         {"[HTTP]\nDelegateTLS = \"yes\"\n", "test.toml:2: HTTP.DelegateTLS: want true or false"},
         {"[Provider]\nCapacity = 0\n", "test.toml:2: Provider.Capacity: want a number from 1 to"},
         {"[Provider]\nSealProofs = [5, 15]\n", "Provider.SealProofs[1]: want numbers from 0 to 14"},
+        {"[Addresses]\nPreCommitControl = [\"f01234\", \"f0x\"]\n",
+         "Addresses.PreCommitControl[1]: want addresses such as f01234"},
+        {"[Addresses]\nCommitControl = [7]\n", "CommitControl[0]: want list of addresses"},
+        {"[Addresses]\nCommitControl = [\"<empty>\"]\n", "CommitControl[0]: want addresses"},
         {"[Provider]\nSlotTime = \"30\"\n", "Provider.SlotTime: want a time such as"},
         {"[Provider]\nSlotTime = \"100h\"\n", "SlotTime: want a time from 1s to 1h"},
         {"[Provider]\nRemoteSealCleanupTimeout = \"1h\"\n",
@@ -203,6 +215,7 @@ static void a_rewritten_file_keeps_every_value(void **state)
     const char *text = "[HTTP]\nListenAddress = \":80\"\nDelegateTLS = true\n"
                        "DomainName = \"a\\\\b\\\"\\u0007é\"\n"
                        "[Provider]\nSealProofs = [5, 6]\nSlotTime = \"90s\"\n"
+                       "[Addresses]\nCommitControl = [\"f01234\", \"t099\"]\n"
                        "[Network]\nChainApiInfo = \"top-secret:addr\"\n[Workers]\nChain = 9\n";
     assert_int_equal(slk_file_write_atomic(path, text, strlen(text), 0600, NULL), SLK_OK);
     SLK_CLEANUP(slk_buf_done) slk_buf plain;
@@ -213,6 +226,8 @@ static void a_rewritten_file_keeps_every_value(void **state)
     assert_int_equal(slk_config_print_updated(&plain, path, false, &error), SLK_OK);
     assert_int_equal(slk_config_print_updated(&masked, path, true, &error), SLK_OK);
     assert_non_null(strstr(slk_buf_str(&plain), "\nSlotTime = \"90s\"\n"));
+    assert_non_null(strstr(slk_buf_str(&plain), "\nCommitControl = [\"f01234\", \"t099\"]\n"));
+    assert_non_null(strstr(slk_buf_str(&plain), "\n#PreCommitControl = []\n"));
     assert_null(strstr(slk_buf_str(&masked), "top-secret"));
     slk_config before = {0}, after = {0};
     SLK_CLEANUP(slk_json_decrefp) json_t *changed = NULL;
@@ -220,6 +235,7 @@ static void a_rewritten_file_keeps_every_value(void **state)
     assert_int_equal(read_text(&after, &error, slk_buf_str(&plain)), SLK_OK);
     assert_int_equal(slk_config_changed(&changed, &before, &after, &error), SLK_OK);
     assert_int_equal(json_array_size(changed), 0);
+    assert_int_equal(after.commit_control.n, 2);
     slk_config_done(&before);
     slk_config_done(&after);
 }

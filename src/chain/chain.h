@@ -199,6 +199,9 @@ SLK_MUST_CHECK slk_err slk_chain_actor(slk_chain *chain, uint64_t *ret_nonce,
 SLK_MUST_CHECK slk_err slk_chain_nonce(slk_chain *chain, uint64_t *ret_nonce,
                                        const slk_address *address, slk_error *error);
 
+/* Whether that ID address is worker, owner or a control address of the miner. */
+bool slk_chain_controls(const slk_miner_info *miner, const slk_address *id);
+
 /* The sender for a miner's message: first configured control address, then worker, then owner that
  * controls the miner, holds at least `need`, and whose key the node has. *ret_from is the key
  * address. preferred may be NULL with 0. SLK_E_NOTFOUND: none, the message says why for each. */
@@ -207,10 +210,12 @@ SLK_MUST_CHECK slk_err slk_chain_choose_sender(slk_chain *chain, slk_address *re
                                                const slk_address *preferred, size_t n_preferred,
                                                const slk_bigint *need, slk_error *error);
 
-/* The most that any one address may spend for the miner: of worker and owner, those that
- * slk_chain_choose_sender would take. Zero when there is none. */
+/* The most that any one address may spend for the miner: of those that slk_chain_choose_sender would
+ * take. Zero when there is none. */
 SLK_MUST_CHECK slk_err slk_chain_sender_balance(slk_chain *chain, slk_bigint *ret_balance,
-                                                const slk_miner_info *miner, slk_error *error);
+                                                const slk_miner_info *miner,
+                                                const slk_address *preferred, size_t n_preferred,
+                                                slk_error *error);
 
 /* --- messages ----------------------------------------------------------------------------- */
 

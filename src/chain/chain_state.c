@@ -225,7 +225,7 @@ slk_err slk_chain_nonce(slk_chain *chain, uint64_t *ret_nonce, const slk_address
     return SLK_OK;
 }
 
-static bool controls(const slk_miner_info *miner, const slk_address *id)
+bool slk_chain_controls(const slk_miner_info *miner, const slk_address *id)
 {
     bool found = slk_address_equal(id, &miner->owner) || slk_address_equal(id, &miner->worker);
     for (size_t i = 0; i < miner->n_control; i++)
@@ -244,7 +244,7 @@ static slk_err try_sender(slk_chain *chain, slk_address *ret_key, slk_bigint *re
     uint64_t number;
     if (!slk_address_id(&number, candidate))
         SLK_TRY(slk_chain_lookup_id(chain, &id, candidate, error));
-    if (!controls(miner, &id))
+    if (!slk_chain_controls(miner, &id))
         return slk_fail(error, SLK_E_NOTFOUND, "does not control the miner");
     SLK_TRY(slk_chain_wallet_balance(chain, &balance, &id, error));
     slk_err code = slk_chain_account_key(chain, &key, &id, error);
@@ -276,15 +276,23 @@ static slk_err try_payer(slk_chain *chain, slk_address *ret_key, const slk_miner
     return SLK_OK;
 }
 
+/* Who is asked to send, in that order: those preferred, the worker, the owner. */
+static const slk_address *candidate_at(const slk_miner_info *miner, const slk_address *preferred,
+                                       size_t n_preferred, size_t i)
+{
+    return i < n_preferred ? &preferred[i] : i == n_preferred ? &miner->worker : &miner->owner;
+}
+
 slk_err slk_chain_sender_balance(slk_chain *chain, slk_bigint *ret_balance,
-                                 const slk_miner_info *miner, slk_error *error)
+                                 const slk_miner_info *miner, const slk_address *preferred,
+                                 size_t n_preferred, slk_error *error)
 {
     slk_bigint most = {{0}};
-    const slk_address *candidates[] = {&miner->worker, &miner->owner};
-    for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
+    for (size_t i = 0; i < n_preferred + 2; i++) {
         slk_address key;
         slk_bigint balance;
-        const slk_err code = try_sender(chain, &key, &balance, miner, candidates[i], error);
+        const slk_err code = try_sender(chain, &key, &balance, miner,
+                                        candidate_at(miner, preferred, n_preferred, i), error);
         if (code == SLK_OK && slk_bigint_cmp(&balance, &most) > 0)
             most = balance;
         else if (code != SLK_OK && code != SLK_E_NOTFOUND)
@@ -301,9 +309,7 @@ slk_err slk_chain_choose_sender(slk_chain *chain, slk_address *ret_from,
     SLK_CLEANUP(slk_buf_done) slk_buf reasons;
     slk_buf_init(&reasons, 4096);
     for (size_t i = 0; i < n_preferred + 2; i++) {
-        const slk_address *candidate = i < n_preferred    ? &preferred[i]
-                                       : i == n_preferred ? &miner->worker
-                                                          : &miner->owner;
+        const slk_address *candidate = candidate_at(miner, preferred, n_preferred, i);
         slk_error why = {0};
         slk_err code = try_payer(chain, ret_from, miner, candidate, need, &why);
         if (code == SLK_OK)

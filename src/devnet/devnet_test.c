@@ -210,15 +210,28 @@ static void the_client_sees_the_network(void **state)
         SLK_E_NOTFOUND);
     assert_non_null(strstr(error.message, "attoFIL of the 100000000000000000000000000 needed"));
     slk_bigint balance, none = {{1}};
-    assert_int_equal(slk_chain_sender_balance(net.chain, &balance, &info, &error), SLK_OK);
+    assert_int_equal(slk_chain_sender_balance(net.chain, &balance, &info, NULL, 0, &error), SLK_OK);
     assert_true(slk_bigint_cmp(&balance, &need) > 0 && slk_bigint_cmp(&balance, &much) < 0);
+    slk_miner_info other =
+        info; /* a miner whose worker is its owner: info's worker is a stranger there */
+    slk_address owner_key, worker_key;
+    other.worker = other.owner;
+    assert_int_equal(slk_chain_account_key(net.chain, &owner_key, &info.owner, &error), SLK_OK);
+    assert_int_equal(slk_chain_account_key(net.chain, &worker_key, &info.worker, &error), SLK_OK);
+    assert_int_equal(
+        slk_chain_choose_sender(net.chain, &from, &other, &info.worker, 1, &need, &error), SLK_OK);
+    assert_true(slk_address_equal(&from, &owner_key));
+    other.control[other.n_control++] = info.worker; /* until it is a control address */
+    assert_int_equal(
+        slk_chain_choose_sender(net.chain, &from, &other, &worker_key, 1, &need, &error), SLK_OK);
+    assert_true(slk_address_equal(&from, &worker_key));
     slk_miner_info odd = info;
     slk_address_from_id(&odd.worker, MINER); /* an actor without a key, as a multisig is */
     odd.owner = odd.worker;
     assert_int_equal(slk_chain_choose_sender(net.chain, &from, &odd, NULL, 0, &need, &error),
                      SLK_E_NOTFOUND);
     assert_non_null(strstr(error.message, "no key of its own"));
-    assert_int_equal(slk_chain_sender_balance(net.chain, &none, &odd, &error), SLK_OK);
+    assert_int_equal(slk_chain_sender_balance(net.chain, &none, &odd, NULL, 0, &error), SLK_OK);
     assert_true(slk_bigint_is_zero(&none));
     assert_int_equal(slk_chain_miner_info(net.chain, &info, 77, NULL, &error), SLK_E_NOTFOUND);
     net.token_override = "bad";
