@@ -75,6 +75,7 @@ void slk_pg_link_close(slk_pg_link *link)
 {
     PQfinish(link->pg);
     link->pg = NULL;
+    memset(link->kept, 0, sizeof link->kept);
 }
 
 /* Before the first statement: bounds that hold even when this process is stopped half-way. */
@@ -145,10 +146,13 @@ slk_err slk_pg_link_open(slk_pg_link *link, const char *url, int busy_ms, slk_er
 
 /* ---- one exchange ---- */
 
-static bool send_call(slk_pg_link *link, const slk_pg_call *call)
+static bool send_call(slk_pg_link *link, const slk_pg_call *call, const char *kept)
 {
     if (call->params < 0)
         return PQsendQuery(link->pg, call->text) == 1;
+    if (kept[0])
+        return PQsendQueryPrepared(link->pg, kept, call->params, call->value, call->length,
+                                   call->format, 0) == 1;
     return PQsendQueryParams(link->pg, call->text, call->params, call->type, call->value,
                              call->length, call->format, 0) == 1;
 }
@@ -198,13 +202,52 @@ static slk_err lost(slk_pg_link *link, const char *name, const char *why, slk_pg
     return slk_fail(error, SLK_E_UNREACHABLE, "database statement %s: %s", name, why);
 }
 
-slk_err slk_pg_link_call(PGresult **ret_result, slk_pg_fate *ret_fate, slk_pg_link *link,
-                         const slk_pg_call *call, int wait_ms, slk_error *error)
+/* ---- statements the server keeps ---- */
+
+#define NAME_CHARS 16u
+
+static uint64_t key_of(const slk_pg_call *call)
 {
-    if (!link->pg || !send_call(link, call))
-        return lost(link, call->name, "the connection was lost", ret_fate, error);
+    uint64_t key = UINT64_C(1469598103934665603);
+    for (const char *c = call->text; *c; c++)
+        key = (key ^ (uint8_t)*c) * UINT64_C(1099511628211);
+    for (int i = 0; i < call->params; i++)
+        key = (key ^ call->type[i]) * UINT64_C(1099511628211);
+    return key ? key : 1;
+}
+
+/* The statement's place, or a free one; NULL when all are taken. */
+static slk_pg_kept *place_of(slk_pg_link *link, uint64_t key)
+{
+    for (size_t i = 0; i < SLK_PG_KEPT; i++) {
+        slk_pg_kept *at = &link->kept[(key + i) % SLK_PG_KEPT];
+        if (at->key == key || at->key == 0)
+            return at;
+    }
+    return NULL;
+}
+
+typedef enum stale {
+    STALE_NOT,
+    STALE_PLAN, /* a table it reads was altered */
+    STALE_GONE, /* a pool before the server has given us another connection than the one that keeps it */
+} stale;
+
+/* source: PostgreSQL 15 documentation, appendix A (error codes) */
+static stale staleness(const char *state)
+{
+    if (state && strcmp(state, "0A000") == 0)
+        return STALE_PLAN;
+    return state && (strcmp(state, "26000") == 0 || strcmp(state, "42P05") == 0) ? STALE_GONE
+                                                                                 : STALE_NOT;
+}
+
+/* kept: the call is one of a statement that the server keeps. */
+static slk_err answer_of(PGresult **ret_result, slk_pg_fate *ret_fate, slk_pg_link *link,
+                         const slk_pg_call *call, bool kept, int64_t until_ms, slk_error *error)
+{
     bool in_time;
-    PGresult *result = read_answer(link, slk_clock_monotonic_ms() + wait_ms, &in_time);
+    PGresult *result = read_answer(link, until_ms, &in_time);
     if (!in_time)
         return lost(link, call->name, "no answer in time", ret_fate, error);
     if (!result)
@@ -214,9 +257,55 @@ slk_err slk_pg_link_call(PGresult **ret_result, slk_pg_fate *ret_fate, slk_pg_li
         *ret_result = result;
         return SLK_OK;
     }
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const stale why = kept ? staleness(state) : STALE_NOT;
     slk_err code = refused(result, call->name, ret_fate, error);
     PQclear(result);
-    if (*ret_fate == SLK_PG_LOST)
+    if (*ret_fate == SLK_PG_LOST || why != STALE_NOT)
         slk_pg_link_close(link);
+    if (why != STALE_NOT)
+        *ret_fate = SLK_PG_NOT_DONE;
+    link->keeps_nothing = link->keeps_nothing || why == STALE_GONE;
     return code;
+}
+
+/* ret_name: what the server calls the statement; "" when it does not keep it. */
+static slk_err keep(char ret_name[NAME_CHARS], slk_pg_fate *ret_fate, slk_pg_link *link,
+                    const slk_pg_call *call, int64_t until_ms, slk_error *error)
+{
+    ret_name[0] = '\0';
+    if (call->params < 0 || link->keeps_nothing)
+        return SLK_OK;
+    const uint64_t key = key_of(call);
+    slk_pg_kept *at = place_of(link, key);
+    const bool first = at && at->key == 0;
+    if (first)
+        at->key = key;
+    if (!at || first)
+        return SLK_OK;
+    char name[NAME_CHARS];
+    (void)snprintf(name, sizeof name, "s%u", (unsigned)(at - link->kept));
+    if (!at->prepared) {
+        PGresult *result = NULL;
+        if (PQsendPrepare(link->pg, name, call->text, call->params, call->type) != 1)
+            return lost(link, call->name, "the connection was lost", ret_fate, error);
+        SLK_TRY(answer_of(&result, ret_fate, link, call, true, until_ms, error));
+        PQclear(result);
+        at->prepared = true;
+    }
+    memcpy(ret_name, name, sizeof name);
+    return SLK_OK;
+}
+
+slk_err slk_pg_link_call(PGresult **ret_result, slk_pg_fate *ret_fate, slk_pg_link *link,
+                         const slk_pg_call *call, int wait_ms, slk_error *error)
+{
+    const int64_t until_ms = slk_clock_monotonic_ms() + wait_ms;
+    char kept[NAME_CHARS];
+    if (!link->pg)
+        return lost(link, call->name, "the connection was lost", ret_fate, error);
+    SLK_TRY(keep(kept, ret_fate, link, call, until_ms, error));
+    if (!send_call(link, call, kept))
+        return lost(link, call->name, "the connection was lost", ret_fate, error);
+    return answer_of(ret_result, ret_fate, link, call, kept[0] != 0, until_ms, error);
 }

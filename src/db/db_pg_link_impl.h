@@ -11,11 +11,22 @@
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define SLK_PG_PARAMS 24u
+#define SLK_PG_KEPT 256u
+
+/* A statement that this connection has run: from the second time on the server keeps it parsed and
+ * planned, which is most of what a small one costs. */
+typedef struct slk_pg_kept {
+    uint64_t key; /* of text and parameter types; 0: none */
+    bool prepared;
+} slk_pg_kept;
 
 typedef struct slk_pg_link {
     PGconn *pg; /* NULL: not connected */
+    bool keeps_nothing; /* what was kept got lost: connections are shared on the way there */
+    slk_pg_kept kept[SLK_PG_KEPT];
 } slk_pg_link;
 
 /* What a failure leaves behind. */

@@ -280,6 +280,61 @@ static void a_refusal_ends_the_transaction(void **state)
     assert_int_equal(slk_db_tx(f->db, count_in_tx, NULL, NULL), SLK_OK);
 }
 
+/* ---- statements the server keeps ---- */
+
+static slk_err read_in_tx(slk_db *db, void *context, slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    bool row = false;
+    SLK_TRY(slk_query_init(&q, db, &read_counter, error));
+    SLK_TRY(slk_query_step(&q, &row, error));
+    assert_true(row);
+    *(int64_t *)context = slk_column_i64(&q, 0);
+    return SLK_OK;
+}
+
+static void kept_statements_outlive_changes(void **state)
+{
+    fixture *f = *state;
+    static const slk_sql changes[] = {
+        {"narrow", "ALTER TABLE counter ALTER COLUMN n TYPE INTEGER"},
+        {"widen", "ALTER TABLE counter ALTER COLUMN n TYPE BIGINT"},
+        {"forget", "DEALLOCATE ALL"},
+    };
+    int64_t n = 0, expected = 0;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        for (int k = 0; k < 4; k++) {
+            assert_int_equal(slk_db_run(f->db, &count_up, NULL), SLK_OK);
+            assert_int_equal(number(f->db, &read_counter), ++expected);
+            assert_int_equal(slk_db_tx(f->db, read_in_tx, &n, NULL), SLK_OK);
+            assert_int_equal(n, expected);
+        }
+        assert_int_equal(slk_db_run(f->db, &changes[i], NULL), SLK_OK);
+    }
+    assert_int_equal(number(f->db, &read_counter), expected);
+    assert_int_equal(slk_db_run(f->db, &count_up, NULL), SLK_OK);
+    assert_int_equal(slk_db_tx(f->db, read_in_tx, &n, NULL), SLK_OK);
+    assert_int_equal(n, expected + 1);
+}
+
+/* A parameter that is NULL once and a number then, of one statement. */
+static void kept_statements_know_their_types(void **state)
+{
+    fixture *f = *state;
+    static const slk_sql pick = {"pick", "SELECT coalesce($1, -1)"};
+    for (int i = 0; i < 8; i++) {
+        SLK_CLEANUP(slk_query_done) slk_query q = {0};
+        bool row = false;
+        assert_int_equal(slk_query_init(&q, f->db, &pick, NULL), SLK_OK);
+        if (i % 4 < 2)
+            slk_bind_null(&q, 1);
+        else
+            slk_bind_i64(&q, 1, INT64_MAX - i);
+        assert_int_equal(slk_query_step(&q, &row, NULL), SLK_OK);
+        assert_int_equal(slk_column_i64(&q, 0), i % 4 < 2 ? -1 : INT64_MAX - i);
+    }
+}
+
 /* ---- the rest ---- */
 
 static void a_password_is_never_printed(void **state)
@@ -320,6 +375,7 @@ int main(void)
         T(a_locked_row_is_busy_and_readable),     T(a_stalled_server_is_given_up),
         T(a_restarted_server_costs_no_statement), T(a_body_whose_connection_is_lost_runs_again),
         T(lost_at_commit_is_said_to_be_unknown),  T(a_refusal_ends_the_transaction),
+        T(kept_statements_outlive_changes),       T(kept_statements_know_their_types),
         T(a_password_is_never_printed),           T(the_clock_is_the_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
