@@ -15,13 +15,16 @@
 /* The same for a full house and for a sector that is another partner's: neither is told. */
 #define REFUSED_FULL "there is no capacity for this sector"
 
+/* A promise that ends further ahead than one made now is from before the clock was set back ($2 is now,
+ * $3 when one made now ends): it is over, too. */
 static const slk_sql read_room = {
     "admission.room",
     "SELECT p.allowance_remaining, p.allowance_total, p.allowed_proof_types, p.expires_ms,"
     " (SELECT count(*) FROM rseal_provider_pipeline WHERE partner_id = p.id AND after_cleanup = 0),"
-    " (SELECT count(*) FROM rseal_provider_slots WHERE partner_id = p.id AND expires_ms > $2),"
+    " (SELECT count(*) FROM rseal_provider_slots WHERE partner_id = p.id AND expires_ms > $2"
+    "  AND expires_ms <= $3),"
     " (SELECT count(*) FROM rseal_provider_pipeline WHERE after_cleanup = 0),"
-    " (SELECT count(*) FROM rseal_provider_slots WHERE expires_ms > $2),"
+    " (SELECT count(*) FROM rseal_provider_slots WHERE expires_ms > $2 AND expires_ms <= $3),"
     " (SELECT count(*) FROM rseal_partner_miners WHERE partner_id = p.id),"
     " (SELECT count(*) FROM rseal_partner_miners m WHERE m.partner_id = p.id AND"
     "  (m.max_sectors = 0 OR m.max_sectors > (SELECT count(*) FROM rseal_provider_pipeline r"
@@ -34,7 +37,8 @@ static const slk_sql read_miner = {
     " WHERE r.partner_id = m.partner_id AND r.sp_id = m.sp_id AND r.after_cleanup = 0)"
     " FROM rseal_partner_miners m WHERE m.partner_id = $1 AND m.sp_id = $2"};
 static const slk_sql drop_expired = {"admission.expire",
-                                     "DELETE FROM rseal_provider_slots WHERE expires_ms <= $1"};
+                                     "DELETE FROM rseal_provider_slots WHERE expires_ms <= $1"
+                                     " OR expires_ms > $2"};
 /* Every admission passes through this one row: two that counted the same room at once meet here, not
  * only when they commit. */
 static const slk_sql pass_door = {
@@ -44,7 +48,7 @@ static const slk_sql insert_slot = {"admission.slot",
                                     " expires_ms, reserved_bytes) VALUES ($1, $2, $3, $4)"};
 static const slk_sql use_slot = {"admission.use_slot",
                                  "DELETE FROM rseal_provider_slots WHERE slot_token = $1"
-                                 " AND partner_id = $2 AND expires_ms > $3"};
+                                 " AND partner_id = $2 AND expires_ms > $3 AND expires_ms <= $4"};
 static const slk_sql find_order = {"admission.find",
                                    "SELECT partner_id, state FROM rseal_provider_pipeline"
                                    " WHERE sp_id = $1 AND sector_number = $2"};
@@ -72,9 +76,11 @@ static slk_err room_read(room *ret, slk_db *db, const slk_seal *seal, int64_t pa
                          slk_error *error)
 {
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
-    SLK_TRY(slk_sql_row(&q, db, &read_room,
-                        SLK_ARGS(slk_arg_i(partner_id), slk_arg_i(slk_seal_now(seal))), "partner",
-                        error));
+    const int64_t now = slk_seal_now(seal);
+    SLK_TRY(slk_sql_row(
+        &q, db, &read_room,
+        SLK_ARGS(slk_arg_i(partner_id), slk_arg_i(now), slk_arg_i(slk_seal_slot_end(seal, now))),
+        "partner", error));
     *ret = (room){.remaining = slk_column_i64(&q, 0),
                   .total = slk_column_i64(&q, 1),
                   .expires_ms = slk_column_i64(&q, 3),
@@ -174,9 +180,9 @@ static slk_err available_body(slk_db *db, void *context, slk_error *error)
     if (!a->available)
         return SLK_OK;
     SLK_TRY(slk_sql_run(db, &pass_door, NULL, 0, NULL, error));
-    int64_t now = slk_seal_now(a->seal);
-    int64_t expires = now + slk_seal_get_options(a->seal)->slot_ms;
-    SLK_TRY(slk_sql_run(db, &drop_expired, SLK_ARGS(slk_arg_i(now)), NULL, error));
+    const int64_t now = slk_seal_now(a->seal), expires = slk_seal_slot_end(a->seal, now);
+    SLK_TRY(
+        slk_sql_run(db, &drop_expired, SLK_ARGS(slk_arg_i(now), slk_arg_i(expires)), NULL, error));
     return slk_sql_run(db, &insert_slot,
                        SLK_ARGS(slk_arg_t(a->slot_token), slk_arg_i(a->partner_id),
                                 slk_arg_i(expires), slk_arg_u(bytes)),
@@ -264,9 +270,10 @@ static slk_err order_take_room(struct order *o, const room *r, slk_db *db, slk_e
         return SLK_OK;
     }
     int64_t changes = 0;
+    const int64_t now = slk_seal_now(o->seal);
     SLK_TRY(slk_sql_run(db, &use_slot,
-                        SLK_ARGS(slk_arg_t(o->slot_token), slk_arg_i(o->partner_id),
-                                 slk_arg_i(slk_seal_now(o->seal))),
+                        SLK_ARGS(slk_arg_t(o->slot_token), slk_arg_i(o->partner_id), slk_arg_i(now),
+                                 slk_arg_i(slk_seal_slot_end(o->seal, now))),
                         &changes, error));
     if (changes == 0)
         refuse(o, REFUSED_SLOT);

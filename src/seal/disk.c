@@ -15,13 +15,13 @@
 
 #define STAT_BLOCK_BYTES 512u /* unit of st_blocks, whatever the file system's blocks are */
 
-/* $2: our folder. A sector that is nowhere yet may come here. */
+/* $2: our folder; $3: when a slot given now ends. A sector that is nowhere yet may come here. */
 static const slk_sql sum_reserved = {
     "disk.reserved",
     "SELECT CAST(coalesce((SELECT sum(reserved_bytes) FROM rseal_provider_pipeline"
     " WHERE after_cleanup = 0 AND failed = 0 AND folder_id IN ('', $2)), 0) AS BIGINT),"
     " CAST(coalesce((SELECT sum(reserved_bytes) FROM rseal_provider_slots"
-    " WHERE expires_ms > $1), 0) AS BIGINT)"};
+    " WHERE expires_ms > $1 AND expires_ms <= $3), 0) AS BIGINT)"};
 /* Those whose SDR runs or is over keep theirs; one that only waits does not stand in the way. */
 static const slk_sql sum_started = {
     "disk.started",
@@ -73,8 +73,10 @@ slk_err slk_disk_look(slk_disk *ret_disk, slk_db *db, const slk_seal *seal, slk_
     slk_disk disk = {0};
     {
         SLK_CLEANUP(slk_query_done) slk_query q = {0};
+        const int64_t now = slk_seal_now(seal);
         SLK_TRY(slk_sql_row(&q, db, &sum_reserved,
-                            SLK_ARGS(slk_arg_i(slk_seal_now(seal)), slk_arg_t(our_folder(seal))),
+                            SLK_ARGS(slk_arg_i(now), slk_arg_t(our_folder(seal)),
+                                     slk_arg_i(slk_seal_slot_end(seal, now))),
                             "reservation", error));
         disk.sectors_bytes = slk_u64(slk_column_i64(&q, 0));
         disk.slots_bytes = slk_u64(slk_column_i64(&q, 1));

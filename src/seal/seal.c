@@ -30,7 +30,8 @@ static const slk_sql collect_rows = {"provider.collect",
                                      "DELETE FROM rseal_provider_pipeline WHERE state = 'cleaned'"
                                      " AND cleaned_at < $1"};
 static const slk_sql collect_slots = {"slots.collect",
-                                      "DELETE FROM rseal_provider_slots WHERE expires_ms <= $1"};
+                                      "DELETE FROM rseal_provider_slots WHERE expires_ms <= $1"
+                                      " OR expires_ms > $2"};
 
 slk_db *slk_seal_db(slk_seal *seal)
 {
@@ -76,6 +77,11 @@ int64_t slk_seal_until(const slk_seal *seal, int64_t for_ms)
 {
     const int64_t wall = slk_seal_now(seal), lived = now_by_life(seal);
     return (wall > lived ? wall : lived) + for_ms;
+}
+
+int64_t slk_seal_slot_end(const slk_seal *seal, int64_t now_ms)
+{
+    return now_ms + seal->options.slot_ms;
 }
 
 /* ---- crash points ---- */
@@ -410,7 +416,9 @@ static slk_err collect_garbage(slk_seal *seal, slk_error *error)
         return SLK_OK;
     SLK_TRY(slk_disk_shrink_all(seal, error));
     SLK_TRY(slk_provider_leases_give(seal, error));
-    SLK_TRY(slk_sql_run(seal->db, &collect_slots, SLK_ARGS(slk_arg_i(now)), NULL, error));
+    SLK_TRY(slk_sql_run(seal->db, &collect_slots,
+                        SLK_ARGS(slk_arg_i(now), slk_arg_i(slk_seal_slot_end(seal, now))), NULL,
+                        error));
     return slk_sql_run(seal->db, &collect_rows,
                        SLK_ARGS(slk_arg_i(now - seal->options.keep_row_ms)), NULL, error);
 }
