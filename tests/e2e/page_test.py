@@ -355,10 +355,9 @@ def order_and_follow(farm, browser, found):
         state = browser.one(".card .badge").text
         if not shown or shown[-1] != state:
             shown.append(state)
-        return state in ("verified", "precommit_sent", "precommitted", "seeded", "vanilla", "proven", "commit_sent", "proving")
+        return len(shown) >= 2 and state in ("verified", "precommit_sent", "precommitted", "seeded", "vanilla", "proven", "commit_sent", "proving")
 
-    browser.wait(moved, "the sector to be verified here, without loading the page again", 150)
-    expect(len(shown) >= 2, f"it was seen to move: {shown}")
+    browser.wait(moved, "the sector to move and be verified here, without loading the page again", 150)
     print(f"# seen without reloading: {' '.join(shown)}")
     events = browser.texts(".timeline li")
     for event in ("ordered", "sealed", "fetched", "verified"):
@@ -573,8 +572,8 @@ def narrow(farm, browser):
             for view in VIEWS[name]:
                 browser.go(view)
                 browser.wait(lambda: not browser.all("main .loading"), "the view's data")
-                wide = browser.run("return document.documentElement.scrollWidth")
-                expect(wide <= 390, f"{name}/{view} is {wide} px wide at 390 px")
+                wide, room = browser.run("const d = document.documentElement; return [d.scrollWidth, d.clientWidth]")
+                expect(wide <= room <= 390, f"{name}/{view} is {wide} px wide where there are {room}")
             browser.go("")
             menu = browser.button("Menu")
             expect(not browser.one("nav").is_displayed(), "the menu is closed")
@@ -602,7 +601,7 @@ def axe(farm, browser, found):
     if source is None:
         print("# skip axe: build/axe-core.tgz is not there; tools/setup.sh fetches it")
         return
-    found = []
+    findings = []
 
     def look(where, rules=None):
         if browser.run("return typeof window.axe") != "object":
@@ -610,7 +609,7 @@ def axe(farm, browser, found):
         result = browser.driver.execute_async_script(
             "const done = arguments[arguments.length - 1]; axe.run(document, {resultTypes: ['violations'], ...(arguments[0] && {runOnly: arguments[0]})}).then((r) => done(r.violations"
             ".map((v) => [v.impact, v.id, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160))])))", rules)
-        found.extend((where, *v) for v in result if v[0] in ("serious", "critical"))
+        findings.extend((where, *v) for v in result if v[0] in ("serious", "critical"))
 
     browser.driver.set_script_timeout(180)
     for scheme, rules in (("light", None), ("dark", ["color-contrast"])):  # only colours differ
@@ -645,7 +644,7 @@ def axe(farm, browser, found):
         look(f"{scheme} preview", rules)
         browser.button("Cancel", "dialog").click()
     browser.scheme("light")
-    equal(found, [], "serious findings of axe")
+    equal(findings, [], "serious findings of axe")
 
 
 PAYLOADS = [

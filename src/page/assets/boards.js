@@ -251,9 +251,10 @@ const numbersOf = (m) => (m.numbers ? m.numbers.map((n, i) => [i > 0 && ", ", h(
 function money(list) {
   const of = (name) => (m) => (m.problem ? "–" : fil(m[name]));
   return h("section", { key: "money", "aria-label": "Money" }, h("h2", {}, "Money"), table("Money of our miners", [
-    ["Miner", (m) => `f0${m.sp_id}`], ["Free in the miner", of("available"), "number"], ["Its richest sender", of("sender_balance"), "number"],
-    ["Deposit of a sector", of("deposit_per_sector"), "number"], ["Pledge of a sector", of("pledge_per_sector"), "number"], ["", (m) => m.problem && h("span", { class: "reason" }, m.problem), "text"],
-  ], list.map((m) => ({ ...m, key: m.sp_id })), "No miner has a provider yet."));
+    ["Miner", (m) => `f0${m.sp_id}`], ["Available", of("available"), "number"], ["Sender has", of("sender_balance"), "number"],
+    ["Deposit", of("deposit_per_sector"), "number"], ["Pledge", of("pledge_per_sector"), "number"], ["Problem", (m) => m.problem && h("span", { class: "reason" }, m.problem), "text"],
+  ], list.map((m) => ({ ...m, key: m.sp_id })), "No miner has a provider yet."),
+  h("p", { class: "hint" }, "What the miner and its richest sender have, and what one more sector takes, as the chain says now."));
 }
 
 customElements.define("slk-messages", class extends View {
@@ -264,10 +265,10 @@ customElements.define("slk-messages", class extends View {
 
   render() {
     return [h("h1", {}, "Messages"), money(this.model.funds), h("h2", { key: "sent" }, "Sent"), table("Messages to the chain, newest first", [
-      ["Message", (m) => KINDS[m.kind] ?? m.kind], ["Miner", (m) => `f0${m.sp_id}`], ["Sectors", numbersOf, "text"],
-      ["State", (m) => [badge(m.state, m.exit_code ? "bad" : m.state === "landed" ? "good" : ""), m.exit_code ? ` exit ${m.exit_code}` : ""]],
-      ["CID", (m) => cid(m.cid)], ["Carries", (m) => fil(m.value), "number"], ["Gas at most", (m) => fil(m.max_fee), "number"],
-      ["Height", (m) => m.landed_height ?? "–", "number"], ["Tries", (m) => m.tries, "number"], ["Sent", (m) => (m.sent_ms ? when(m.sent_ms) : "not yet")],
+      ["Message", (m) => KINDS[m.kind] ?? m.kind, "short"], ["Miner", (m) => `f0${m.sp_id}`], ["Sectors", numbersOf, "text"],
+      ["State", (m) => [badge(m.state, m.exit_code ? "bad" : m.state === "landed" ? "good" : ""), m.exit_code ? ` exit ${m.exit_code}` : "", m.tries > 1 && ` after ${m.tries} tries`]],
+      ["CID", (m) => cid(m.cid)], ["Carries", (m) => fil(m.value), "number short"], ["Gas at most", (m) => fil(m.max_fee), "number short"],
+      ["Height", (m) => m.landed_height ?? "–", "number"], ["Sent", (m) => (m.sent_ms ? when(m.sent_ms) : "not yet")],
     ], this.model.messages.map((m) => ({ ...m, key: m.uuid })), "No message has been sent yet.")];
   }
 });

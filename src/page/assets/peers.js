@@ -29,7 +29,7 @@ const terms = (form) => ({ url: form.url, proofs: numbers(form.proofs), miners: 
 // How it has kept its word so far.
 const record = (p) => {
   if (p.verified === undefined) return "–";
-  const parts = [`${p.verified} verified`, p.usual_ms && `in ${duration(p.usual_ms)}`, p.failures && `${p.failures} failed`, p.lies && h("strong", { class: "failed" }, `${p.lies} refuted`)].filter(Boolean);
+  const parts = [p.price && `${fil(p.price)} a sector`, `${p.verified} verified`, p.usual_ms && `in ${duration(p.usual_ms)}`, p.failures && `${p.failures} failed`, p.lies && h("strong", { class: "failed" }, `${p.lies} refuted`)].filter(Boolean);
   return parts.map((part, i) => [i > 0 && ", ", part]);
 };
 
@@ -141,7 +141,7 @@ customElements.define("slk-partners", class extends View {
         ["Terms", (p) => [p.proofs.length ? p.proofs.map(proofName).join(", ") : "all sizes", p.miners.length ? `, ${minersText(p.miners)}` : "", p.weight > 1 && `, weight ${p.weight}`,
           p.expires_ms && [" ", badge(p.expires_ms < Date.now() ? "expired" : `until ${new Date(p.expires_ms).toISOString().slice(0, 10)}`, p.expires_ms < Date.now() ? "bad" : "")]]],
         ["Since", (p) => day(p.created_ms), "short"],
-        ["Actions", (p) => admin && h("div", { class: "actions small" }, button("Change", () => this.edit(p)), button("New token", () => this.rotate(p)), button("Remove", () => this.drop(p)))],
+        ["Actions", (p) => admin && h("div", { class: "actions small several" }, button("Change", () => this.edit(p)), button("New token", () => this.rotate(p)), button("Remove", () => this.drop(p)))],
       ], this.model, "No partners yet. A partner is somebody who orders sectors from this node.")];
   }
 });
@@ -263,8 +263,8 @@ customElements.define("slk-providers", class extends View {
         ["Provider", (p) => named(h("a", { href: `#/sectors?role=client&peer=${p.id}` }, p.name || p.url), p.name === p.url ? "" : p.url), "text peer"], ["Miner", (p) => `f0${p.sp_id}`],
         ["State", (p) => (p.enabled ? badge("enabled", "good") : h("div", { class: "named" }, h("div", {}, badge("paused", "warn")), p.disabled_reason && h("span", { class: "muted" }, p.disabled_reason))), "text"],
         ["Sectors", (p) => counts([[p.active, "under way"], [p.done, "done"], [p.failed, "failed", `#/sectors?role=client&peer=${p.id}&failed=1`]]), "text"],
-        ["Price", (p) => (p.price ? fil(p.price) : "–"), "number"], ["Record", record, "text"],
-        ["Actions", (p) => admin && h("div", { class: "actions small" }, button(p.enabled ? "Pause" : "Enable", () => flip(p)), button("Test", () => this.test(p)), button("Change", () => this.edit(p)), p.active > 0 && button("Leave", () => this.leave(p)), button("Remove", () => this.drop(p)))],
+        ["Price and record", record, "text"],
+        ["Actions", (p) => admin && h("div", { class: "actions small several" }, button(p.enabled ? "Pause" : "Enable", () => flip(p)), button("Test", () => this.test(p)), button("Change", () => this.edit(p)), p.active > 0 && button("Leave", () => this.leave(p)), button("Remove", () => this.drop(p)))],
       ], this.model.providers, "No providers yet. A provider's operator gives you a connect string."), this.miners(admin)];
   }
 });

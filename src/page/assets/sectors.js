@@ -262,7 +262,7 @@ function taskPart(s, work) {
   return h("div", { class: "task" },
     h("p", {}, h("strong", {}, stepName(t.step)), t.stage && ` · ${t.stage}`, line && ` · ${line}`, t.owner && h("span", { class: "muted" }, ` · on ${t.owner}`)),
     t.running && total > 0 && bar(done, total, "progress of this step"),
-    t.last_error && h("p", { class: "problem" }, `After ${t.attempts} ${t.attempts === 1 ? "attempt" : "attempts"}: ${t.last_error}`));
+    t.last_error && h("p", { class: "problem" }, t.attempts > 0 ? `After ${t.attempts} ${t.attempts === 1 ? "attempt" : "attempts"}: ${t.last_error}` : t.last_error));
 }
 
 // Every entry says how long the sector stood where it came from.
