@@ -144,6 +144,7 @@ static slk_err miner_set(slk_node *node, const slk_options *options, slk_error *
     const char *reserve = slk_options_text(options, "reserve");
     if (reserve)
         (void)snprintf(miner.reserve, sizeof miner.reserve, "%s", reserve);
+    SLK_TRY(slk_client_miner_check(node->seal, sp_id, &miner, error));
     if (slk_service_dry(options, "the miner's flow would be set"))
         return SLK_OK;
     SLK_TRY(slk_client_miner_set(node->seal, sp_id, &miner, error));

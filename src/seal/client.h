@@ -130,6 +130,9 @@ typedef struct slk_client_miner {
 /* All unset when nothing was set for the miner. */
 SLK_MUST_CHECK slk_err slk_client_miner_get(slk_client_miner *ret, slk_seal *seal, uint64_t sp_id,
                                             slk_error *error);
+/* SLK_E_INVAL where _set would refuse. */
+SLK_MUST_CHECK slk_err slk_client_miner_check(slk_seal *seal, uint64_t sp_id,
+                                              const slk_client_miner *miner, slk_error *error);
 SLK_MUST_CHECK slk_err slk_client_miner_set(slk_seal *seal, uint64_t sp_id,
                                             const slk_client_miner *miner, slk_error *error);
 /* Do the miner's balances suffice for count more sectors beside those under way, with reserve (attoFIL,

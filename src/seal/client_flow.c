@@ -141,8 +141,8 @@ slk_err slk_client_miner_get(slk_client_miner *ret, slk_seal *seal, uint64_t sp_
     return SLK_OK;
 }
 
-slk_err slk_client_miner_set(slk_seal *seal, uint64_t sp_id, const slk_client_miner *miner,
-                             slk_error *error)
+slk_err slk_client_miner_check(slk_seal *seal, uint64_t sp_id, const slk_client_miner *miner,
+                               slk_error *error)
 {
     slk_bigint amount;
     uint64_t bytes;
@@ -154,6 +154,13 @@ slk_err slk_client_miner_set(slk_seal *seal, uint64_t sp_id, const slk_client_mi
         SLK_TRY(read_amount(&amount, miner->reserve, "the reserve", error));
     if (miner->seal_proof >= 0)
         SLK_TRY(prover->sector_bytes(prover->ctx, &bytes, miner->seal_proof, error));
+    return SLK_OK;
+}
+
+slk_err slk_client_miner_set(slk_seal *seal, uint64_t sp_id, const slk_client_miner *miner,
+                             slk_error *error)
+{
+    SLK_TRY(slk_client_miner_check(seal, sp_id, miner, error));
     SLK_TRY(slk_sql_run(slk_seal_db(seal), &upsert_miner,
                         SLK_ARGS(slk_arg_u(sp_id), slk_arg_i(miner->keep_in_flight),
                                  slk_arg_i(miner->seal_proof), slk_arg_i(miner->duration_epochs),

@@ -178,6 +178,8 @@ def bad_tokens():
         equal((row["price"], row["enabled"], row["verified"]), ("5000", True, 0), "what was set")
         farm.on("client", "miner", "set", "f01000", "--keep", 3, "--seal-proof", 5, "--dry-run")
         equal(farm.on("client", "miner", "list")[0]["keep_in_flight"], None, "a dry run sets nothing")
+        refused = farm.on("client", "miner", "set", "f01000", "--reserve", "5FIL", "--dry-run", status=1)
+        expect("attoFIL" in refused["error"]["message"], f"a dry run checks what is set: {refused}")
         farm.on("client", "provider", "set", "lighthouse", "--url", "https://elsewhere.invalid", "--dry-run")
         equal(farm.on("client", "provider", "show", "lighthouse")["url"], farm.url("provider"), "a dry run changes nothing")
         refused = farm.on("client", "provider", "add", "-", "--miner", "f01000", stdin="bm90IGpzb24=", status=1)
