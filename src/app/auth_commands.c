@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `selkie auth …` and `selkie ui open`: who may look at this node and change it. */
+#include "app/lock.h"
 #include "app/service.h"
 
 #include "access/access.h"
@@ -78,6 +79,12 @@ static slk_err revoke(slk_node *node, const slk_options *options, slk_error *err
     return SLK_OK;
 }
 
+static bool serves(const slk_node *node)
+{
+    slk_lock_holder holder = {0};
+    return slk_lock_look(&holder, node->repo.folder, NULL) == SLK_OK && holder.serving;
+}
+
 static slk_err ui_open(slk_node *node, const slk_options *options, slk_error *error)
 {
     const int64_t now = slk_clock_wall_ms();
@@ -98,8 +105,9 @@ static slk_err ui_open(slk_node *node, const slk_options *options, slk_error *er
     else
         (void)printf("open    %s/\ntoken   %s\n\nThe token is for one login as %s within 15 "
                      "minutes. A self-signed certificate makes the\nbrowser ask once; see "
-                     "docs/page.md.\n",
-                     url, token, slk_role_name(grant.role));
+                     "docs/page.md.\n%s",
+                     url, token, slk_role_name(grant.role),
+                     serves(node) ? "" : "No node serves there now: `selkie run` starts it.\n");
     slk_bytes_wipe(token, sizeof token);
     return SLK_OK;
 }

@@ -69,9 +69,10 @@ static slk_err fsck(slk_node *node, const slk_options *options, slk_error *error
         const json_t *list = json_object_get(answer, "findings");
         for (size_t i = 0; i < json_array_size(list); i++)
             print_finding(json_array_get(list, i));
-        (void)printf("%lld sectors and %lld of their files looked at\n",
+        (void)printf("looked at: sectors %lld, files of theirs %lld%s\n",
                      (long long)slk_service_number(answer, "sectors"),
-                     (long long)slk_service_number(answer, "files"));
+                     (long long)slk_service_number(answer, "files"),
+                     findings == 0 ? "; all is as it must be" : "");
     }
     if (findings > 0)
         return slk_fail(error, SLK_E_CORRUPT, "%llu promises are broken",

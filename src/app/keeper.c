@@ -120,7 +120,9 @@ static slk_err unwrap_box(const slk_keeper *keeper, slk_buf *out, const slk_buf 
 {
     uint8_t mac[MAC_BYTES];
     if (box->len < NONCE_BYTES + MAC_BYTES)
-        return slk_fail(error, SLK_E_CORRUPT, "a stored token is damaged");
+        return slk_fail(
+            error, SLK_E_CORRUPT,
+            "a stored token is damaged; a new connect string, added again, replaces it");
     const size_t n = box->len - NONCE_BYTES - MAC_BYTES;
     hmac(keeper->crypto, mac, keeper->mac_key, box->data, NONCE_BYTES, box->data + NONCE_BYTES, n);
     if (!slk_bytes_equal_ct(mac, box->data + NONCE_BYTES + n, MAC_BYTES))
@@ -138,7 +140,9 @@ static slk_err keeper_unwrap(void *ctx, slk_buf *out, const char *wrapped, slk_e
     SLK_CLEANUP(slk_buf_done) slk_buf box;
     slk_buf_init(&box, WRAPPED_MAX_BYTES);
     if (slk_base64_decode(&box, wrapped, strlen(wrapped)) != SLK_OK)
-        return slk_fail(error, SLK_E_CORRUPT, "a stored token is damaged");
+        return slk_fail(
+            error, SLK_E_CORRUPT,
+            "a stored token is damaged; a new connect string, added again, replaces it");
     return unwrap_box(ctx, out, &box, error);
 }
 

@@ -163,8 +163,8 @@ static slk_err print_orphans(const struct orphans *o, const slk_options *options
                                     (json_int_t)o->found, "bytes", (json_int_t)o->found_bytes,
                                     "orphans", o->list),
                           error);
-    (void)printf("%" PRIu64 " without a sector, %.1f MiB%s\n", o->found,
-                 (double)o->found_bytes / (1 << 20), o->remove ? ": removed" : "");
+    (void)printf("files without a sector: %" PRIu64 ", %.1f MiB%s\n", o->found,
+                 (double)o->found_bytes / (1 << 20), o->remove && o->found > 0 ? ", removed" : "");
     if (o->kept > 0)
         (void)printf("%" PRIu64
                      " in the storage folder are left alone without --storage: they may be "

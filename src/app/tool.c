@@ -58,7 +58,36 @@ void slk_tool_bool(slk_tool *tool, const char *key, bool value)
     slk_tool_json(tool, key, json_boolean(value));
 }
 
-static void print_lines(const json_t *answer)
+/* A number or text as it is; what is in a list or an object behind one another on the line. */
+static void print_value(const json_t *value)
+{
+    const char *key;
+    json_t *part;
+    size_t i;
+    if (json_is_string(value)) {
+        (void)fputs(json_string_value(value), stdout);
+    } else if (json_is_array(value)) {
+        json_array_foreach(value, i, part)
+        {
+            (void)fputs(i > 0 ? " " : "", stdout);
+            print_value(part);
+        }
+    } else if (json_is_object(value)) {
+        i = 0;
+        json_object_foreach((json_t *)(uintptr_t)value, key, part)
+        {
+            (void)printf("%s%s ", i++ > 0 ? ", " : "", key);
+            print_value(part);
+        }
+    } else {
+        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        (void)fputs(text ? text : "?", stdout);
+        free(text); /* allocated by jansson */
+    }
+}
+
+/* One member a line; those of an object each on a line of its own, below its name. */
+static void print_lines(const json_t *answer, int indent)
 {
     const char *key;
     json_t *value;
@@ -67,13 +96,14 @@ static void print_lines(const json_t *answer)
         strlen(key) > widest ? strlen(key) : widest;
     json_object_foreach((json_t *)(uintptr_t)answer, key, value)
     {
-        if (json_is_string(value)) {
-            (void)printf("%-*s  %s\n", (int)widest, key, json_string_value(value));
+        if (json_is_object(value) && indent == 0) {
+            (void)printf("%s\n", key);
+            print_lines(value, 2);
             continue;
         }
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
-        (void)printf("%-*s  %s\n", (int)widest, key, text ? text : "?");
-        free(text); /* allocated by jansson */
+        (void)printf("%*s%-*s  ", indent, "", (int)widest, key);
+        print_value(value);
+        (void)fputc('\n', stdout);
     }
 }
 
@@ -105,7 +135,7 @@ int slk_tool_done(slk_tool *tool, slk_err code, int status_ok)
             (void)json_dumpf(tool->answer, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
             (void)fputc('\n', stdout);
         } else {
-            print_lines(tool->answer);
+            print_lines(tool->answer, 0);
         }
     } else {
         status = slk_command_fail(tool->command, tool->options, code, &tool->error);

@@ -48,7 +48,7 @@ void slk_tool_bool(slk_tool *tool, const char *key, bool value);
 void slk_tool_json(slk_tool *tool, const char *key, json_t *value); /* steals value */
 /* Stops the display, adds `stages` (seconds of each stage of the job), `seconds` and
  * `peak_memory_bytes`, prints the answer (one JSON object, or
- * `key: value` lines) or the failure, frees everything. Returns the exit status: that of code, or
+ * lines of keys and values) or the failure, frees everything. Returns the exit status: that of code, or
  * status_ok when code is SLK_OK. */
 int slk_tool_done(slk_tool *tool, slk_err code, int status_ok);
 

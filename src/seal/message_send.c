@@ -35,7 +35,8 @@ static slk_err is_sent(slk_look *l, const slk_batch *b, slk_error *error)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     memcpy(out->cid, b->cid, sizeof out->cid);
     l->task->event = b->kind == SLK_SEAL_PRECOMMIT ? SLK_EV_PRECOMMIT_SENT : SLK_EV_COMMIT_SENT;
-    slk_task_note(l->task, "message %s for %lu sectors", b->cid, (unsigned long)b->sectors);
+    slk_task_note(l->task, "message %s for %lu sector%s", b->cid, (unsigned long)b->sectors,
+                  b->sectors == 1 ? "" : "s");
     return SLK_OK;
 }
 
