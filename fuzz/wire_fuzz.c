@@ -13,12 +13,16 @@ static const slk_wire_type *const types[] = {
     &slk_wire_type_available,      &slk_wire_type_order,         &slk_wire_type_ordered,
     &slk_wire_type_sector_request, &slk_wire_type_status,        &slk_wire_type_commit1,
     &slk_wire_type_complete,       &slk_wire_type_ticket,        &slk_wire_type_c1_url,
+    &slk_wire_type_renewed,        &slk_wire_type_call_back,     &slk_wire_type_called,
+    &slk_wire_type_nonce,          &slk_wire_type_nonce_known,
 };
 static const size_t sizes[] = {
     sizeof(slk_wire_capabilities),   sizeof(slk_wire_token_request), sizeof(slk_wire_authorized),
     sizeof(slk_wire_available),      sizeof(slk_wire_order),         sizeof(slk_wire_ordered),
     sizeof(slk_wire_sector_request), sizeof(slk_wire_status),        sizeof(slk_wire_commit1),
     sizeof(slk_wire_complete),       sizeof(slk_wire_ticket),        sizeof(slk_wire_c1_url),
+    sizeof(slk_wire_renewed),        sizeof(slk_wire_call_back),     sizeof(slk_wire_called),
+    sizeof(slk_wire_nonce),          sizeof(slk_wire_nonce_known),
 };
 #define TYPES (sizeof types / sizeof *types)
 
