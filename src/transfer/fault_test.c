@@ -374,18 +374,41 @@ static void the_quick_finish_for_the_slow(void **state)
     }
 }
 
-/* One connection has nobody to take over: it is given up and opened anew. */
-static void a_crawling_connection_is_left(void **state)
+/* With the times that a node uses: of connections that are open and never answer, the others take over
+ * the work before they are given up. */
+static void the_others_finish_for_the_dead(void **state)
+{
+    fixture *f = *state;
+    f->from.slow_ms = 0;
+    f->from.stall_ms = 0;
+    f->proxy.stall_to = 3;
+    const int64_t start = slk_clock_monotonic_ms();
+    fetch_all(f);
+    assert_in_range(slk_clock_monotonic_ms() - start, 9 * 1000, 29 * 1000);
+    expect_equal(f);
+}
+
+/* One connection has nobody to take over: one that crawls or is half open is given up and opened
+ * anew. */
+static void a_lone_connection_is_left(void **state)
 {
     fixture *f = *state;
     f->from.connections = 1;
     f->from.stall_ms = 1000;
-    f->proxy.crawl = true;
-    f->proxy.stall_to = 2;
-    f->proxy.stall_after = 3 * SLK_FETCH_BLOCK_BYTES;
-    fetch_all(f);
-    expect_equal(f);
-    assert_in_range(f->proxy.sent, FILE_BYTES, FILE_BYTES + FILE_BYTES / 200);
+    for (int crawl = 0; crawl < 2; crawl++) {
+        f->proxy.crawl = crawl;
+        f->proxy.accepted = 0;
+        f->proxy.sent = 0;
+        f->proxy.stall_to = 2;
+        f->proxy.stall_after = 3 * SLK_FETCH_BLOCK_BYTES;
+        const int64_t start = slk_clock_monotonic_ms();
+        fetch_all(f);
+        assert_in_range(slk_clock_monotonic_ms() - start, 2 * 1000, 60 * 1000);
+        expect_equal(f);
+        assert_in_range(f->proxy.sent, FILE_BYTES, FILE_BYTES + FILE_BYTES / 200);
+        assert_int_equal(unlink(f->dest), 0);
+        new_connections(f);
+    }
 }
 
 /* Row 6: what was damaged under way is found and only that is fetched again. */
@@ -499,10 +522,10 @@ static void what_has_arrived_can_be_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(cuts_resend_next_to_nothing),    T(the_quick_finish_for_the_slow),
-        T(a_crawling_connection_is_left),  T(only_bad_blocks_are_fetched_again),
-        T(a_block_that_stays_bad_ends_it), T(what_lies_there_is_checked),
-        T(what_has_arrived_can_be_read),
+        T(cuts_resend_next_to_nothing),       T(the_quick_finish_for_the_slow),
+        T(the_others_finish_for_the_dead),    T(a_lone_connection_is_left),
+        T(only_bad_blocks_are_fetched_again), T(a_block_that_stays_bad_ends_it),
+        T(what_lies_there_is_checked),        T(what_has_arrived_can_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
