@@ -321,8 +321,10 @@ static slk_err get_metrics(void *context, slk_http_exchange *exchange, slk_error
     const slk_monitor_options *o = &monitor->options;
     if (!o->trust_loopback || !asks_from_here(exchange)) {
         slk_access_who who;
-        SLK_TRY(slk_access_check(&who, slk_seal_db(o->seal), slk_http_bearer(exchange),
-                                 slk_clock_wall_ms(), error));
+        const char *token = slk_http_bearer(exchange);
+        const slk_err code =
+            slk_access_check(&who, slk_seal_db(o->seal), token, slk_clock_wall_ms(), error);
+        SLK_TRY(code == SLK_E_AUTH && token ? slk_http_guessed(exchange, error) : code);
     }
     SLK_CLEANUP(slk_buf_done) slk_buf page;
     slk_buf_init(&page, PAGE_MAX_BYTES);

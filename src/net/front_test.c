@@ -53,6 +53,12 @@ static slk_err serve_slow_down(void *context, slk_http_exchange *x, slk_error *e
     return slk_http_slow_down(x, 4500, error);
 }
 
+static slk_err serve_guess(void *context, slk_http_exchange *x, slk_error *error)
+{
+    (void)context;
+    return slk_http_guessed(x, error);
+}
+
 static void count_end(void *context)
 {
     fixture *f = context;
@@ -71,6 +77,7 @@ static slk_http_route routes[] = {
     {"GET", "/file", serve_file, NULL, 0, false},
     {"GET", "/slow-down", serve_slow_down, NULL, 0, false},
     {"GET", "/counted", serve_counted, NULL, 0, false},
+    {"GET", "/guess", serve_guess, NULL, 0, false},
 };
 #define N_ROUTES (sizeof routes / sizeof *routes)
 
@@ -162,6 +169,31 @@ static void handlers_can_slow_a_peer_down(void **state)
     slk_http_server_free(f->server); /* every exchange has ended by then */
     f->server = NULL;
     assert_int_equal(f->ended, 3);
+    unmake(f);
+}
+
+/* Twenty a minute of one address; what it may otherwise do it goes on doing. */
+static void guesses_are_counted(void **state)
+{
+    (void)state;
+    fixture *f = make((slk_http_server_options){.behind_proxy = true}, false);
+    const slk_http_header one = {"X-Forwarded-For", "203.0.113.9"},
+                          two = {"X-Forwarded-For", "203.0.113.10"};
+    const slk_http_request guess = {.headers = &one, .n_headers = 1};
+    unsigned refused = 0;
+    slk_http_response r;
+    while ((r = ask(f, "/guess", guess)).status == 401) {
+        slk_http_response_done(&r);
+        refused++;
+    }
+    assert_in_range(refused, SLK_HTTP_GUESSES, SLK_HTTP_GUESSES + 1); /* one more after 3 s */
+    assert_int_equal(r.status, 429);
+    assert_in_range(r.retry_after_s, 1, SLK_HTTP_GUESS_INTERVAL_MS / 1000 + 1);
+    slk_http_response_done(&r);
+    expect_body(f, "/peer", &one, "203.0.113.9 203.0.113.9\n");
+    r = ask(f, "/guess", (slk_http_request){.headers = &two, .n_headers = 1});
+    assert_int_equal(r.status, 401);
+    slk_http_response_done(&r);
     unmake(f);
 }
 
@@ -472,6 +504,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floods_get_429),
         cmocka_unit_test(handlers_can_slow_a_peer_down),
+        cmocka_unit_test(guesses_are_counted),
         cmocka_unit_test(the_limiter_keeps_keys_apart),
         cmocka_unit_test(only_proxies_speak_for_others),
         cmocka_unit_test(chains_are_read_from_the_right),

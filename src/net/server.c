@@ -339,6 +339,7 @@ static slk_err start(slk_http_server *server, slk_error *error)
     const slk_http_server_options *o = &server->options;
     SLK_TRY(copy_texts(server, error));
     SLK_TRY(slk_limiter_new(&server->requests, o->request_burst, o->request_interval_ms, error));
+    SLK_TRY(slk_limiter_new(&server->guesses, SLK_HTTP_GUESSES, SLK_HTTP_GUESS_INTERVAL_MS, error));
     SLK_TRY(slk_http_watch_start(server, error));
     return slk_http_listen(server, error);
 }
@@ -366,6 +367,7 @@ void slk_http_server_free(slk_http_server *server)
     slk_http_watch_stop(server);
     slk_free(server->counts);
     slk_limiter_free(server->requests);
+    slk_limiter_free(server->guesses);
     slk_free(server->certificate_file);
     slk_free(server->key_file);
     slk_free(server);
@@ -419,6 +421,15 @@ const char *slk_http_bearer(const slk_http_exchange *exchange)
         return NULL;
     value += 7 + strspn(value + 7, " ");
     return *value ? value : NULL;
+}
+
+slk_err slk_http_guessed(slk_http_exchange *exchange, slk_error *error)
+{
+    slk_limiter *guesses = exchange->server->guesses;
+    const int64_t now = slk_clock_monotonic_ms();
+    if (slk_limiter_take(guesses, exchange->owner, now))
+        return slk_fail(error, SLK_E_AUTH, "unauthorized");
+    return slk_http_slow_down(exchange, slk_limiter_wait(guesses, exchange->owner, now), error);
 }
 
 bool slk_http_is_json(const slk_http_exchange *exchange)

@@ -124,6 +124,11 @@ const slk_http_server *slk_http_server_of(const slk_http_exchange *exchange);
 const char *slk_http_peer_owner(const slk_http_exchange *exchange);
 /* Calls end(context) once when the reply has been sent or has failed. At most one per exchange. */
 void slk_http_on_end(slk_http_exchange *exchange, void (*end)(void *context), void *context);
+/* What a wrong token means: SLK_E_AUTH, or as _slow_down for an address (IPv6: a /64) that has had too
+ * many of them, at whatever route: so many at once, then one per interval. */
+#define SLK_HTTP_GUESSES 20u
+#define SLK_HTTP_GUESS_INTERVAL_MS 3000
+slk_err slk_http_guessed(slk_http_exchange *exchange, slk_error *error);
 /* SLK_E_BUSY; slk_http_reply_failure then answers 429 with Retry-After instead of 503. */
 slk_err slk_http_slow_down(slk_http_exchange *exchange, int64_t wait_ms, slk_error *error);
 

@@ -83,6 +83,7 @@ struct slk_http_server {
     uint8_t pem_digest[2][32]; /* of certificate and key, as the daemon has them */
     slk_ip_set proxies; /* whose X-Forwarded-For counts */
     slk_limiter *requests; /* per address */
+    slk_limiter *guesses; /* wrong tokens per address */
     uint16_t port;
     slk_http_counts *counts; /* of each route */
     pthread_mutex_t mutex; /* guards connections and their times, retired and stopping */

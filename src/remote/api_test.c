@@ -1234,8 +1234,8 @@ static void guessing_is_slowed_down(void **state)
     unsigned refused = 0;
     do
         get(&a, &w.provider, "sealed-data/1000/1", STRANGER);
-    while (a.status == 401 && ++refused <= SLK_TURNSTILE_GUESSES);
-    assert_in_range(refused, 1, SLK_TURNSTILE_GUESSES);
+    while (a.status == 401 && ++refused <= SLK_HTTP_GUESSES);
+    assert_in_range(refused, 1, SLK_HTTP_GUESSES);
     assert_int_equal(a.status, 429);
     assert_string_equal(a.type, "text/plain; charset=utf-8");
     assert_non_null(strstr(a.body, "wait"));
@@ -1246,6 +1246,12 @@ static void guessing_is_slowed_down(void **state)
     assert_int_equal(a.status, 401);
     get(&a, &w.provider, "capabilities", NULL);
     assert_int_equal(a.status, 200);
+    refused = 0;
+    do
+        post(&a, &w.client, "complete", "application/json", "{\"partner_token\":\"" STRANGER "\"}");
+    while (a.status == 401 && ++refused <= SLK_HTTP_GUESSES);
+    assert_in_range(refused, 1, SLK_HTTP_GUESSES);
+    assert_int_equal(a.status, 429);
 }
 
 int main(void)

@@ -76,7 +76,8 @@ static slk_err post_complete(void *context, slk_http_exchange *exchange, slk_err
     SLK_TRY(slk_endpoint_read(&message, &slk_wire_type_complete, exchange, error));
     const char *token = slk_endpoint_token(exchange, message.partner_token);
     if (slk_client_authorize(client->seal, token, error) == SLK_E_AUTH)
-        return slk_fail(error, SLK_E_AUTH, "unauthorized");
+        return *token ? slk_http_guessed(exchange, error)
+                      : slk_fail(error, SLK_E_AUTH, "unauthorized");
     uint64_t sp_id, number;
     SLK_TRY(slk_endpoint_sector(&sp_id, &number, message.sp_id, message.sector_number, error));
     slk_seal_completion completion;
@@ -97,13 +98,21 @@ static slk_err read_miner(uint64_t *ret_id, const slk_http_exchange *exchange, s
     return SLK_OK;
 }
 
+static slk_err brake(slk_limiter *limiter, slk_http_exchange *exchange, slk_error *error)
+{
+    const char *owner = slk_http_peer_owner(exchange);
+    const int64_t now = slk_clock_monotonic_ms();
+    if (slk_limiter_take(limiter, owner, now))
+        return SLK_OK;
+    return slk_http_slow_down(exchange, slk_limiter_wait(limiter, owner, now), error);
+}
+
 static slk_err get_ticket(void *context, slk_http_exchange *exchange, slk_error *error)
 {
     slk_remote_client *client = context;
     uint64_t sp_id;
     SLK_TRY(read_miner(&sp_id, exchange, error));
-    if (!slk_limiter_take(client->tickets, slk_http_peer_owner(exchange), slk_clock_monotonic_ms()))
-        return slk_http_reply_text(exchange, 429, "too many tickets asked from this address");
+    SLK_TRY(brake(client->tickets, exchange, error));
     slk_wire_ticket answer = {.ticket = {.n = 32}};
     const slk_err code =
         slk_client_ticket(answer.ticket.data, &answer.epoch, client->seal, sp_id, error);
@@ -121,8 +130,7 @@ static slk_err post_called_back(void *context, slk_http_exchange *exchange, slk_
     slk_remote_client *client = context;
     slk_wire_nonce message;
     SLK_TRY(slk_endpoint_read(&message, &slk_wire_type_nonce, exchange, error));
-    if (!slk_limiter_take(client->nonces, slk_http_peer_owner(exchange), slk_clock_monotonic_ms()))
-        return slk_http_reply_text(exchange, 429, "too many calls from this address");
+    SLK_TRY(brake(client->nonces, exchange, error));
     SLK_TRY(slk_client_nonce_take(client->seal, message.nonce, error));
     slk_log(SLK_LOG_INFO, "provider.called_back", "peer=%s", slk_http_peer(exchange));
     const slk_wire_nonce_known answer = {.known = true};

@@ -18,7 +18,6 @@ struct place {
 };
 
 struct slk_turnstile {
-    slk_limiter *guesses; /* by address */
     slk_limiter *calls; /* by partner */
     slk_limiter *call_backs; /* by partner */
     pthread_mutex_t lock; /* guards places */
@@ -31,11 +30,8 @@ slk_err slk_turnstile_new(slk_turnstile **ret_turnstile, slk_error *error)
     if (!turnstile)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the limits of partners");
     slk_assert(pthread_mutex_init(&turnstile->lock, NULL) == 0);
-    slk_err code = slk_limiter_new(&turnstile->guesses, SLK_TURNSTILE_GUESSES,
-                                   SLK_TURNSTILE_GUESS_INTERVAL_MS, error);
-    if (code == SLK_OK)
-        code = slk_limiter_new(&turnstile->calls, SLK_TURNSTILE_CALLS,
-                               SLK_TURNSTILE_CALL_INTERVAL_MS, error);
+    slk_err code = slk_limiter_new(&turnstile->calls, SLK_TURNSTILE_CALLS,
+                                   SLK_TURNSTILE_CALL_INTERVAL_MS, error);
     if (code == SLK_OK)
         code = slk_limiter_new(&turnstile->call_backs, SLK_TURNSTILE_CALL_BACKS,
                                SLK_TURNSTILE_CALL_BACK_INTERVAL_MS, error);
@@ -51,21 +47,10 @@ void slk_turnstile_free(slk_turnstile *turnstile)
 {
     if (!turnstile)
         return;
-    slk_limiter_free(turnstile->guesses);
     slk_limiter_free(turnstile->calls);
     slk_limiter_free(turnstile->call_backs);
     (void)pthread_mutex_destroy(&turnstile->lock);
     slk_free(turnstile);
-}
-
-slk_err slk_turnstile_guessed(slk_turnstile *turnstile, slk_http_exchange *exchange,
-                              slk_error *error)
-{
-    const char *owner = slk_http_peer_owner(exchange);
-    const int64_t now = slk_clock_monotonic_ms();
-    if (slk_limiter_take(turnstile->guesses, owner, now))
-        return slk_fail(error, SLK_E_AUTH, "unauthorized");
-    return slk_http_slow_down(exchange, slk_limiter_wait(turnstile->guesses, owner, now), error);
 }
 
 static slk_err take_turn(slk_limiter *limiter, slk_http_exchange *exchange, int64_t partner_id,

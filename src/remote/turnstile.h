@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* How often peers may come: wrong tokens per address, calls and downloads per partner. What is too
- * much is SLK_E_BUSY, which the server answers with 429 and Retry-After. Any thread. */
+/* How often partners may come: calls and downloads of each. What is too much is SLK_E_BUSY, which the
+ * server answers with 429 and Retry-After. Any thread. */
 #ifndef SLK_REMOTE_TURNSTILE_H
 #define SLK_REMOTE_TURNSTILE_H
 
@@ -9,9 +9,6 @@
 
 #include <stdint.h>
 
-/* Wrong tokens of one address at once, then one per interval: 20 a minute. */
-#define SLK_TURNSTILE_GUESSES 20u
-#define SLK_TURNSTILE_GUESS_INTERVAL_MS 3000
 /* Calls of one partner at once, then one per interval. A download of 64 GiB takes 1024. */
 #define SLK_TURNSTILE_CALLS 2000u
 #define SLK_TURNSTILE_CALL_INTERVAL_MS 10
@@ -25,12 +22,6 @@ typedef struct slk_turnstile slk_turnstile;
 
 SLK_MUST_CHECK slk_err slk_turnstile_new(slk_turnstile **ret_turnstile, slk_error *error);
 void slk_turnstile_free(slk_turnstile *turnstile); /* server gone; NULL allowed */
-
-/* What is answered to a wrong token: SLK_E_AUTH, or SLK_E_BUSY to an address that had too many of them.
- * A right one is never held up by the wrong ones of others behind the same address; no token is no
- * guess. */
-SLK_MUST_CHECK slk_err slk_turnstile_guessed(slk_turnstile *turnstile, slk_http_exchange *exchange,
-                                             slk_error *error);
 
 SLK_MUST_CHECK slk_err slk_turnstile_call(slk_turnstile *turnstile, slk_http_exchange *exchange,
                                           int64_t partner_id, slk_error *error);

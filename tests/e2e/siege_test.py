@@ -8,6 +8,7 @@ import resource
 import select
 import socket
 import ssl
+import urllib.error
 
 from farm import Farm
 from support import *
@@ -248,6 +249,31 @@ def idle_over_tls():
             s.close()
 
 
+def guess(node, who, path, token, body=None):
+    """Status and Retry-After of one call with a token, from the address `who` behind a proxy."""
+    request = urllib.request.Request(f"http://127.0.0.1:{node.port}{path}", data=body, headers={
+        "X-Forwarded-For": who, "Content-Type": "application/json", "Authorization": f"Bearer {token}"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, None
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, refusal.headers["Retry-After"]
+
+
+def guesses():
+    """Twenty wrong tokens a minute of one address, wherever it tries them; a right one passes."""
+    with Folder() as folder, Node(folder, SELKIE_HTTP_DELEGATETLS="true") as node:
+        partner = node.on("provider", "partner", "add", "one", "--url", "https://127.0.0.1:9")["token"]
+        sector = b'{"sp_id":1000,"sector_number":1}'
+        places = [("/remoteseal/delegated/v0/status", sector), ("/metrics", None), ("/remoteseal/delegated/v0/sealed-data/1000/1", None)]
+        answers = [guess(node, "203.0.113.9", *(lambda p: (p[0], f"{i:064x}", p[1]))(places[i % 3])) for i in range(30)]
+        wrong = [status for status, _ in answers]
+        expect(wrong[:20] == [401] * 20 and set(wrong[22:]) == {429}, f"guesses of one address: {answers}")
+        expect(all(again and 1 <= int(again) <= 4 for status, again in answers if status == 429), f"how long to wait: {answers}")
+        equal(guess(node, "203.0.113.9", *places[0][:1], partner, sector), (200, None), "the right token from there")
+        equal(guess(node, "203.0.113.10", places[1][0], "0" * 64)[0], 401, "the first guess of another address")
+
+
 def descriptors_are_raised():
     """Whatever the shell allows, a node takes all that it may have."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -261,4 +287,4 @@ def descriptors_are_raised():
 
 if __name__ == "__main__":
     run_cases([("descriptors-are-raised", descriptors_are_raised), ("the-slow-are-cut-in-time", cut_in_time),
-               ("ten-thousand", ten_thousand), ("idle-over-tls", idle_over_tls)])
+               ("guesses", guesses), ("ten-thousand", ten_thousand), ("idle-over-tls", idle_over_tls)])
