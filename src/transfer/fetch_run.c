@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #define RUN_BLOCKS_MAX ((size_t)16) /* 64 MiB a request keep its overhead small */
-#define SAVE_BLOCKS ((size_t)16) /* at most so much is fetched again after a kill */
+/* At most so much is fetched again after a kill; while a save waits for the disk its connection
+ * receives nothing. */
+#define SAVE_BLOCKS ((size_t)32)
 #define BAD_BLOCK_MAX 3u /* times one block may come wrong */
 /* TLS brings 16 KiB at a time; a file takes 256 KiB for half as much a byte. Of a slow connection
  * little waits. */
@@ -61,12 +63,14 @@ static bool is_free(const fetch *f, size_t block)
     return !f->claimed[block] && !slk_block_map_has(&f->map, block);
 }
 
-/* Short runs near the end, so that no connection is left with much while others are idle. */
+/* An eighth of what is missing is under way at once. So what has arrived in order, which is all that
+ * others can read along, is never far behind, and at the end no connection is left with much while
+ * others are idle. */
 static size_t run_limit(const fetch *f)
 {
     size_t missing = f->map.n_blocks - f->map.n_done;
     size_t connections = f->from->connections ? f->from->connections : 4;
-    return slk_max_u64(1, slk_min_u64(RUN_BLOCKS_MAX, missing / (2 * connections)));
+    return slk_max_u64(1, slk_min_u64(RUN_BLOCKS_MAX, missing / (8 * connections)));
 }
 
 static uint64_t block_end(const fetch *f, size_t block)

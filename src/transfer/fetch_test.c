@@ -34,8 +34,8 @@
 #include <unistd.h>
 
 #define FILE_BYTES (SLK_FETCH_BLOCK_BYTES * 3 + 12345)
-#define LARGE_BYTES (SLK_FETCH_BLOCK_BYTES * 24)
-#define STALL_AFTER (SLK_FETCH_BLOCK_BYTES * 20)
+#define LARGE_BYTES (SLK_FETCH_BLOCK_BYTES * 48)
+#define STALL_AFTER (SLK_FETCH_BLOCK_BYTES * 40)
 
 typedef enum lie {
     HONEST,
@@ -664,7 +664,7 @@ static void a_killed_fetch_goes_on(void **state)
         slk_clock_sleep_ms(1);
     expect(f, HONEST, SLK_OK, NULL);
     check_complete(f, 1);
-    assert_true(f->liar.sent <= LARGE_BYTES - 16 * SLK_FETCH_BLOCK_BYTES);
+    assert_true(f->liar.sent <= LARGE_BYTES - 32 * SLK_FETCH_BLOCK_BYTES);
 }
 
 static void *cancel_soon(void *context)
