@@ -11,8 +11,6 @@ import sys
 import tempfile
 import time
 
-SELKIE = pathlib.Path(sys.argv[1]).resolve()
-SECTORS = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
 RUNS = 5
 GOALS_MS = {"info": 100}  # any other: 200
 PROVIDER_STATES = ["ordered", "ticketed", "labeled", "sealed", "finalized", "cleaned"]
@@ -28,7 +26,7 @@ def insert(db, table, **values):
     db.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(values))})", list(values.values()))
 
 
-def fill(path):
+def fill(path, sectors):
     db = sqlite3.connect(path)
     now = int(time.time() * 1000)
     for i in range(5):
@@ -37,10 +35,10 @@ def fill(path):
         insert(db, "rseal_client_providers", id=i + 1, sp_id=1000 + i % 2, provider_url=f"https://provider-{i}.example", provider_token="w",
                provider_token_hash=f"{i:064x}", provider_name=f"provider-{i}")
     task = 0
-    for n in range(SECTORS):
+    for n in range(sectors):
         provider = n % 2 == 0
         states = PROVIDER_STATES if provider else CLIENT_STATES
-        state, at = states[n // 2 % len(states)], now - (SECTORS - n) * 60_000
+        state, at = states[n // 2 % len(states)], now - (sectors - n) * 60_000
         key = {"sp_id": 1000 + n % 3 if provider else 1000 + n // 2 % 2, "sector_number": n}
         failed = {"failed": 1, "failed_reason": "bad-replica", "failed_reason_msg": "the replica differs at byte 7"} if n % 97 == 0 else {}
         row = {**key, "create_time": at, "state": state, "state_ms": at, "reg_seal_proof": 8, **failed}
@@ -62,36 +60,43 @@ def fill(path):
     db.close()
 
 
-def measure(repo, *arguments):
+def measure(selkie, repo, *arguments):
     """Least wall and processor milliseconds of a few runs."""
     walls, works = [], []
     for _ in range(RUNS):
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-        done = subprocess.run([SELKIE, *arguments, "--repo", repo], capture_output=True, text=True, check=True)
+        done = subprocess.run([selkie, *arguments, "--repo", repo], capture_output=True, text=True, check=True)
         walls.append(time.monotonic() - start)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         works.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     return min(walls) * 1000, min(works) * 1000, len(done.stdout)
 
 
-def main():
+def measure_lists(selkie, sectors):
+    """A row for each command, one after the other."""
     with tempfile.TemporaryDirectory(prefix="selkie-bench-") as folder:
         repo = str(pathlib.Path(folder) / "repo")
-        subprocess.run([SELKIE, "init", "--repo", repo], check=True, capture_output=True)
-        subprocess.run([SELKIE, "info", "--repo", repo], check=True, capture_output=True)  # makes the tables
-        fill(pathlib.Path(repo) / "selkie.db")
+        subprocess.run([selkie, "init", "--repo", repo], check=True, capture_output=True)
+        subprocess.run([selkie, "info", "--repo", repo], check=True, capture_output=True)  # makes the tables
+        fill(pathlib.Path(repo) / "selkie.db", sectors)
         commands = [["info"], ["info", "--json"], ["status"], ["partner", "list"], ["provider", "list"], ["sector", "list"],
-                    ["sector", "list", "--json"], ["sector", "list", "--limit", str(SECTORS), "--json"], ["sector", "show", "f01000/1"],
+                    ["sector", "list", "--json"], ["sector", "list", "--limit", str(sectors), "--json"], ["sector", "show", "f01000/1"],
                     ["watch", "--once"]]
-        rows = []
         for command in commands:
-            wall, work, size = measure(repo, *command)
+            wall, work, size = measure(selkie, repo, *command)
             goal = GOALS_MS.get(command[0], 200)
-            rows.append({"command": " ".join(command), "wall_ms": round(wall, 1), "processor_ms": round(work, 1), "bytes": size,
-                         "goal_ms": goal, "reached": wall < goal})
-            print(f"{rows[-1]['command']:40} {wall:8.1f} ms  {work:8.1f} ms of a processor  {size:9} bytes  "
-                  f"{'below' if wall < goal else 'ABOVE'} {goal} ms", file=sys.stderr)
-        print(json.dumps({"sectors": SECTORS, "rows": rows}))
+            yield {"command": " ".join(command), "wall_ms": round(wall, 1), "processor_ms": round(work, 1), "bytes": size,
+                   "goal_ms": goal, "reached": wall < goal}
+
+
+def main():
+    sectors = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
+    rows = []
+    for row in measure_lists(pathlib.Path(sys.argv[1]).resolve(), sectors):
+        rows.append(row)
+        print(f"{row['command']:40} {row['wall_ms']:8.1f} ms  {row['processor_ms']:8.1f} ms of a processor  {row['bytes']:9} bytes  "
+              f"{'below' if row['reached'] else 'ABOVE'} {row['goal_ms']} ms", file=sys.stderr)
+    print(json.dumps({"sectors": sectors, "rows": rows}))
 
 
 if __name__ == "__main__":

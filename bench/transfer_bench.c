@@ -1,62 +1,116 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* transfer_bench FOLDER [MIB]: a file of MIB (1024) MiB in FOLDER goes over TLS on loopback. Printed as
- * JSON: the server's processor time for what the curl command receives, curl's own, and that of a
- * fetch with its hashes checked; then the memory of a thousand idle connections.
+/* The two ends of a transfer over TLS on loopback, for bench/figures.py. In FOLDER lie `sealed`, a sealed
+ * file, and with it `cache`, where its tree-r-last and p_aux are.
  *
- * Processor time rather than the clock, since both ends share the machine. */
+ *   transfer_bench make FOLDER
+ *     makes certificate, key and manifest beside them.
+ *   transfer_bench serve FOLDER
+ *     serves the file as /file; prints {"port"}, and then for each line it reads what it has used:
+ *     {"cpu_seconds","resident_kib"}.
+ *   transfer_bench receive FOLDER PORT CONNECTIONS fetch|check|both
+ *     fetches the file to FOLDER/dest with its hashes checked, checks the replica in FOLDER, or both at
+ *     once, the replica checked as it arrives; prints {"seconds","cpu_seconds","received_bytes"}. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "net/certificate.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "proofs/vanilla/seal.h"
 #include "transfer/fetch.h"
 
-#include <arpa/inet.h>
-#include <gnutls/gnutls.h>
-#include <signal.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define IDLE 1000
-
 typedef struct bench {
-    char file[256], dest[256], certificate[256], key[256], manifest_path[256], url[64];
+    char *sealed, *cache, *dest, *certificate, *key, *manifest; /* paths */
+    slk_crypto *crypto;
     uint64_t bytes;
-    uint16_t port;
-    pid_t server;
-    int done; /* closing it ends the server, which then prints its time */
-    int report; /* where it does */
 } bench;
 
-static void die(const char *what, const slk_error *error)
+static void must(slk_err code, const slk_error *error)
 {
-    (void)fprintf(stderr, "%s: %s\n", what, error ? error->message : "failed");
+    if (code == SLK_OK)
+        return;
+    (void)fprintf(stderr, "%s\n", slk_error_text(error, code));
     exit(1);
 }
 
-static double cpu_seconds(int who)
+static char *in_folder(const char *folder, const char *name)
+{
+    char *path = slk_path_join(folder, name);
+    slk_assert(path != NULL);
+    return path;
+}
+
+static void init(bench *b, const char *folder)
+{
+    slk_error error = {0};
+    b->sealed = in_folder(folder, "sealed");
+    b->cache = in_folder(folder, "cache");
+    b->dest = in_folder(folder, "dest");
+    b->certificate = in_folder(folder, "tls.crt");
+    b->key = in_folder(folder, "tls.key");
+    b->manifest = in_folder(folder, "manifest");
+    must(slk_file_size(&b->bytes, b->sealed, &error), &error);
+    must(slk_crypto_new(&b->crypto, NULL, &error), &error);
+}
+
+static void done(bench *b)
+{
+    slk_free(b->sealed);
+    slk_free(b->cache);
+    slk_free(b->dest);
+    slk_free(b->certificate);
+    slk_free(b->key);
+    slk_free(b->manifest);
+    slk_crypto_free(b->crypto);
+}
+
+static double cpu_seconds(void)
 {
     struct rusage u;
-    (void)getrusage(who, &u);
+    slk_assert(getrusage(RUSAGE_SELF, &u) == 0);
     return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
            1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
+/* ---- make ---- */
+
+static void make(const bench *b, const char *folder)
+{
+    slk_error error = {0};
+    const slk_manifest_subject subject = {.file_bytes = b->bytes};
+    must(slk_net_make_certificate(folder, NULL, 0, &error), &error);
+    must(slk_manifest_make(b->manifest, &subject, b->sealed, b->crypto, NULL, &error), &error);
+}
+
+/* ---- serve ---- */
+
 static slk_err serve_file(void *context, slk_http_exchange *x, slk_error *error)
 {
     const bench *b = context;
-    return slk_http_reply_file(x, b->file, "application/octet-stream", "\"bench\"", error);
+    return slk_http_reply_file(x, b->sealed, "application/octet-stream", "\"bench\"", error);
 }
 
-/* ---- the server, a process of its own ---- */
+static long resident_kib(void)
+{
+    char line[256];
+    long kib = 0;
+    FILE *f = fopen("/proc/self/status", "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmRSS: %ld", &kib) == 1)
+            break;
+    if (f)
+        (void)fclose(f);
+    return kib;
+}
 
-static void serve(bench *b, int port_fd, int done_fd, int report_fd)
+static void serve(bench *b)
 {
     const slk_http_route route = {
         .method = "GET", .path = "/file", .handler = serve_file, .context = b};
@@ -69,198 +123,126 @@ static void serve(bench *b, int port_fd, int done_fd, int report_fd)
                                              .request_burst = 100000};
     slk_http_server *server = NULL;
     slk_error error = {0};
-    if (slk_http_server_new(&server, &options, &error) != SLK_OK)
-        die("server", &error);
-    const uint16_t port = slk_http_server_port(server);
-    if (write(port_fd, &port, sizeof port) != (ssize_t)sizeof port)
-        die("pipe", NULL);
-    char byte;
-    while (read(done_fd, &byte, 1) > 0) {
-        const double cpu = cpu_seconds(RUSAGE_SELF);
-        if (write(report_fd, &cpu, sizeof cpu) != (ssize_t)sizeof cpu)
-            break;
+    char line[16];
+    must(slk_http_server_new(&server, &options, &error), &error);
+    (void)printf("{\"port\":%u}\n", slk_http_server_port(server));
+    (void)fflush(stdout);
+    while (fgets(line, sizeof line, stdin)) {
+        (void)printf("{\"cpu_seconds\":%.6f,\"resident_kib\":%ld}\n", cpu_seconds(),
+                     resident_kib());
+        (void)fflush(stdout);
     }
     slk_http_server_free(server);
-    exit(0);
 }
 
-static void start_server(bench *b)
-{
-    int port[2], done[2], report[2];
-    if (pipe(port) != 0 || pipe(done) != 0 || pipe(report) != 0)
-        die("pipe", NULL);
-    b->server = fork();
-    if (b->server == 0) {
-        (void)close(done[1]);
-        serve(b, port[1], done[0], report[1]);
-    }
-    (void)close(done[0]);
-    if (read(port[0], &b->port, sizeof b->port) != (ssize_t)sizeof b->port)
-        die("server", NULL);
-    b->done = done[1];
-    b->report = report[0];
-    (void)snprintf(b->url, sizeof b->url, "https://127.0.0.1:%u/file", b->port);
-}
+/* ---- receive ---- */
 
-static double server_cpu(const bench *b)
-{
-    double cpu = 0;
-    if (write(b->done, "?", 1) != 1 || read(b->report, &cpu, sizeof cpu) != (ssize_t)sizeof cpu)
-        die("server", NULL);
-    return cpu;
-}
+typedef struct receiver {
+    const bench *b;
+    const char *port;
+    unsigned connections;
+    slk_gate gate; /* bytes of the file that have arrived */
+    uint64_t received_bytes;
+} receiver;
 
-/* ---- what is measured ---- */
-
-static void make_files(bench *b, const slk_crypto *crypto)
+static void read_manifest(slk_manifest *ret_manifest, const bench *b)
 {
     slk_error error = {0};
-    FILE *f = fopen(b->file, "wb");
-    static uint64_t block[1 << 17];
-    uint64_t x = 1;
-    for (uint64_t at = 0; f && at < b->bytes; at += sizeof block) {
-        for (size_t i = 0; i < sizeof block / 8; i++)
-            block[i] = x = x * UINT64_C(6364136223846793005) + 1;
-        if (fwrite(block, sizeof block, 1, f) != 1)
-            die(b->file, NULL);
-    }
-    if (!f || fclose(f) != 0)
-        die(b->file, NULL);
     const slk_manifest_subject subject = {.file_bytes = b->bytes};
-    if (slk_manifest_make(b->manifest_path, &subject, b->file, crypto, NULL, &error) != SLK_OK)
-        die("manifest", &error);
+    SLK_CLEANUP(slk_buf_done) slk_buf bytes;
+    slk_buf_init(&bytes, SLK_MANIFEST_MAX_BYTES);
+    must(slk_file_read_all(&bytes, b->manifest, &error), &error);
+    must(slk_manifest_read(ret_manifest, bytes.data, bytes.len, &subject, b->crypto, &error),
+         &error);
 }
 
-static void run_curl(const bench *b, double *ret_cpu, double *ret_seconds)
+static void fetch(receiver *r)
 {
-    const double before = cpu_seconds(RUSAGE_CHILDREN);
-    const int64_t start = slk_clock_monotonic_ms();
-    const pid_t pid = fork();
-    if (pid == 0) {
-        (void)execlp("curl", "curl", "-s", "--cacert", b->certificate, "-o", b->dest, b->url,
-                     (char *)NULL);
-        _exit(127);
-    }
-    int status = 0;
-    (void)waitpid(pid, &status, 0);
-    if (status != 0)
-        die("curl", NULL);
-    *ret_cpu = cpu_seconds(RUSAGE_CHILDREN) - before;
-    *ret_seconds = (double)(slk_clock_monotonic_ms() - start) / 1000;
-    (void)unlink(b->dest);
-}
-
-static void run_fetch(const bench *b, const slk_crypto *crypto, unsigned connections,
-                      double *ret_cpu, double *ret_seconds)
-{
+    const bench *b = r->b;
     slk_error error = {0};
     slk_manifest manifest = {0};
     slk_http_client *client = NULL;
-    const slk_manifest_subject subject = {.file_bytes = b->bytes};
+    char url[64];
+    (void)snprintf(url, sizeof url, "https://127.0.0.1:%s/file", r->port);
     const slk_http_client_options options = {.ca_file = b->certificate};
-    SLK_CLEANUP(slk_buf_done) slk_buf bytes;
-    slk_buf_init(&bytes, SLK_MANIFEST_MAX_BYTES);
-    if (slk_file_read_all(&bytes, b->manifest_path, &error) != SLK_OK ||
-        slk_manifest_read(&manifest, bytes.data, bytes.len, &subject, crypto, &error) != SLK_OK ||
-        slk_http_client_new(&client, &options, &error) != SLK_OK)
-        die("fetch", &error);
-    const slk_fetch_from from = {
-        .client = client, .url = b->url, .connections = connections, .manifest = &manifest};
-    const double before = cpu_seconds(RUSAGE_SELF);
-    const int64_t start = slk_clock_monotonic_ms();
-    if (slk_fetch_file(&from, b->dest, b->bytes, NULL, &error) != SLK_OK)
-        die("fetch", &error);
-    *ret_cpu = cpu_seconds(RUSAGE_SELF) - before;
-    *ret_seconds = (double)(slk_clock_monotonic_ms() - start) / 1000;
+    read_manifest(&manifest, b);
+    must(slk_http_client_new(&client, &options, &error), &error);
+    const slk_fetch_from from = {.client = client,
+                                 .url = url,
+                                 .connections = r->connections,
+                                 .manifest = &manifest,
+                                 .arrived = &r->gate};
+    must(slk_fetch_file(&from, b->dest, b->bytes, NULL, &error), &error);
+    r->received_bytes = slk_counter_read(&slk_http_client_get_counts(client)->received_bytes);
     slk_http_client_free(client);
     slk_manifest_done(&manifest);
+}
+
+static void check(const bench *b, const char *sealed, slk_gate *arriving)
+{
+    slk_error error = {0};
+    static const uint8_t no_porep_id[32];
+    slk_check_replica_request request = {
+        .env = {.crypto = b->crypto}, .sealed = sealed, .cache = b->cache, .arriving = arriving};
+    const slk_sector_shape *shape = slk_sector_shape_of(b->bytes);
+    must(shape ? SLK_OK : slk_fail(&error, SLK_E_INVAL, "%s has no sector's size", b->sealed),
+         &error);
+    slk_seal_proof_custom(&request.proof, shape, no_porep_id, SLK_API_1_1, SLK_FEATURE_NONE);
+    must(slk_pool_new(&request.env.pool, 0, &error), &error);
+    must(slk_check_replica(&request, &error), &error);
+    slk_pool_free(request.env.pool);
+}
+
+static void *check_arriving(void *context)
+{
+    receiver *r = context;
+    SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s.tmp", r->b->dest);
+    slk_assert(temp != NULL);
+    check(r->b, temp, &r->gate);
+    return NULL;
+}
+
+static void both(receiver *r)
+{
+    pthread_t thread;
+    slk_assert(pthread_create(&thread, NULL, check_arriving, r) == 0);
+    fetch(r);
+    slk_assert(pthread_join(thread, NULL) == 0);
+}
+
+static void receive(const bench *b, char **argv)
+{
+    receiver r = {.b = b, .port = argv[0], .connections = (unsigned)atoi(argv[1])};
+    slk_gate_init(&r.gate);
+    const double cpu = cpu_seconds();
+    const uint64_t start = slk_clock_monotonic_ns();
+    if (strcmp(argv[2], "fetch") == 0)
+        fetch(&r);
+    else if (strcmp(argv[2], "check") == 0)
+        check(b, b->sealed, NULL);
+    else
+        both(&r);
+    (void)printf("{\"seconds\":%.6f,\"cpu_seconds\":%.6f,\"received_bytes\":%llu}\n",
+                 1e-9 * (double)(slk_clock_monotonic_ns() - start), cpu_seconds() - cpu,
+                 (unsigned long long)r.received_bytes);
+    slk_gate_done(&r.gate);
     (void)unlink(b->dest);
-}
-
-static long resident_kib(pid_t pid)
-{
-    char path[64], line[256];
-    long kib = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    FILE *f = fopen(path, "r");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "VmRSS: %ld", &kib) == 1)
-            break;
-    if (f)
-        (void)fclose(f);
-    return kib;
-}
-
-static gnutls_session_t open_idle(const bench *b, gnutls_certificate_credentials_t credentials)
-{
-    gnutls_session_t session;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_port = htons(b->port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    if (connect(fd, (const struct sockaddr *)&a, sizeof a) != 0)
-        die("connect", NULL);
-    (void)gnutls_init(&session, GNUTLS_CLIENT);
-    (void)gnutls_set_default_priority(session);
-    (void)gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
-    gnutls_transport_set_int(session, fd);
-    if (gnutls_handshake(session) != 0)
-        die("handshake", NULL);
-    return session;
-}
-
-/* KiB of the server for each of IDLE connections after their handshake. */
-static double idle_kib(const bench *b)
-{
-    gnutls_certificate_credentials_t credentials;
-    (void)gnutls_certificate_allocate_credentials(&credentials);
-    static gnutls_session_t sessions[IDLE];
-    const long before = resident_kib(b->server);
-    for (size_t i = 0; i < IDLE; i++)
-        sessions[i] = open_idle(b, credentials);
-    const double each = (double)(resident_kib(b->server) - before) / IDLE;
-    for (size_t i = 0; i < IDLE; i++)
-        gnutls_deinit(sessions[i]);
-    gnutls_certificate_free_credentials(credentials);
-    return each;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 2)
-        die("usage: transfer_bench FOLDER [MIB]", NULL);
-    bench b = {.bytes = (argc > 2 ? strtoull(argv[2], NULL, 10) : 1024) << 20};
-    (void)snprintf(b.file, sizeof b.file, "%s/file", argv[1]);
-    (void)snprintf(b.dest, sizeof b.dest, "%s/dest", argv[1]);
-    (void)snprintf(b.certificate, sizeof b.certificate, "%s/tls.crt", argv[1]);
-    (void)snprintf(b.key, sizeof b.key, "%s/tls.key", argv[1]);
-    (void)snprintf(b.manifest_path, sizeof b.manifest_path, "%s/manifest", argv[1]);
-    slk_error error = {0};
-    slk_crypto *crypto = NULL;
-    if (slk_crypto_new(&crypto, NULL, &error) != SLK_OK ||
-        slk_net_make_certificate(argv[1], NULL, 0, &error) != SLK_OK)
-        die("start", &error);
-    make_files(&b, crypto);
-    start_server(&b);
-    const double gbit = (double)b.bytes * 8e-9;
-    double curl_cpu, curl_s, one_cpu, one_s, four_cpu, four_s;
-    run_curl(&b, &curl_cpu, &curl_s); /* the file is in memory from here on */
-    const double before = server_cpu(&b);
-    run_curl(&b, &curl_cpu, &curl_s);
-    const double sent = server_cpu(&b) - before;
-    run_fetch(&b, crypto, 1, &one_cpu, &one_s);
-    run_fetch(&b, crypto, 4, &four_cpu, &four_s);
-    const double idle = idle_kib(&b);
-    (void)printf("{\"mib\":%llu,\"sent_gbit_per_cpu_second\":%.2f,"
-                 "\"curl_gbit_per_cpu_second\":%.2f,\"curl_seconds\":%.2f,"
-                 "\"fetch_1_gbit_per_cpu_second\":%.2f,\"fetch_1_seconds\":%.2f,"
-                 "\"fetch_4_gbit_per_cpu_second\":%.2f,\"fetch_4_seconds\":%.2f,"
-                 "\"idle_connection_kib\":%.1f}\n",
-                 (unsigned long long)(b.bytes >> 20), gbit / sent, gbit / curl_cpu, curl_s,
-                 gbit / one_cpu, one_s, gbit / four_cpu, four_s, idle);
-    (void)close(b.done);
-    (void)waitpid(b.server, NULL, 0);
-    (void)unlink(b.file);
-    (void)unlink(b.manifest_path);
-    slk_crypto_free(crypto);
+    bench b = {0};
+    if (argc < 3 || (strcmp(argv[1], "receive") == 0 && argc < 6)) {
+        (void)fprintf(stderr, "usage: transfer_bench make|serve|receive FOLDER …\n");
+        return 2;
+    }
+    init(&b, argv[2]);
+    if (strcmp(argv[1], "make") == 0)
+        make(&b, argv[2]);
+    else if (strcmp(argv[1], "serve") == 0)
+        serve(&b);
+    else
+        receive(&b, argv + 3);
+    done(&b);
     return 0;
 }
