@@ -5,23 +5,30 @@
 #include "seal/rows_impl.h"
 
 /* A row is ready when its state and flags say so and the task is not there yet. */
+#define ROWS(table, kind, where)                                                             \
+    "FROM " table " r WHERE " where " AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task t WHERE" \
+    " t.kind = '" kind "' AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number)"
+#define PROVIDER_ROWS(kind, where) ROWS("rseal_provider_pipeline", kind, where)
+#define CLIENT_ROWS(kind, where) ROWS("rseal_client_pipeline", kind, where)
+#define READY(rows) \
+    "SELECT r.sp_id, r.sector_number " rows " ORDER BY r.create_time, r.sector_number LIMIT 64"
 
 /* By fair share (provider_share.c): a partner's next sector begins at its share, or where the others
  * are by now if it was idle; each sector before it, tickets under way included, moves it on by its
  * bytes over the partner's weight. */
+#define PROVIDER_TICKET_ROWS                                                              \
+    "FROM (SELECT r.sp_id, r.sector_number, r.create_time, CASE WHEN p.share < v.value "  \
+    "THEN v.value ELSE p.share END + CAST(sum(r.sector_bytes) OVER (PARTITION BY "        \
+    "r.partner_id ORDER BY CASE WHEN t.id IS NULL THEN 1 ELSE 0 END, r.create_time, "     \
+    "r.sp_id, r.sector_number ROWS UNBOUNDED PRECEDING) - r.sector_bytes AS BIGINT) / "   \
+    "p.weight AS start, t.id AS task_id FROM rseal_provider_pipeline r JOIN "             \
+    "rseal_delegated_partners p ON p.id = r.partner_id JOIN seal_sequence v ON v.name = " \
+    "'share' LEFT JOIN task t ON t.kind = 'provider.ticket' AND t.sp_id = r.sp_id AND "   \
+    "t.sector_number = r.sector_number WHERE r.state = 'ordered' AND r.failed = 0 AND "   \
+    "r.cleanup_requested = 0 AND $1 > 0) o WHERE task_id IS NULL"
 static const slk_sql provider_ticket_ready = {
-    "provider.ticket.ready",
-    "SELECT sp_id, sector_number FROM (SELECT r.sp_id, r.sector_number, r.create_time,"
-    " CASE WHEN p.share < v.value THEN v.value ELSE p.share END"
-    " + CAST(sum(r.sector_bytes) OVER (PARTITION BY r.partner_id ORDER BY"
-    " CASE WHEN t.id IS NULL THEN 1 ELSE 0 END, r.create_time, r.sp_id, r.sector_number"
-    " ROWS UNBOUNDED PRECEDING) - r.sector_bytes AS BIGINT) / p.weight AS start, t.id AS task_id"
-    " FROM rseal_provider_pipeline r JOIN rseal_delegated_partners p ON p.id = r.partner_id"
-    " JOIN seal_sequence v ON v.name = 'share' LEFT JOIN task t ON t.kind = 'provider.ticket'"
-    " AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number"
-    " WHERE r.state = 'ordered' AND r.failed = 0 AND r.cleanup_requested = 0 AND $1 > 0) o"
-    " WHERE task_id IS NULL ORDER BY start, create_time, sp_id, sector_number"
-    " LIMIT 64"};
+    "provider.ticket.ready", "SELECT sp_id, sector_number " PROVIDER_TICKET_ROWS
+                             " ORDER BY start, create_time, sp_id, sector_number LIMIT 64"};
 static const slk_sql provider_ticket_mark = {
     "provider.ticket.mark",
     "UPDATE rseal_provider_pipeline SET task_id_ticket = $3 WHERE sp_id = $1 "
@@ -31,13 +38,10 @@ static const slk_sql provider_ticket_unmark = {
     "UPDATE rseal_provider_pipeline SET task_id_ticket = NULL WHERE sp_id = $1 "
     "AND sector_number = $2"};
 
-static const slk_sql provider_sdr_ready = {
-    "provider.sdr.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_provider_pipeline r WHERE "
-    "r.state = 'ticketed' AND r.failed = 0 AND r.cleanup_requested = 0 AND $1 > "
-    "0 AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = 'provider.sdr' AND "
-    "t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
-    "r.create_time, r.sector_number LIMIT 64"};
+#define PROVIDER_SDR_ROWS         \
+    PROVIDER_ROWS("provider.sdr", \
+                  "r.state = 'ticketed' AND r.failed = 0 AND r.cleanup_requested = 0")
+static const slk_sql provider_sdr_ready = {"provider.sdr.ready", READY(PROVIDER_SDR_ROWS)};
 /* Those of the same proof, also the ones that only wait for company (no failure, no bad luck). */
 static const slk_sql provider_sdr_mates = {
     "provider.sdr.mates",
@@ -57,13 +61,10 @@ static const slk_sql provider_sdr_unmark = {
     "UPDATE rseal_provider_pipeline SET task_id_sdr = NULL, task_id_tree_d = "
     "NULL WHERE sp_id = $1 AND sector_number = $2"};
 
-static const slk_sql provider_trees_ready = {
-    "provider.trees.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_provider_pipeline r WHERE "
-    "r.state = 'labeled' AND r.failed = 0 AND r.cleanup_requested = 0 AND $1 > "
-    "0 AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = 'provider.trees' AND "
-    "t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
-    "r.create_time, r.sector_number LIMIT 64"};
+#define PROVIDER_TREES_ROWS         \
+    PROVIDER_ROWS("provider.trees", \
+                  "r.state = 'labeled' AND r.failed = 0 AND r.cleanup_requested = 0")
+static const slk_sql provider_trees_ready = {"provider.trees.ready", READY(PROVIDER_TREES_ROWS)};
 static const slk_sql provider_trees_mark = {
     "provider.trees.mark",
     "UPDATE rseal_provider_pipeline SET task_id_tree_c = $3, task_id_tree_r = "
@@ -73,14 +74,12 @@ static const slk_sql provider_trees_unmark = {
     "UPDATE rseal_provider_pipeline SET task_id_tree_c = NULL, task_id_tree_r = "
     "NULL WHERE sp_id = $1 AND sector_number = $2"};
 
-static const slk_sql provider_notify_ready = {
-    "provider.notify.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_provider_pipeline r WHERE "
-    "r.state IN ('sealed', 'finalized') AND r.failed = 0 AND "
-    "r.after_notify_client = 0 AND r.cleanup_requested = 0 AND $1 > 0 AND NOT "
-    "EXISTS (SELECT 1 FROM task t WHERE t.kind = 'provider.notify' AND t.sp_id "
-    "= r.sp_id AND t.sector_number = r.sector_number) ORDER BY r.create_time, "
-    "r.sector_number LIMIT 64"};
+#define PROVIDER_NOTIFY_ROWS                                                                 \
+    PROVIDER_ROWS(                                                                           \
+        "provider.notify",                                                                   \
+        "r.state IN ('sealed', 'finalized') AND r.failed = 0 AND r.after_notify_client = 0 " \
+        "AND r.cleanup_requested = 0")
+static const slk_sql provider_notify_ready = {"provider.notify.ready", READY(PROVIDER_NOTIFY_ROWS)};
 static const slk_sql provider_notify_mark = {
     "provider.notify.mark",
     "UPDATE rseal_provider_pipeline SET task_id_notify_client = $3 WHERE sp_id "
@@ -90,13 +89,12 @@ static const slk_sql provider_notify_unmark = {
     "UPDATE rseal_provider_pipeline SET task_id_notify_client = NULL WHERE "
     "sp_id = $1 AND sector_number = $2"};
 
-static const slk_sql provider_finalize_ready = {
-    "provider.finalize.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_provider_pipeline r WHERE "
-    "r.state = 'sealed' AND r.failed = 0 AND r.finalize_requested = 1 AND "
-    "r.cleanup_requested = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task t "
-    "WHERE t.kind = 'provider.finalize' AND t.sp_id = r.sp_id AND "
-    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
+#define PROVIDER_FINALIZE_ROWS                                                            \
+    PROVIDER_ROWS("provider.finalize",                                                    \
+                  "r.state = 'sealed' AND r.failed = 0 AND r.finalize_requested = 1 AND " \
+                  "r.cleanup_requested = 0")
+static const slk_sql provider_finalize_ready = {"provider.finalize.ready",
+                                                READY(PROVIDER_FINALIZE_ROWS)};
 static const slk_sql provider_finalize_mark = {
     "provider.finalize.mark",
     "UPDATE rseal_provider_pipeline SET task_id_finalize = $3 WHERE sp_id = $1 "
@@ -106,13 +104,10 @@ static const slk_sql provider_finalize_unmark = {
     "UPDATE rseal_provider_pipeline SET task_id_finalize = NULL WHERE sp_id = "
     "$1 AND sector_number = $2"};
 
-static const slk_sql provider_cleanup_ready = {
-    "provider.cleanup.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_provider_pipeline r WHERE "
-    "r.state <> 'cleaned' AND r.cleanup_requested = 1 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM "
-    "task t WHERE t.kind = 'provider.cleanup' "
-    "AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number) ORDER BY "
-    "r.create_time, r.sector_number LIMIT 64"};
+#define PROVIDER_CLEANUP_ROWS \
+    PROVIDER_ROWS("provider.cleanup", "r.state <> 'cleaned' AND r.cleanup_requested = 1")
+static const slk_sql provider_cleanup_ready = {"provider.cleanup.ready",
+                                               READY(PROVIDER_CLEANUP_ROWS)};
 static const slk_sql provider_cleanup_mark = {
     "provider.cleanup.mark",
     "UPDATE rseal_provider_pipeline SET task_id_cleanup = $3 WHERE sp_id = $1 "
@@ -122,12 +117,8 @@ static const slk_sql provider_cleanup_unmark = {
     "UPDATE rseal_provider_pipeline SET task_id_cleanup = NULL WHERE sp_id = $1 "
     "AND sector_number = $2"};
 
-static const slk_sql client_delegate_ready = {
-    "client.delegate.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
-    "= 'new' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task t "
-    "WHERE t.kind = 'client.delegate' AND t.sp_id = r.sp_id AND t.sector_number "
-    "= r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
+#define CLIENT_DELEGATE_ROWS CLIENT_ROWS("client.delegate", "r.state = 'new' AND r.failed = 0")
+static const slk_sql client_delegate_ready = {"client.delegate.ready", READY(CLIENT_DELEGATE_ROWS)};
 static const slk_sql client_delegate_mark = {
     "client.delegate.mark",
     "UPDATE rseal_client_pipeline SET task_id_delegate = $3 WHERE sp_id = $1 "
@@ -137,12 +128,8 @@ static const slk_sql client_delegate_unmark = {
     "UPDATE rseal_client_pipeline SET task_id_delegate = NULL WHERE sp_id = $1 "
     "AND sector_number = $2"};
 
-static const slk_sql client_poll_ready = {
-    "client.poll.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
-    "= 'ordered' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
-    "t WHERE t.kind = 'client.poll' AND t.sp_id = r.sp_id AND t.sector_number = "
-    "r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
+#define CLIENT_POLL_ROWS CLIENT_ROWS("client.poll", "r.state = 'ordered' AND r.failed = 0")
+static const slk_sql client_poll_ready = {"client.poll.ready", READY(CLIENT_POLL_ROWS)};
 static const slk_sql client_poll_mark = {
     "client.poll.mark", "UPDATE rseal_client_pipeline SET task_id_poll = $3 WHERE sp_id = $1 AND "
                         "sector_number = $2"};
@@ -151,12 +138,8 @@ static const slk_sql client_poll_unmark = {
     "UPDATE rseal_client_pipeline SET task_id_poll = NULL WHERE sp_id = $1 AND "
     "sector_number = $2"};
 
-static const slk_sql client_fetch_ready = {
-    "client.fetch.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
-    "= 'sealed' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
-    "t WHERE t.kind = 'client.fetch' AND t.sp_id = r.sp_id AND t.sector_number "
-    "= r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
+#define CLIENT_FETCH_ROWS CLIENT_ROWS("client.fetch", "r.state = 'sealed' AND r.failed = 0")
+static const slk_sql client_fetch_ready = {"client.fetch.ready", READY(CLIENT_FETCH_ROWS)};
 static const slk_sql client_fetch_mark = {
     "client.fetch.mark", "UPDATE rseal_client_pipeline SET task_id_fetch = $3 WHERE sp_id = $1 AND "
                          "sector_number = $2"};
@@ -165,12 +148,8 @@ static const slk_sql client_fetch_unmark = {
     "UPDATE rseal_client_pipeline SET task_id_fetch = NULL WHERE sp_id = $1 AND "
     "sector_number = $2"};
 
-static const slk_sql client_verify_ready = {
-    "client.verify.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
-    "= 'fetched' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
-    "t WHERE t.kind = 'client.verify' AND t.sp_id = r.sp_id AND t.sector_number "
-    "= r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
+#define CLIENT_VERIFY_ROWS CLIENT_ROWS("client.verify", "r.state = 'fetched' AND r.failed = 0")
+static const slk_sql client_verify_ready = {"client.verify.ready", READY(CLIENT_VERIFY_ROWS)};
 static const slk_sql client_verify_mark = {
     "client.verify.mark",
     "UPDATE rseal_client_pipeline SET task_id_verify = $3 WHERE sp_id = $1 AND "
@@ -180,12 +159,10 @@ static const slk_sql client_verify_unmark = {
     "UPDATE rseal_client_pipeline SET task_id_verify = NULL WHERE sp_id = $1 "
     "AND sector_number = $2"};
 
-static const slk_sql client_precommit_ready = {
-    "client.precommit.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
-    "= 'verified' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM "
-    "task t WHERE t.kind = 'client.precommit' AND t.sp_id = r.sp_id AND "
-    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
+#define CLIENT_PRECOMMIT_ROWS \
+    CLIENT_ROWS("client.precommit", "r.state = 'verified' AND r.failed = 0")
+static const slk_sql client_precommit_ready = {"client.precommit.ready",
+                                               READY(CLIENT_PRECOMMIT_ROWS)};
 static const slk_sql client_precommit_mark = {
     "client.precommit.mark",
     "UPDATE sectors_sdr_pipeline SET task_id_precommit_msg = $3 WHERE sp_id = "
@@ -195,13 +172,10 @@ static const slk_sql client_precommit_unmark = {
     "UPDATE sectors_sdr_pipeline SET task_id_precommit_msg = NULL WHERE sp_id = "
     "$1 AND sector_number = $2"};
 
-static const slk_sql client_precommit_wait_ready = {
-    "client.precommit_wait.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
-    "= 'precommit_sent' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 "
-    "FROM task t WHERE t.kind = 'client.precommit_wait' AND t.sp_id = r.sp_id "
-    "AND t.sector_number = r.sector_number) ORDER BY r.create_time, "
-    "r.sector_number LIMIT 64"};
+#define CLIENT_PRECOMMIT_WAIT_ROWS \
+    CLIENT_ROWS("client.precommit_wait", "r.state = 'precommit_sent' AND r.failed = 0")
+static const slk_sql client_precommit_wait_ready = {"client.precommit_wait.ready",
+                                                    READY(CLIENT_PRECOMMIT_WAIT_ROWS)};
 static const slk_sql client_precommit_wait_mark = {
     "client.precommit_wait.mark",
     "UPDATE sectors_sdr_pipeline SET task_id_precommit_wait = $3 WHERE sp_id = "
@@ -211,12 +185,8 @@ static const slk_sql client_precommit_wait_unmark = {
     "UPDATE sectors_sdr_pipeline SET task_id_precommit_wait = NULL WHERE sp_id "
     "= $1 AND sector_number = $2"};
 
-static const slk_sql client_seed_ready = {
-    "client.seed.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
-    "= 'precommitted' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM "
-    "task t WHERE t.kind = 'client.seed' AND t.sp_id = r.sp_id AND "
-    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
+#define CLIENT_SEED_ROWS CLIENT_ROWS("client.seed", "r.state = 'precommitted' AND r.failed = 0")
+static const slk_sql client_seed_ready = {"client.seed.ready", READY(CLIENT_SEED_ROWS)};
 static const slk_sql client_seed_mark = {
     "client.seed.mark", "UPDATE sectors_sdr_pipeline SET task_id_seed = $3 WHERE sp_id = $1 AND "
                         "sector_number = $2"};
@@ -225,11 +195,8 @@ static const slk_sql client_seed_unmark = {
     "UPDATE sectors_sdr_pipeline SET task_id_seed = NULL WHERE sp_id = $1 AND "
     "sector_number = $2"};
 
-static const slk_sql client_c1_ready = {
-    "client.c1.ready", "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
-                       "= 'seeded' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
-                       "t WHERE t.kind = 'client.c1' AND t.sp_id = r.sp_id AND t.sector_number = "
-                       "r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
+#define CLIENT_C1_ROWS CLIENT_ROWS("client.c1", "r.state = 'seeded' AND r.failed = 0")
+static const slk_sql client_c1_ready = {"client.c1.ready", READY(CLIENT_C1_ROWS)};
 static const slk_sql client_c1_mark = {
     "client.c1.mark", "UPDATE sectors_sdr_pipeline SET task_id_c1 = $3 WHERE sp_id = $1 AND "
                       "sector_number = $2"};
@@ -237,12 +204,8 @@ static const slk_sql client_c1_unmark = {
     "client.c1.unmark", "UPDATE sectors_sdr_pipeline SET task_id_c1 = NULL WHERE sp_id = $1 AND "
                         "sector_number = $2"};
 
-static const slk_sql client_porep_ready = {
-    "client.porep.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
-    "= 'vanilla' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
-    "t WHERE t.kind = 'client.porep' AND t.sp_id = r.sp_id AND t.sector_number "
-    "= r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
+#define CLIENT_POREP_ROWS CLIENT_ROWS("client.porep", "r.state = 'vanilla' AND r.failed = 0")
+static const slk_sql client_porep_ready = {"client.porep.ready", READY(CLIENT_POREP_ROWS)};
 static const slk_sql client_porep_mark = {
     "client.porep.mark", "UPDATE sectors_sdr_pipeline SET task_id_porep = $3 WHERE sp_id = $1 AND "
                          "sector_number = $2"};
@@ -251,12 +214,8 @@ static const slk_sql client_porep_unmark = {
     "UPDATE sectors_sdr_pipeline SET task_id_porep = NULL WHERE sp_id = $1 AND "
     "sector_number = $2"};
 
-static const slk_sql client_commit_ready = {
-    "client.commit.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
-    "= 'proven' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task "
-    "t WHERE t.kind = 'client.commit' AND t.sp_id = r.sp_id AND t.sector_number "
-    "= r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
+#define CLIENT_COMMIT_ROWS CLIENT_ROWS("client.commit", "r.state = 'proven' AND r.failed = 0")
+static const slk_sql client_commit_ready = {"client.commit.ready", READY(CLIENT_COMMIT_ROWS)};
 static const slk_sql client_commit_mark = {
     "client.commit.mark",
     "UPDATE sectors_sdr_pipeline SET task_id_commit_msg = $3 WHERE sp_id = $1 "
@@ -266,12 +225,10 @@ static const slk_sql client_commit_unmark = {
     "UPDATE sectors_sdr_pipeline SET task_id_commit_msg = NULL WHERE sp_id = $1 "
     "AND sector_number = $2"};
 
-static const slk_sql client_commit_wait_ready = {
-    "client.commit_wait.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.state "
-    "= 'commit_sent' AND r.failed = 0 AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM "
-    "task t WHERE t.kind = 'client.commit_wait' AND t.sp_id = r.sp_id AND "
-    "t.sector_number = r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
+#define CLIENT_COMMIT_WAIT_ROWS \
+    CLIENT_ROWS("client.commit_wait", "r.state = 'commit_sent' AND r.failed = 0")
+static const slk_sql client_commit_wait_ready = {"client.commit_wait.ready",
+                                                 READY(CLIENT_COMMIT_WAIT_ROWS)};
 static const slk_sql client_commit_wait_mark = {
     "client.commit_wait.mark",
     "UPDATE sectors_sdr_pipeline SET task_id_commit_wait = $3 WHERE sp_id = $1 "
@@ -281,13 +238,11 @@ static const slk_sql client_commit_wait_unmark = {
     "UPDATE sectors_sdr_pipeline SET task_id_commit_wait = NULL WHERE sp_id = "
     "$1 AND sector_number = $2"};
 
-static const slk_sql client_release_ready = {
-    "client.release.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE "
-    "r.after_cleanup = 0 AND (r.state = 'proving' OR (r.failed = 1 AND "
-    "r.cancel_requested = 1)) AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task t "
-    "WHERE t.kind = 'client.release' AND t.sp_id = r.sp_id AND t.sector_number "
-    "= r.sector_number) ORDER BY r.create_time, r.sector_number LIMIT 64"};
+#define CLIENT_RELEASE_ROWS                                                          \
+    CLIENT_ROWS("client.release",                                                    \
+                "r.after_cleanup = 0 AND (r.state = 'proving' OR (r.failed = 1 AND " \
+                "r.cancel_requested = 1))")
+static const slk_sql client_release_ready = {"client.release.ready", READY(CLIENT_RELEASE_ROWS)};
 static const slk_sql client_release_mark = {
     "client.release.mark",
     "UPDATE rseal_client_pipeline SET task_id_cleanup = $3 WHERE sp_id = $1 AND "
@@ -298,13 +253,16 @@ static const slk_sql client_release_unmark = {
     "AND sector_number = $2"};
 
 /* From the few releases that are owed, not from all sectors there ever were. */
+#define CLIENT_LET_GO_ROWS                                                                \
+    "FROM rseal_client_placement p WHERE p.release_owed = 1 AND $1 > 0 AND EXISTS "       \
+    "(SELECT 1 FROM rseal_client_pipeline r WHERE r.sp_id = p.sp_id AND r.sector_number " \
+    "= p.sector_number) AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = "             \
+    "'client.let_go' AND t.sp_id = p.sp_id AND t.sector_number = p.sector_number)"
 static const slk_sql client_let_go_ready = {
     "client.let_go.ready",
-    "SELECT p.sp_id, p.sector_number FROM rseal_client_placement p WHERE p.release_owed = 1"
-    " AND $1 > 0 AND EXISTS (SELECT 1 FROM rseal_client_pipeline r WHERE r.sp_id = p.sp_id AND"
-    " r.sector_number = p.sector_number) AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind ="
-    " 'client.let_go' AND t.sp_id = p.sp_id AND t.sector_number = p.sector_number)"
-    " GROUP BY p.sp_id, p.sector_number ORDER BY min(p.ordered_ms), p.sector_number LIMIT 64"};
+    "SELECT p.sp_id, p.sector_number " CLIENT_LET_GO_ROWS
+    " GROUP BY p.sp_id, p.sector_number ORDER BY min(p.ordered_ms), p.sector_number LIMIT "
+    "64"};
 static const slk_sql client_let_go_mark = {
     "client.let_go.mark",
     "UPDATE rseal_client_pipeline SET task_id_let_go = $3 WHERE sp_id = $1 AND "
@@ -314,19 +272,51 @@ static const slk_sql client_let_go_unmark = {
     "UPDATE rseal_client_pipeline SET task_id_let_go = NULL WHERE sp_id = $1 "
     "AND sector_number = $2"};
 
-static const slk_sql client_renew_ready = {
-    "client.renew.ready",
-    "SELECT r.sp_id, r.sector_number FROM rseal_client_pipeline r WHERE r.after_cleanup = 0"
-    " AND r.state IN ('sealed', 'fetched', 'verified', 'precommit_sent', 'precommitted', 'seeded',"
-    " 'vanilla', 'proven', 'commit_sent') AND r.cancel_requested = 0 AND r.renew_ms <= $1"
-    " AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = 'client.renew' AND t.sp_id = r.sp_id"
-    " AND t.sector_number = r.sector_number) ORDER BY r.renew_ms, r.sector_number LIMIT 64"};
+#define CLIENT_RENEW_ROWS                                                               \
+    "FROM rseal_client_pipeline r WHERE r.after_cleanup = 0 AND r.state IN ('sealed', " \
+    "'fetched', 'verified', 'precommit_sent', 'precommitted', 'seeded', 'vanilla', "    \
+    "'proven', 'commit_sent') AND r.cancel_requested = 0 AND r.renew_ms <= $1 AND NOT " \
+    "EXISTS (SELECT 1 FROM task t WHERE t.kind = 'client.renew' AND t.sp_id = r.sp_id " \
+    "AND t.sector_number = r.sector_number)"
+static const slk_sql client_renew_ready = {"client.renew.ready",
+                                           "SELECT r.sp_id, r.sector_number " CLIENT_RENEW_ROWS
+                                           " ORDER BY r.renew_ms, r.sector_number LIMIT 64"};
 static const slk_sql client_renew_mark = {
     "client.renew.mark",
     "UPDATE rseal_client_pipeline SET task_id_renew = $3 WHERE sp_id = $1 AND sector_number = $2"};
 static const slk_sql client_renew_unmark = {"client.renew.unmark",
                                             "UPDATE rseal_client_pipeline SET task_id_renew = NULL "
                                             "WHERE sp_id = $1 AND sector_number = $2"};
+
+/* Most looks find nothing: one question for all steps of a role. */
+#define HAS(kind, rows) "SELECT '" kind "' WHERE EXISTS (SELECT 1 " rows ")"
+#define OR_HAS(kind, rows) " UNION ALL " HAS(kind, rows)
+/* clang-format off */
+static const slk_sql provider_work = {
+    "provider.work",
+    HAS("provider.ticket", PROVIDER_TICKET_ROWS)
+    OR_HAS("provider.sdr", PROVIDER_SDR_ROWS)
+    OR_HAS("provider.trees", PROVIDER_TREES_ROWS)
+    OR_HAS("provider.notify", PROVIDER_NOTIFY_ROWS)
+    OR_HAS("provider.finalize", PROVIDER_FINALIZE_ROWS)
+    OR_HAS("provider.cleanup", PROVIDER_CLEANUP_ROWS)};
+static const slk_sql client_work = {
+    "client.work",
+    HAS("client.delegate", CLIENT_DELEGATE_ROWS)
+    OR_HAS("client.poll", CLIENT_POLL_ROWS)
+    OR_HAS("client.fetch", CLIENT_FETCH_ROWS)
+    OR_HAS("client.verify", CLIENT_VERIFY_ROWS)
+    OR_HAS("client.precommit", CLIENT_PRECOMMIT_ROWS)
+    OR_HAS("client.precommit_wait", CLIENT_PRECOMMIT_WAIT_ROWS)
+    OR_HAS("client.seed", CLIENT_SEED_ROWS)
+    OR_HAS("client.c1", CLIENT_C1_ROWS)
+    OR_HAS("client.porep", CLIENT_POREP_ROWS)
+    OR_HAS("client.commit", CLIENT_COMMIT_ROWS)
+    OR_HAS("client.commit_wait", CLIENT_COMMIT_WAIT_ROWS)
+    OR_HAS("client.release", CLIENT_RELEASE_ROWS)
+    OR_HAS("client.let_go", CLIENT_LET_GO_ROWS)
+    OR_HAS("client.renew", CLIENT_RENEW_ROWS)};
+/* clang-format on */
 
 static const slk_step steps[] = {
     {
@@ -657,4 +647,9 @@ const slk_step *slk_seal_steps(size_t *ret_n)
 {
     *ret_n = sizeof steps / sizeof *steps;
     return steps;
+}
+
+const slk_sql *slk_seal_work(slk_pipeline pipeline)
+{
+    return pipeline == SLK_PIPELINE_PROVIDER ? &provider_work : &client_work;
 }

@@ -15,6 +15,7 @@
 /* Further ahead than any back-off of the steps, and than any lease. */
 #define FAR_MS (INT64_C(2) * 3600 * 1000) /* and the waits of the options */
 #define FAR_LEASES 10
+#define STEPS_MAX 64u
 #define SCHEDULE_BATCH 64u /* rows of one step per pass; the next pass takes the rest */
 
 static const char *const class_name[SLK_CLASS_COUNT] = {
@@ -149,26 +150,54 @@ static slk_err schedule_body(slk_db *db, void *context, slk_error *error)
     return SLK_OK;
 }
 
+/* Says of each step, by its place in the table, whether a row is ready for it. */
+static slk_err find_work(bool *has, slk_seal *seal, slk_pipeline pipeline, slk_error *error)
+{
+    size_t n;
+    const slk_step *steps = slk_seal_steps(&n);
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_sql_open(&q, seal->db, slk_seal_work(pipeline),
+                         SLK_ARGS(slk_arg_i(slk_seal_now_steady(seal))), error));
+    for (bool row = true;;) {
+        SLK_TRY(slk_query_step(&q, &row, error));
+        if (!row)
+            return SLK_OK;
+        const char *name = slk_column_text(&q, 0);
+        const slk_step *step = step_named(name ? name : "");
+        slk_assert(step);
+        has[step - steps] = true;
+    }
+}
+
+/* A hit alone is worth a write transaction. */
+static slk_err schedule_step(uint64_t *made, slk_seal *seal, const slk_step *step, slk_error *error)
+{
+    struct batch b = {.seal = seal, .step = step};
+    SLK_TRY(read_ready(&b, seal->db, error));
+    if (b.n == 0)
+        return SLK_OK;
+    int64_t last = 0;
+    SLK_TRY(slk_sql_number(&last, seal->db, &take_numbers,
+                           SLK_ARGS(slk_arg_i((int64_t)SCHEDULE_BATCH)), error));
+    b.first_id = last - (int64_t)SCHEDULE_BATCH + 1;
+    SLK_TRY(slk_db_tx(seal->db, schedule_body, &b, error));
+    *made += b.made;
+    return SLK_OK;
+}
+
 slk_err slk_task_schedule(uint64_t *ret_made, slk_seal *seal, slk_error *error)
 {
     *ret_made = 0;
     size_t n;
     const slk_step *steps = slk_seal_steps(&n);
-    for (size_t i = 0; i < n && !slk_seal_is_dead(seal); i++) {
-        if (!role_on(seal, steps[i].pipeline))
-            continue;
-        /* Most looks find nothing: only a hit is worth a write transaction. */
-        struct batch b = {.seal = seal, .step = &steps[i]};
-        SLK_TRY(read_ready(&b, seal->db, error));
-        if (b.n == 0)
-            continue;
-        int64_t last = 0;
-        SLK_TRY(slk_sql_number(&last, seal->db, &take_numbers,
-                               SLK_ARGS(slk_arg_i((int64_t)SCHEDULE_BATCH)), error));
-        b.first_id = last - (int64_t)SCHEDULE_BATCH + 1;
-        SLK_TRY(slk_db_tx(seal->db, schedule_body, &b, error));
-        *ret_made += b.made;
-    }
+    bool has[STEPS_MAX] = {false};
+    slk_assert(n <= STEPS_MAX);
+    for (slk_pipeline p = 0; p < SLK_PIPELINE_COUNT; p++)
+        if (role_on(seal, p))
+            SLK_TRY(find_work(has, seal, p, error));
+    for (size_t i = 0; i < n && !slk_seal_is_dead(seal); i++)
+        if (has[i])
+            SLK_TRY(schedule_step(ret_made, seal, &steps[i], error));
     return SLK_OK;
 }
 

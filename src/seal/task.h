@@ -112,6 +112,8 @@ typedef struct slk_step {
 
 /* The table of all steps; index < *ret_n. */
 const slk_step *slk_seal_steps(size_t *ret_n);
+/* Names of the steps of that pipeline for which a row is ready; $1 now. */
+const slk_sql *slk_seal_work(slk_pipeline pipeline);
 
 /* Makes tasks for all ready rows of the node's roles; *ret_made of them. */
 SLK_MUST_CHECK slk_err slk_task_schedule(uint64_t *ret_made, slk_seal *seal, slk_error *error);

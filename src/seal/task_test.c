@@ -76,6 +76,20 @@ static void run_sdr(world *w)
     assert_true(ran);
 }
 
+/* A step that is not asked for would never be taken. */
+static void every_step_is_looked_for(void **state)
+{
+    (void)state;
+    size_t n;
+    const slk_step *steps = slk_seal_steps(&n);
+    for (size_t i = 0; i < n; i++) {
+        char named[64];
+        (void)snprintf(named, sizeof named, "SELECT '%s' WHERE", steps[i].name);
+        if (!strstr(slk_seal_work(steps[i].pipeline)->text, named))
+            fail_msg("nobody looks for %s", steps[i].name);
+    }
+}
+
 /* ---- a second node takes over ---- */
 
 /* As on a shared folder whose locks do not reach the other machine: only the fence is left. */
@@ -376,6 +390,7 @@ static void wrong_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_step_is_looked_for),
         cmocka_unit_test_setup_teardown(stale_holder_is_refused, make, unmake),
         cmocka_unit_test_setup_teardown(stale_holder_after_a_failure, make, unmake),
         cmocka_unit_test_setup_teardown(heartbeat_renews_and_tells, make, unmake),
