@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 
+import lint_faults
 import lint_headers
 import lint_includes
 import lint_isa
@@ -43,6 +44,11 @@ def size(folder, text):
 def text(folder, body):
     subprocess.run(["git", "init", "-q", str(folder)], check=True)
     return lint_text.problems(tree(folder, {"note.txt": body}))
+
+
+def faults(folder, shown_by):
+    table = f"| # | fault | how | what | shown by | not |\n|---|---|---|---|---|---|\n| 1 | a | b | \\|t\\| | {shown_by} | |\n"
+    return lint_faults.problems(tree(folder, {"docs/faults.md": table, "src/base/x_test.c": "static void it_works(void)"}))
 
 
 def compiled(folder, code, member):
@@ -90,6 +96,10 @@ CASES = [
     (text, "#if" + " 0\n", "switched off"),
     (text, "x" * ((1 << 20) + 1), "megabyte"),
     (text, "nothing here\n", None),
+    (faults, "`base/y_test.c`: `it_works`", "there is no base/y_test.c"),
+    (faults, "`base/x_test.c`: `it_fails`", "has no case it_fails"),
+    (faults, "`base/x_test.c`, `fuzz/`", "there is no fuzz/"),
+    (faults, "`base/x_test.c`: `it_works`", None),
     (symbols, "int other_name(void) { return 1; }\n", "without the prefix"),
     (symbols, "static int count; int slk_f(void) { return ++count; }\n", "mutable"),
     (symbols, "int slk_count = 3;\n", "mutable"),

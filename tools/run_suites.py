@@ -64,7 +64,7 @@ def lints():
     return add(
         step(["clang-format-14", "--dry-run", "-Werror", *sources], "lint-format"),
         lint("includes"), lint("headers", str(BUILD)), lint("symbols", str(BUILD)), lint("isa", str(BUILD)),
-        lint("size"), lint("text"), lint("selftest"))
+        lint("size"), lint("text"), lint("faults"), lint("selftest"))
 
 
 def meson_tests(folder, suite, name, timeout_factor=1, exclude=(), **environment):

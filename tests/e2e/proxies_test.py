@@ -256,7 +256,7 @@ def in_front(name):
 
 if __name__ == "__main__":
     os.environ["PATH"] += ":/usr/sbin"
-    there = {name: shutil.which(name) for name in ("nginx", "haproxy", "caddy")}
-    for missing in [name for name, path in there.items() if not path]:
-        print(f"# skip {missing}: it is not installed")
-    run_cases([(f"behind-{name}", lambda name=name: in_front(name)) for name, path in there.items() if path])
+    cases = [("behind-nginx", "nginx"), ("behind-haproxy", "haproxy"), ("behind-caddy", "caddy")]
+    for case, missing in [c for c in cases if not shutil.which(c[1])]:
+        print(f"# skip {case}: {missing} is not installed")
+    run_cases([(case, lambda name=name: in_front(name)) for case, name in cases if shutil.which(name)])
