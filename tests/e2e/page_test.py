@@ -490,6 +490,7 @@ def flow_of_a_miner(farm, browser):
     browser.wait(lambda: row().text.count("as configured") == 3, "the configured values again")
     browser.go("messages")
     browser.wait(lambda: any("f01000" in t and "FIL" in t for t in browser.texts("section[aria-label=Money] tbody tr")), "the miner's money")
+    browser.wait(lambda: any("nanoFIL" in t for t in browser.texts("section[aria-label=Sent] tbody tr")), "gas that is far below a FIL")
 
 
 def retry_failed(farm, browser):
@@ -584,6 +585,17 @@ def narrow(farm, browser):
             expect(not browser.one("thead").is_displayed(), "tables are cards")
     finally:
         browser.size(1280, 900)
+
+
+def wide(farm, browser):
+    """At 1280 pixels no table has to be moved sideways, to its buttons least of all."""
+    for name in ("provider", "client"):
+        browser.open(farm, name, token_for(farm, name, "admin"))
+        for view in VIEWS[name]:
+            browser.go(view)
+            browser.wait(lambda: not browser.all("main .loading"), "the view's data")
+            over = browser.run("return [...document.querySelectorAll('main .scroll')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => [e.innerText.slice(0, 60), e.scrollWidth, e.clientWidth])")
+            equal(over, [], f"tables of {name}/{view} that are too wide")
 
 
 def axe_source():
@@ -838,6 +850,7 @@ def main():
                 ("a failed sector is retried", lambda: retry_failed(farm, browser)),
                 ("lists and pages", lambda: lists_and_pages(farm, browser)),
                 ("keyboard only", lambda: keyboard_only(farm, browser)),
+                ("1280 pixels", lambda: wide(farm, browser)),
                 ("390 pixels", lambda: narrow(farm, browser)),
                 ("axe", lambda: axe(farm, browser, found)),
                 ("other sites in the browser", lambda: other_sites(farm, browser)),

@@ -264,12 +264,12 @@ customElements.define("slk-messages", class extends View {
   }
 
   render() {
-    return [h("h1", {}, "Messages"), money(this.model.funds), h("h2", { key: "sent" }, "Sent"), table("Messages to the chain, newest first", [
+    return [h("h1", {}, "Messages"), money(this.model.funds), h("section", { key: "sent", "aria-label": "Sent" }, h("h2", {}, "Sent"), table("Messages to the chain, newest first", [
       ["Message", (m) => KINDS[m.kind] ?? m.kind, "short"], ["Miner", (m) => `f0${m.sp_id}`], ["Sectors", numbersOf, "text"],
       ["State", (m) => [badge(m.state, m.exit_code ? "bad" : m.state === "landed" ? "good" : ""), m.exit_code ? ` exit ${m.exit_code}` : "", m.tries > 1 && ` after ${m.tries} tries`]],
       ["CID", (m) => cid(m.cid)], ["Carries", (m) => fil(m.value), "number short"], ["Gas at most", (m) => fil(m.max_fee), "number short"],
       ["Height", (m) => m.landed_height ?? "–", "number"], ["Sent", (m) => (m.sent_ms ? when(m.sent_ms) : "not yet")],
-    ], this.model.messages.map((m) => ({ ...m, key: m.uuid })), "No message has been sent yet.")];
+    ], this.model.messages.map((m) => ({ ...m, key: m.uuid })), "No message has been sent yet."))];
   }
 });
 

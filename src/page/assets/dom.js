@@ -113,6 +113,7 @@ export const proofName = (n) => `${SIZES[n % 5]}${n >= 10 ? " synthetic" : n < 5
 export function fil(atto) {
   if (!/^\d+$/.test(atto ?? "")) return "–";
   const digits = atto.padStart(19, "0");
+  if (/^0{5}/.test(digits) && /[1-9]/.test(digits)) return digits.length - digits.search(/[1-9]/) > 9 ? `${Number(digits.slice(0, -9))} nanoFIL` : `${Number(digits)} attoFIL`;
   const fraction = digits.slice(-18, -14).replace(/0+$/, "");
   return `${digits.slice(0, -18)}${fraction ? "." + fraction : ""} FIL`;
 }

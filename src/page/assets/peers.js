@@ -39,7 +39,9 @@ const counts = (list) => {
   return shown.length ? chain(shown.map(([n, word, link]) => (link ? h("a", { class: "failed", href: link }, `${n} ${word}`) : `${n} ${word}`))) : "none";
 };
 
-const named = (link, url) => h("div", { class: "named" }, link, url && h("span", { class: "muted" }, url));
+// A URL breaks before its port rather than within it.
+const breakable = (url) => (url ?? "").split(/(?=:\d+$)/).map((part, i) => [i > 0 && h("wbr"), part]);
+const named = (link, url) => h("div", { class: "named" }, link, url && h("span", { class: "muted" }, breakable(url)));
 
 function shown(title, answer) {
   return h("div", {}, h("h2", {}, title),
@@ -141,7 +143,7 @@ customElements.define("slk-partners", class extends View {
         ["Terms", (p) => [p.proofs.length ? p.proofs.map(proofName).join(", ") : "all sizes", p.miners.length ? `, ${minersText(p.miners)}` : "", p.weight > 1 && `, weight ${p.weight}`,
           p.expires_ms && [" ", badge(p.expires_ms < Date.now() ? "expired" : `until ${new Date(p.expires_ms).toISOString().slice(0, 10)}`, p.expires_ms < Date.now() ? "bad" : "")]]],
         ["Since", (p) => day(p.created_ms), "short"],
-        ["Actions", (p) => admin && h("div", { class: "actions small several" }, button("Change", () => this.edit(p)), button("New token", () => this.rotate(p)), button("Remove", () => this.drop(p)))],
+        ["Actions", (p) => admin && h("div", { class: "actions small line" }, button("Change", () => this.edit(p)), button("New token", () => this.rotate(p)), button("Remove", () => this.drop(p)))],
       ], this.model, "No partners yet. A partner is somebody who orders sectors from this node.")];
   }
 });
@@ -263,7 +265,7 @@ customElements.define("slk-providers", class extends View {
         ["Provider", (p) => named(h("a", { href: `#/sectors?role=client&peer=${p.id}` }, p.name || p.url), p.name === p.url ? "" : p.url), "text peer"], ["Miner", (p) => `f0${p.sp_id}`],
         ["State", (p) => (p.enabled ? badge("enabled", "good") : h("div", { class: "named" }, h("div", {}, badge("paused", "warn")), p.disabled_reason && h("span", { class: "muted" }, p.disabled_reason))), "text"],
         ["Sectors", (p) => counts([[p.active, "under way"], [p.done, "done"], [p.failed, "failed", `#/sectors?role=client&peer=${p.id}&failed=1`]]), "text"],
-        ["Price and record", record, "text"],
+        ["Record", record, "text"],
         ["Actions", (p) => admin && h("div", { class: "actions small several" }, button(p.enabled ? "Pause" : "Enable", () => flip(p)), button("Test", () => this.test(p)), button("Change", () => this.edit(p)), p.active > 0 && button("Leave", () => this.leave(p)), button("Remove", () => this.drop(p)))],
       ], this.model.providers, "No providers yet. A provider's operator gives you a connect string."), this.miners(admin)];
   }

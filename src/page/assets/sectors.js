@@ -224,6 +224,7 @@ customElements.define("slk-sectors", class extends View {
       if (!work) return s.task && !s.task.running && s.task.not_before_ms > now() ? `again in ${duration(s.task.not_before_ms - now())}` : "";
       return [work.total > 0 && bar(work.done, work.total, `progress of ${sectorName(s)}`), h("span", { class: "rate" }, work.total > 0 ? chain(workLine(work)) : work.stage ?? stepName(work.step))];
     };
+    const lease = (s) => (s.lease_until_ms ? h("span", { title: clock(s.lease_until_ms) }, `${duration(s.lease_until_ms - now())} left`) : "");
     return [
       h("div", { class: "row", key: "title" }, h("h1", {}, "Sectors"), this.role === "client" && may("write") && button("Order sectors", orderDialog, "main")),
       this.controls(),
@@ -231,6 +232,7 @@ customElements.define("slk-sectors", class extends View {
         ["Sector", (s) => h("a", { href: sectorLink(s) }, sectorName(s))],
         ["State", stateBadge], ["Progress", progress, "wide"], [peer, (s) => s.peer ?? "–", "text"],
         ["Size", (s) => proofName(s.seal_proof)], ["Since", (s) => h("span", { title: clock(s.since_ms) }, duration(now() - s.since_ms))],
+        ...(this.role === "provider" ? [["Lease", lease]] : []),
       ], rows.map((s) => ({ ...s, key: sectorName(s) })), total ? "Nothing on this page." : "No sectors like these."),
       h("nav", { class: "pages", "aria-label": "Pages", key: "pages" },
         h("span", {}, total ? `${this.offset + 1} to ${this.offset + rows.length} of ${total}` : ""),
