@@ -136,9 +136,12 @@ typedef struct lie {
     void (*in_bytes)(slk_buf *body);
     bool other_seed;
     bool gigantic;
+    bool breaks_off; /* the connection ends half-way through the answer */
+    unsigned times; /* the first answers only; 0 all */
 } lie;
 
 static const lie *told; /* to the client that is asking now */
+static unsigned tellings; /* of it so far */
 
 static void flip(slk_buf *body, size_t at)
 {
@@ -519,7 +522,8 @@ static const lie truth = {.name = "the truth", .about = NOTHING};
 static const lie *told_to(const slk_http_exchange *x)
 {
     const char *host = slk_http_header_value(x, "Host");
-    return host && strncmp(host, "localhost", 9) == 0 ? &truth : told;
+    const bool over = told->times > 0 && tellings >= told->times;
+    return over || (host && strncmp(host, "localhost", 9) == 0) ? &truth : told;
 }
 
 static const made *made_for(const lie *l, thing about)
@@ -531,13 +535,52 @@ static const made *made_for(const lie *l, thing about)
     return told->large ? &large : &honest;
 }
 
+struct half {
+    uint8_t *bytes;
+    size_t at, end;
+};
+
+static slk_err produce_half(void *context, uint8_t *out, size_t capacity, size_t *ret_n,
+                            slk_error *error)
+{
+    struct half *h = context;
+    if (h->at == h->end)
+        return slk_fail(error, SLK_E_IO, "it breaks off");
+    *ret_n = h->end - h->at < capacity ? h->end - h->at : capacity;
+    memcpy(out, h->bytes + h->at, *ret_n);
+    h->at += *ret_n;
+    return SLK_OK;
+}
+
+static void release_half(void *context)
+{
+    struct half *h = context;
+    free(h->bytes);
+    free(h);
+}
+
+static slk_err break_off(slk_http_exchange *x, const char *type, const slk_buf *body)
+{
+    struct half *h = calloc(1, sizeof *h);
+    assert_non_null(h);
+    h->end = body->len / 2;
+    h->bytes = malloc(h->end);
+    assert_non_null(h->bytes);
+    memcpy(h->bytes, body->data, h->end);
+    return slk_http_reply_stream(x, 200, type, (int64_t)body->len, produce_half, release_half, h);
+}
+
 static slk_err say(slk_http_exchange *x, thing about, const char *type, slk_buf *body)
 {
     const lie *l = told_to(x);
-    if (l->about == about && l->in_bytes)
+    if (l->about != about)
+        return slk_http_reply_bytes(x, 200, type, body->data, body->len);
+    tellings++;
+    if (l->in_bytes)
         l->in_bytes(body);
-    const int status = l->about == about && l->http ? l->http : 200;
-    return slk_http_reply_bytes(x, status, type, body->data, body->len);
+    if (l->breaks_off)
+        return break_off(x, type, body);
+    return slk_http_reply_bytes(x, l->http ? l->http : 200, type, body->data, body->len);
 }
 
 static slk_err serve_status(void *context, slk_http_exchange *x, slk_error *error)
@@ -816,6 +859,7 @@ static void expect_record(const lie *l, world *w)
 static uint64_t order_as_told(const lie *l, world *w)
 {
     told = l;
+    tellings = 0;
     snarks = 0;
     uint64_t number = 1;
     slk_error error = {0};
@@ -1047,12 +1091,54 @@ static void an_honest_one_makes_it_good(void **state)
     (void)printf("# %u lies\n", n + 1);
 }
 
+/* What may happen to an honest provider, or on the way: asked again, it is believed. */
+static void misfortunes_are_forgiven(void **state)
+{
+    (void)state;
+    static const lie list[] = {
+        {IN(C1, c1_is_half), .times = 1},
+        {IN(C1, c1_label), .times = 2},
+        {IN(C1, is_empty), .times = 2},
+        {.name = "C1 breaks off", .about = C1, .breaks_off = true, .times = 1},
+        {.name = "C1 is busy", .about = C1, .http = 503, .times = 5},
+        {.name = "C1 is too early", .about = C1, .http = 412, .times = 5},
+        {.name = "C1 and an error", .about = C1, .http = 500, .times = 5},
+        {IN(SEALED, is_flipped), .times = 1},
+        {.name = "SEALED breaks off", .about = SEALED, .breaks_off = true, .times = 2},
+        {.name = "SEALED is busy", .about = SEALED, .http = 503, .times = 2},
+        {.name = "SEALED is not there yet", .about = SEALED, .http = 404, .times = 2},
+        {IN(CACHE, p_aux_comm_c_flipped), .times = 1},
+        {IN(CACHE, tree_flipped), .times = 1},
+        {IN(CACHE, is_cut), .times = 3},
+        {.name = "CACHE breaks off", .about = CACHE, .breaks_off = true, .times = 2},
+        {IN(STATUS, is_a_page), .times = 20},
+        {IN_STATUS(ticket_is_short), .times = 20},
+        {.name = "STATUS breaks off", .about = STATUS, .breaks_off = true, .times = 3},
+        {.name = "STATUS and a gateway", .about = STATUS, .http = 502, .times = 20},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        char reason[32] = "";
+        world *w = open_client();
+        const uint64_t number = order_as_told(&list[i], w);
+        if (world_failed(&w->client, number, reason))
+            fail_msg("%s: failed for \"%s\"", list[i].name, reason);
+        if (tellings != list[i].times)
+            fail_msg("%s: told %u times", list[i].name, tellings);
+        expect_text(&list[i], w, &read_enabled, "trusted");
+        expect_text(&list[i], w, &read_outcome, "verified");
+        expect_messages(&list[i], w, number, 1, 1);
+        world_free(w);
+    }
+    (void)printf("# %zu misfortunes\n", sizeof list / sizeof *list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_truth_is_believed),
         cmocka_unit_test(every_lie_is_found),
         cmocka_unit_test(an_honest_one_makes_it_good),
+        cmocka_unit_test(misfortunes_are_forgiven),
     };
     return cmocka_run_group_tests_name("liar", tests, open_all, close_all);
 }
