@@ -176,6 +176,54 @@ static void one_fails(void **state)
     world_check(w);
 }
 
+static bool lies_there(world *w, const char *sector, const char *what)
+{
+    char path[200];
+    (void)snprintf(path, sizeof path, "%s/cache/%s/%s", w->provider.scratch, sector, what);
+    return slk_file_exists(path);
+}
+
+/* Three of one batch, one customer of which says nothing any more: the others' sectors and the room for
+ * new ones do not wait for it, and it has its own until its lease ends. */
+static void slow_customer_holds_nobody(void **state)
+{
+    world *w = *state;
+    char token[SLK_TOKEN_CHARS];
+    int64_t slow;
+    const slk_partner_terms terms = {.allowance_remaining = 9, .allowance_total = 9};
+    w->provider.options.capacity_sectors = 3;
+    reopen(w, 3, WAIT_MS);
+    assert_int_equal(slk_partner_add(&slow, token, w->provider.seal, "slow", &terms, NULL), SLK_OK);
+    order(w, 1);
+    order(w, 2);
+    order_as(w, slow, 1001, 7, WORLD_PROOF);
+    run(w);
+    assert_int_equal(w->batch_most, 3);
+    assert_int_equal(count_in(w, "sealed"), 3);
+    for (uint64_t i = 1; i <= 2; i++) {
+        slk_seal *seal = w->provider.seal;
+        assert_int_equal(slk_provider_finalize(seal, w->partner_id, WORLD_SP, i, NULL), SLK_OK);
+        run(w);
+        assert_int_equal(slk_provider_cleanup(seal, w->partner_id, WORLD_SP, i, NULL), SLK_OK);
+        run(w);
+    }
+    assert_int_equal(count_in(w, "cleaned"), 2);
+    assert_false(lies_there(w, "s-t01000-1", "p_aux") || lies_there(w, "s-t01000-2", "p_aux"));
+    assert_true(lies_there(w, "s-t01001-7", "layer-1")); /* its C1 can still be made */
+    order(w, 3);
+    order(w, 4);
+    run(w); /* they wait for a third */
+    w->now_ms += WAIT_MS;
+    run(w);
+    assert_true(is(w, 3, "sealed") && is(w, 4, "sealed"));
+    assert_int_equal(w->batches, 2);
+    w->now_ms += INT64_C(73) * 3600 * 1000; /* longer than a lease */
+    for (unsigned i = 0; i < 5; i++)
+        world_turn(w);
+    assert_false(lies_there(w, "s-t01001-7", "layer-1"));
+    world_check(w);
+}
+
 /* ---- with threads: one that is canceled leaves at once, the others stay ---- */
 
 static atomic_uint lanes_begun;
@@ -269,6 +317,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_wait_no_hold, make, unmake),
         cmocka_unit_test_setup_teardown(of_all_partners_and_one_proof, make, unmake),
         cmocka_unit_test_setup_teardown(one_fails, make, unmake),
+        cmocka_unit_test_setup_teardown(slow_customer_holds_nobody, make, unmake),
         cmocka_unit_test_setup_teardown(one_is_canceled, make, unmake),
         cmocka_unit_test(killed_anywhere),
     };
