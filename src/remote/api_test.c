@@ -22,6 +22,7 @@
 #include "transfer/manifest.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -778,6 +779,65 @@ static void the_peer_client_gets_all_of_it(void **state)
     assert_int_equal(peer.status(peer.ctx, &status, &plain, &sector, &error), SLK_E_INVAL);
 }
 
+struct fetcher {
+    pthread_t thread;
+    char *sealed, *cache, *c1;
+    slk_err code;
+    slk_error error;
+};
+
+static void *fetch_all(void *context)
+{
+    struct fetcher *f = context;
+    slk_seal_peer peer;
+    slk_remote_peer_ops(&peer, w.peer);
+    const slk_seal_remote to = {.url = w.provider.url, .token = w.token};
+    const slk_seal_sector sector = {.sp_id = SP, .number = 1, .seal_proof = PROOF};
+    const slk_seal_commitments comm = sealed_commitments();
+    const slk_seal_paths paths = {.sealed = f->sealed, .cache = f->cache};
+    slk_job job;
+    slk_job_init(&job);
+    f->code = peer.fetch(peer.ctx, &to, &sector, 2048, &comm, &paths, NULL, &job, &f->error);
+    if (f->code == SLK_OK)
+        f->code = peer.commit1(peer.ctx, &to, &sector, 272, seed32, f->c1, &job, &f->error);
+    return NULL;
+}
+
+/* Eight fetch one sector, and its C1, at once: each gets all of it. */
+static void several_fetch_one_sector(void **state)
+{
+    (void)state;
+    struct fetcher fetchers[8] = {0};
+    for (size_t i = 0; i < 8; i++) {
+        struct fetcher *f = &fetchers[i];
+        f->sealed = slk_strf("%s/together-%zu", w.folder, i);
+        f->cache = slk_strf("%s/together-%zu-cache", w.folder, i);
+        f->c1 = slk_strf("%s/together-%zu-c1", w.folder, i);
+        assert_int_equal(pthread_create(&f->thread, NULL, fetch_all, f), 0);
+    }
+    SLK_CLEANUP(slk_buf_done) slk_buf first;
+    slk_buf_init(&first, 4096);
+    for (size_t i = 0; i < 8; i++) {
+        struct fetcher *f = &fetchers[i];
+        assert_int_equal(pthread_join(f->thread, NULL), 0);
+        if (f->code != SLK_OK)
+            fail_msg("%s", f->error.message);
+        SLK_CLEANUP(slk_buf_done) slk_buf bytes;
+        slk_buf_init(&bytes, 4096);
+        assert_int_equal(slk_file_read_all(&bytes, f->sealed, NULL), SLK_OK);
+        assert_int_equal(bytes.len, 2048);
+        if (i == 0)
+            assert_int_equal(slk_buf_append(&first, bytes.data, bytes.len), SLK_OK);
+        assert_memory_equal(bytes.data, first.data, 2048);
+        slk_buf_reset(&bytes);
+        assert_int_equal(slk_file_read_all(&bytes, f->c1, NULL), SLK_OK);
+        assert_string_equal(slk_buf_str(&bytes), C1_TEXT);
+        slk_free(f->sealed);
+        slk_free(f->cache);
+        slk_free(f->c1);
+    }
+}
+
 static void finalize_and_cleanup_are_idempotent(void **state)
 {
     (void)state;
@@ -1273,6 +1333,7 @@ int main(void)
         cmocka_unit_test(orders_can_be_canceled),
         cmocka_unit_test(c1_comes_as_its_own_bytes),
         cmocka_unit_test(the_peer_client_gets_all_of_it),
+        cmocka_unit_test(several_fetch_one_sector),
         cmocka_unit_test(finalize_and_cleanup_are_idempotent),
         cmocka_unit_test(providers_call_back_where_they_were_told),
         cmocka_unit_test(nobody_is_called_by_request),
