@@ -132,8 +132,8 @@ static void *work(void *context)
     r->outcome = outcome_of(code, !what.to);
     r->why = why;
     slk_log(r->outcome == DONE ? SLK_LOG_INFO : SLK_LOG_WARN, "page.job_ended",
-            "sector=f0%" PRIu64 "/%" PRIu64 " what=%s outcome=%s why=\"%s\"", r->sp_id, r->number,
-            what.to ? "export" : "verify", outcomes[r->outcome], why.message);
+            "sector=f0%" PRIu64 "/%" PRIu64 " what=%s by=%s outcome=%s why=\"%s\"", r->sp_id,
+            r->number, what.to ? "export" : "verify", r->by, outcomes[r->outcome], why.message);
     unlock(jobs);
     return NULL;
 }

@@ -503,6 +503,8 @@ def retry_failed(farm, browser):
     browser.button("Try again", "dialog").click()
     browser.says("is tried again")
     browser.wait(lambda: any("retry" in t for t in browser.texts(".timeline li")), "the retry in the timeline")
+    browser.run("location.hash = '#/sector/2000/999999'")
+    browser.wait(lambda: "Nothing to show" in browser.texts("main h1") and "no such sector" in browser.text(), "that there is no such sector")
     browser.go("sectors?role=client&failed=1")
     browser.wait(lambda: browser.all("tbody tr"), "failed sectors")
     expect(all("f02" in t for t in browser.texts("tbody tr")), "rows")

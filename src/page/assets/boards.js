@@ -44,7 +44,7 @@ export class View extends HTMLElement {
 
   paint() {
     if (!this.overview || !this.model) {
-      fill(this, h("p", { class: this.problem ? "problem" : "loading" }, this.problem || "Loading"));
+      fill(this, this.problem ? [h("h1", {}, "Nothing to show"), h("p", { class: "problem", role: "alert" }, this.problem)] : h("p", { class: "loading" }, "Loading"));
       return;
     }
     fill(this, this.problem && h("p", { class: "problem", role: "alert" }, this.problem), ...[this.render()].flat());
