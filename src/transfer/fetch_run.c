@@ -282,17 +282,6 @@ void slk_fetch_announce(fetch *f)
         (void)slk_gate_raise(f->from->arrived, there);
 }
 
-/* A run that goes on within a block: what came of it before belongs to its hash. */
-static slk_err begin_hash(run *r, slk_error *error)
-{
-    const fetch *f = r->f;
-    const uint64_t there = r->at % SLK_FETCH_BLOCK_BYTES;
-    if (!f->from->manifest || there == 0)
-        return SLK_OK;
-    slk_manifest_block_begin(&r->hash, f->from->manifest, (size_t)(r->at / SLK_FETCH_BLOCK_BYTES));
-    return slk_manifest_block_take_file(&r->hash, there, f->fd, f->temp, error);
-}
-
 static void hash_piece(run *r, uint64_t at, size_t n)
 {
     const slk_manifest *manifest = r->f->from->manifest;
@@ -353,6 +342,25 @@ static void end_write(run *r, size_t n)
     r->writing = false;
     r->at += n;
     unlock(r->f);
+}
+
+/* A run that goes on within a block: what came of it before belongs to its hash. The time that takes is
+ * not its peer's: nobody takes it over meanwhile, or for that afterwards. */
+static slk_err begin_hash(run *r, slk_error *error)
+{
+    const fetch *f = r->f;
+    const uint64_t there = r->at % SLK_FETCH_BLOCK_BYTES;
+    if (!f->from->manifest || there == 0)
+        return SLK_OK;
+    if (!begin_write(r))
+        return slk_fail(error, SLK_E_CANCELED, "another connection goes on");
+    slk_manifest_block_begin(&r->hash, f->from->manifest, (size_t)(r->at / SLK_FETCH_BLOCK_BYTES));
+    const slk_err code = slk_manifest_block_take_file(&r->hash, there, f->fd, f->temp, error);
+    lock(r->f);
+    r->writing = false;
+    r->mark_ms = slk_clock_monotonic_ms();
+    unlock(r->f);
+    return code;
 }
 
 /* Puts the piece into temp; it lies in one block. What another goes on with is dropped. */
