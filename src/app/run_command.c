@@ -422,7 +422,8 @@ static int run_init(const slk_command *command, const slk_options *options)
     if (options->json)
         (void)printf("{\"initialized\":true}\n");
     else
-        (void)printf("%s is ready; look into %s/%s, then\n  selkie run --repo %s --role provider\n",
+        (void)printf("%s is ready; look into %s/%s, then\n  selkie run --repo %s --role provider\n"
+                     "or with --role client\n",
                      folder, folder, SLK_CONFIG_FILE, folder);
     return SLK_EXIT_DONE;
 }
