@@ -16,6 +16,7 @@ from support import *
 BESIEGERS = 10000
 SIEGE_SECONDS = 15
 COMEBACKS_PER_S = 1000
+TURNS_PER_S = 50  # a besieger's rounds
 GOOD_PER_S = 40
 P99_SECONDS = 0.1
 RSS_MAX = 300 << 20
@@ -107,7 +108,7 @@ class Besieger:
             self.drop(fd)
 
     def drip(self, turn):
-        for fd in [fd for fd, (_, kind, sent) in self.open.items() if fd % 10 == turn and sent and kind[1]]:
+        for fd in [fd for fd, (_, kind, sent) in self.open.items() if fd % TURNS_PER_S == turn and sent and kind[1]]:
             try:
                 self.open[fd][0].send(self.open[fd][1][1])
             except OSError:
@@ -116,13 +117,13 @@ class Besieger:
     def run(self):
         turn = 0
         while True:
-            for _ in range(min(COMEBACKS_PER_S // 10, self.count - len(self.open))):
+            for _ in range(min(COMEBACKS_PER_S // TURNS_PER_S, self.count - len(self.open))):
                 self.begin()
-            until = time.monotonic() + 0.1
+            until = time.monotonic() + 1 / TURNS_PER_S
             while (left := until - time.monotonic()) > 0:
                 for fd, events in self.poll.poll(left):
                     self.heard(fd, events)
-            turn = (turn + 1) % 10
+            turn = (turn + 1) % TURNS_PER_S
             self.drip(turn)
             self.most = max(self.most, len(self.open))
             self.report[0], self.report[1] = self.opened, self.most
