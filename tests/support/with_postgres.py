@@ -46,6 +46,8 @@ class Server:
         self.port = port or free_port()
         self.settings = [*SETTINGS, *settings]
         self.url = f"postgresql://selkie@127.0.0.1:{self.port}/postgres?sslmode=disable"
+        # By the socket, which costs less than the way through the network.
+        self.near_url = f"postgresql://selkie@/postgres?host={self.folder}&port={self.port}"
         self.start()
 
     def as_user(self):
@@ -95,7 +97,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     server = Server()
     try:
-        return subprocess.run(sys.argv[1:], check=False, env={**os.environ, "SELKIE_TEST_DATABASE": server.url,
+        return subprocess.run(sys.argv[1:], check=False, env={**os.environ, "SELKIE_TEST_DATABASE": server.near_url,
                                                               "SELKIE_TEST_DATABASE_PID": str(server.pid())}).returncode
     finally:
         server.stop()
