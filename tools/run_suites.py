@@ -150,7 +150,7 @@ SUITES = {
     "build": build, "lints": lints, "unit": unit, "kernels": kernels, "unit-asan": unit_asan, "fuzz": fuzz,
     "long": long, "end-to-end": end_to_end,
 }
-MEASURING = ("bench_test", "page_test")
+MEASURING = ("bench_test", "page_test", "siege_test")
 LONGEST = ("bad_input_test", "oracle_test")
 QUICK = ("build", "lints", "unit")
 
