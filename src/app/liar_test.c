@@ -30,6 +30,11 @@
 #define EPOCH (HEAD - 900)
 #define FIRST_NUMBER 0
 #define LARGE_PROOF 6
+#ifdef __SANITIZE_ADDRESS__
+#define WITH_LARGE false /* its trees take minutes there, and are the same code */
+#else
+#define WITH_LARGE true
+#endif
 #define REPLICA_MAX_BYTES ((size_t)8 << 20)
 #define TAR_MAX_BYTES ((size_t)4 << 20)
 #define C1_MAX_BYTES ((size_t)4 << 20)
@@ -743,7 +748,8 @@ static int open_all(void **state)
     const slk_seal_sector version = {WORLD_SP, FIRST_NUMBER, 0};
     const slk_seal_sector larger = {WORLD_SP, FIRST_NUMBER, LARGE_PROOF};
     seal(&honest, "honest", sector, EPOCH);
-    seal(&large, "large", larger, EPOCH);
+    if (WITH_LARGE)
+        seal(&large, "large", larger, EPOCH);
     seal(&other_number, "other-number", next, EPOCH);
     seal(&other_ticket, "other-ticket", sector, EPOCH - 1);
     seal(&other_miner, "other-miner", theirs, EPOCH);
@@ -1072,9 +1078,13 @@ static const lie lies[] = {
 static void every_lie_is_found(void **state)
 {
     (void)state;
+    unsigned n = 0;
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++)
-        tell_alone(&lies[i]);
-    (void)printf("# %zu lies\n", sizeof lies / sizeof *lies);
+        if (WITH_LARGE || !lies[i].large) {
+            tell_alone(&lies[i]);
+            n++;
+        }
+    (void)printf("# %u lies\n", n);
 }
 
 static void an_honest_one_makes_it_good(void **state)
@@ -1082,7 +1092,7 @@ static void an_honest_one_makes_it_good(void **state)
     (void)state;
     unsigned n = 0;
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++)
-        if (lies[i].about != C1) {
+        if (lies[i].about != C1 && (WITH_LARGE || !lies[i].large)) {
             tell_beside_another(&lies[i]);
             n++;
         }
