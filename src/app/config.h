@@ -50,6 +50,7 @@ typedef struct slk_config {
     char *log_file;
     int64_t log_file_mib; /* 0: no file */
     int64_t log_files_kept;
+    bool core_dumps;
     int64_t lease_ms;
     /* [Database] */
     char *database_url; /* secret; "": the file in the repository */

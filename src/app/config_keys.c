@@ -30,6 +30,9 @@ const slk_config_key slk_config_keys[] = {
      "Size at which the log file becomes <LogFile>.1 and a new one begins; 0: no log file."},
     {"Node", "LogFilesKept", KEY_NUMBER, AT(log_files_kept), "4", 0, 100, NULL,
      "Older log files kept."},
+    {"Node", "CoreDumps", KEY_BOOL, AT(core_dumps), "false", 0, 0, NULL,
+     "Let a crash leave a core dump, and a debugger in. Both show tokens: for finding faults "
+     "only."},
     {"Node", "TaskLease", KEY_TIME, AT(lease_ms), "60s", 1000, HOURS, NULL,
      "Where nodes share a database: tasks of a node that was not seen for so long go to others."},
     {"Database", "URL", KEY_SECRET, AT(database_url), "", 0, 0, NULL,

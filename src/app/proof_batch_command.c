@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "codec/json.h"
 #include "proofs/vanilla/pc1_batch.h"
 

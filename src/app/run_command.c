@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "monitor/monitor.h"
 #include "net/certificate.h"
 #include "net/server.h"
@@ -383,6 +384,7 @@ static int run_run(const slk_command *command, const slk_options *options)
 {
     slk_signals_block();
     slk_signals_block_hup();
+    slk_set_core_dumps(false);
     slk_allow_open_files(); /* the usual limit is meant for programs without peers */
     slk_error error = {0};
     const slk_node_options node_options = {
@@ -396,6 +398,7 @@ static int run_run(const slk_command *command, const slk_options *options)
         code = slk_node_open(&node, &node_options, &error);
     if (code != SLK_OK)
         return slk_command_fail(command, options, code, &error);
+    slk_set_core_dumps(node->repo.config.core_dumps);
     slk_log_start(&node->repo);
     struct service service = {.node = node};
     code = start(&service, &error);

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -320,15 +319,6 @@ void slk_file_map_done(slk_file_map *map)
     if (map->data)
         (void)munmap(map->data, map->bytes);
     *map = (slk_file_map){0};
-}
-
-void slk_allow_open_files(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 char *slk_path_join(const char *folder, const char *name)

@@ -3,7 +3,9 @@
 """Canaries: a farm whose every token and secret URL is known to the test, at the lowest log level; then
 every place is looked at where none of them may be."""
 import base64
+import resource
 import secrets
+import signal
 import ssl
 import threading
 import urllib.error
@@ -149,6 +151,28 @@ def nothing_leaks():
         canaries.absent(arguments, "arguments of a process")
 
 
+def a_crash_leaves_nothing():
+    """A core dump holds whatever the process held; the same node leaves one where that was asked for."""
+    pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    if "/" in pattern or pattern.startswith("|"):
+        print("# core dumps of this machine go elsewhere: not looked at")
+        return
+    for wanted in (False, True):
+        with Folder() as folder, Farm(folder, size=None) as farm:
+            farm.more = {"SELKIE_NETWORK_CHAINAPIINFOFILE": "", "SELKIE_NODE_COREDUMPS": str(wanted).lower()}
+            selkie("init", "--repo", farm.repo("provider"))
+            here, log = folder / "here", open(folder / "provider.log", "wb")
+            here.mkdir()
+            node = subprocess.Popen([SELKIE, *farm.command("provider")], cwd=here, env=farm.environment("provider"), stdout=log, stderr=log,
+                                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2))
+            farm.processes["provider"] = node
+            farm.wait(lambda: farm.listening("provider"), 30, "the node to listen")
+            node.send_signal(signal.SIGABRT)
+            equal(node.wait(), -signal.SIGABRT, "how the node ended")
+            del farm.processes["provider"]
+            equal(bool(list(here.iterdir())), wanted, "a core dump was left")
+
+
 def the_canaries_are_found():
     """The test itself: each form of a secret is seen where it is."""
     canaries = Canaries()
@@ -162,4 +186,5 @@ def the_canaries_are_found():
 
 
 if __name__ == "__main__":
-    run_cases([("secrets-the-test-finds-them", the_canaries_are_found), ("secrets-nothing-leaks", nothing_leaks)])
+    run_cases([("secrets-the-test-finds-them", the_canaries_are_found), ("secrets-nothing-leaks", nothing_leaks),
+               ("secrets-no-core-dump", a_crash_leaves_nothing)])
