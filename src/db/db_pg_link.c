@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -204,7 +205,7 @@ static slk_err lost(slk_pg_link *link, const char *name, const char *why, slk_pg
 
 /* ---- statements the server keeps ---- */
 
-#define NAME_CHARS 16u
+#define NAME_CHARS 24u
 
 static uint64_t key_of(const slk_pg_call *call)
 {
@@ -283,8 +284,10 @@ static slk_err keep(char ret_name[NAME_CHARS], slk_pg_fate *ret_fate, slk_pg_lin
         at->key = key;
     if (!at || first)
         return SLK_OK;
+    /* The name says which statement it is: where a pool gives us a connection on which somebody else kept
+     * his under ours, it is the same one. */
     char name[NAME_CHARS];
-    (void)snprintf(name, sizeof name, "s%u", (unsigned)(at - link->kept));
+    (void)snprintf(name, sizeof name, "s%016" PRIx64, key);
     if (!at->prepared) {
         PGresult *result = NULL;
         if (PQsendPrepare(link->pg, name, call->text, call->params, call->type) != 1)

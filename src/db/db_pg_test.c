@@ -335,6 +335,40 @@ static void kept_statements_know_their_types(void **state)
     }
 }
 
+#define ALIKE 100u
+
+static void read_kept(char out[33], slk_db *db)
+{
+    static const slk_sql kept = {
+        "kept", "SELECT md5(string_agg(name || statement, ' ' ORDER BY name)) FROM"
+                " pg_prepared_statements WHERE statement LIKE 'SELECT % AS alike'"};
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    bool row = false;
+    assert_int_equal(slk_query_init(&q, db, &kept, NULL), SLK_OK);
+    assert_int_equal(slk_query_step(&q, &row, NULL), SLK_OK);
+    const char *digest = slk_column_text(&q, 0);
+    assert_non_null(digest);
+    (void)snprintf(out, 33, "%s", digest);
+}
+
+/* A pool may give one node the connection on which another one kept its statements: the same name must
+ * not stand for two of them, in whatever order each node came to run them. */
+static void kept_statements_are_named_by_what_they_are(void **state)
+{
+    fixture *f = *state;
+    char text[ALIKE][32], ours[33], theirs[33];
+    for (unsigned i = 0; i < ALIKE; i++)
+        (void)snprintf(text[i], sizeof text[i], "SELECT %u AS alike", i);
+    for (unsigned i = 0; i < 2 * ALIKE; i++) {
+        const slk_sql up = {"up", text[i % ALIKE]}, down = {"down", text[ALIKE - 1 - i % ALIKE]};
+        assert_int_equal(number(f->db, &up), i % ALIKE);
+        assert_int_equal(number(f->other, &down), ALIKE - 1 - i % ALIKE);
+    }
+    read_kept(ours, f->db);
+    read_kept(theirs, f->other);
+    assert_string_equal(ours, theirs);
+}
+
 /* ---- the rest ---- */
 
 static void a_password_is_never_printed(void **state)
@@ -371,12 +405,19 @@ static void the_clock_is_the_servers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(the_last_place_is_given_once),          T(nodes_that_start_at_once_migrate_once),
-        T(a_locked_row_is_busy_and_readable),     T(a_stalled_server_is_given_up),
-        T(a_restarted_server_costs_no_statement), T(a_body_whose_connection_is_lost_runs_again),
-        T(lost_at_commit_is_said_to_be_unknown),  T(a_refusal_ends_the_transaction),
-        T(kept_statements_outlive_changes),       T(kept_statements_know_their_types),
-        T(a_password_is_never_printed),           T(the_clock_is_the_servers),
+        T(the_last_place_is_given_once),
+        T(nodes_that_start_at_once_migrate_once),
+        T(a_locked_row_is_busy_and_readable),
+        T(a_stalled_server_is_given_up),
+        T(a_restarted_server_costs_no_statement),
+        T(a_body_whose_connection_is_lost_runs_again),
+        T(lost_at_commit_is_said_to_be_unknown),
+        T(a_refusal_ends_the_transaction),
+        T(kept_statements_outlive_changes),
+        T(kept_statements_know_their_types),
+        T(kept_statements_are_named_by_what_they_are),
+        T(a_password_is_never_printed),
+        T(the_clock_is_the_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
