@@ -15,8 +15,8 @@
 /* The same for a full house and for a sector that is another partner's: neither is told. */
 #define REFUSED_FULL "there is no capacity for this sector"
 
-/* A promise that ends further ahead than one made now is from before the clock was set back ($2 is now,
- * $3 when one made now ends): it is over, too. */
+/* A promise that ends further ahead than one made now could is from before the clock was set back ($2 is
+ * now, $3 the bound): it is over, too. */
 static const slk_sql read_room = {
     "admission.room",
     "SELECT p.allowance_remaining, p.allowance_total, p.allowed_proof_types, p.expires_ms,"
@@ -79,7 +79,7 @@ static slk_err room_read(room *ret, slk_db *db, const slk_seal *seal, int64_t pa
     const int64_t now = slk_seal_now(seal);
     SLK_TRY(slk_sql_row(
         &q, db, &read_room,
-        SLK_ARGS(slk_arg_i(partner_id), slk_arg_i(now), slk_arg_i(slk_seal_slot_end(seal, now))),
+        SLK_ARGS(slk_arg_i(partner_id), slk_arg_i(now), slk_arg_i(slk_seal_slot_bound(seal, now))),
         "partner", error));
     *ret = (room){.remaining = slk_column_i64(&q, 0),
                   .total = slk_column_i64(&q, 1),
@@ -181,8 +181,9 @@ static slk_err available_body(slk_db *db, void *context, slk_error *error)
         return SLK_OK;
     SLK_TRY(slk_sql_run(db, &pass_door, NULL, 0, NULL, error));
     const int64_t now = slk_seal_now(a->seal), expires = slk_seal_slot_end(a->seal, now);
-    SLK_TRY(
-        slk_sql_run(db, &drop_expired, SLK_ARGS(slk_arg_i(now), slk_arg_i(expires)), NULL, error));
+    SLK_TRY(slk_sql_run(db, &drop_expired,
+                        SLK_ARGS(slk_arg_i(now), slk_arg_i(slk_seal_slot_bound(a->seal, now))),
+                        NULL, error));
     return slk_sql_run(db, &insert_slot,
                        SLK_ARGS(slk_arg_t(a->slot_token), slk_arg_i(a->partner_id),
                                 slk_arg_i(expires), slk_arg_u(bytes)),
@@ -273,7 +274,7 @@ static slk_err order_take_room(struct order *o, const room *r, slk_db *db, slk_e
     const int64_t now = slk_seal_now(o->seal);
     SLK_TRY(slk_sql_run(db, &use_slot,
                         SLK_ARGS(slk_arg_t(o->slot_token), slk_arg_i(o->partner_id), slk_arg_i(now),
-                                 slk_arg_i(slk_seal_slot_end(o->seal, now))),
+                                 slk_arg_i(slk_seal_slot_bound(o->seal, now))),
                         &changes, error));
     if (changes == 0)
         refuse(o, REFUSED_SLOT);

@@ -170,6 +170,28 @@ static void slots_end_all_the_same(void **state)
     }
 }
 
+/* A look at the clock that lies a little behind the one before, or another node's clock, takes no slot
+ * away: neither from its partner nor out of the sum of what is promised. */
+static void slots_survive_small_steps(void **state)
+{
+    world *w = *state;
+    char token[SLK_SLOT_CHARS], reason[SLK_SEAL_REASON_CHARS] = "";
+    const slk_seal_sector sector = {WORLD_SP, 1, WORLD_PROOF};
+    bool available = false, accepted = false;
+    assert_int_equal(
+        slk_provider_available(&available, token, w->provider.seal, w->partner_id, NULL), SLK_OK);
+    assert_true(available);
+    w->clock_off_ms = -5000;
+    for (unsigned i = 1; i < 10; i++)
+        assert_true(slot(w)); /* each drops what is over */
+    assert_false(slot(w));
+    assert_int_equal(slk_provider_order(&accepted, reason, w->provider.seal, w->partner_id, token,
+                                        &sector, NULL),
+                     SLK_OK);
+    if (!accepted)
+        fail_msg("%s", reason);
+}
+
 /* The files of a sealed sector stay for their 72 hours, however far ahead the clock jumps. */
 static void nothing_is_cleaned_early(void **state)
 {
@@ -203,6 +225,7 @@ int main(void)
         cmocka_unit_test(at_every_stage),
         cmocka_unit_test(work_goes_on),
         cmocka_unit_test_setup_teardown(slots_end_all_the_same, make, unmake),
+        cmocka_unit_test_setup_teardown(slots_survive_small_steps, make, unmake),
         cmocka_unit_test_setup_teardown(nothing_is_cleaned_early, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@
 
 #define STAT_BLOCK_BYTES 512u /* unit of st_blocks, whatever the file system's blocks are */
 
-/* $2: our folder; $3: when a slot given now ends. A sector that is nowhere yet may come here. */
+/* $2: our folder; $3: the latest end of a slot. A sector that is nowhere yet may come here. */
 static const slk_sql sum_reserved = {
     "disk.reserved",
     "SELECT CAST(coalesce((SELECT sum(reserved_bytes) FROM rseal_provider_pipeline"
@@ -76,7 +76,7 @@ slk_err slk_disk_look(slk_disk *ret_disk, slk_db *db, const slk_seal *seal, slk_
         const int64_t now = slk_seal_now(seal);
         SLK_TRY(slk_sql_row(&q, db, &sum_reserved,
                             SLK_ARGS(slk_arg_i(now), slk_arg_t(our_folder(seal)),
-                                     slk_arg_i(slk_seal_slot_end(seal, now))),
+                                     slk_arg_i(slk_seal_slot_bound(seal, now))),
                             "reservation", error));
         disk.sectors_bytes = slk_u64(slk_column_i64(&q, 0));
         disk.slots_bytes = slk_u64(slk_column_i64(&q, 1));

@@ -22,6 +22,7 @@
 
 #define HOUR_MS (INT64_C(3600) * 1000)
 #define FLOW_MS 15000
+#define CLOCKS_APART_MS 60000 /* slk_seal_slot_bound */
 
 static const slk_sql next_due = {
     "task.next_due",
@@ -82,6 +83,11 @@ int64_t slk_seal_until(const slk_seal *seal, int64_t for_ms)
 int64_t slk_seal_slot_end(const slk_seal *seal, int64_t now_ms)
 {
     return now_ms + seal->options.slot_ms;
+}
+
+int64_t slk_seal_slot_bound(const slk_seal *seal, int64_t now_ms)
+{
+    return slk_seal_slot_end(seal, now_ms) + CLOCKS_APART_MS;
 }
 
 /* ---- crash points ---- */
@@ -417,7 +423,7 @@ static slk_err collect_garbage(slk_seal *seal, slk_error *error)
     SLK_TRY(slk_disk_shrink_all(seal, error));
     SLK_TRY(slk_provider_leases_give(seal, error));
     SLK_TRY(slk_sql_run(seal->db, &collect_slots,
-                        SLK_ARGS(slk_arg_i(now), slk_arg_i(slk_seal_slot_end(seal, now))), NULL,
+                        SLK_ARGS(slk_arg_i(now), slk_arg_i(slk_seal_slot_bound(seal, now))), NULL,
                         error));
     return slk_sql_run(seal->db, &collect_rows,
                        SLK_ARGS(slk_arg_i(now - seal->options.keep_row_ms)), NULL, error);

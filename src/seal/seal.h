@@ -119,8 +119,11 @@ int64_t slk_seal_now_steady(const slk_seal *seal);
 /* The end of a time that begins now, for what must not end early: a wall clock that was set back
  * meanwhile does not shorten it. Its counterpart is slk_seal_now_steady, by which it ends. */
 int64_t slk_seal_until(const slk_seal *seal, int64_t for_ms);
-/* When a slot given now ends; one that ends later was given before the clock was set back. */
+/* When a slot given now ends. */
 int64_t slk_seal_slot_end(const slk_seal *seal, int64_t now_ms);
+/* One that ends later than that was given before the clock was set back. A minute lies between the two:
+ * clocks of nodes, and two looks at one clock, may differ by less than that. */
+int64_t slk_seal_slot_bound(const slk_seal *seal, int64_t now_ms);
 
 /* A point where a crash is interesting; SLK_E_CANCELED when this process plays dead. */
 SLK_MUST_CHECK slk_err slk_seal_crash_point(slk_seal *seal, const char *point, slk_error *error);
