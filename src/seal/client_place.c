@@ -14,6 +14,8 @@
 #include <string.h>
 
 /* Providers considered for one sector in one go. */
+#define ENDLESS_MS (INT64_C(10) * 24 * 3600 * 1000)
+#define ENDLESS_STALLS 3
 #define CHOICES_MAX 32u
 /* Deliveries a provider's usual time is taken from. */
 #define SAMPLES_MAX 31u
@@ -354,6 +356,13 @@ slk_err slk_client_replace(slk_task *task, const slk_client_row *row, const char
     return SLK_OK;
 }
 
+/* Whoever begins the same stages again and again says something new for ever. The ticket of work that
+ * takes so long is too old by far. */
+static bool is_endless(int64_t age_ms, int64_t stall_ms)
+{
+    return age_ms > ENDLESS_MS && age_ms / ENDLESS_STALLS > stall_ms;
+}
+
 slk_err slk_client_leave_stalled(bool *ret_moved, slk_task *task, const slk_client_row *row,
                                  int64_t still_ms, const char *why, slk_error *error)
 {
@@ -368,17 +377,21 @@ slk_err slk_client_leave_stalled(bool *ret_moved, slk_task *task, const slk_clie
     SLK_TRY(slk_client_usual_ms(&usual_ms, db, row->provider_id, error));
     int64_t most =
         usual_ms > o->stall_ms / o->stall_factor ? usual_ms * o->stall_factor : o->stall_ms;
-    bool stalled = still_ms > most;
-    if (!stalled && !row->provider_left)
+    const int64_t age_ms = slk_seal_now_steady(task->seal) - row->state_ms;
+    const bool still = still_ms > most, endless = is_endless(age_ms, most);
+    if (!still && !endless && !row->provider_left)
         return SLK_OK;
     char text[SLK_SEAL_REASON_CHARS];
-    if (stalled)
+    if (still)
         (void)snprintf(text, sizeof text, "nothing has moved for %ld min: %.160s",
                        (long)(still_ms / 60000), why);
+    else if (endless)
+        (void)snprintf(text, sizeof text, "it moves and does not end, for %ld h now: %.160s",
+                       (long)(age_ms / 3600000), why);
     else
         (void)snprintf(text, sizeof text, "the provider is to be left");
-    SLK_TRY(slk_client_replace(task, row, stalled ? "stalled" : "withdrawn", "no-provider", text,
-                               error));
+    SLK_TRY(slk_client_replace(task, row, still || endless ? "stalled" : "withdrawn", "no-provider",
+                               text, error));
     *ret_moved = true;
     return SLK_OK;
 }

@@ -216,6 +216,27 @@ static void a_number_that_stands_is_a_stall(void **state)
     expect_moved(w, number, "stalled");
 }
 
+/* One whose machine fails at its third layer each day has something new to say for ever. */
+static void work_without_end_is_a_stall(void **state)
+{
+    world *w = *state;
+    char text[32], stage[16] = "layer 1";
+    const uint64_t number = world_order(w);
+    w->asleep = true;
+    w->says_stage = stage;
+    world_run(w, number, "ordered", 20);
+    for (unsigned day = 0; day < 10; day++) {
+        (void)snprintf(stage, sizeof stage, "layer %u", 1 + day % 3);
+        a_day_at(w, stage, 0);
+        assert_string_equal(outcome(w, number, w->other_id, text), "-");
+    }
+    a_day_at(w, "layer 2", 0);
+    assert_string_equal(outcome(w, number, w->provider_id, text), "stalled");
+    w->says_stage = NULL;
+    w->asleep = false;
+    expect_moved(w, number, "stalled");
+}
+
 static void provider_vanishes(void **state)
 {
     world *w = *state;
@@ -820,6 +841,7 @@ int main(void)
         PLACED(provider_stalls),
         PLACED(progress_is_movement),
         PLACED(a_number_that_stands_is_a_stall),
+        PLACED(work_without_end_is_a_stall),
         PLACED(provider_vanishes),
         PLACED(order_refused),
         PLACED(answer_lost),
