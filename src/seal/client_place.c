@@ -14,9 +14,10 @@
 #include <string.h>
 
 /* Providers considered for one sector in one go. */
+#define CHOICES_MAX 32u
+/* Work that moves is left after so long, and after so many times what is a stall. */
 #define ENDLESS_MS (INT64_C(10) * 24 * 3600 * 1000)
 #define ENDLESS_STALLS 3
-#define CHOICES_MAX 32u
 /* Deliveries a provider's usual time is taken from. */
 #define SAMPLES_MAX 31u
 /* An order whose answer was lost is given to another when the provider stays away that long. */

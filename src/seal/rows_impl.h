@@ -196,8 +196,9 @@ SLK_MUST_CHECK slk_err slk_client_replace(slk_task *task, const slk_client_row *
                                           const char *outcome, const char *reason, const char *why,
                                           slk_error *error);
 /* The same when nothing has moved for still_ms, if that is too long, when what moves has not ended for
- * ten days (and three times what is too long), or when the provider is to be left: *ret_moved tells whether the task's edge is now the reorder. Where no other can have the sector,
- * this one is waited for. */
+ * ten days (and three times what is too long), or when the provider is to be left: *ret_moved tells
+ * whether the task's edge is now the reorder. Where no other can have the sector, this one is waited
+ * for. */
 SLK_MUST_CHECK slk_err slk_client_leave_stalled(bool *ret_moved, slk_task *task,
                                                 const slk_client_row *row, int64_t still_ms,
                                                 const char *why, slk_error *error);
