@@ -30,6 +30,8 @@ slk_err slk_turnstile_new(slk_turnstile **ret_turnstile, slk_error *error)
     if (!turnstile)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the limits of partners");
     slk_assert(pthread_mutex_init(&turnstile->lock, NULL) == 0);
+    for (size_t i = 0; i < PLACES; i++)
+        turnstile->places[i].turnstile = turnstile;
     slk_err code = slk_limiter_new(&turnstile->calls, SLK_TURNSTILE_CALLS,
                                    SLK_TURNSTILE_CALL_INTERVAL_MS, error);
     if (code == SLK_OK)
@@ -105,8 +107,10 @@ slk_err slk_turnstile_download(slk_turnstile *turnstile, slk_http_exchange *exch
     slk_assert(pthread_mutex_lock(&turnstile->lock) == 0);
     struct place *place = find_place(turnstile, partner_id);
     const bool room = place && place->n < SLK_TURNSTILE_DOWNLOADS;
-    if (room)
-        *place = (struct place){turnstile, partner_id, place->n + 1};
+    if (room) {
+        place->partner_id = partner_id;
+        place->n++;
+    }
     slk_assert(pthread_mutex_unlock(&turnstile->lock) == 0);
     if (!room)
         return slk_http_slow_down(exchange, DOWNLOAD_WAIT_MS, error);
