@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "seal/arrival.h"
 
-#include "base/log.h"
 #include "seal/seal_impl.h"
 
-#include <errno.h>
 #include <string.h>
-#include <time.h>
 
 static void *check(void *context)
 {
@@ -52,39 +49,24 @@ static void remember(slk_seal *seal, const slk_arrival *a)
 
 void slk_arrival_begin(slk_arrival *arrival, slk_seal *seal, const slk_seal_sector *sector,
                        const slk_seal_commitments *comm, const uint8_t ticket[32],
-                       const slk_seal_paths *paths)
+                       const slk_seal_paths *paths, slk_job *job)
 {
     *arrival = (slk_arrival){.seal = seal, .sector = *sector, .comm = *comm, .paths = *paths};
     memcpy(arrival->ticket, ticket, sizeof arrival->ticket);
     slk_gate_init(&arrival->gate);
-    slk_job_init(&arrival->job);
+    slk_job_init_under(&arrival->job, job);
     forget(seal, sector);
     arrival->runs = pthread_create(&arrival->thread, NULL, check, arrival) == 0;
 }
 
-/* Returns when the thread has ended; a canceled task ends it early. */
-static void join(slk_arrival *arrival, slk_job *job)
-{
-    int rc;
-    do {
-        struct timespec until;
-        (void)clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec++;
-        if (slk_job_check(job, NULL) != SLK_OK)
-            slk_job_cancel(&arrival->job);
-        rc = pthread_clockjoin_np(arrival->thread, NULL, CLOCK_MONOTONIC, &until);
-    } while (rc == ETIMEDOUT);
-    slk_assert(rc == 0);
-}
-
-void slk_arrival_end(slk_arrival *arrival, bool fetched, slk_job *job)
+void slk_arrival_end(slk_arrival *arrival, bool fetched)
 {
     /* Those who wait for more than has come wait in vain now. */
     slk_gate_close(&arrival->gate);
     if (!fetched)
         slk_job_cancel(&arrival->job);
     if (arrival->runs)
-        join(arrival, job);
+        slk_assert(pthread_join(arrival->thread, NULL) == 0);
     const bool broken = slk_gate_broken(&arrival->gate);
     slk_gate_done(&arrival->gate);
     if (fetched && !broken && arrival->valid)

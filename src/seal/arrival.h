@@ -41,14 +41,14 @@ typedef struct slk_arrival {
     bool valid;
 } slk_arrival;
 
-/* Begins to wait for bytes. The texts of paths live until _end. A thread that cannot be started is no
- * failure. */
+/* Begins to wait for bytes. The texts of paths, and job, with which the check is canceled, live until
+ * _end. A thread that cannot be started is no failure. */
 void slk_arrival_begin(slk_arrival *arrival, slk_seal *seal, const slk_seal_sector *sector,
                        const slk_seal_commitments *comm, const uint8_t ticket[32],
-                       const slk_seal_paths *paths);
+                       const slk_seal_paths *paths, slk_job *job);
 /* After the fetch: waits for the check to end, if all has arrived and job is not canceled, and
  * remembers a good outcome, unless the gate was broken: other bytes were checked then. */
-void slk_arrival_end(slk_arrival *arrival, bool fetched, slk_job *job);
+void slk_arrival_end(slk_arrival *arrival, bool fetched);
 
 /* Whether that replica was found right as it arrived; true once. */
 bool slk_arrival_was_valid(slk_seal *seal, const slk_seal_sector *sector,

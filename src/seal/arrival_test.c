@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <sched.h>
 #include <string.h>
 
 #define BYTES 2048
@@ -17,6 +18,7 @@
 typedef struct node {
     slk_seal seal;
     slk_gate checked; /* 1: the check has come to its answer */
+    bool has_no_end; /* it goes on until it is canceled */
 } node;
 
 static slk_err check_replica(void *ctx, bool *ret_valid, char *why, const slk_seal_sector *sector,
@@ -29,16 +31,17 @@ static slk_err check_replica(void *ctx, bool *ret_valid, char *why, const slk_se
     (void)comm;
     (void)ticket;
     (void)paths;
-    (void)job;
     node *n = ctx;
     if (!slk_gate_wait(arriving, BYTES))
         return slk_fail(error, SLK_E_CANCELED, "no more comes");
     *ret_valid = true;
     (void)slk_gate_raise(&n->checked, 1);
-    return SLK_OK;
+    while (n->has_no_end && slk_job_check(job, NULL) == SLK_OK)
+        (void)sched_yield();
+    return slk_job_check(job, error);
 }
 
-typedef enum course { GOOD, NOT_FETCHED, ANEW_AFTER_CHECK, ANEW_BEFORE_CHECK } course;
+typedef enum course { GOOD, NOT_FETCHED, CANCELED, ANEW_AFTER_CHECK, ANEW_BEFORE_CHECK } course;
 
 /* Whether the replica counts as checked after a fetch of that course. */
 static bool counts_after(course what)
@@ -47,13 +50,14 @@ static bool counts_after(course what)
     static const slk_seal_commitments comm = {.comm_r = {1}};
     static const slk_seal_paths paths;
     static const uint8_t ticket[32];
-    node n = {.seal.ops.prover = {.ctx = &n, .check_replica = check_replica}};
+    node n = {.seal.ops.prover = {.ctx = &n, .check_replica = check_replica},
+              .has_no_end = what == CANCELED};
     slk_arrival arrival;
     slk_job job;
     slk_job_init(&job);
     slk_gate_init(&n.checked);
     assert_int_equal(pthread_mutex_init(&n.seal.mutex, NULL), 0);
-    slk_arrival_begin(&arrival, &n.seal, &sector, &comm, ticket, &paths);
+    slk_arrival_begin(&arrival, &n.seal, &sector, &comm, ticket, &paths, &job);
     if (what == ANEW_BEFORE_CHECK)
         slk_gate_break(&arrival.gate);
     (void)slk_gate_raise(&arrival.gate, BYTES);
@@ -61,7 +65,9 @@ static bool counts_after(course what)
         assert_true(slk_gate_wait(&n.checked, 1));
     if (what == ANEW_AFTER_CHECK)
         slk_gate_break(&arrival.gate);
-    slk_arrival_end(&arrival, what != NOT_FETCHED, &job);
+    if (what == CANCELED)
+        slk_job_cancel(&job);
+    slk_arrival_end(&arrival, what != NOT_FETCHED);
     const bool counts = slk_arrival_was_valid(&n.seal, &sector, &comm);
     assert_false(slk_arrival_was_valid(&n.seal, &sector, &comm)); /* once */
     (void)pthread_mutex_destroy(&n.seal.mutex);
@@ -74,6 +80,7 @@ static void only_what_lies_there_counts(void **state)
     (void)state;
     assert_true(counts_after(GOOD));
     assert_false(counts_after(NOT_FETCHED));
+    assert_false(counts_after(CANCELED));
     assert_false(counts_after(ANEW_AFTER_CHECK));
     assert_false(counts_after(ANEW_BEFORE_CHECK));
 }

@@ -260,10 +260,11 @@ slk_err slk_step_client_fetch(slk_task *task, slk_error *error)
     uint64_t bytes = 0;
     SLK_TRY(ops->prover.sector_bytes(ops->prover.ctx, &bytes, s.row.sector.seal_proof, error));
     slk_arrival arrival;
-    slk_arrival_begin(&arrival, s.seal, &s.row.sector, &s.comm, s.row.completion.ticket, &s.paths);
+    slk_arrival_begin(&arrival, s.seal, &s.row.sector, &s.comm, s.row.completion.ticket, &s.paths,
+                      &task->job);
     slk_err code = ops->peer.fetch(ops->peer.ctx, &s.to, &s.row.sector, bytes, &s.comm, &s.paths,
                                    &arrival.gate, &task->job, error);
-    slk_arrival_end(&arrival, code == SLK_OK, &task->job);
+    slk_arrival_end(&arrival, code == SLK_OK);
     if (code != SLK_OK)
         return fetch_failed(&s, code, error);
     SLK_TRY(slk_seal_crash_point(s.seal, "fetch.done", error));
