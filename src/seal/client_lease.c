@@ -10,8 +10,8 @@
 #define LEFT_PART 3
 /* A lease that has ended by our clock, or that nobody grants, is not asked for in a hurry. */
 #define CALM_MS (INT64_C(3600) * 1000)
-/* Of a provider that does not renew: not again. */
-#define NEVER_MS INT64_MAX
+/* Until a provider that does not renew is asked again: it may learn to. */
+#define LATER_MS (INT64_C(6) * 3600 * 1000)
 
 static const slk_sql set_lease = {
     "client.lease", "UPDATE rseal_client_pipeline SET lease_until_ms = $3, renew_ms = $4"
@@ -63,6 +63,6 @@ slk_err slk_step_client_renew_save(slk_task *task, slk_db *db, slk_error *error)
                                       error);
     return slk_sql_run(db, &set_lease,
                        SLK_ARGS(slk_arg_u(task->sp_id), slk_arg_u(task->number), slk_arg_i(0),
-                                slk_arg_i(NEVER_MS)),
+                                slk_arg_i(slk_seal_now(task->seal) + LATER_MS)),
                        NULL, error);
 }

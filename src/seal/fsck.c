@@ -24,7 +24,35 @@
 #define NO_TASK(table, column)                                                                \
     "SELECT r.sp_id, r.sector_number FROM " table " r WHERE r." column " IS NOT NULL AND NOT" \
     " EXISTS (SELECT 1 FROM task t WHERE t.id = r." column ")"
-#define AND_NO_TASK(table, column) " UNION ALL " NO_TASK(table, column)
+#define PROVIDER(column) NO_TASK("rseal_provider_pipeline", column)
+#define CLIENT(column) NO_TASK("rseal_client_pipeline", column)
+#define SEALING(column) NO_TASK("sectors_sdr_pipeline", column)
+#define OR " UNION ALL "
+/* clang-format off */
+#define ANY_NO_TASK \
+    PROVIDER("task_id_ticket") \
+    OR PROVIDER("task_id_sdr") \
+    OR PROVIDER("task_id_tree_d") \
+    OR PROVIDER("task_id_tree_c") \
+    OR PROVIDER("task_id_tree_r") \
+    OR PROVIDER("task_id_notify_client") \
+    OR PROVIDER("task_id_finalize") \
+    OR PROVIDER("task_id_cleanup") \
+    OR CLIENT("task_id_delegate") \
+    OR CLIENT("task_id_poll") \
+    OR CLIENT("task_id_fetch") \
+    OR CLIENT("task_id_verify") \
+    OR CLIENT("task_id_cleanup") \
+    OR CLIENT("task_id_let_go") \
+    OR CLIENT("task_id_renew") \
+    OR SEALING("task_id_precommit_msg") \
+    OR SEALING("task_id_precommit_wait") \
+    OR SEALING("task_id_seed") \
+    OR SEALING("task_id_c1") \
+    OR SEALING("task_id_porep") \
+    OR SEALING("task_id_commit_msg") \
+    OR SEALING("task_id_commit_wait")
+/* clang-format on */
 
 static const struct promise {
     slk_sql sql; /* its name is the promise broken */
@@ -39,23 +67,7 @@ static const struct promise {
       " r.after_cleanup = 0) + (SELECT count(*) FROM rseal_provider_slots s WHERE"
       " s.partner_id = p.id)"},
      "Right after its total was lowered: nothing, it ends with its sectors. Else report it."},
-    {{"a sector's row names a task that is not there",
-      NO_TASK("rseal_provider_pipeline", "task_id_ticket") AND_NO_TASK("rseal_provider_pipeline",
-                                                                       "task_id_sdr")
-          AND_NO_TASK("rseal_provider_pipeline", "task_id_tree_r") AND_NO_TASK(
-              "rseal_provider_pipeline",
-              "task_id_notify_client") AND_NO_TASK("rseal_provider_pipeline", "task_id_finalize")
-              AND_NO_TASK("rseal_provider_pipeline", "task_id_cleanup") AND_NO_TASK(
-                  "rseal_client_pipeline", "task_id_delegate") AND_NO_TASK("rseal_client_pipeline",
-                                                                           "task_id_poll")
-                  AND_NO_TASK("rseal_client_pipeline", "task_id_fetch") AND_NO_TASK(
-                      "rseal_client_pipeline",
-                      "task_id_verify") AND_NO_TASK("sectors_sdr_pipeline", "task_id_precommit_msg")
-                      AND_NO_TASK("sectors_sdr_pipeline", "task_id_precommit_wait")
-                          AND_NO_TASK("sectors_sdr_pipeline", "task_id_c1")
-                              AND_NO_TASK("sectors_sdr_pipeline", "task_id_porep")
-                                  AND_NO_TASK("sectors_sdr_pipeline", "task_id_commit_msg")
-                                      AND_NO_TASK("sectors_sdr_pipeline", "task_id_commit_wait")},
+    {{"a sector's row names a task that is not there", ANY_NO_TASK},
      "Nothing waits for it: the next look for work makes the task again. Report it."},
     {{"a sector is labelled and treed at once",
       "SELECT sp_id, sector_number FROM task WHERE kind IN ('provider.sdr', 'provider.trees')"
