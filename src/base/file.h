@@ -79,7 +79,6 @@ SLK_MUST_CHECK slk_err slk_file_map_rw(slk_file_map *ret_map, int fd, uint64_t b
                                        const char *path, slk_error *error);
 void slk_file_map_done(slk_file_map *map); /* idempotent */
 
-
 /* "folder/name" joined with exactly one slash, heap; NULL when out of memory. */
 char *slk_path_join(const char *folder, const char *name) SLK_MUST_CHECK;
 
