@@ -98,6 +98,7 @@ typedef struct slk_config {
     int64_t flow_seal_proof;
     char *balance_reserve; /* attoFIL */
     int64_t stall_ms;
+    bool trial_c1;
     int64_t stall_factor;
     int64_t chain_poll_ms; /* 0: a quarter epoch */
     /* [Page] */

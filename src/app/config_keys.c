@@ -127,6 +127,10 @@ const slk_config_key slk_config_keys[] = {
      "Epochs to wait past the seed's epoch, so that a reorganisation does not change it."},
     {"Client", "TicketSlack", KEY_NUMBER, AT(ticket_slack_epochs), "720", 0, 3000, NULL,
      "A sector whose ticket runs out within so many epochs is not pre-committed any more."},
+    {"Client", "TrialC1", KEY_BOOL, AT(trial_c1), "true", 0, 0, NULL,
+     "Before the pre-commit have a provider that can prove with a C1 for a seed of ours that it "
+     "has "
+     "the labels of the replica it sent."},
     {"Client", "KeepInFlight", KEY_NUMBER, AT(keep_in_flight), "0", 0, 10000, NULL,
      "Sectors kept under way for each miner that has an enabled provider; 0: sectors are ordered "
      "by "

@@ -188,6 +188,7 @@ static void fill_options(slk_seal_options *options, const slk_node *node, bool t
         .keep_in_flight = config->keep_in_flight,
         .flow_seal_proof = config->flow_seal_proof,
         .balance_reserve = config->balance_reserve,
+        .trial_c1 = config->trial_c1,
         .stall_ms = config->stall_ms,
         .stall_factor = config->stall_factor,
     };

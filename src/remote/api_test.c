@@ -443,7 +443,7 @@ static void capabilities_need_no_token(void **state)
         a.body,
         "{\"supported_proofs\":[5],\"max_batch_size\":3,\"supports_range_requests\":true,"
         "\"supports_sealed_manifest\":true,\"supports_cancel\":true,\"supports_renew\":true,"
-        "\"supports_call_back\":true}");
+        "\"supports_call_back\":true,\"supports_repeated_c1\":true}");
 }
 
 static void posts_want_json(void **state)

@@ -621,6 +621,15 @@ static slk_err peer_complete(void *ctx, const slk_seal_remote *to, const slk_sea
     return slk_peer_call(ctx, to->url, to->token, &exchange, error);
 }
 
+static slk_err peer_repeats_c1(void *ctx, bool *ret_repeats, const slk_seal_remote *to,
+                               slk_error *error)
+{
+    slk_wire_capabilities can;
+    SLK_TRY(slk_peer_capabilities(ctx, &can, to->url, error));
+    *ret_repeats = can.supports_repeated_c1;
+    return SLK_OK;
+}
+
 static slk_err peer_renew(void *ctx, bool *ret_can, int64_t *ret_until_ms,
                           const slk_seal_remote *to, const slk_seal_sector *sector,
                           slk_error *error)
@@ -656,6 +665,7 @@ void slk_remote_peer_ops(slk_seal_peer *ret_ops, slk_remote_peer *peer)
         .commit1 = peer_commit1,
         .finalize = peer_finalize,
         .cleanup = peer_cleanup,
+        .repeats_c1 = peer_repeats_c1,
         .renew = peer_renew,
         .ticket = peer_ticket,
         .complete = peer_complete,

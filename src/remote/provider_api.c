@@ -118,7 +118,8 @@ static slk_err get_capabilities(slk_remote_provider *provider, slk_http_exchange
                                     .supports_sealed_manifest = true,
                                     .supports_cancel = true,
                                     .supports_renew = true,
-                                    .supports_call_back = provider->peer != NULL};
+                                    .supports_call_back = provider->peer != NULL,
+                                    .supports_repeated_c1 = true};
     answer.max_batch_size = slk_i64(slk_min_u64(options->capacity_sectors, MAX_BATCH));
     static_assert(SLK_SEAL_MAX_PROOFS <= SLK_WIRE_PROOFS_MAX, "every proof offered has room");
     answer.supported_proofs.n = options->seal_proofs_n;

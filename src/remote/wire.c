@@ -49,6 +49,7 @@ TYPE(capabilities) = {
         FIELD(slk_wire_capabilities, supports_cancel, WIRE_BOOL, WIRE_MAY_LACK),
         FIELD(slk_wire_capabilities, supports_renew, WIRE_BOOL, WIRE_MAY_LACK),
         FIELD(slk_wire_capabilities, supports_call_back, WIRE_BOOL, WIRE_MAY_LACK),
+        FIELD(slk_wire_capabilities, supports_repeated_c1, WIRE_BOOL, WIRE_MAY_LACK),
     },
 };
 TYPE(token_request) = {

@@ -44,6 +44,7 @@ typedef struct slk_wire_capabilities {
     bool supports_cancel;
     bool supports_renew;
     bool supports_call_back;
+    bool supports_repeated_c1;
 } slk_wire_capabilities;
 
 typedef struct slk_wire_token_request { /* authorize, available */

@@ -45,10 +45,10 @@ static void every_message_is_go_json(void **state)
     (void)state;
     round_trip(
         &slk_wire_type_capabilities,
-        &(slk_wire_capabilities){{2, {8, 9}}, 16, true, true, false, true, true},
+        &(slk_wire_capabilities){{2, {8, 9}}, 16, true, true, false, true, true, true},
         "{\"supported_proofs\":[8,9],\"max_batch_size\":16,\"supports_range_requests\":true,"
         "\"supports_sealed_manifest\":true,\"supports_cancel\":false,\"supports_renew\":true,"
-        "\"supports_call_back\":true}");
+        "\"supports_call_back\":true,\"supports_repeated_c1\":true}");
     round_trip(&slk_wire_type_call_back, &(slk_wire_call_back){"t", "ab"},
                "{\"partner_token\":\"t\",\"nonce\":\"ab\"}");
     round_trip(&slk_wire_type_called, &(slk_wire_called){false, "https://a", "tcp", "no"},

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "seal/arrival.h"
 #include "seal/client_side_impl.h"
 #include "seal/seal_impl.h"
@@ -228,23 +229,30 @@ static slk_err drop_replica(slk_side *s, slk_error *error)
 }
 
 /* One that cannot be reached for so long, or fails for good, is left for another; our own disk or
- * an operator's stop is no reason for that. Blocks that the peer's own manifest refutes have been
- * fetched several times when fetch says so; after a second round of that they were not damaged on
- * their way. */
-static slk_err fetch_failed(slk_side *s, slk_err code, slk_error *error)
+ * an operator's stop is no reason for that. */
+static slk_err peer_failed(slk_side *s, slk_err code, const char *reason, slk_error *error)
 {
     bool moved = false;
     char why[SLK_SEAL_REASON_CHARS];
     (void)snprintf(why, sizeof why, "%.200s", slk_error_text(error, code));
-    if (code == SLK_E_CORRUPT && s->task->attempts >= 1)
-        return liar(s, "replica-damaged", why, error);
     if (code == SLK_E_UNREACHABLE || code == SLK_E_TIMEOUT || code == SLK_E_AUTH)
         SLK_TRY(slk_client_leave_stalled(
             &moved, s->task, &s->row, slk_seal_now_steady(s->seal) - s->row.state_ms, why, error));
     bool theirs = code == SLK_E_NOTFOUND || code == SLK_E_PROTO || code == SLK_E_CORRUPT;
     if (!theirs || !s->task->last_attempt)
         return moved ? SLK_OK : code;
-    return slk_client_replace(s->task, &s->row, "failed", "fetch", why, error);
+    return slk_client_replace(s->task, &s->row, "failed", reason, why, error);
+}
+
+/* Blocks that the peer's own manifest refutes have been fetched several times when fetch says so;
+ * after a second round of that they were not damaged on their way. */
+static slk_err fetch_failed(slk_side *s, slk_err code, slk_error *error)
+{
+    char why[SLK_SEAL_REASON_CHARS];
+    (void)snprintf(why, sizeof why, "%.200s", slk_error_text(error, code));
+    if (code == SLK_E_CORRUPT && s->task->attempts >= 1)
+        return liar(s, "replica-damaged", why, error);
+    return peer_failed(s, code, "fetch", error);
 }
 
 slk_err slk_step_client_fetch(slk_task *task, slk_error *error)
@@ -283,6 +291,49 @@ static slk_err wrong_replica(slk_side *s, const char *why, slk_error *error)
     return SLK_OK;
 }
 
+static slk_err fetch_trial(slk_side *s, const char *path, bool *ret_valid, char *why,
+                           slk_error *error)
+{
+    const slk_seal_ops *ops = slk_seal_get_ops(s->seal);
+    uint8_t seed[32];
+    slk_rng_fill(seed, sizeof seed);
+    seed[31] &= 0x3f; /* as all randomness of the chain that ends in a proof */
+    SLK_TRY(slk_folder_make(s->scratch.c1, 0755, error));
+    SLK_TRY(ops->peer.commit1(ops->peer.ctx, &s->to, &s->row.sector, 0, seed, path, &s->task->job,
+                              error));
+    return ops->prover.verify_c1(ops->prover.ctx, ret_valid, why, &s->row.sector, &s->comm,
+                                 s->row.completion.ticket, seed, path, &s->task->job, error);
+}
+
+/* Only who has the labels of this very replica can make a vanilla proof for a seed nobody foresaw: it
+ * is asked for while there is no deposit yet. Not of providers that drop the labels after a C1.
+ * *ret_good false: the task's event says where the sector goes. */
+static slk_err try_c1(slk_side *s, bool *ret_good, slk_error *error)
+{
+    const slk_seal_peer *peer = &slk_seal_get_ops(s->seal)->peer;
+    bool repeats = false, valid = true;
+    char why[SLK_SEAL_REASON_CHARS] = "";
+    *ret_good = true;
+    if (!slk_seal_get_options(s->seal)->trial_c1 || slk_client_may_have_deposit(&s->row))
+        return SLK_OK;
+    SLK_CLEANUP(slk_freep) char *path = slk_strf("%s/trial", s->scratch.c1);
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    slk_err code = peer->repeats_c1(peer->ctx, &repeats, &s->to, error);
+    if (code == SLK_OK && repeats)
+        code = fetch_trial(s, path, &valid, why, error);
+    if (!slk_seal_is_dead(s->seal))
+        (void)unlink(path);
+    *ret_good = code == SLK_OK && valid;
+    if (code != SLK_OK)
+        return peer_failed(s, code, "trial-c1", error);
+    if (*ret_good)
+        return SLK_OK;
+    if (s->task->attempts < 2) /* a cut body looks the same as a lie: ask again first */
+        return slk_fail(error, SLK_E_CORRUPT, "the provider's trial C1 does not verify: %s", why);
+    return liar(s, "c1-invalid", why[0] ? why : "the provider's trial C1 does not verify", error);
+}
+
 slk_err slk_step_client_verify(slk_task *task, slk_error *error)
 {
     SLK_CLEANUP(slk_side_done) slk_side s = {0};
@@ -290,6 +341,10 @@ slk_err slk_step_client_verify(slk_task *task, slk_error *error)
     SLK_TRY(slk_side_take_files(&s, error));
     SLK_TRY(check_claims(&s, error));
     if (task->event == SLK_EV_REORDER)
+        return SLK_OK;
+    bool good;
+    SLK_TRY(try_c1(&s, &good, error));
+    if (!good)
         return SLK_OK;
     const slk_seal_prover *prover = &slk_seal_get_ops(s.seal)->prover;
     bool valid = slk_arrival_was_valid(s.seal, &s.row.sector, &s.comm);

@@ -369,6 +369,9 @@ typedef struct slk_seal_peer {
     slk_err (*commit1)(void *ctx, const slk_seal_remote *to, const slk_seal_sector *sector,
                        int64_t seed_epoch, const uint8_t seed[32], const char *out_path,
                        slk_job *job, slk_error *error);
+    /* Whether C1 may be asked for again and again, each time for another seed, until finalize. */
+    slk_err (*repeats_c1)(void *ctx, bool *ret_repeats, const slk_seal_remote *to,
+                          slk_error *error);
     /* The sector's lease begins anew, until *ret_until_ms. *ret_can false: the provider does not renew
      * leases. */
     slk_err (*renew)(void *ctx, bool *ret_can, int64_t *ret_until_ms, const slk_seal_remote *to,

@@ -314,6 +314,53 @@ static void lying_provider(void **state)
     lied_to(LIE_GONE, "provider-gone", false, false);
 }
 
+static world *with_trials(void)
+{
+    world *w = world_new();
+    w->repeats_c1 = true;
+    w->client.options.trial_c1 = true;
+    world_node_close(&w->client);
+    world_node_open(&w->client);
+    return w;
+}
+
+/* A provider without the labels is found out before there is a deposit. */
+static void trial_c1(void **state)
+{
+    (void)state;
+    char text[32];
+    world *w = with_trials();
+    uint64_t number = world_order(w);
+    world_fail(w, OP_COMMIT1, 0, 3, SLK_E_UNREACHABLE);
+    run_to_the_end(w, number, 600);
+    assert_int_equal(w->calls[OP_COMMIT1], 3 + 2);
+    assert_int_equal(w->calls[OP_VERIFY_C1], 2);
+    assert_int_equal(w->calls[OP_CHECK_REPLICA], 1);
+    world_free(w);
+
+    w = with_trials();
+    number = world_order(w);
+    w->lie = LIE_C1;
+    for (unsigned i = 0; i < 400 && !world_failed(&w->client, number, text); i++)
+        world_turn(w);
+    assert_true(world_failed(&w->client, number, text));
+    assert_string_equal(text, "c1-invalid");
+    assert_int_equal(world_messages(w, number, false), 0);
+    assert_false(enabled(w));
+    world_check(w);
+    world_free(w);
+
+    w = with_trials(); /* one bad answer is forgiven */
+    number = world_order(w);
+    w->lie = LIE_C1;
+    while (w->calls[OP_VERIFY_C1] == 0)
+        world_turn(w);
+    w->lie = LIE_NONE;
+    run_to_the_end(w, number, 600);
+    assert_true(enabled(w));
+    world_free(w);
+}
+
 /* After a wrong replica: retry fetches anew; cancel removes ours and lets the provider clean. */
 static void after_a_wrong_replica(void **state)
 {
@@ -833,6 +880,7 @@ int main(void)
         cmocka_unit_test(killed_everywhere),
         cmocka_unit_test(disk_full),
         cmocka_unit_test(lying_provider),
+        cmocka_unit_test(trial_c1),
         cmocka_unit_test_setup_teardown(after_a_wrong_replica, make, unmake),
         cmocka_unit_test_setup_teardown(canceled, make, unmake),
         cmocka_unit_test(canceled_anywhere),

@@ -61,6 +61,8 @@ typedef struct slk_seal_options {
         keep_in_flight; /* sectors kept under way per miner; 0: none are ordered by themselves */
     int64_t flow_seal_proof; /* of those */
     const char *balance_reserve; /* attoFIL they leave alone; NULL: none */
+    bool trial_c1; /* a vanilla proof for a seed of our own before the pre-commit, where a peer
+                    * repeats C1 */
     int64_t stall_ms; /* an order that does not move for so long goes elsewhere; 0 means 24 h … */
     int64_t stall_factor; /* … or so many times what the provider usually takes; 0 means 3 */
     slk_seal_batching batching[SLK_SEAL_MESSAGE_KINDS];

@@ -927,6 +927,16 @@ static slk_err peer_cleanup(void *ctx, const slk_seal_remote *to, const slk_seal
     return slk_provider_cleanup(seal_of(w, to), p.id, s->sp_id, s->number, error);
 }
 
+static slk_err peer_repeats_c1(void *ctx, bool *ret_repeats, const slk_seal_remote *to,
+                               slk_error *error)
+{
+    (void)to;
+    (void)error;
+    const world *w = ctx;
+    *ret_repeats = w->repeats_c1;
+    return SLK_OK;
+}
+
 static slk_err peer_renew(void *ctx, bool *ret_can, int64_t *ret_until_ms,
                           const slk_seal_remote *to, const slk_seal_sector *s, slk_error *error)
 {
@@ -1028,7 +1038,8 @@ static slk_seal_ops stub_ops(world *w)
                   stub_rehearse, stub_choose_node, stub_send, stub_find_pending, stub_raise_fee,
                   stub_push_again, stub_search, stub_funds},
         .peer = {w, peer_available, peer_order, peer_status, peer_fetch, peer_forget, peer_commit1,
-                 peer_renew, peer_finalize, peer_cleanup, peer_ticket, peer_complete},
+                 peer_repeats_c1, peer_renew, peer_finalize, peer_cleanup, peer_ticket,
+                 peer_complete},
         .keeper = {w, keeper_hash, keeper_wrap, keeper_unwrap},
         .clock = {w, clock_wall_ms, clock_monotonic_ms},
     };

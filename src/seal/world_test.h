@@ -139,6 +139,7 @@ struct world {
     int64_t partner_id;
     char token[SLK_TOKEN_CHARS];
     int64_t provider_id;
+    bool repeats_c1; /* the provider is one that can be asked for C1 again */
     bool no_renewals; /* the provider is one that renews no leases */
     bool callback; /* the provider knows the client's address */
     bool auto_land; /* messages land one epoch after they were sent */

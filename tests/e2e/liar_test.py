@@ -114,7 +114,7 @@ def wrong_comm_r():
 
 
 def wrong_c1():
-    """Random labels in C1: found by our verifier, no SNARK is made of it."""
+    """Random labels in C1: the one for a seed of ours is refuted before there is a deposit."""
     def change(path, status, headers, body):
         if path.endswith("/commit1") and status == 200:
             at = body.index(b'"rows":[[') + 9
@@ -123,7 +123,7 @@ def wrong_c1():
         return status, headers, body
     words = ("C1", "vanilla", "challenge")
     row = lied_to(change, sealed=False, words=words)
-    equal(row["commit_cid"], None, "prove-commit message")
+    equal(row["precommit_cid"], None, "pre-commit message")
     expect(any(w in complaint(row) for w in words), complaint(row))
 
 
