@@ -226,6 +226,17 @@ slk_err slk_file_write_atomic(const char *path, const void *bytes, size_t n, uns
     return code;
 }
 
+/* Without the fsync a power cut may take the folder away with all that was synced in it. */
+static slk_err make_one_folder(const char *path, unsigned mode, slk_error *error)
+{
+    if (mkdir(path, (mode_t)mode) == 0)
+        return slk_file_sync_folder_of(path, error);
+    struct stat st;
+    if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return SLK_OK;
+    return slk_fail_errno(error, errno, "cannot make folder %s", path);
+}
+
 slk_err slk_folder_make(const char *path, unsigned mode, slk_error *error)
 {
     if (*path == 0)
@@ -237,16 +248,10 @@ slk_err slk_folder_make(const char *path, unsigned mode, slk_error *error)
         if (*p != '/')
             continue;
         *p = 0;
-        if (mkdir(partial, 0755) != 0 && errno != EEXIST)
-            return slk_fail_errno(error, errno, "cannot make folder %s", partial);
+        SLK_TRY(make_one_folder(partial, 0755, error));
         *p = '/';
     }
-    if (mkdir(path, (mode_t)mode) == 0)
-        return SLK_OK;
-    struct stat st;
-    if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        return SLK_OK;
-    return slk_fail_errno(error, errno, "cannot make folder %s", path);
+    return make_one_folder(path, mode, error);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *where)

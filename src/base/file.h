@@ -54,7 +54,8 @@ SLK_MUST_CHECK slk_err slk_file_write_atomic(const char *path, const void *bytes
 SLK_MUST_CHECK slk_err slk_file_rename_durable(const char *from, const char *to, slk_error *error);
 SLK_MUST_CHECK slk_err slk_file_sync_folder_of(const char *path, slk_error *error);
 
-/* Makes the folder and its parents (mode 0755 for parents). Existing is fine; SLK_E_INVAL for "". */
+/* Makes the folder and its parents (mode 0755 for parents), and fsyncs what each new one lies in.
+ * Existing is fine; SLK_E_INVAL for "". */
 SLK_MUST_CHECK slk_err slk_folder_make(const char *path, unsigned mode, slk_error *error);
 
 /* Removes a file, or a folder with all in it; absent is fine. Never follows links. */
