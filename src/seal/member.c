@@ -84,7 +84,10 @@ static slk_err make_folder_file(const char *folder, const char *path, slk_error 
     SLK_TRY(slk_file_write_atomic(fresh, id, strlen(id), 0644, error));
     int why = link(fresh, path) == 0 || errno == EEXIST ? 0 : errno;
     (void)unlink(fresh);
-    return why == 0 ? SLK_OK : slk_fail_errno(error, why, "cannot make %s", path);
+    if (why != 0)
+        return slk_fail_errno(error, why, "cannot make %s", path);
+    /* After a power cut the folder must not be another one than the database says. */
+    return slk_file_sync_folder_of(path, error);
 }
 
 slk_err slk_member_folder_id(char ret_id[37], const char *folder, slk_error *error)
