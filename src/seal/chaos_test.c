@@ -3,7 +3,8 @@
  * turns drawn by a seed; at every point of a node's work it may be killed, and comes back after a
  * while drawn, too, or its tasks are taken over when their leases are over. Whatever the seed: every
  * sector ends proving, one message of each kind is sent for it, allowances are exact, and fsck finds
- * nothing. One thread: SELKIE_TEST_SEED repeats a run (SQLite). */
+ * nothing. One thread: SELKIE_TEST_SEED repeats a run (SQLite). Then each named point by itself, where
+ * SELKIE_TEST_SEEDS says how many lives each. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "db/db.h"
@@ -24,6 +25,11 @@
 #define SECTORS 10
 #define TURNS_MAX 6000
 #define KILL_ONE_IN 25 /* points */
+#define SEEDS_PER_POINT 8
+#define POINT_SECTORS 3
+#define POINT_KILLS 4 /* at most, so that nothing runs out of attempts */
+#define POINTS_MAX 32
+#define POINTS_PASSED 13
 
 static const slk_sql not_proving = {
     "test.not_proving", "SELECT count(*) FROM rseal_client_pipeline WHERE state <> 'proving'"
@@ -39,8 +45,18 @@ static const slk_sql twice = {
                   " WHERE from_state IS NOT NULL AND to_state <> from_state"
                   " GROUP BY sp_id, sector_number, role, to_state HAVING count(*) > 1) x"};
 
+/* The named points that lives passed, and kills at each. */
+struct points {
+    const char *name[POINTS_MAX];
+    unsigned kills[POINTS_MAX];
+    unsigned count;
+};
+
 struct chaos {
     world *w;
+    struct points *points;
+    const char *only; /* the one point to be killed at; NULL: any */
+    uint64_t sectors;
     uint64_t seed;
     world_node *node[4];
     world_node second[2];
@@ -56,13 +72,31 @@ static uint32_t draw(struct chaos *c, uint32_t below)
     return (uint32_t)(c->seed >> 33) % below;
 }
 
+static unsigned point_index(struct points *points, const char *name)
+{
+    for (unsigned i = 0; i < points->count; i++)
+        if (strcmp(points->name[i], name) == 0)
+            return i;
+    assert_true(points->count < POINTS_MAX);
+    points->name[points->count] = name; /* names are literals */
+    return points->count++;
+}
+
+static bool drawn_here(struct chaos *c, const char *point)
+{
+    if (!c->only)
+        return draw(c, KILL_ONE_IN) == 0;
+    return strcmp(c->only, point) == 0 && c->kills < POINT_KILLS && draw(c, 3) == 0;
+}
+
 static bool kill_here(void *context, const char *point)
 {
     struct chaos *c = context;
-    (void)point;
-    if (c->calm || draw(c, KILL_ONE_IN) != 0)
+    const unsigned at = point_index(c->points, point);
+    if (c->calm || !drawn_here(c, point))
         return false;
     c->kills++;
+    c->points->kills[at]++;
     return true;
 }
 
@@ -83,9 +117,10 @@ static void open_again(struct chaos *c, world_node *node)
     world_node_open(node);
 }
 
-static void start_all(struct chaos *c, uint64_t seed)
+static void start_all(struct chaos *c)
 {
-    *c = (struct chaos){.w = world_new(), .seed = seed, .calm = true};
+    c->w = world_new();
+    c->calm = true;
     world *w = c->w;
     const slk_partner_terms terms = {
         .url = "https://client", .allowance_remaining = 100, .allowance_total = 100};
@@ -105,7 +140,7 @@ static void start_all(struct chaos *c, uint64_t seed)
     c->node[3] = &c->second[1];
     for (int i = 0; i < 4; i++)
         open_again(c, c->node[i]);
-    for (int i = 0; i < SECTORS; i++)
+    for (uint64_t i = 0; i < c->sectors; i++)
         (void)world_order(w);
     c->calm = false;
 }
@@ -140,15 +175,14 @@ static void judge(struct chaos *c)
 {
     world *w = c->w;
     assert_int_equal(number(w->client.db, &count_failed), 0);
-    for (uint64_t i = 0; i < SECTORS; i++) {
+    for (uint64_t i = 0; i < c->sectors; i++) {
         assert_int_equal(world_messages(w, i, false), 1);
         assert_int_equal(world_messages(w, i, true), 1);
     }
-    assert_int_equal(number(w->provider.db, &allowance), 100 - SECTORS);
+    assert_int_equal(number(w->provider.db, &allowance), 100 - c->sectors);
     assert_int_equal(number(w->client.db, &twice), 0);
     assert_int_equal(number(w->provider.db, &twice), 0);
     for (int i = 0; i < 4; i++) {
-        assert_true(c->worked[i] > 0);
         SLK_CLEANUP(slk_buf_done) slk_buf text;
         slk_buf_init(&text, 1u << 20);
         uint64_t findings = 1;
@@ -159,41 +193,81 @@ static void judge(struct chaos *c)
     world_check(w);
 }
 
-static void live(uint64_t seed)
+/* Until every sector is proving and cleaned up. */
+static unsigned live(struct chaos *c)
 {
-    struct chaos c;
-    start_all(&c, seed);
+    start_all(c);
     unsigned turns = 0;
-    for (; turns < TURNS_MAX && !all_done(&c); turns++)
-        turn(&c);
-    (void)printf("# seed %llu: %u kills in %u turns\n", (unsigned long long)seed, c.kills, turns);
+    for (; turns < TURNS_MAX && !all_done(c); turns++)
+        turn(c);
     assert_true(turns < TURNS_MAX);
-    assert_true(c.kills > 10);
-    c.calm = true;
+    c->calm = true;
     for (int i = 0; i < 4; i++)
-        if (slk_seal_is_dead(c.node[i]->seal))
-            open_again(&c, c.node[i]);
-    judge(&c);
-    world_node_close(&c.second[0]);
-    world_node_close(&c.second[1]);
-    world_free(c.w);
+        if (slk_seal_is_dead(c->node[i]->seal))
+            open_again(c, c->node[i]);
+    judge(c);
+    world_node_close(&c->second[0]);
+    world_node_close(&c->second[1]);
+    world_free(c->w);
+    return turns;
+}
+
+static void live_anywhere(struct points *points, uint64_t seed)
+{
+    struct chaos c = {.points = points, .seed = seed, .sectors = SECTORS};
+    const unsigned turns = live(&c);
+    (void)printf("# seed %llu: %u kills in %u turns\n", (unsigned long long)seed, c.kills, turns);
+    assert_true(c.kills > 10);
+    for (int i = 0; i < 4; i++)
+        assert_true(c.worked[i] > 0);
 }
 
 static void nodes_killed_at_any_point(void **state)
 {
-    (void)state;
+    struct points *points = *state;
     const char *text = getenv("SELKIE_TEST_SEED");
     if (text) {
-        live(strtoull(text, NULL, 10));
+        live_anywhere(points, strtoull(text, NULL, 10));
         return;
     }
     const uint64_t seeds = place_is_server() ? 1 : 6;
     for (uint64_t seed = 1; seed <= seeds; seed++)
-        live(seed);
+        live_anywhere(points, seed);
+}
+
+/* On a server, where a life costs seconds, one life at every fourth point. */
+static void killed_at_each_point(void **state)
+{
+    struct points *points = *state;
+    const char *text = getenv("SELKIE_TEST_SEEDS");
+    uint64_t seeds = text ? strtoull(text, NULL, 10) : SEEDS_PER_POINT;
+    unsigned stride = 1;
+    if (place_is_server() && !text) {
+        seeds = 1;
+        stride = 4;
+    }
+    const unsigned count = points->count;
+    assert_true(count >= POINTS_PASSED);
+    for (unsigned i = 0; i < count; i += stride) {
+        points->kills[i] = 0;
+        for (uint64_t seed = 1; seed <= seeds; seed++) {
+            struct chaos c = {
+                .points = points, .only = points->name[i], .seed = seed, .sectors = POINT_SECTORS};
+            (void)printf("# %s, seed %llu\n", c.only, (unsigned long long)seed);
+            (void)live(&c);
+        }
+        (void)printf("# %s: %u kills in %llu lives\n", points->name[i], points->kills[i],
+                     (unsigned long long)seeds);
+        assert_true(points->kills[i] >= seeds / 2);
+    }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(nodes_killed_at_any_point)};
+    struct points points = {.count = 0};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(nodes_killed_at_any_point, &points),
+        cmocka_unit_test_prestate(killed_at_each_point, &points),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
