@@ -22,6 +22,7 @@
 #define LEASE_MS 150
 #define SECTORS 40
 #define DEADLINE_MS 200000
+#define DEADLINE_MS_PER_SECTOR 100 /* a sixth of the sectors sleeps on one of the nodes */
 
 static const slk_sql count_open = {
     "test.open", "SELECT count(*) FROM rseal_provider_pipeline WHERE after_notify_client = 0"};
@@ -57,7 +58,8 @@ static void stand_still(world *w, slk_job *job)
 static void *work(void *context)
 {
     world_node *node = context;
-    int64_t until_ms = slk_clock_monotonic_ms() + DEADLINE_MS;
+    int64_t until_ms =
+        slk_clock_monotonic_ms() + DEADLINE_MS + DEADLINE_MS_PER_SECTOR * (int64_t)sectors();
     int64_t open = 1;
     while (open > 0 && slk_clock_monotonic_ms() < until_ms) {
         uint64_t ran = 0;
