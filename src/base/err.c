@@ -127,7 +127,7 @@ const char *slk_error_text(const slk_error *error, slk_err code)
 {
     if (error && error->code == code && error->message[0])
         return error->message;
-    return slk_err_name(code);
+    return code == SLK_E_NOMEM ? "out of memory" : slk_err_name(code);
 }
 
 _Noreturn void slk_assert_failed(const char *condition, const char *file, int line)

@@ -61,7 +61,8 @@ slk_err slk_fail_errno(slk_error *error, int os_errno, const char *format, ...) 
  * makes its code `code`; returns code. */
 slk_err slk_fail_context(slk_error *error, slk_err code, const char *format, ...) SLK_PRINTF(3, 4);
 
-/* Message of error, or a stock sentence for code when error is NULL or empty. */
+/* Message of error. When it is NULL or empty: "out of memory" for SLK_E_NOMEM, which alone may leave no
+ * sentence, else the code's name. */
 const char *slk_error_text(const slk_error *error, slk_err code);
 
 /* Returns early with the code when the expression is not SLK_OK. */

@@ -181,6 +181,13 @@ slk_err slk_file_rename_durable(const char *from, const char *to, slk_error *err
     return slk_file_sync_folder_of(to, error);
 }
 
+static bool is_named(int fd, const char *path)
+{
+    struct stat held, named;
+    return fstat(fd, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino &&
+           held.st_dev == named.st_dev;
+}
+
 /* Opens the temporary file for writing alone. Its name is fixed, so that a killed writer leaves at
  * most one, which the next overwrites; the lock keeps two writers apart. Whoever waited for the lock
  * may hold a file that has meanwhile been renamed: then it starts again. */
@@ -189,18 +196,20 @@ static slk_err open_temp(int *ret_fd, const char *temp, unsigned mode, slk_error
     for (;;) {
         int fd;
         SLK_TRY(open_with(&fd, temp, O_RDWR | O_CREAT | O_NOFOLLOW, mode, "create", error));
-        struct stat held, named;
         errno = 0;
-        const bool locked = flock(fd, LOCK_EX) == 0 && fstat(fd, &held) == 0;
-        if (locked && stat(temp, &named) == 0 && held.st_ino == named.st_ino &&
-            held.st_dev == named.st_dev && ftruncate(fd, 0) == 0 && fchmod(fd, (mode_t)mode) == 0) {
+        const bool locked = flock(fd, LOCK_EX) == 0;
+        const bool ours = locked && is_named(fd, temp);
+        if (ours && ftruncate(fd, 0) == 0 && fchmod(fd, (mode_t)mode) == 0) {
             *ret_fd = fd;
             return SLK_OK;
         }
         const int os_errno = errno;
+        const bool again = locked && (os_errno == 0 || os_errno == ENOENT || os_errno == EINTR);
+        if (ours && !again)
+            (void)unlink(temp); /* while the lock keeps the name from being another writer's */
         (void)close(fd);
-        if (!locked || (os_errno != 0 && os_errno != ENOENT && os_errno != EINTR))
-            return slk_fail_errno(error, os_errno, "cannot lock %s", temp);
+        if (!again)
+            return slk_fail_errno(error, os_errno, "cannot %s %s", ours ? "empty" : "lock", temp);
     }
 }
 
