@@ -47,8 +47,14 @@ slk_err slk_json_parse(json_t **ret, const void *text, size_t n, size_t max_byte
         return slk_fail(error, SLK_E_INVAL, "JSON is empty");
     if (look_over(text, n).depth > SLK_JSON_MAX_DEPTH)
         return slk_fail(error, SLK_E_INVAL, "JSON is nested more than %u deep", SLK_JSON_MAX_DEPTH);
+    /* Where jansson finds no memory it gives no reason, or calls a text an invalid token: what it refuses
+     * is read again, and then that lack shows at its first allocation. */
     json_error_t why;
-    json_t *value = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+    json_t *value = NULL;
+    for (unsigned i = 0; i < 2 && value == NULL; i++)
+        value = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+    if (value == NULL && why.text[0] == '\0')
+        return slk_fail(error, SLK_E_NOMEM, "no memory to read JSON of %zu bytes", n);
     if (value == NULL) {
         slk_text_quotable(why.text); /* it quotes what could not be read */
         return slk_fail(error, SLK_E_INVAL, "JSON line %d column %d: %s", why.line, why.column,
@@ -66,9 +72,17 @@ slk_err slk_json_parse_request(json_t **ret, const void *text, size_t n, size_t 
     return slk_json_parse(ret, text, n, max_bytes, error);
 }
 
-static int append(const char *text, size_t n, void *out)
+struct sink {
+    slk_buf *out;
+    slk_err code; /* why it takes no more; jansson does not look when it writes a key */
+};
+
+static int append(const char *text, size_t n, void *context)
 {
-    return slk_buf_append(out, text, n) == SLK_OK ? 0 : -1;
+    struct sink *sink = context;
+    if (sink->code == SLK_OK)
+        sink->code = slk_buf_append(sink->out, text, n);
+    return sink->code == SLK_OK ? 0 : -1;
 }
 
 slk_err slk_json_print(slk_buf *out, const json_t *value)
@@ -76,10 +90,13 @@ slk_err slk_json_print(slk_buf *out, const json_t *value)
     if (value == NULL)
         return SLK_E_NOMEM;
     size_t before = out->len;
-    if (json_dump_callback(value, append, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
+    struct sink sink = {.out = out};
+    const bool whole =
+        json_dump_callback(value, append, &sink, JSON_COMPACT | JSON_ENCODE_ANY) == 0;
+    if (whole && sink.code == SLK_OK)
         return SLK_OK;
     out->len = before;
-    return SLK_E_LIMIT;
+    return sink.code == SLK_OK ? SLK_E_NOMEM : sink.code;
 }
 
 void slk_json_decrefp(json_t **value)

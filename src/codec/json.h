@@ -31,7 +31,7 @@ SLK_MUST_CHECK slk_err slk_json_parse(json_t **ret, const void *text, size_t n, 
 SLK_MUST_CHECK slk_err slk_json_parse_request(json_t **ret, const void *text, size_t n,
                                               size_t max_bytes, slk_error *error);
 
-/* Compact text appended to out. */
+/* Compact text appended to out. SLK_E_LIMIT past its maximum, SLK_E_NOMEM; out keeps its text then. */
 SLK_MUST_CHECK slk_err slk_json_print(slk_buf *out, const json_t *value);
 
 void slk_json_decrefp(json_t **value); /* for SLK_CLEANUP */
