@@ -88,9 +88,11 @@ static slk_err check(const slk_crypto *crypto, const slk_primitive *primitive, c
 {
     if (primitive->works(crypto))
         return SLK_OK;
-    return slk_fail(error, SLK_E_INTERNAL,
-                    "the %s kernel \"%s\" gives wrong answers on this processor", primitive->name,
-                    kernel);
+    return slk_fail(
+        error, SLK_E_INTERNAL,
+        "the %s kernel \"%s\" gives wrong answers on this processor, or had no memory to "
+        "be tried",
+        primitive->name, kernel);
 }
 
 /* The named kernel, or an error that says why not. */
