@@ -112,7 +112,10 @@ int slk_command_fail(const slk_command *command, const slk_options *options, slk
                      const slk_error *error)
 {
     SLK_CLEANUP(slk_freep) char *clean = slk_text_printable(slk_error_text(error, code));
-    const char *text = clean ? clean : slk_err_name(code);
+    char plain[sizeof error->message]; /* without the memory for that, quotation marks are lost */
+    (void)snprintf(plain, sizeof plain, "%s", slk_error_text(error, code));
+    slk_text_quotable(plain);
+    const char *text = clean ? clean : plain;
     const char *advice = code == SLK_E_NOSPACE ? "; free some and run the same command again" : "";
     (void)fprintf(stderr, "selkie %s: %s%s\n", command->name, text, advice);
     if (!options->json)

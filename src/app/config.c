@@ -218,6 +218,8 @@ static slk_err read_into(struct reading *reading, slk_toml **ret_toml, bool envi
     if (environment)
         SLK_TRY(set_from_foreign_environment(reading, error));
     const slk_err code = slk_toml_read(ret_toml, reading->path, error);
+    if (code == SLK_E_IO || code == SLK_E_NOMEM)
+        return code; /* says nothing about what is written in it */
     SLK_TRY(note(reading, code, error));
     if (code == SLK_OK)
         SLK_TRY(set_from_file(reading, *ret_toml, error));
@@ -263,7 +265,10 @@ slk_err slk_config_check(json_t **ret_mistakes, const char *path, slk_error *err
     SLK_CLEANUP(slk_toml_freep) slk_toml *toml = NULL;
     SLK_CLEANUP(slk_json_decrefp) json_t *mistakes = json_array();
     struct reading reading = {.config = &config, .path = path, .mistakes = mistakes};
-    if (!mistakes || read_into(&reading, &toml, true, error) != SLK_OK)
+    const slk_err code = mistakes ? read_into(&reading, &toml, true, error) : SLK_E_NOMEM;
+    if (code == SLK_E_IO)
+        return code;
+    if (code != SLK_OK)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the configuration");
     *ret_mistakes = json_incref(mistakes);
     return SLK_OK;

@@ -140,7 +140,7 @@ SLK_MUST_CHECK slk_err slk_config_read(slk_config *ret_config, const char *path,
 void slk_config_done(slk_config *config); /* idempotent; wipes secrets */
 
 /* Every mistake slk_config_read could end at, each a sentence: a JSON array of texts, empty when
- * there is none. */
+ * there is none. SLK_E_IO: the file cannot be read, which says nothing about it. */
 SLK_MUST_CHECK slk_err slk_config_check(json_t **ret_mistakes, const char *path, slk_error *error);
 
 /* The default file: every option with prose, type, range and environment name, commented out. */

@@ -205,6 +205,21 @@ static slk_err read_terms(slk_partner_terms *terms, unsigned *ret_what, struct l
 
 /* ---- add, rotate ---- */
 
+/* Shows the token that was just made, and wipes it. It is stored as a hash alone: what cannot be shown
+ * is lost, and whoever asked must know that the rest was done. */
+static slk_err hand_over(const struct shown *shown, char token[SLK_TOKEN_CHARS], slk_error *error)
+{
+    const slk_err code = show_token(shown, error);
+    slk_bytes_wipe(token, SLK_TOKEN_CHARS);
+    if (code == SLK_OK)
+        return SLK_OK;
+    const slk_error why = error ? *error : (slk_error){.code = code};
+    return slk_fail(error, code,
+                    "partner %s has a new token, but it could not be shown: %s; make another with "
+                    "`selkie partner rotate %s`",
+                    shown->name, slk_error_text(&why, code), shown->name);
+}
+
 static slk_err partner_add(slk_node *node, const slk_options *options, slk_error *error)
 {
     struct lists lists = {0};
@@ -223,9 +238,7 @@ static slk_err partner_add(slk_node *node, const slk_options *options, slk_error
     if (slk_service_dry(options, "the partner would be added and a token shown"))
         return SLK_OK;
     SLK_TRY(slk_partner_add(&shown.id, token, node->seal, shown.name, &terms, error));
-    const slk_err code = show_token(&shown, error);
-    slk_bytes_wipe(token, sizeof token);
-    return code;
+    return hand_over(&shown, token, error);
 }
 
 static slk_err partner_rotate(slk_node *node, const slk_options *options, slk_error *error)
@@ -240,9 +253,7 @@ static slk_err partner_rotate(slk_node *node, const slk_options *options, slk_er
         return SLK_OK;
     SLK_TRY(slk_partner_rotate(token, node->seal, shown.id,
                                (int64_t)slk_options_u64(options, "overlap"), error));
-    const slk_err code = show_token(&shown, error);
-    slk_bytes_wipe(token, sizeof token);
-    return code;
+    return hand_over(&shown, token, error);
 }
 
 /* ---- list, show, set, remove ---- */
