@@ -14,7 +14,10 @@ slk_err slk_endpoint_read(void *ret_message, const slk_wire_type *type,
         return slk_fail(error, SLK_E_INVAL, "Content-Type must be application/json");
     size_t n = 0;
     const char *body = slk_http_body(exchange, &n);
-    if (slk_wire_read(ret_message, type, body, n, error) != SLK_OK)
+    const slk_err code = slk_wire_read(ret_message, type, body, n, error);
+    if (code == SLK_E_NOMEM)
+        return code;
+    if (code != SLK_OK)
         return slk_fail_context(error, SLK_E_INVAL, "invalid request body");
     return SLK_OK;
 }

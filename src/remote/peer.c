@@ -127,8 +127,11 @@ static slk_err read_answer(const struct slk_peer_exchange *exchange,
     SLK_TRY(expect_success(response, what, error));
     if (!exchange->answer)
         return SLK_OK;
-    if (slk_wire_read(exchange->answer, exchange->answer_type, response->body.data,
-                      response->body.len, error) != SLK_OK)
+    const slk_err code = slk_wire_read(exchange->answer, exchange->answer_type, response->body.data,
+                                       response->body.len, error);
+    if (code == SLK_E_NOMEM)
+        return code;
+    if (code != SLK_OK)
         return slk_fail_context(error, SLK_E_PROTO, "%s: the peer's answer", what);
     return SLK_OK;
 }

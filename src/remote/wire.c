@@ -299,7 +299,10 @@ slk_err slk_wire_read(void *ret_message, const slk_wire_type *type, const void *
                       slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *object = NULL;
-    if (slk_json_parse_request(&object, text, n, SLK_WIRE_BODY_MAX_BYTES, error) != SLK_OK)
+    const slk_err code = slk_json_parse_request(&object, text, n, SLK_WIRE_BODY_MAX_BYTES, error);
+    if (code == SLK_E_NOMEM)
+        return code; /* no fault of the message */
+    if (code != SLK_OK)
         return slk_fail_context(error, SLK_E_INVAL, "malformed JSON");
     if (!json_is_object(object) && !json_is_null(object))
         return slk_fail(error, SLK_E_INVAL, "the message is no JSON object");

@@ -164,8 +164,9 @@ SLK_MUST_CHECK slk_err slk_wire_print(slk_buf *out, const slk_wire_type *type, c
 /* Reads n bytes of JSON into *ret_message as Go does: unknown fields are ignored; in a request every
  * field, in an answer every optional one may be absent or null and then is empty, and null alone
  * is a message of empty fields. SLK_E_INVAL names the field: not an object, a required field
- * missing or null, a wrong type, an integer outside int64, bad base64, more bytes or numbers than there is room for. Texts
- * longer than their room are cut: no token or CID of that length is a good one. */
+ * missing or null, a wrong type, an integer outside int64, bad base64, more bytes or numbers than there is room for.
+ * SLK_E_NOMEM is no fault of the message. Texts longer than their room are cut: no token or CID of
+ * that length is a good one. */
 SLK_MUST_CHECK slk_err slk_wire_read(void *ret_message, const slk_wire_type *type, const void *text,
                                      size_t n, slk_error *error);
 
