@@ -81,9 +81,11 @@ static slk_err make_folder_file(const char *folder, const char *path, slk_error 
     SLK_CLEANUP(slk_freep) char *fresh = slk_strf("%s/.selkie-folder-%.8s", folder, id);
     if (!fresh)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    SLK_TRY(slk_file_write_atomic(fresh, id, strlen(id), 0644, error));
-    int why = link(fresh, path) == 0 || errno == EEXIST ? 0 : errno;
-    (void)unlink(fresh);
+    const slk_err code = slk_file_write_atomic(fresh, id, strlen(id), 0644, error);
+    const int why = code != SLK_OK || link(fresh, path) == 0 || errno == EEXIST ? 0 : errno;
+    (void)unlink(fresh); /* also when it could not be made to last */
+    if (code != SLK_OK)
+        return code;
     if (why != 0)
         return slk_fail_errno(error, why, "cannot make %s", path);
     /* After a power cut the folder must not be another one than the database says. */
