@@ -38,14 +38,18 @@ static survey look_over(const char *text, size_t n)
     return s;
 }
 
-slk_err slk_json_parse(json_t **ret, const void *text, size_t n, size_t max_bytes, slk_error *error)
+static slk_err parse(json_t **ret, const void *text, size_t n, size_t max_bytes, size_t max_values,
+                     slk_error *error)
 {
     if (n > max_bytes)
         return slk_fail(error, SLK_E_LIMIT, "JSON of %zu bytes, at most %zu are accepted", n,
                         max_bytes);
     if (n == 0)
         return slk_fail(error, SLK_E_INVAL, "JSON is empty");
-    if (look_over(text, n).depth > SLK_JSON_MAX_DEPTH)
+    const survey found = look_over(text, n);
+    if (found.values > max_values)
+        return slk_fail(error, SLK_E_LIMIT, "JSON of more than %zu values", max_values);
+    if (found.depth > SLK_JSON_MAX_DEPTH)
         return slk_fail(error, SLK_E_INVAL, "JSON is nested more than %u deep", SLK_JSON_MAX_DEPTH);
     /* Where jansson finds no memory it gives no reason, or calls a text an invalid token: what it refuses
      * is read again, and then that lack shows at its first allocation. */
@@ -64,12 +68,15 @@ slk_err slk_json_parse(json_t **ret, const void *text, size_t n, size_t max_byte
     return SLK_OK;
 }
 
+slk_err slk_json_parse(json_t **ret, const void *text, size_t n, size_t max_bytes, slk_error *error)
+{
+    return parse(ret, text, n, max_bytes, SIZE_MAX, error);
+}
+
 slk_err slk_json_parse_request(json_t **ret, const void *text, size_t n, size_t max_bytes,
                                slk_error *error)
 {
-    if (n <= max_bytes && look_over(text, n).values > SLK_JSON_REQUEST_VALUES)
-        return slk_fail(error, SLK_E_LIMIT, "JSON of more than %u values", SLK_JSON_REQUEST_VALUES);
-    return slk_json_parse(ret, text, n, max_bytes, error);
+    return parse(ret, text, n, max_bytes, SLK_JSON_REQUEST_VALUES, error);
 }
 
 struct sink {
