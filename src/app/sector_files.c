@@ -13,13 +13,11 @@
 #include "seal/client.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define COPY_BYTES ((size_t)1 << 20)
@@ -183,15 +181,14 @@ static slk_err copy_all(struct copy *c, const struct subject *s, const struct li
 static slk_err check_target(const char *to, uint64_t bytes, slk_error *error)
 {
     struct stat info;
-    struct statvfs fs;
+    uint64_t free_bytes = 0;
     if (stat(to, &info) != 0 || !S_ISDIR(info.st_mode))
         return slk_fail(error, SLK_E_INVAL, "%s is no folder here: make it, or mount it", to);
-    if (statvfs(to, &fs) != 0)
-        return slk_fail_errno(error, errno, "%s", to);
-    if ((uint64_t)fs.f_bavail * fs.f_frsize < bytes)
+    SLK_TRY(slk_folder_free_bytes(&free_bytes, to, error));
+    if (free_bytes < bytes)
         return slk_fail(error, SLK_E_NOSPACE,
-                        "%s has %" PRIu64 " bytes free, the copy takes %" PRIu64, to,
-                        (uint64_t)fs.f_bavail * fs.f_frsize, bytes);
+                        "%s has %" PRIu64 " bytes free, the copy takes %" PRIu64, to, free_bytes,
+                        bytes);
     return SLK_OK;
 }
 
