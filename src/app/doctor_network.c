@@ -174,13 +174,9 @@ static void look_at_control(slk_doctor *d, const slk_miner_info *info, uint64_t 
     slk_chain *chain = slk_chain_ops_client(d->node->chain);
     for (size_t i = 0; i < list->n; i++) {
         slk_address address, id;
-        uint64_t number;
-        bool known = slk_address_parse(&address, list->text[i], NULL) == SLK_OK;
-        if (known && slk_address_id(&number, &address))
-            id = address;
-        else
-            known = known && slk_chain_lookup_id(chain, &id, &address, NULL) == SLK_OK;
-        if (known && slk_chain_controls(info, &id))
+        if (slk_address_parse(&address, list->text[i], NULL) == SLK_OK &&
+            slk_chain_lookup_id(chain, &id, &address, NULL) == SLK_OK &&
+            slk_chain_controls(info, &id))
             continue;
         slk_doctor_say(d, SLK_HEALTH_WARNING, "control-address",
                        "`lotus-miner actor control set` adds it; until then the worker sends",

@@ -189,6 +189,7 @@ SLK_MUST_CHECK slk_err slk_chain_wallet_has(slk_chain *chain, bool *ret_has,
                                             const slk_address *address, slk_error *error);
 SLK_MUST_CHECK slk_err slk_chain_account_key(slk_chain *chain, slk_address *ret_key,
                                              const slk_address *address, slk_error *error);
+/* An ID address is its own; no node is asked. */
 SLK_MUST_CHECK slk_err slk_chain_lookup_id(slk_chain *chain, slk_address *ret_id,
                                            const slk_address *address, slk_error *error);
 /* Nonce and balance in the state of tipset. SLK_E_NOTFOUND: no such actor. */

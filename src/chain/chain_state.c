@@ -187,7 +187,11 @@ slk_err slk_chain_account_key(slk_chain *chain, slk_address *ret_key, const slk_
 slk_err slk_chain_lookup_id(slk_chain *chain, slk_address *ret_id, const slk_address *address,
                             slk_error *error)
 {
-    return ask_address(chain, ret_id, "StateLookupID", address, error);
+    uint64_t number;
+    if (!slk_address_id(&number, address))
+        return ask_address(chain, ret_id, "StateLookupID", address, error);
+    *ret_id = *address;
+    return SLK_OK;
 }
 
 slk_err slk_chain_actor(slk_chain *chain, uint64_t *ret_nonce, slk_bigint *ret_balance,
@@ -238,12 +242,10 @@ static slk_err try_sender(slk_chain *chain, slk_address *ret_key, slk_bigint *re
                           const slk_miner_info *miner, const slk_address *candidate,
                           slk_error *error)
 {
-    slk_address id = *candidate, key;
+    slk_address id, key;
     slk_bigint balance;
     bool has;
-    uint64_t number;
-    if (!slk_address_id(&number, candidate))
-        SLK_TRY(slk_chain_lookup_id(chain, &id, candidate, error));
+    SLK_TRY(slk_chain_lookup_id(chain, &id, candidate, error));
     if (!slk_chain_controls(miner, &id))
         return slk_fail(error, SLK_E_NOTFOUND, "does not control the miner");
     SLK_TRY(slk_chain_wallet_balance(chain, &balance, &id, error));
