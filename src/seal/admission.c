@@ -72,6 +72,13 @@ typedef struct room {
     char proofs[256];
 } room;
 
+slk_err slk_seal_collect_slots(slk_db *db, const slk_seal *seal, int64_t now_ms, slk_error *error)
+{
+    return slk_sql_run(db, &drop_expired,
+                       SLK_ARGS(slk_arg_i(now_ms), slk_arg_i(slk_seal_slot_bound(seal, now_ms))),
+                       NULL, error);
+}
+
 static slk_err room_read(room *ret, slk_db *db, const slk_seal *seal, int64_t partner_id,
                          slk_error *error)
 {
@@ -181,9 +188,7 @@ static slk_err available_body(slk_db *db, void *context, slk_error *error)
         return SLK_OK;
     SLK_TRY(slk_sql_run(db, &pass_door, NULL, 0, NULL, error));
     const int64_t now = slk_seal_now(a->seal), expires = slk_seal_slot_end(a->seal, now);
-    SLK_TRY(slk_sql_run(db, &drop_expired,
-                        SLK_ARGS(slk_arg_i(now), slk_arg_i(slk_seal_slot_bound(a->seal, now))),
-                        NULL, error));
+    SLK_TRY(slk_seal_collect_slots(db, a->seal, now, error));
     return slk_sql_run(db, &insert_slot,
                        SLK_ARGS(slk_arg_t(a->slot_token), slk_arg_i(a->partner_id),
                                 slk_arg_i(expires), slk_arg_u(bytes)),

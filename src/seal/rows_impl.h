@@ -218,6 +218,10 @@ SLK_MUST_CHECK slk_err slk_client_alternatives(uint64_t *ret_n, slk_db *db, uint
 SLK_MUST_CHECK slk_err slk_client_chain_counts(const char **ret_what, slk_seal *seal,
                                                const slk_client_row *row, slk_error *error);
 
+/* Drops the slots that are over at that time. */
+SLK_MUST_CHECK slk_err slk_seal_collect_slots(slk_db *db, const slk_seal *seal, int64_t now_ms,
+                                              slk_error *error);
+
 /* Notes until when the provider keeps the sector, and when that is to be renewed; inside a
  * transaction. */
 SLK_MUST_CHECK slk_err slk_client_store_lease(slk_db *db, const slk_seal *seal, uint64_t sp_id,

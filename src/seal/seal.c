@@ -30,9 +30,6 @@ static const slk_sql next_due = {
 static const slk_sql collect_rows = {"provider.collect",
                                      "DELETE FROM rseal_provider_pipeline WHERE state = 'cleaned'"
                                      " AND cleaned_at < $1"};
-static const slk_sql collect_slots = {"slots.collect",
-                                      "DELETE FROM rseal_provider_slots WHERE expires_ms <= $1"
-                                      " OR expires_ms > $2"};
 
 slk_db *slk_seal_db(slk_seal *seal)
 {
@@ -422,9 +419,7 @@ static slk_err collect_garbage(slk_seal *seal, slk_error *error)
         return SLK_OK;
     SLK_TRY(slk_disk_shrink_all(seal, error));
     SLK_TRY(slk_provider_leases_give(seal, error));
-    SLK_TRY(slk_sql_run(seal->db, &collect_slots,
-                        SLK_ARGS(slk_arg_i(now), slk_arg_i(slk_seal_slot_bound(seal, now))), NULL,
-                        error));
+    SLK_TRY(slk_seal_collect_slots(seal->db, seal, now, error));
     return slk_sql_run(seal->db, &collect_rows,
                        SLK_ARGS(slk_arg_i(now - seal->options.keep_row_ms)), NULL, error);
 }
