@@ -291,18 +291,25 @@ static slk_err wrong_replica(slk_side *s, const char *why, slk_error *error)
     return SLK_OK;
 }
 
+/* The provider's C1 for that seed, to path, and whether it verifies. */
+static slk_err get_c1(slk_side *s, int64_t seed_epoch, const uint8_t seed[32], const char *path,
+                      bool *ret_valid, char *why, slk_error *error)
+{
+    const slk_seal_ops *ops = slk_seal_get_ops(s->seal);
+    SLK_TRY(ops->peer.commit1(ops->peer.ctx, &s->to, &s->row.sector, seed_epoch, seed, path,
+                              &s->task->job, error));
+    return ops->prover.verify_c1(ops->prover.ctx, ret_valid, why, &s->row.sector, &s->comm,
+                                 s->row.completion.ticket, seed, path, &s->task->job, error);
+}
+
 static slk_err fetch_trial(slk_side *s, const char *path, bool *ret_valid, char *why,
                            slk_error *error)
 {
-    const slk_seal_ops *ops = slk_seal_get_ops(s->seal);
     uint8_t seed[32];
     slk_rng_fill(seed, sizeof seed);
     seed[31] &= 0x3f; /* as all randomness of the chain that ends in a proof */
     SLK_TRY(slk_folder_make(s->scratch.c1, 0755, error));
-    SLK_TRY(ops->peer.commit1(ops->peer.ctx, &s->to, &s->row.sector, 0, seed, path, &s->task->job,
-                              error));
-    return ops->prover.verify_c1(ops->prover.ctx, ret_valid, why, &s->row.sector, &s->comm,
-                                 s->row.completion.ticket, seed, path, &s->task->job, error);
+    return get_c1(s, 0, seed, path, ret_valid, why, error);
 }
 
 /* Only who has the labels of this very replica can make a vanilla proof for a seed nobody foresaw: it
@@ -363,29 +370,24 @@ slk_err slk_step_client_verify(slk_task *task, slk_error *error)
 /* ---- C1 ---- */
 
 /* Nonsense instead of C1, as often as we ask, goes on the provider's record. */
-static slk_err ask_for_c1(slk_side *s, const char *temp, slk_error *error)
+static slk_err c1_failed(slk_side *s, slk_err code, slk_error *error)
 {
-    const slk_seal_peer *peer = &slk_seal_get_ops(s->seal)->peer;
-    const slk_client_row *row = &s->row;
-    const slk_err code = peer->commit1(peer->ctx, &s->to, &row->sector, row->seed_epoch, row->seed,
-                                       temp, &s->task->job, error);
     if (code != SLK_E_PROTO || !s->task->last_attempt)
         return code;
     const slk_error said = *error;
-    SLK_TRY(slk_client_note_outcome(s->seal, row, "failed", slk_error_text(&said, code), error));
+    SLK_TRY(
+        slk_client_note_outcome(s->seal, &s->row, "failed", slk_error_text(&said, code), error));
     *error = said;
     return code;
 }
 
 static slk_err fetch_c1(slk_side *s, const char *temp, slk_error *error)
 {
-    const slk_seal_ops *ops = slk_seal_get_ops(s->seal);
-    const slk_client_row *row = &s->row;
-    SLK_TRY(ask_for_c1(s, temp, error));
     bool valid = false;
     char why[SLK_SEAL_REASON_CHARS] = "";
-    SLK_TRY(ops->prover.verify_c1(ops->prover.ctx, &valid, why, &row->sector, &s->comm,
-                                  row->completion.ticket, row->seed, temp, &s->task->job, error));
+    const slk_err code = get_c1(s, s->row.seed_epoch, s->row.seed, temp, &valid, why, error);
+    if (code != SLK_OK)
+        return c1_failed(s, code, error);
     if (valid)
         return SLK_OK;
     if (s->task->attempts < 2) /* a cut body looks the same as a lie: ask again first */
