@@ -5,7 +5,6 @@ one node, now the other; one node of each side is killed with SIGKILL every few 
 ends proving, none is on chain twice, allowances are exact, and fsck finds nothing."""
 import collections
 import os
-import pathlib
 import random
 import selectors
 import signal
@@ -16,7 +15,6 @@ import threading
 import urllib.error
 import urllib.request
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from farm import Farm, free_port
 from support import *
 from with_postgres import Server
@@ -319,14 +317,8 @@ def same_answers(cluster, token, has, other):
 
 def ask(cluster, name, token):
     """Status and Retry-After of one question to the node itself."""
-    context = ssl.create_default_context(cafile=str(cluster.repo("p1") / "tls.crt"))
-    request = urllib.request.Request(f"https://127.0.0.1:{cluster.ports[name]}/remoteseal/delegated/v0/available",
-                                     json.dumps({"partner_token": token}).encode(), {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, context=context, timeout=30) as answer:
-            return answer.status, None
-    except urllib.error.HTTPError as refusal:
-        return refusal.code, refusal.headers["Retry-After"]
+    answer = Asked(cluster, name, token, "available", "POST", {"partner_token": token})
+    return answer.status, answer.header["Retry-After"]
 
 
 def database_in_trouble():

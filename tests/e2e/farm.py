@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 import pathlib
-import random
 import signal
 import socket
 import subprocess
@@ -13,19 +12,9 @@ import time
 
 from support import SELKIE, Failed, expect, selkie
 
+from ports import free_port
+
 START_SECONDS = 30
-
-
-def free_port():
-    """Below those the system gives to connections, so that none takes it before its server listens."""
-    while True:
-        port = random.SystemRandom().randrange(20000, 32000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 def parameters_folder(size="2KiB"):

@@ -14,15 +14,13 @@ import shutil
 import sqlite3
 import ssl
 import subprocess
-import sys
 import tempfile
 import urllib.request
 
 from farm import Farm
 from support import ROOT, SELKIE, Failed, Folder, equal, expect, run_cases, selkie
 
-sys.path.insert(0, str(ROOT / "tests" / "support"))
-from powercut import Disk  # noqa: E402  (only now can it be found)
+from powercut import Disk
 
 BUILD = pathlib.Path(SELKIE).parent / "tests"
 CASE = str(BUILD / "powercut_case")

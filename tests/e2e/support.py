@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 VECTORS = ROOT / "tests" / "vectors"
 SHARED = ROOT.parent / "shared"
 SELKIE = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else str(ROOT / "build" / "selkie")
+sys.path.insert(0, str(ROOT / "tests" / "support"))  # what unit tests use, too, is found from here on
 REGISTERED = {2048: 0, 8 << 20: 1, 512 << 20: 2, 32 << 30: 3, 64 << 30: 4}
 
 

@@ -11,10 +11,11 @@ import pathlib
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
+
+from ports import free_port
 
 SETTINGS = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300", "shared_buffers=16MB",
             "autovacuum=off", "max_wal_size=64MB", "jit=off", "log_min_messages=fatal"]
@@ -85,12 +86,6 @@ class Server:
     def stop(self):
         self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def main():
