@@ -4,6 +4,7 @@
 #include "app/chain_ops.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/uuid.h"
 #include "codec/json.h"
 #include "devnet/devnet.h"
 #include "fil/commcid.h"
@@ -154,7 +155,7 @@ typedef struct call {
     slk_seal_message message;
     slk_buf params;
     char value[SLK_SEAL_ATTO_CHARS];
-    char uuid[SLK_CHAIN_UUID_CHARS];
+    char uuid[SLK_UUID_CHARS];
     char node[SLK_SEAL_NODE_CHARS];
 } call;
 
@@ -165,7 +166,7 @@ static void call_done(call *c)
 
 static void call_init(call *c, net *n, slk_seal_message_kind kind, size_t sectors)
 {
-    slk_chain_uuid(c->uuid);
+    slk_uuid_random(c->uuid);
     c->message = (slk_seal_message){.kind = kind,
                                     .sp_id = MINER,
                                     .sectors = sectors,

@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "base/outfile.h"
 #include "base/pool.h"
+#include "base/uuid.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -379,9 +380,27 @@ static void jobs_remember_their_stages(void **state)
     assert_false(slk_job_stage_seconds(&job, SLK_JOB_STAGES, &name, &seconds));
 }
 
+static void uuids_are_random_and_of_one_form(void **state)
+{
+    (void)state;
+    char a[SLK_UUID_CHARS], b[SLK_UUID_CHARS];
+    slk_uuid_random(a);
+    slk_uuid_random(b);
+    assert_string_not_equal(a, b);
+    assert_true(slk_uuid_is(a) && slk_uuid_is(b) && slk_uuid_is(SLK_UUID_NIL));
+    assert_int_equal(a[14], '4');
+    assert_non_null(strchr("89ab", a[19]));
+    assert_false(slk_uuid_is(""));
+    assert_false(slk_uuid_is("6F6b1d0a-7d0e-4c38-9a52-5f2c1a3f9d77")); /* one spelling */
+    assert_false(slk_uuid_is("6f6b1d0a-7d0e-4c38-9a52-5f2c1a3f9d7"));
+    assert_false(slk_uuid_is("6f6b1d0a-7d0e-4c38-9a52-5f2c1a3f9d777"));
+    assert_false(slk_uuid_is("6f6b1d0a-7d0e-4c38-9a5215f2c1a3f9d77"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(uuids_are_random_and_of_one_form),
         cmocka_unit_test(jobs_under_another_end_with_it),
         cmocka_unit_test(jobs_remember_their_stages),
         cmocka_unit_test(numbers_are_parsed_whole),

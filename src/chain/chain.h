@@ -32,7 +32,6 @@
 #include <stdint.h>
 
 #define SLK_TIPSET_MAX_BLOCKS 32u
-#define SLK_CHAIN_UUID_CHARS 37u
 #define SLK_CHAIN_MAX_NODES 8u
 
 typedef struct slk_chain slk_chain;
@@ -219,9 +218,6 @@ SLK_MUST_CHECK slk_err slk_chain_sender_balance(slk_chain *chain, slk_bigint *re
                                                 slk_error *error);
 
 /* --- messages ----------------------------------------------------------------------------- */
-
-/* A random version-4 UUID, to be stored before the push it names. */
-void slk_chain_uuid(char out[SLK_CHAIN_UUID_CHARS]);
 
 /* Dry run on the head: fills gas_limit, gas_fee_cap and gas_premium of *message. max_fee zero: the
  * node's default. SLK_E_INVAL with fault when it would fail. */

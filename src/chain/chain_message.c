@@ -3,24 +3,10 @@
 #include "chain/chain_impl.h"
 
 #include "base/mem.h"
-#include "base/rng.h"
+#include "base/uuid.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define NIL_UUID "00000000-0000-0000-0000-000000000000"
-
-void slk_chain_uuid(char out[SLK_CHAIN_UUID_CHARS])
-{
-    uint8_t r[16];
-    slk_rng_fill(r, sizeof r);
-    r[6] = (uint8_t)((r[6] & 0x0f) | 0x40); /* version 4, variant 1. source: RFC 9562 5.4 */
-    r[8] = (uint8_t)((r[8] & 0x3f) | 0x80);
-    snprintf(out, SLK_CHAIN_UUID_CHARS,
-             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1],
-             r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14],
-             r[15]);
-}
 
 static json_t *new_spec(const slk_bigint *max_fee, const char *uuid)
 {
@@ -41,7 +27,7 @@ slk_err slk_chain_estimate_gas(slk_chain *chain, slk_message *message, const slk
     json_t *input;
     SLK_TRY(new_message(&input, message, error));
     SLK_TRY(slk_chain_invoke(chain, &result, "GasEstimateMessageGas",
-                             json_pack("[o, o, []]", input, new_spec(max_fee, NIL_UUID)),
+                             json_pack("[o, o, []]", input, new_spec(max_fee, SLK_UUID_NIL)),
                              SLK_CHAIN_SLOW, ret_fault, error));
     slk_message estimated = {0};
     slk_err code = slk_message_from_json(&estimated, result, error);

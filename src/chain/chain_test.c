@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The client against scripted nodes; against a working chain it is tested in src/devnet. */
 #include "base/mem.h"
+#include "base/uuid.h"
 #include "chain/chain.h"
 #include "codec/json.h"
 
@@ -331,14 +332,14 @@ static void a_pushed_message_must_be_ours(void **state)
     slk_message m = {.method = 34};
     slk_signed_message pushed = {0};
     slk_bigint max_fee = {{0}};
-    char uuid[SLK_CHAIN_UUID_CHARS], other[SLK_CHAIN_UUID_CHARS];
+    char uuid[SLK_UUID_CHARS], other[SLK_UUID_CHARS];
     slk_address_from_id(&m.to, 1000);
     slk_address_from_id(&m.from, 1002);
     s.body[0] =
         RESULT("{\"Message\":{\"To\":\"f01000\",\"From\":\"f01002\",\"Method\":28,\"Value\":"
                "\"1\"},\"Signature\":{\"Type\":2,\"Data\":\"AA==\"}}");
-    slk_chain_uuid(uuid);
-    slk_chain_uuid(other);
+    slk_uuid_random(uuid);
+    slk_uuid_random(other);
     assert_string_not_equal(uuid, other);
     assert_int_equal(uuid[14], '4');
     assert_int_equal(slk_chain_push(chain, &pushed, &m, &max_fee, uuid, NULL, &error), SLK_E_PROTO);

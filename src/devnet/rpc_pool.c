@@ -4,12 +4,12 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/uuid.h"
 #include "fil/policy.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define NIL_UUID "00000000-0000-0000-0000-000000000000"
 #define PREMIUM 100000u
 #define FEE_CAP 101054u /* base fee * 1.125^20 + premium */
 #define DEFAULT_MAX_FEE UINT64_C(70000000000000000)
@@ -93,8 +93,8 @@ static bool read_spec(spec *s, const json_t *value, slk_dev_rpc_error *error)
     bool ok = json_is_object(value);
     if (ok && json_object_get(value, "MaxFee") != NULL)
         ok = slk_json_bigint(&s->max_fee, value, "MaxFee", &why) == SLK_OK;
-    if (uuid != NULL && strcmp(uuid, NIL_UUID) != 0) {
-        ok = ok && strlen(uuid) == strlen(NIL_UUID);
+    if (uuid != NULL && strcmp(uuid, SLK_UUID_NIL) != 0) {
+        ok = ok && strlen(uuid) == strlen(SLK_UUID_NIL);
         snprintf(s->uuid, sizeof s->uuid, "%s", uuid);
     }
     if (!ok)

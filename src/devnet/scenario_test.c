@@ -2,6 +2,7 @@
 /* The life of sectors on the chain, seen through the client. source: reference/chain 4.6 */
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "base/uuid.h"
 #include "devnet/testnet_test.h"
 #include "fil/commcid.h"
 #include "fil/policy.h"
@@ -88,9 +89,9 @@ static slk_message prove_message(testnet *net, const uint64_t *numbers, size_t n
 static slk_err push(testnet *net, slk_signed_message *ret_signed, slk_message *m,
                     slk_chain_fault *fault, slk_error *error)
 {
-    char uuid[SLK_CHAIN_UUID_CHARS];
+    char uuid[SLK_UUID_CHARS];
     slk_bigint max_fee = slk_bigint_from_u64(20000000000000000);
-    slk_chain_uuid(uuid);
+    slk_uuid_random(uuid);
     slk_err code = slk_chain_push(net->chain, ret_signed, m, &max_fee, uuid, fault, error);
     slk_message_done(m);
     return code;
@@ -522,14 +523,14 @@ static void a_lost_answer_makes_one_message(void **state)
     testnet net;
     slk_signed_message pushed = {0};
     slk_error error = {0};
-    char uuid[SLK_CHAIN_UUID_CHARS];
+    char uuid[SLK_UUID_CHARS];
     uint64_t nonce = 99;
     slk_bigint max_fee = slk_bigint_from_u64(20000000000000000);
     testnet_open(&net, NULL);
     slk_precommit p = precommit(60, 100);
     slk_message m = precommit_message(&net, &p, 1);
     slk_address from = m.from;
-    slk_chain_uuid(uuid);
+    slk_uuid_random(uuid);
     net.lose_answers = 1;
     assert_int_equal(slk_chain_push(net.chain, &pushed, &m, &max_fee, uuid, NULL, &error),
                      SLK_E_TIMEOUT);
