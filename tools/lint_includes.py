@@ -11,6 +11,7 @@ MAY_INCLUDE = {
     "codec": "base",
     "db": "base",
     "fil": "base crypto codec",
+    "lotus": "base codec fil",
     "net": "base codec crypto",
     "proofs": "base crypto codec fil",
     "chain": "base codec fil net",
@@ -21,14 +22,14 @@ MAY_INCLUDE = {
     "access": "base codec db net",
     "monitor": "base codec db net seal remote access",
     "page": "base codec db net seal remote access monitor",
-    "app": "base crypto codec db fil net proofs chain devnet transfer seal remote access monitor page",
+    "app": "base crypto codec db fil lotus net proofs chain devnet transfer seal remote access monitor page",
 }
 # Third-party headers stay behind one folder each.
 THIRD_PARTY = {
     "blst.h": {"crypto", "devnet", "proofs"},
     "hwloc.h": {"base"},
     "liburing.h": {"base"},
-    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page", "monitor"},
+    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page", "monitor", "lotus"},
     "sqlite3.h": {"db"},
     "libpq-fe.h": {"db"},
     "curl/curl.h": {"net"},
