@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Sets of sector numbers: JSON runs, RLE+, and single changes against a plain bitmap. */
+/* Sets of numbers: JSON runs, RLE+, and changes, single and by stretches, against a plain bitmap. */
 #include "fuzz.h"
 
 #include "base/mem.h"
@@ -60,6 +60,26 @@ static void check_changes(const uint8_t *data, size_t n)
                (plain == UINT64_MAX ? 64 : (uint64_t)__builtin_ctzll(~plain)));
 }
 
+/* Two bytes a step: add or remove a stretch of numbers below 64. */
+static void check_stretches(const uint8_t *data, size_t n)
+{
+    SLK_CLEANUP(slk_bitfield_done) slk_bitfield set = {0};
+    uint64_t plain = 0;
+    for (size_t i = 0; i + 1 < n && i < 256; i += 2) {
+        const uint64_t first = data[i] & 63, bits = data[i + 1] % (65 - first);
+        const uint64_t mask = bits == 64 ? UINT64_MAX : ((UINT64_C(1) << bits) - 1) << first;
+        const bool add = data[i] & 64;
+        slk_assert((add ? slk_bitfield_add_range(&set, first, first + bits)
+                        : slk_bitfield_remove_range(&set, first, first + bits)) == SLK_OK);
+        plain = add ? plain | mask : plain & ~mask;
+        slk_assert(slk_bitfield_has_range(&set, first, first + bits) == (add || bits == 0));
+        slk_assert(slk_bitfield_count(&set) == (uint64_t)__builtin_popcountll(plain));
+    }
+    check_set(&set);
+    for (uint64_t bit = 0; bit < 64; bit++)
+        slk_assert(slk_bitfield_has(&set, bit) == (plain >> bit & 1));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *json = NULL;
@@ -67,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     SLK_CLEANUP(slk_bitfield_done) slk_bitfield rle = {0};
     slk_error error = {0};
     check_changes(data, n);
+    check_stretches(data, n);
     if (slk_bitfield_from_rle(&rle, data, n, &error) == SLK_OK)
         check_set(&rle);
     if (slk_json_parse(&json, data, n, 1 << 20, &error) != SLK_OK)

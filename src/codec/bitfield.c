@@ -50,48 +50,72 @@ static slk_err insert(slk_bitfield *set, size_t at, slk_bit_range range)
     return SLK_OK;
 }
 
-static void erase(slk_bitfield *set, size_t at)
+static void erase(slk_bitfield *set, size_t at, size_t n)
 {
-    set->n--;
-    memmove(set->ranges + at, set->ranges + at + 1, (set->n - at) * sizeof *set->ranges);
+    set->n -= n;
+    memmove(set->ranges + at, set->ranges + at + n, (set->n - at) * sizeof *set->ranges);
+}
+
+slk_err slk_bitfield_add_range(slk_bitfield *set, uint64_t first, uint64_t end)
+{
+    slk_assert(first <= end);
+    if (first == end)
+        return SLK_OK;
+    /* Those from i on, below j, overlap or touch it. */
+    size_t i = locate(set, first);
+    if (i > 0 && set->ranges[i - 1].end == first)
+        i--;
+    size_t j = i;
+    while (j < set->n && set->ranges[j].first <= end)
+        j++;
+    if (i == j)
+        return insert(set, i, (slk_bit_range){first, end});
+    if (set->ranges[i].first > first)
+        set->ranges[i].first = first;
+    set->ranges[i].end = set->ranges[j - 1].end > end ? set->ranges[j - 1].end : end;
+    erase(set, i + 1, j - i - 1);
+    return SLK_OK;
 }
 
 slk_err slk_bitfield_add(slk_bitfield *set, uint64_t bit)
 {
     slk_assert(bit < UINT64_MAX);
-    size_t i = locate(set, bit);
-    if (i < set->n && set->ranges[i].first <= bit)
+    return slk_bitfield_add_range(set, bit, bit + 1);
+}
+
+slk_err slk_bitfield_remove_range(slk_bitfield *set, uint64_t first, uint64_t end)
+{
+    slk_assert(first <= end);
+    if (first == end)
         return SLK_OK;
-    bool joins_left = i > 0 && set->ranges[i - 1].end == bit;
-    bool joins_right = i < set->n && set->ranges[i].first == bit + 1;
-    if (joins_left && joins_right) {
-        set->ranges[i - 1].end = set->ranges[i].end;
-        erase(set, i);
-    } else if (joins_left) {
-        set->ranges[i - 1].end = bit + 1;
-    } else if (joins_right) {
-        set->ranges[i].first = bit;
-    } else {
-        return insert(set, i, (slk_bit_range){bit, bit + 1});
+    size_t i = locate(set, first);
+    if (i < set->n && set->ranges[i].first < first) {
+        const slk_bit_range cut = set->ranges[i];
+        if (cut.end > end)
+            SLK_TRY(insert(set, i + 1, (slk_bit_range){end, cut.end}));
+        set->ranges[i].end = first;
+        i++;
     }
+    size_t j = i; /* those from i on, below j, are inside */
+    while (j < set->n && set->ranges[j].end <= end)
+        j++;
+    if (j < set->n && set->ranges[j].first < end)
+        set->ranges[j].first = end;
+    erase(set, i, j - i);
     return SLK_OK;
 }
 
 slk_err slk_bitfield_remove(slk_bitfield *set, uint64_t bit)
 {
-    size_t i = locate(set, bit);
-    if (i == set->n || set->ranges[i].first > bit)
-        return SLK_OK;
-    slk_bit_range old = set->ranges[i];
-    if (old.first < bit && bit + 1 < old.end)
-        SLK_TRY(insert(set, i + 1, (slk_bit_range){bit + 1, old.end}));
-    if (old.first < bit)
-        set->ranges[i].end = bit;
-    else if (bit + 1 < old.end)
-        set->ranges[i].first = bit + 1;
-    else
-        erase(set, i);
-    return SLK_OK;
+    return bit < UINT64_MAX ? slk_bitfield_remove_range(set, bit, bit + 1) : SLK_OK;
+}
+
+bool slk_bitfield_has_range(const slk_bitfield *set, uint64_t first, uint64_t end)
+{
+    slk_assert(first <= end);
+    const size_t i = locate(set, first);
+    return first == end ||
+           (i < set->n && set->ranges[i].first <= first && set->ranges[i].end >= end);
 }
 
 uint64_t slk_bitfield_first_free(const slk_bitfield *set, uint64_t from)

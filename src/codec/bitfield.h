@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Sets of sector numbers as ordered, disjoint, non-touching ranges; JSON run lengths and RLE+.
+/* Sets of numbers (of sectors, of bytes) as ordered, disjoint, non-touching ranges; JSON run lengths and RLE+.
  * source: reference/chain 1.5; filecoin-project/go-bitfield rle+ */
 #ifndef SLK_CODEC_BITFIELD_H
 #define SLK_CODEC_BITFIELD_H
@@ -32,6 +32,10 @@ bool slk_bitfield_has(const slk_bitfield *set, uint64_t bit);
 /* bit < 2^64 - 1. Adding what is there, removing what is not: no change. */
 SLK_MUST_CHECK slk_err slk_bitfield_add(slk_bitfield *set, uint64_t bit);
 SLK_MUST_CHECK slk_err slk_bitfield_remove(slk_bitfield *set, uint64_t bit);
+/* The same of [first, end), first <= end; an empty range changes nothing, and every set has it. */
+SLK_MUST_CHECK slk_err slk_bitfield_add_range(slk_bitfield *set, uint64_t first, uint64_t end);
+SLK_MUST_CHECK slk_err slk_bitfield_remove_range(slk_bitfield *set, uint64_t first, uint64_t end);
+bool slk_bitfield_has_range(const slk_bitfield *set, uint64_t first, uint64_t end);
 /* The lowest number >= from that is not in the set. */
 uint64_t slk_bitfield_first_free(const slk_bitfield *set, uint64_t from);
 uint64_t slk_bitfield_count(const slk_bitfield *set);
