@@ -17,19 +17,20 @@ MAY_INCLUDE = {
     "chain": "base codec fil net",
     "devnet": "base crypto codec fil net chain",
     "transfer": "base codec crypto fil net",
+    "store": "base crypto codec fil net transfer lotus",
     "seal": "base codec fil db",
     "remote": "base crypto codec fil net db seal transfer",
     "access": "base codec db net",
     "monitor": "base codec db net seal remote access",
     "page": "base codec db net seal remote access monitor",
-    "app": "base crypto codec db fil lotus net proofs chain devnet transfer seal remote access monitor page",
+    "app": "base crypto codec db fil lotus net proofs chain devnet transfer store seal remote access monitor page",
 }
 # Third-party headers stay behind one folder each.
 THIRD_PARTY = {
     "blst.h": {"crypto", "devnet", "proofs"},
     "hwloc.h": {"base"},
     "liburing.h": {"base"},
-    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page", "monitor", "lotus"},
+    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page", "monitor", "lotus", "store"},
     "sqlite3.h": {"db"},
     "libpq-fe.h": {"db"},
     "curl/curl.h": {"net"},
