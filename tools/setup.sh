@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 
 SELKIE_BUILD_PACKAGES="ca-certificates gcc g++ libc6-dev meson ninja-build pkg-config python3
-  zlib1g-dev libjansson-dev libsqlite3-dev libpq-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev
+  zlib1g-dev libjansson-dev libsqlite3-dev libpq-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libjwt-dev
   libtomlplusplus-dev liburing-dev libhwloc-dev libcmocka-dev"
 SELKIE_CHECK_PACKAGES="clang-format-14 clang-14 libclang-rt-14-dev pmccabe binutils curl zstd zsh fish
   postgresql prometheus

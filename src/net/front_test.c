@@ -73,11 +73,11 @@ static slk_err serve_counted(void *context, slk_http_exchange *x, slk_error *err
 }
 
 static slk_http_route routes[] = {
-    {"GET", "/peer", serve_peer, NULL, 0, false},
-    {"GET", "/file", serve_file, NULL, 0, false},
-    {"GET", "/slow-down", serve_slow_down, NULL, 0, false},
-    {"GET", "/counted", serve_counted, NULL, 0, false},
-    {"GET", "/guess", serve_guess, NULL, 0, false},
+    {.method = "GET", .path = "/peer", .handler = serve_peer},
+    {.method = "GET", .path = "/file", .handler = serve_file},
+    {.method = "GET", .path = "/slow-down", .handler = serve_slow_down},
+    {.method = "GET", .path = "/counted", .handler = serve_counted},
+    {.method = "GET", .path = "/guess", .handler = serve_guess},
 };
 #define N_ROUTES (sizeof routes / sizeof *routes)
 

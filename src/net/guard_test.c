@@ -70,11 +70,11 @@ static slk_err answer_forever(void *context, slk_http_exchange *x, slk_error *er
 }
 
 static slk_http_route routes[] = {
-    {"GET", "/forever", answer_forever, NULL, 0, false},
-    {"GET", "/", answer, NULL, 0, false},
-    {"POST", "/post", answer, NULL, 100, false},
-    {"POST", "/large", answer, NULL, 10 << 20, false},
-    {"GET", "/slow", answer_slowly, NULL, 0, false},
+    {.method = "GET", .path = "/forever", .handler = answer_forever},
+    {.method = "GET", .path = "/", .handler = answer},
+    {.method = "POST", .path = "/post", .handler = answer, .max_body_bytes = 100},
+    {.method = "POST", .path = "/large", .handler = answer, .max_body_bytes = 10 << 20},
+    {.method = "GET", .path = "/slow", .handler = answer_slowly},
 };
 
 static int make(void **state)

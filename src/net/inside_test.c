@@ -45,8 +45,8 @@ static int open_server(void **state)
 {
     (void)state;
     static const slk_http_route routes[] = {
-        {"GET", "/inside", serve_inside, NULL, 0, false},
-        {"GET", "/moved", serve_moved, &status, 0, false},
+        {.method = "GET", .path = "/inside", .handler = serve_inside},
+        {.method = "GET", .path = "/moved", .handler = serve_moved, .context = &status},
     };
     const slk_http_server_options options = {
         .listen = "127.0.0.1:0", .routes = routes, .n_routes = sizeof routes / sizeof *routes};

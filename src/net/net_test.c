@@ -151,16 +151,16 @@ static slk_err serve_stream(void *context, slk_http_exchange *x, slk_error *erro
 /* ---- fixture ---- */
 
 static slk_http_route routes[] = {
-    {"POST", "/echo", serve_echo, NULL, 1000, false},
-    {"PUT", "/echo", serve_echo, NULL, 0, true},
-    {"GET", "/sealed-data/{sp_id}/{sector_number}", serve_params, NULL, 0, false},
-    {"GET", "/name/{name}", serve_name, NULL, 0, false},
-    {"GET", "/file", serve_file, NULL, 0, false},
-    {"GET", "/absent", serve_absent, NULL, 0, false},
-    {"GET", "/broken", fail_inside, NULL, 0, false},
-    {"GET", "/busy", fail_busy, NULL, 0, true},
-    {"GET", "/silent", fail_silently, NULL, 0, false},
-    {"GET", "/stream", serve_stream, NULL, 0, false},
+    {.method = "POST", .path = "/echo", .handler = serve_echo, .max_body_bytes = 1000},
+    {.method = "PUT", .path = "/echo", .handler = serve_echo, .plain_errors = true},
+    {.method = "GET", .path = "/sealed-data/{sp_id}/{sector_number}", .handler = serve_params},
+    {.method = "GET", .path = "/name/{name}", .handler = serve_name},
+    {.method = "GET", .path = "/file", .handler = serve_file},
+    {.method = "GET", .path = "/absent", .handler = serve_absent},
+    {.method = "GET", .path = "/broken", .handler = fail_inside},
+    {.method = "GET", .path = "/busy", .handler = fail_busy, .plain_errors = true},
+    {.method = "GET", .path = "/silent", .handler = fail_silently},
+    {.method = "GET", .path = "/stream", .handler = serve_stream},
 };
 #define N_ROUTES (sizeof routes / sizeof *routes)
 

@@ -29,20 +29,37 @@ typedef struct slk_http_server slk_http_server;
 typedef struct slk_http_exchange slk_http_exchange; /* one request and its reply */
 
 #define SLK_HTTP_JSON_MAX_BYTES ((size_t)65536) /* default maximum of a body */
+#define SLK_HTTP_SPOOL_BYTES ((size_t)1048576) /* a longer body is kept in a file */
 
 /* Answers by calling exactly one slk_http_reply_* and returning its result. Returning an error
  * without a reply makes the server answer with the JSON error of slk_http_reply_failure, so
  * SLK_TRY works in handlers. */
 typedef slk_err slk_http_handler(void *context, slk_http_exchange *exchange, slk_error *error);
 
+/* Takes the next bytes of a body as they come, in the connection's thread. It may wait as long as it
+ * likes: the peer then waits too, and the time does not count. A failure cuts the connection. */
+typedef slk_err slk_http_take(void *context, slk_http_exchange *exchange, const uint8_t *bytes,
+                              size_t n, slk_error *error);
+
 typedef struct slk_http_route {
-    const char *method; /* "GET" (answers HEAD too), "POST", "PUT", "DELETE" */
+    /* "GET" (answers HEAD too, unless a HEAD route of that path stands before it), "HEAD", "POST",
+     * "PUT", "DELETE" */
+    const char *method;
     const char *path; /* "/remoteseal/delegated/v0/sealed-data/{sp_id}/{sector_number}" */
     slk_http_handler *handler;
     void *context;
     size_t max_body_bytes; /* 0 means SLK_HTTP_JSON_MAX_BYTES */
     /* Errors are one line of text, 405 is empty, unless the request accepts application/json. */
     bool plain_errors;
+    /* The rest is NULL for most routes. admit runs when the header is there, before the body; it refuses
+     * by replying or by failing, and may call slk_http_limit_body, _set_state and _on_end. */
+    slk_http_handler *admit;
+    /* Is given the body in place of slk_http_body; the handler runs at its end. A body that slows below
+     * 16 KiB/s for a minute is cut. */
+    slk_http_take *take;
+    /* Answers a body above the maximum in place of 413. Of a chunked one as much again is read and
+     * dropped first; where this is NULL it is cut. */
+    slk_http_handler *too_large;
 } slk_http_route;
 
 typedef struct slk_http_server_options {
@@ -62,6 +79,9 @@ typedef struct slk_http_server_options {
     int64_t header_deadline_ms; /* 0 means 10 000; shorter in tests */
     int64_t body_deadline_ms; /* 0 means 10 000 (plus the time per 16 KiB) */
     int64_t idle_ms; /* 0 means 60 000 */
+    /* Where the part of a body above SLK_HTTP_SPOOL_BYTES lies, in a file without a name; NULL: in
+     * memory too. */
+    const char *spool_folder;
     int64_t reply_silence_ms; /* how long an answer may be taken at less than 1 KiB/s; 0: 60 000 */
 } slk_http_server_options;
 
@@ -124,6 +144,15 @@ const slk_http_server *slk_http_server_of(const slk_http_exchange *exchange);
 const char *slk_http_peer_owner(const slk_http_exchange *exchange);
 /* Calls end(context) once when the reply has been sent or has failed. At most one per exchange. */
 void slk_http_on_end(slk_http_exchange *exchange, void (*end)(void *context), void *context);
+/* For admit: lowers the maximum of this body. */
+void slk_http_limit_body(slk_http_exchange *exchange, size_t max_bytes);
+/* One pointer that the route's functions share; NULL at first. Its owner frees it by _on_end. */
+void slk_http_set_state(slk_http_exchange *exchange, void *state);
+void *slk_http_state(const slk_http_exchange *exchange);
+/* Calls left(context) at most once, from another thread, when the peer closes the connection while
+ * the function of the route that called this runs: for one that waits. left must not wait. None is
+ * called or still runs once that function has returned. At most one at a time. */
+void slk_http_on_leave(slk_http_exchange *exchange, void (*left)(void *context), void *context);
 /* What a wrong token means: SLK_E_AUTH, or as _slow_down for an address (IPv6: a /64) that has had too
  * many of them, at whatever route: so many at once, then one per interval. */
 #define SLK_HTTP_GUESSES 20u

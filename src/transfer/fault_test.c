@@ -239,7 +239,7 @@ static slk_err serve_file(void *context, slk_http_exchange *x, slk_error *error)
     return slk_http_reply_file(x, f->file, "application/octet-stream", ETAG, error);
 }
 
-static slk_http_route routes[] = {{"GET", "/sealed", serve_file, NULL, 0, false}};
+static slk_http_route routes[] = {{.method = "GET", .path = "/sealed", .handler = serve_file}};
 
 static void make_manifest(fixture *f)
 {

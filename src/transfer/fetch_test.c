@@ -764,9 +764,9 @@ static slk_err serve_sealed(void *context, slk_http_exchange *x, slk_error *erro
 }
 
 static slk_http_route routes[] = {
-    {"GET", "/cache", serve_cache, NULL, 0, false},
-    {"GET", "/evil", serve_evil, NULL, 0, false},
-    {"GET", "/sealed", serve_sealed, NULL, 0, false},
+    {.method = "GET", .path = "/cache", .handler = serve_cache},
+    {.method = "GET", .path = "/evil", .handler = serve_evil},
+    {.method = "GET", .path = "/sealed", .handler = serve_sealed},
 };
 
 static void start_provider(const fixture *f, provider *p)

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Who may call what: independent words, not an order. source: reference/lotus-worker 2 */
+#ifndef SLK_RPC_PERMISSION_H
+#define SLK_RPC_PERMISSION_H
+
+#include "net/jwt.h"
+
+/* Bits of a set. WORKER is ours: what a worker needs of its node, and no more. */
+enum {
+    SLK_RPC_READ = 1,
+    SLK_RPC_WRITE = 2,
+    SLK_RPC_SIGN = 4,
+    SLK_RPC_ADMIN = 8,
+    SLK_RPC_WORKER = 16,
+};
+
+/* "read" … "worker"; 0 for a word that is not known, which is harmless in a token. */
+unsigned slk_rpc_permission_of(const char *word);
+/* The word of the lowest bit that is set, "" of none. Static text. */
+const char *slk_rpc_permission_word(unsigned permissions);
+
+/* The set that a token allows, and the claims for a set. */
+unsigned slk_rpc_permissions_of_claims(const slk_jwt_claims *claims);
+void slk_rpc_permissions_to_claims(slk_jwt_claims *claims, unsigned permissions);
+
+#endif
