@@ -31,7 +31,7 @@ THIRD_PARTY = {
     "blst.h": {"crypto", "devnet", "proofs"},
     "hwloc.h": {"base"},
     "liburing.h": {"base"},
-    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page rpc", "monitor", "lotus", "store"},
+    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page", "monitor", "lotus", "store", "rpc"},
     "sqlite3.h": {"db"},
     "libpq-fe.h": {"db"},
     "curl/curl.h": {"net"},
