@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What the libraries export, keep and call: names carry the prefix, no mutable file-scope data but
-the log sink, none of the banned calls. Reads the static libraries of a build folder with nm."""
+the log sink and a mark of each thread, none of the banned calls. Reads the static libraries of a build
+folder with nm."""
 import pathlib
 import re
 import subprocess
@@ -12,7 +13,7 @@ BANNED = set(
     "gmtime localtime ctime asctime alloca system popen rand srand random drand48 "
     "signal gethostbyname inet_ntoa strerror".split()
 )
-MUTABLE_ALLOWED = {("base", "log.c.o", "sink")}
+MUTABLE_ALLOWED = {("base", "log.c.o", "sink"), ("codec", "json.c.o", "lacked")}
 HEAP = {"malloc", "calloc", "realloc", "free", "strdup"}
 # jansson and libjwt hand out memory that only free() takes back.
 FREE_ALLOWED_WITH = {"json_dumps", "jwt_encode_str"}

@@ -3,7 +3,8 @@
  *
  * A thin layer over jansson. Every getter takes the object and the field's name; a missing field, a
  * null or a wrong type is SLK_E_INVAL "<field>: …". Borrowed results live as long as the object.
- * Outputs are untouched on failure. */
+ * Outputs are untouched on failure. Linking this makes jansson allocate by base/mem.h, so that a reading
+ * which found no memory is told from one of a wrong text. */
 #ifndef SLK_CODEC_JSON_H
 #define SLK_CODEC_JSON_H
 
@@ -21,7 +22,8 @@
 
 /* n bytes of UTF-8, at most max_bytes of them, nothing after the value, no duplicate keys, nesting
  * at most SLK_JSON_MAX_DEPTH. Integers beyond 64 bits signed are refused, never rounded: a caller
- * that accepts uint64 reads it from a string. The caller json_decrefs *ret. */
+ * that accepts uint64 reads it from a string. SLK_E_NOMEM whenever any allocation failed on the way. The
+ * caller json_decrefs *ret. */
 SLK_MUST_CHECK slk_err slk_json_parse(json_t **ret, const void *text, size_t n, size_t max_bytes,
                                       slk_error *error);
 
