@@ -278,6 +278,13 @@ slk_err slk_remove_tree(const char *path, slk_error *error)
     return slk_fail_errno(error, errno, "cannot remove %s", path);
 }
 
+slk_err slk_remove_tree_durable(const char *path, slk_error *error)
+{
+    SLK_TRY(slk_remove_tree(path, error));
+    const slk_err code = slk_file_sync_folder_of(path, error);
+    return code == SLK_E_NOTFOUND ? SLK_OK : code;
+}
+
 slk_err slk_folder_free_bytes(uint64_t *ret_bytes, const char *path, slk_error *error)
 {
     struct statvfs fs;

@@ -60,6 +60,9 @@ SLK_MUST_CHECK slk_err slk_folder_make(const char *path, unsigned mode, slk_erro
 
 /* Removes a file, or a folder with all in it; absent is fine. Never follows links. */
 SLK_MUST_CHECK slk_err slk_remove_tree(const char *path, slk_error *error);
+/* The same, and what is gone stays gone after a loss of power: before anything is noted elsewhere that counts
+ * on it. Syncs the folder that path lies in, also when path was absent; without that folder nothing is to do. */
+SLK_MUST_CHECK slk_err slk_remove_tree_durable(const char *path, slk_error *error);
 
 /* Free bytes for this user on the file system of path. */
 SLK_MUST_CHECK slk_err slk_folder_free_bytes(uint64_t *ret_bytes, const char *path,

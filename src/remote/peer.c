@@ -493,7 +493,7 @@ static slk_err peer_forget(void *ctx, const slk_seal_paths *paths, slk_error *er
     if (!cache)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a path");
     SLK_TRY(slk_fetch_forget(paths->sealed, error));
-    return slk_remove_tree(cache, error);
+    return slk_remove_tree_durable(cache, error);
 }
 
 /* ---- commit1 ---- */

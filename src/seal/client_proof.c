@@ -113,7 +113,7 @@ slk_err slk_step_client_c2(slk_task *task, slk_error *error)
     }
     slk_err code = prove(out, task, &row, path, error);
     if (code != SLK_OK && c1_went_bad(task, &row, path, code)) {
-        SLK_TRY(slk_remove_tree(path, error));
+        SLK_TRY(slk_remove_tree_durable(path, error));
         task->event = SLK_EV_RESEED;
         slk_task_note(task, "the C1 file was damaged: it is asked for again");
         return SLK_OK;

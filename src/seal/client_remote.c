@@ -221,8 +221,8 @@ static slk_err drop_replica(slk_side *s, slk_error *error)
     if (!s->row.replica_anew)
         return SLK_OK;
     SLK_TRY(peer->forget(peer->ctx, &s->paths, error));
-    SLK_TRY(slk_remove_tree(s->store.sealed, error));
-    SLK_TRY(slk_remove_tree(s->store.cache, error));
+    SLK_TRY(slk_remove_tree_durable(s->store.sealed, error));
+    SLK_TRY(slk_remove_tree_durable(s->store.cache, error));
     return slk_sql_run(slk_seal_db(s->seal), &replica_is_gone,
                        SLK_ARGS(slk_arg_u(s->task->sp_id), slk_arg_u(s->task->number)), NULL,
                        error);
@@ -404,7 +404,7 @@ static slk_err drop_c1(slk_side *s, const char *path, slk_error *error)
 {
     if (!s->row.c1_anew)
         return SLK_OK;
-    SLK_TRY(slk_remove_tree(path, error));
+    SLK_TRY(slk_remove_tree_durable(path, error));
     return slk_sql_run(slk_seal_db(s->seal), &c1_is_gone,
                        SLK_ARGS(slk_arg_u(s->task->sp_id), slk_arg_u(s->task->number)), NULL,
                        error);
@@ -450,8 +450,8 @@ static slk_err remove_canceled(slk_side *s, slk_error *error)
     }
     const slk_seal_peer *peer = &slk_seal_get_ops(s->seal)->peer;
     SLK_TRY(peer->forget(peer->ctx, &s->paths, error));
-    SLK_TRY(slk_remove_tree(s->store.cache, error));
-    return slk_remove_tree(s->store.sealed, error);
+    SLK_TRY(slk_remove_tree_durable(s->store.cache, error));
+    return slk_remove_tree_durable(s->store.sealed, error);
 }
 
 /* A provider that has forgotten the sector is a provider that has cleaned up. */
@@ -470,7 +470,8 @@ static slk_err tell_release(slk_side *s, slk_error *error)
 static slk_err forget_c1_url(const slk_side *s, slk_error *error)
 {
     SLK_CLEANUP(slk_freep) char *path = slk_path_join(s->store.cache, SLK_SEAL_C1_URL_FILE);
-    return path ? slk_remove_tree(path, error) : slk_fail(error, SLK_E_NOMEM, "out of memory");
+    return path ? slk_remove_tree_durable(path, error)
+                : slk_fail(error, SLK_E_NOMEM, "out of memory");
 }
 
 slk_err slk_step_client_release(slk_task *task, slk_error *error)
@@ -485,7 +486,7 @@ slk_err slk_step_client_release(slk_task *task, slk_error *error)
     if (s.row.cancel_requested)
         SLK_TRY(remove_canceled(&s, error));
     SLK_TRY(forget_c1_url(&s, error));
-    SLK_TRY(slk_remove_tree(s.scratch.c1, error));
+    SLK_TRY(slk_remove_tree_durable(s.scratch.c1, error));
     task->event = SLK_EV_RELEASED;
     return SLK_OK;
 }

@@ -457,9 +457,9 @@ static slk_err remove_files(slk_seal *seal, uint64_t sp_id, uint64_t number, slk
     SLK_TRY(slk_seal_places_of(&scratch, o->scratch_folder, sp_id, number, error));
     const slk_seal_paths paths = {store.sealed, store.cache};
     SLK_TRY(peer->forget(peer->ctx, &paths, error));
-    SLK_TRY(slk_remove_tree(scratch.c1, error));
-    SLK_TRY(slk_remove_tree(store.sealed, error));
-    return slk_remove_tree(store.cache, error);
+    SLK_TRY(slk_remove_tree_durable(scratch.c1, error));
+    SLK_TRY(slk_remove_tree_durable(store.sealed, error));
+    return slk_remove_tree_durable(store.cache, error);
 }
 
 static slk_err remove_body(slk_db *db, void *context, slk_error *error)

@@ -370,13 +370,13 @@ slk_err slk_step_provider_cleanup(slk_task *task, slk_error *error)
     slk_err code = slk_seal_places_of(&w.places, slk_seal_get_options(seal)->scratch_folder,
                                       task->sp_id, task->number, error);
     if (code == SLK_OK)
-        code = slk_remove_tree(w.places.c1, error);
+        code = slk_remove_tree_durable(w.places.c1, error);
     if (code == SLK_OK)
-        code = slk_remove_tree(w.places.cache, error);
+        code = slk_remove_tree_durable(w.places.cache, error);
     if (code == SLK_OK)
         code = slk_seal_crash_point(seal, "provider.half_clean", error);
     if (code == SLK_OK)
-        code = slk_remove_tree(w.places.sealed, error);
+        code = slk_remove_tree_durable(w.places.sealed, error);
     work_done(&w);
     task->event = SLK_EV_CLEANED;
     return code;

@@ -2,7 +2,7 @@
 /* Which blocks of a file that is being fetched are on disk: `<dest>.blocks`.
  *
  * The file is replaced as a whole (path.tmp, fsync, rename) and carries a checksum against rot;
- * whatever is not exactly right about it means "no block yet". Confined to one thread at a time. */
+ * whatever is not exactly right about it means "no block yet". Who begins anew removes it first. Confined to one thread at a time. */
 #ifndef SLK_TRANSFER_BLOCK_MAP_H
 #define SLK_TRANSFER_BLOCK_MAP_H
 

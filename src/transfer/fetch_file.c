@@ -94,9 +94,17 @@ static void show_progress(slk_job *job, uint64_t bytes, uint64_t there)
     slk_job_advance(job, there);
 }
 
-static void start_over(fetch *f)
+/* Before a block is overwritten, no map on disk may say that it is there: of a map whose file is gone, or was
+ * of another version, the next call would believe it. */
+static slk_err forget_map(fetch *f, slk_error *error)
 {
     slk_block_map_clear(&f->map);
+    return slk_remove_tree_durable(f->map.path, error);
+}
+
+static slk_err start_over(fetch *f, slk_error *error)
+{
+    SLK_TRY(forget_map(f, error));
     memset(f->got, 0, f->map.n_blocks * sizeof *f->got);
     f->prefix = 0;
     if (f->from->arrived) /* what was said to be there is not what will be */
@@ -107,6 +115,7 @@ static void start_over(fetch *f)
     f->code = SLK_OK;
     f->stop = false;
     show_progress(f->job, f->bytes, 0);
+    return SLK_OK;
 }
 
 static uint64_t bytes_there(const fetch *f)
@@ -122,7 +131,7 @@ static uint64_t bytes_there(const fetch *f)
 static slk_err fetch_stream(fetch *f, slk_error *error)
 {
     for (unsigned failures = 1;; failures++) {
-        start_over(f);
+        SLK_TRY(start_over(f, error));
         run r = {.f = f, .n = f->map.n_blocks, .end = f->bytes, .whole = true};
         bool retry;
         slk_err code = slk_fetch_request(&r, &retry, error);
@@ -140,7 +149,7 @@ static slk_err fetch_blocks(fetch *f, slk_error *error)
             if (restarts)
                 return slk_fail(error, SLK_E_CONFLICT,
                                 "the peer's file changed twice while it was fetched");
-            start_over(f);
+            SLK_TRY(start_over(f, error));
             continue;
         }
         if (f->no_ranges)
@@ -173,7 +182,7 @@ static slk_err lock_temp(fetch *f, slk_error *error)
         slk_block_map_clear(&f->map);
     if (f->map.n_done)
         return SLK_OK;
-    slk_block_map_clear(&f->map);
+    SLK_TRY(forget_map(f, error));
     if (ftruncate(f->fd, 0) != 0)
         return slk_fail_errno(error, errno, "cannot empty %s", f->temp);
     return slk_file_reserve(f->fd, f->bytes, f->temp, error);
@@ -293,5 +302,6 @@ slk_err slk_fetch_forget(const char *dest, slk_error *error)
             return slk_fail(error, SLK_E_NOMEM, "out of memory");
         SLK_TRY(remove_file(path, error));
     }
-    return SLK_OK;
+    const slk_err code = slk_file_sync_folder_of(dest, error);
+    return code == SLK_E_NOTFOUND ? SLK_OK : code;
 }

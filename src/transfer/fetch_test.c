@@ -636,35 +636,81 @@ static void a_damaged_state_starts_over(void **state)
     }
 }
 
-static void a_killed_fetch_goes_on(void **state)
+/* A process that fetches. */
+static pid_t fetch_elsewhere(fixture *f)
 {
-    fixture *f = *state;
-    f->liar.total = LARGE_BYTES;
-    f->liar.lie = STALLS;
-    pid_t child = fork();
-    if (child == 0) {
-        slk_http_client *client;
-        slk_http_client_options o = {.allow_plain_http = true};
-        if (slk_http_client_new(&client, &o, NULL) == SLK_OK) {
-            f->from.client = client;
-            slk_err ignored = slk_fetch_file(&f->from, f->dest, LARGE_BYTES, NULL, NULL);
-            (void)ignored;
-        }
-        _exit(1);
+    const pid_t child = fork();
+    if (child != 0)
+        return child;
+    slk_http_client *client;
+    slk_http_client_options o = {.allow_plain_http = true};
+    if (slk_http_client_new(&client, &o, NULL) == SLK_OK) {
+        f->from.client = client;
+        slk_err ignored = slk_fetch_file(&f->from, f->dest, f->liar.total, NULL, NULL);
+        (void)ignored;
     }
-    for (int i = 0; i < 3000 && !beside(f, ".blocks"); i++)
-        slk_clock_sleep_ms(10);
-    assert_true(beside(f, ".blocks"));
-    assert_int_equal(kill(child, SIGKILL), 0);
+    _exit(1);
+}
+
+static void kill_and_wait(fixture *f, pid_t child)
+{
     int status;
+    assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status));
     f->liar.lie = HONEST;
     while (f->liar.open) /* the dead child's connections end */
         slk_clock_sleep_ms(1);
+}
+
+static void a_killed_fetch_goes_on(void **state)
+{
+    fixture *f = *state;
+    f->liar.total = LARGE_BYTES;
+    f->liar.lie = STALLS;
+    const pid_t child = fetch_elsewhere(f);
+    for (int i = 0; i < 3000 && !beside(f, ".blocks"); i++)
+        slk_clock_sleep_ms(10);
+    assert_true(beside(f, ".blocks"));
+    kill_and_wait(f, child);
     expect(f, HONEST, SLK_OK, NULL);
     check_complete(f, 1);
     assert_true(f->liar.sent <= LARGE_BYTES - 32 * SLK_FETCH_BLOCK_BYTES);
+}
+
+/* What a loss of power may leave: a map whose file is gone. */
+static void put_map_alone(const fixture *f)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_strf("%s.blocks", f->dest);
+    slk_block_map map;
+    assert_int_equal(slk_block_map_init(&map, path, f->liar.total, SLK_FETCH_BLOCK_BYTES, NULL),
+                     SLK_OK);
+    for (size_t i = 0; i < map.n_blocks; i++)
+        slk_block_map_mark(&map, i);
+    (void)snprintf(map.etag, sizeof map.etag, "\"v1\"");
+    assert_int_equal(slk_block_map_save(&map, NULL), SLK_OK);
+    slk_block_map_done(&map);
+}
+
+static uint64_t fetched_size(const fixture *f)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_strf("%s.tmp", f->dest);
+    uint64_t bytes = 0;
+    return slk_file_size(&bytes, path, NULL) == SLK_OK ? bytes : 0;
+}
+
+static void a_map_without_its_file_is_never_believed(void **state)
+{
+    fixture *f = *state;
+    put_map_alone(f);
+    f->liar.lie = STALLS;
+    f->liar.sent = STALL_AFTER; /* of what there is to come, nothing comes */
+    const pid_t child = fetch_elsewhere(f);
+    while (fetched_size(f) != f->liar.total)
+        slk_clock_sleep_ms(1);
+    kill_and_wait(f, child);
+    expect(f, HONEST, SLK_OK, NULL);
+    check_complete(f, 1);
 }
 
 static void *cancel_soon(void *context)
@@ -857,6 +903,7 @@ int main(void)
         T(who_writes_is_not_taken_over),
         T(a_damaged_state_starts_over),
         T(a_killed_fetch_goes_on),
+        T(a_map_without_its_file_is_never_believed),
         T(a_canceled_fetch_stops),
         T(a_full_disk_is_reported),
         T(impossible_wishes_are_refused),
