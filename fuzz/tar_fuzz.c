@@ -39,30 +39,57 @@ static slk_err unpack(const char *folder, const slk_sector_shape *shape, const u
                       size_t n, size_t piece)
 {
     slk_error error = {0};
-    slk_cache_untar *untar = NULL;
+    slk_flat_untar *untar = NULL;
     slk_assert(slk_cache_untar_new(&untar, folder, shape, NULL) == SLK_OK);
     slk_err code = SLK_OK;
     for (size_t at = 0; at < n && code == SLK_OK; at += piece)
-        code = slk_cache_untar_take(untar, bytes + at, piece < n - at ? piece : n - at, &error);
-    slk_err end = slk_cache_untar_finish(untar, &error);
+        code = slk_flat_untar_take(untar, bytes + at, piece < n - at ? piece : n - at, &error);
+    slk_err end = slk_cache_untar_finish(untar, shape, &error);
     slk_assert(code == SLK_OK || end != SLK_OK); /* a refusal stays one */
-    slk_cache_untar_free(untar);
+    slk_flat_untar_free(untar);
     return end;
+}
+
+/* As from Lotus: sizes may come in extended headers, the end may be open. */
+static void unpack_open(const uint8_t *bytes, size_t n, size_t piece)
+{
+    static const slk_flat_member members[] = {{"p_aux", 64, 64, false},
+                                              {"sc-02-data-layer-1.dat", 1, 65536, false},
+                                              {"sc-02-data-tree-r-last.dat", 1, 65536, true},
+                                              {"t_aux", 1, 10240, false}};
+    slk_error error = {0};
+    SLK_CLEANUP(slk_freep) char *folder = fresh_folder("open");
+    slk_flat_untar_options options = {
+        .folder = folder, .members = members, .n = 4, .what = "the archive", .open_end = true};
+    slk_flat_untar *untar = NULL;
+    slk_assert(slk_flat_untar_new(&untar, &options, NULL) == SLK_OK);
+    slk_err code = SLK_OK;
+    for (size_t at = 0; at < n && code == SLK_OK; at += piece)
+        code = slk_flat_untar_take(untar, bytes + at, piece < n - at ? piece : n - at, &error);
+    slk_err end = slk_flat_untar_finish(untar, &error);
+    slk_assert(code == SLK_OK || end != SLK_OK);
+    slk_flat_untar_free(untar);
+    for (size_t i = 0; i < 4; i++) {
+        SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, members[i].name);
+        uint64_t there = 0;
+        if (slk_file_size(&there, path, NULL) == SLK_OK)
+            slk_assert(!members[i].skip && there <= members[i].max_bytes);
+    }
 }
 
 static void check_again(const char *folder, const slk_sector_shape *shape)
 {
     SLK_CLEANUP(slk_freep) char *second = fresh_folder("second");
     SLK_CLEANUP(slk_freep) uint8_t *bytes = slk_alloc(ARCHIVE_MAX, 1);
-    slk_cache_tar *tar = NULL;
+    slk_flat_tar *tar = NULL;
     uint64_t said = 0;
     size_t n = 0, more = 1;
     slk_assert(bytes && slk_cache_tar_new(&tar, &said, folder, shape, NULL) == SLK_OK);
     while (more > 0) {
-        slk_assert(slk_cache_tar_produce(tar, bytes + n, ARCHIVE_MAX - n, &more, NULL) == SLK_OK);
+        slk_assert(slk_flat_tar_produce(tar, bytes + n, ARCHIVE_MAX - n, &more, NULL) == SLK_OK);
         n += more;
     }
-    slk_cache_tar_free(tar);
+    slk_flat_tar_free(tar);
     slk_assert(n == said);
     slk_assert(unpack(second, shape, bytes, n, 511) == SLK_OK);
 }
@@ -78,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     memcpy(bytes, data + 1, n - 1);
     if (data[0] & 1)
         set_checksums(bytes, n - 1);
+    unpack_open(bytes, n - 1, (size_t)data[0] * 8 + 1);
     if (unpack(folder, shape, bytes, n - 1, (size_t)data[0] * 8 + 1) == SLK_OK)
         check_again(folder, shape);
     return 0;

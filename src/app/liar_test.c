@@ -66,7 +66,7 @@ static void fine(slk_err code, const slk_error *error)
 
 static void pack(made *m)
 {
-    slk_cache_tar *tar = NULL;
+    slk_flat_tar *tar = NULL;
     slk_error error = {0};
     uint64_t bytes = 0;
     const slk_sector_shape *shape = slk_sector_shape_of(m->replica.len);
@@ -74,10 +74,10 @@ static void pack(made *m)
     slk_buf_init(&m->tar, TAR_MAX_BYTES);
     uint8_t piece[4096];
     for (size_t n = 1; n > 0;) {
-        fine(slk_cache_tar_produce(tar, piece, sizeof piece, &n, &error), &error);
+        fine(slk_flat_tar_produce(tar, piece, sizeof piece, &n, &error), &error);
         assert_int_equal(slk_buf_append(&m->tar, piece, n), SLK_OK);
     }
-    slk_cache_tar_free(tar);
+    slk_flat_tar_free(tar);
 }
 
 static void seal(made *m, const char *name, slk_seal_sector sector, int64_t epoch)
@@ -1014,7 +1014,7 @@ static const lie lies[] = {
      .words = "is not the hash of the sealed file", PROVIDER_LIED},
     {IN(CACHE, tree_of_another), .reason = "replica-invalid",
      .words = "is not the hash of the sealed file", PROVIDER_LIED},
-    {IN(CACHE, climbs_out), .reason = "fetch", .words = "no file of a finished cache has this name",
+    {IN(CACHE, climbs_out), .reason = "fetch", .words = "no file that may come has this name",
      PROVIDER_FAILED},
     {IN(CACHE, is_cut), .reason = "fetch", .words = "archive is cut short", PROVIDER_FAILED},
     {IN(CACHE, is_empty), .reason = "fetch", .words = "archive is cut short", PROVIDER_FAILED},

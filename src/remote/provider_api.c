@@ -446,11 +446,11 @@ static slk_err get_cache_data(slk_remote_provider *provider, slk_http_exchange *
         return SLK_OK;
     slk_seal_proof proof;
     SLK_TRY(slk_seal_proof_registered(&proof, files.seal_proof, error));
-    slk_cache_tar *tar = NULL;
+    slk_flat_tar *tar = NULL;
     uint64_t bytes = 0;
     SLK_TRY(slk_cache_tar_new(&tar, &bytes, files.cache_path, proof.shape, error));
     return slk_http_reply_stream(exchange, 200, "application/x-tar", slk_i64(bytes),
-                                 slk_cache_tar_produce, slk_cache_tar_release, tar);
+                                 slk_flat_tar_produce, slk_flat_tar_release, tar);
 }
 
 /* ---- commit1 ---- */

@@ -121,15 +121,15 @@ static slk_err extract(fixture *f, const slk_buf *tar, size_t piece, slk_error *
 {
     assert_int_equal(slk_remove_tree(f->out, NULL), SLK_OK);
     assert_int_equal(slk_folder_make(f->out, 0755, NULL), SLK_OK);
-    slk_cache_untar *u = NULL;
+    slk_flat_untar *u = NULL;
     assert_int_equal(slk_cache_untar_new(&u, f->out, f->shape, NULL), SLK_OK);
     slk_err code = SLK_OK;
     for (size_t at = 0; at < tar->len && code == SLK_OK; at += piece)
-        code = slk_cache_untar_take(u, tar->data + at,
-                                    piece < tar->len - at ? piece : tar->len - at, error);
-    slk_err end = slk_cache_untar_finish(u, code == SLK_OK ? error : NULL);
+        code = slk_flat_untar_take(u, tar->data + at, piece < tar->len - at ? piece : tar->len - at,
+                                   error);
+    slk_err end = slk_cache_untar_finish(u, f->shape, code == SLK_OK ? error : NULL);
     assert_true(code == SLK_OK || end != SLK_OK); /* a refusal stays one */
-    slk_cache_untar_free(u);
+    slk_flat_untar_free(u);
     return code == SLK_OK ? end : code;
 }
 
@@ -715,18 +715,18 @@ static void write_cache(const fixture *f)
 
 static void write_archive(const fixture *f, slk_buf *tar, size_t piece)
 {
-    slk_cache_tar *w = NULL;
+    slk_flat_tar *w = NULL;
     uint64_t bytes = 0;
     slk_error e = {0};
     if (slk_cache_tar_new(&w, &bytes, f->cache, f->shape, &e) != SLK_OK)
         fail_msg("%s", e.message);
     uint8_t chunk[5000];
     for (size_t n = 1; n;) {
-        assert_int_equal(slk_cache_tar_produce(w, chunk, piece, &n, &e), SLK_OK);
+        assert_int_equal(slk_flat_tar_produce(w, chunk, piece, &n, &e), SLK_OK);
         assert_int_equal(slk_buf_append(tar, chunk, n), SLK_OK);
     }
     assert_int_equal(tar->len, bytes);
-    slk_cache_tar_free(w);
+    slk_flat_tar_free(w);
 }
 
 static void writer_and_reader_agree(void **state)
@@ -782,7 +782,7 @@ static void sizes_follow_the_shape(void **state)
 static void writer_refuses_an_unfinished_cache(void **state)
 {
     fixture *f = *state;
-    slk_cache_tar *w = NULL;
+    slk_flat_tar *w = NULL;
     uint64_t bytes;
     assert_int_equal(slk_cache_tar_new(&w, &bytes, f->cache, f->shape, NULL), SLK_E_NOTFOUND);
     write_cache(f);

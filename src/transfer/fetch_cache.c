@@ -6,7 +6,7 @@
 #include "transfer/cache_tar.h"
 
 typedef struct cache_sink {
-    slk_cache_untar *untar;
+    slk_flat_untar *untar;
     slk_job *job;
 } cache_sink;
 
@@ -19,12 +19,12 @@ static slk_err on_body(void *context, const slk_http_response *response, const u
                         response->status);
     if (sink->job)
         slk_job_advance(sink->job, n);
-    return slk_cache_untar_take(sink->untar, bytes, n, error);
+    return slk_flat_untar_take(sink->untar, bytes, n, error);
 }
 
-static void untar_freep(slk_cache_untar **untar)
+static void untar_freep(slk_flat_untar **untar)
 {
-    slk_cache_untar_free(*untar);
+    slk_flat_untar_free(*untar);
 }
 
 /* One attempt into a fresh temporary folder. */
@@ -33,7 +33,7 @@ static slk_err attempt(const slk_fetch_from *from, const char *temp, const slk_s
 {
     SLK_TRY(slk_remove_tree(temp, error));
     SLK_TRY(slk_folder_make(temp, 0755, error));
-    SLK_CLEANUP(untar_freep) slk_cache_untar *untar = NULL;
+    SLK_CLEANUP(untar_freep) slk_flat_untar *untar = NULL;
     SLK_TRY(slk_cache_untar_new(&untar, temp, shape, error));
     if (job)
         slk_job_stage(job, "fetch cache", 0);
@@ -50,7 +50,7 @@ static slk_err attempt(const slk_fetch_from *from, const char *temp, const slk_s
     slk_err code = slk_http_expect_success(&response, "fetching a cache", error);
     slk_http_response_done(&response);
     SLK_TRY(code);
-    return slk_cache_untar_finish(untar, error);
+    return slk_cache_untar_finish(untar, shape, error);
 }
 
 slk_err slk_fetch_cache(const slk_fetch_from *from, const char *cache,

@@ -787,11 +787,11 @@ typedef struct provider {
 static slk_err serve_cache(void *context, slk_http_exchange *x, slk_error *error)
 {
     const provider *p = context;
-    slk_cache_tar *tar;
+    slk_flat_tar *tar;
     uint64_t bytes;
     SLK_TRY(slk_cache_tar_new(&tar, &bytes, p->cache, p->shape, error));
-    return slk_http_reply_stream(x, 200, "application/x-tar", slk_i64(bytes), slk_cache_tar_produce,
-                                 slk_cache_tar_release, tar);
+    return slk_http_reply_stream(x, 200, "application/x-tar", slk_i64(bytes), slk_flat_tar_produce,
+                                 slk_flat_tar_release, tar);
 }
 
 static slk_err serve_evil(void *context, slk_http_exchange *x, slk_error *error)

@@ -42,7 +42,7 @@ void slk_flat_tar_release(void *tar);
 typedef struct slk_flat_untar slk_flat_untar;
 typedef struct slk_flat_untar_options {
     const char *folder; /* exists and is empty; the members are written into it */
-    const slk_flat_member *members; /* borrowed until _free */
+    const slk_flat_member *members;
     size_t n;
     const char *what; /* "the peer's cache archive", for errors; a static text */
     /* As Lotus writes: sizes may come in PAX headers, and the archive may lack its end blocks and what
@@ -51,7 +51,7 @@ typedef struct slk_flat_untar_options {
     bool open_end;
 } slk_flat_untar_options;
 
-/* Strings but `what` are copied. */
+/* All but the text of `what` is copied. */
 SLK_MUST_CHECK slk_err slk_flat_untar_new(slk_flat_untar **ret_untar,
                                           const slk_flat_untar_options *options, slk_error *error);
 void slk_flat_untar_free(slk_flat_untar *untar); /* NULL allowed; leaves what was written */

@@ -8,6 +8,7 @@
 
 #define TAR_BLOCK 512u
 #define TAR_END_BLOCKS 2u
+#define TAR_OCTAL_MAX_BYTES 077777777777ull /* the largest size of eleven octal digits */
 
 typedef struct tar_header {
     char name[100];
