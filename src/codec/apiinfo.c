@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "codec/multiaddr.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -40,63 +41,15 @@ static bool port_ok(const char *text)
     return slk_parse_u64(&port, text) == SLK_OK && port >= 1 && port <= 65535;
 }
 
-/* Splits "/a/b/c" in place into at most max parts; returns how many, 0 when it is no such path. One
- * trailing slash is ignored. */
-static size_t split_parts(char **parts, size_t max, char *text)
-{
-    size_t n = 0;
-    while (*text == '/' && text[1] != 0) {
-        *text++ = 0;
-        if (n == max)
-            return 0;
-        parts[n++] = text;
-        text += strcspn(text, "/");
-    }
-    *text = 0;
-    return n;
-}
-
-static bool host_kind(const char *part)
-{
-    static const char *const kinds[] = {"ip4", "ip6", "dns", "dns4", "dns6"};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(part, kinds[i]) == 0)
-            return true;
-    return false;
-}
-
-/* What follows the port: how to speak there. */
-static slk_err read_protocols(bool *ret_tls, char *const *parts, size_t n, slk_error *error)
-{
-    bool tls = false;
-    for (size_t i = 0; i < n; i++) {
-        const char *part = parts[i];
-        if (strcmp(part, "https") == 0 || strcmp(part, "wss") == 0 || strcmp(part, "tls") == 0)
-            tls = true;
-        else if (strcmp(part, "http") != 0 && strcmp(part, "ws") != 0)
-            return slk_fail(error, SLK_E_INVAL, "node address has an unknown part \"%.20s\"", part);
-    }
-    *ret_tls = tls;
-    return SLK_OK;
-}
-
 static slk_err from_multiaddr(char **ret_url, const char *text, slk_error *error)
 {
-    SLK_CLEANUP(slk_freep) char *copy = slk_strdup(text);
-    char *parts[8] = {0};
-    if (copy == NULL)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory for a node address");
-    size_t n = split_parts(parts, 8, copy);
-    bool v6 = n > 0 && strcmp(parts[0], "ip6") == 0;
-    if (n < 4 || !host_kind(parts[0]) || strcmp(parts[2], "tcp") != 0)
-        return slk_fail(error, SLK_E_INVAL,
-                        "node address must look like /ip4/127.0.0.1/tcp/1234/http");
-    if (!host_ok(parts[1], strlen(parts[1]), v6) || !port_ok(parts[3]))
-        return slk_fail(error, SLK_E_INVAL, "node address has a bad host or port");
-    bool tls = false;
-    SLK_TRY(read_protocols(&tls, parts + 4, n - 4, error));
-    *ret_url = slk_strf("%s://%s%s%s:%s", tls ? "https" : "http", v6 ? "[" : "", parts[1],
-                        v6 ? "]" : "", parts[3]);
+    slk_multiaddr address;
+    char host[SLK_MULTIADDR_LISTEN_CHARS];
+    slk_err code = slk_multiaddr_parse(&address, text, false, error);
+    if (code != SLK_OK)
+        return slk_fail_context(error, code, "node");
+    slk_multiaddr_listen(host, &address);
+    *ret_url = slk_strf("%s://%s", address.tls ? "https" : "http", host);
     return *ret_url != NULL ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
 }
 
