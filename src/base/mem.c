@@ -132,8 +132,8 @@ static uint64_t room_of(const char *group)
     return most > used ? most - used : 0;
 }
 
-/* Of the process's group and all above it, whose limits hold, too. */
-static uint64_t group_room(void)
+/* The least of what `of` says of the process's group and all above it, whose limits hold, too. */
+static uint64_t least_of_groups(uint64_t (*of)(const char *group))
 {
     char group[512];
     FILE *file = fopen("/proc/self/cgroup", "re");
@@ -143,31 +143,79 @@ static uint64_t group_room(void)
     (void)fclose(file);
     if (found != 1)
         return UINT64_MAX;
-    uint64_t least = room_of(group);
+    uint64_t least = of(group);
     for (char *end = strrchr(group, '/'); end; end = strrchr(group, '/')) {
         *end = '\0';
-        const uint64_t room = room_of(group);
+        const uint64_t room = of(group);
         if (room < least)
             least = room;
     }
     return least;
 }
 
+static uint64_t memory_of(const char *group)
+{
+    char path[640];
+    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
+    return number_in_file(path);
+}
+
+static uint64_t swap_of(const char *group)
+{
+    char path[640];
+    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.swap.max", group);
+    return number_in_file(path);
+}
+
+struct meminfo {
+    uint64_t total, available, swap_total, swap_free; /* bytes; 0 where it is not said */
+};
+
+static struct meminfo read_meminfo(void)
+{
+    struct meminfo found = {0};
+    const struct {
+        const char *name;
+        uint64_t *bytes;
+    } lines[] = {{"MemTotal:", &found.total},
+                 {"MemAvailable:", &found.available},
+                 {"SwapTotal:", &found.swap_total},
+                 {"SwapFree:", &found.swap_free}};
+    FILE *file = fopen("/proc/meminfo", "re");
+    if (!file)
+        return found;
+    char line[256];
+    while (fgets(line, sizeof line, file))
+        for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+            unsigned long long kib;
+            const size_t skip = strlen(lines[i].name);
+            if (strncmp(line, lines[i].name, skip) == 0 &&
+                sscanf(line + skip, "%llu kB", &kib) == 1)
+                *lines[i].bytes = kib * 1024;
+        }
+    (void)fclose(file);
+    return found;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 uint64_t slk_mem_available(void)
 {
-    uint64_t available = 0;
-    FILE *info = fopen("/proc/meminfo", "re");
-    if (!info)
-        return 0;
-    char line[256];
-    while (fgets(line, sizeof line, info)) {
-        unsigned long long kib;
-        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
-            available = kib * 1024;
-    }
-    (void)fclose(info);
-    const uint64_t room = group_room();
-    return room < available ? room : available;
+    return smaller(read_meminfo().available, least_of_groups(room_of));
+}
+
+slk_mem_machine slk_mem_machine_now(void)
+{
+    const struct meminfo found = read_meminfo();
+    slk_mem_machine m = {.total_bytes = smaller(found.total, least_of_groups(memory_of)),
+                         .swap_bytes = smaller(found.swap_total, least_of_groups(swap_of))};
+    m.available_bytes = smaller(m.total_bytes, smaller(found.available, least_of_groups(room_of)));
+    m.swap_used_bytes =
+        smaller(m.swap_bytes, found.swap_total - smaller(found.swap_total, found.swap_free));
+    return m;
 }
 
 slk_mem_usage slk_mem_usage_now(void)

@@ -39,6 +39,16 @@ void slk_region_done(slk_region *region); /* idempotent, zeroed struct allowed *
  * its control group (version 2) or one above is limited. 0 when there is none or it is unknown. */
 uint64_t slk_mem_available(void);
 
+/* All memory of this machine, or what its control group (version 2) or one above leaves to this process:
+ * the smaller. Bytes; total 0: unknown. */
+typedef struct slk_mem_machine {
+    uint64_t total_bytes;
+    uint64_t available_bytes; /* as slk_mem_available, at most the total */
+    uint64_t swap_bytes;
+    uint64_t swap_used_bytes; /* at most swap_bytes */
+} slk_mem_machine;
+slk_mem_machine slk_mem_machine_now(void);
+
 /* Peak and current resident anonymous memory of this process in bytes, from /proc/self/status
  * (VmHWM is total; anonymous peak is not kept by the kernel, so callers sample rss_anon). 0 when
  * unknown. */
