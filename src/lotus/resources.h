@@ -16,6 +16,10 @@
 
 #define SLK_LOTUS_PROOFS 20 /* registered seal proofs, 0..19 */
 
+/* More memory than this is as good as endless: sums of needs then stay within 64 bits. What comes from a
+ * peer is cut to it. */
+#define SLK_LOTUS_NEED_MAX_BYTES (UINT64_C(1) << 48)
+
 /* Of one task on one kind of sector. Memory in bytes. */
 typedef struct slk_lotus_need {
     uint64_t min_memory; /* must be in memory itself */
