@@ -23,7 +23,6 @@
 /* Connections may have one of so many descriptors, and half as many more while those that were cut
  * end. */
 #define DESCRIPTOR_PARTS 3u
-#define BODY_BYTES_PER_MS 16u /* least rate of an upload beyond the first deadline */
 #define REQUEST_BURST_DEFAULT 1000u
 #define REQUEST_INTERVAL_DEFAULT 10
 
@@ -42,7 +41,7 @@ static void exchange_free(slk_http_exchange *exchange)
         slk_free(exchange->fields[i].name);
         slk_free(exchange->fields[i].value);
     }
-    slk_buf_done(&exchange->body);
+    slk_spool_done(&exchange->body);
     slk_free(exchange->target);
     slk_free(exchange);
 }
@@ -99,7 +98,7 @@ void *slk_http_on_request_line(void *context, const char *target, struct MHD_Con
     exchange->mhd = mhd;
     size_t n = strcspn(target, "?");
     slk_printable(exchange->path, sizeof exchange->path, target, n);
-    slk_buf_init(&exchange->body, 0);
+    slk_spool_init(&exchange->body, 0, server->options.spool_folder);
     slk_http_watch_deadline(server, connection, server->options.header_deadline_ms);
     return exchange;
 }
@@ -115,7 +114,7 @@ void slk_http_on_completed(void *context, struct MHD_Connection *mhd, void **exc
         return;
     exchange_free(connection->exchange);
     connection->exchange = NULL;
-    slk_http_watch_deadline(server, connection, server->options.idle_ms);
+    slk_http_watch_deadline(server, connection, connection->upgraded ? 0 : server->options.idle_ms);
 }
 
 enum MHD_Result slk_http_on_knock(void *context, const struct sockaddr *address,
@@ -134,7 +133,12 @@ static http_connection *begin_connection(slk_http_server *server, struct MHD_Con
     const int fd = socket->connect_fd;
     const union MHD_ConnectionInfo *peer =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    return slk_http_watch_add(server, fd, peer ? peer->client_addr : NULL);
+    const union MHD_ConnectionInfo *daemon =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_DAEMON);
+    http_connection *c = slk_http_watch_add(server, fd, peer ? peer->client_addr : NULL);
+    if (c)
+        c->daemon = daemon ? daemon->daemon : NULL;
+    return c;
 }
 
 void slk_http_on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
@@ -146,7 +150,10 @@ void slk_http_on_connection(void *context, struct MHD_Connection *mhd, void **so
         if (!connection)
             return;
         exchange_free(connection->exchange);
+        const http_connection last = *connection;
         slk_http_watch_remove(server, connection);
+        if (last.upgrade)
+            last.upgrade->end(last.upgrade_context, last.upgraded);
         *socket_context = NULL;
         return;
     }
@@ -160,13 +167,6 @@ void slk_http_on_connection(void *context, struct MHD_Connection *mhd, void **so
 }
 
 /* ---- from header to reply ---- */
-
-static enum MHD_Result refuse(slk_http_exchange *exchange, int status, const char *reason)
-{
-    exchange->close_after = true;
-    slk_err code = slk_http_reply_error(exchange, status, slk_err_name(SLK_E_INVAL), "%s", reason);
-    return code == SLK_OK ? MHD_YES : MHD_NO;
-}
 
 static enum MHD_Result refuse_flood(slk_http_exchange *exchange, int64_t now)
 {
@@ -194,24 +194,12 @@ static enum MHD_Result refuse_route(slk_http_exchange *exchange, int status)
     return reply_no_route(exchange, status) == SLK_OK ? MHD_YES : MHD_NO;
 }
 
-static uint64_t announced_body(const slk_http_exchange *exchange)
-{
-    const char *text = slk_http_header_value(exchange, "Content-Length");
-    uint64_t n = 0;
-    return text && slk_parse_u64(&n, text) == SLK_OK ? n : 0;
-}
-
-static bool has_body(const slk_http_exchange *exchange)
-{
-    return announced_body(exchange) > 0 || slk_http_header_value(exchange, "Transfer-Encoding");
-}
-
 static enum MHD_Result begin(slk_http_exchange *exchange, const char *version)
 {
     int status = 400;
     const char *reason = "bad request";
     if (!slk_http_guard(exchange, version, &status, &reason))
-        return refuse(exchange, status, reason);
+        return slk_http_refuse(exchange, status, reason);
     name_peer(exchange);
     const int64_t now = slk_clock_monotonic_ms();
     if (!slk_limiter_take(exchange->server->requests, exchange->owner, now))
@@ -221,45 +209,22 @@ static enum MHD_Result begin(slk_http_exchange *exchange, const char *version)
     if (status != 200) {
         /* MHD closes after a reply this early: right with a body that nobody wants, a waste
          * without. */
-        exchange->close_after = has_body(exchange);
+        exchange->close_after = slk_http_has_body(exchange);
         return exchange->close_after ? refuse_route(exchange, status) : MHD_YES;
     }
     slk_http_count_begin(exchange);
-    size_t max =
-        exchange->route->max_body_bytes ? exchange->route->max_body_bytes : SLK_HTTP_JSON_MAX_BYTES;
-    if (announced_body(exchange) > max)
-        return refuse(exchange, 413, "the body is larger than allowed here");
-    exchange->body.max = max;
-    slk_http_watch_deadline(exchange->server, exchange->connection,
-                            exchange->server->options.body_deadline_ms);
-    return MHD_YES;
-}
-
-/* A body past the maximum can only come chunked here; MHD takes no reply in the middle of a body,
- * so the connection is closed. */
-static enum MHD_Result take_body(slk_http_exchange *exchange, const char *bytes, size_t n)
-{
-    return slk_buf_append(&exchange->body, bytes, n) == SLK_OK ? MHD_YES : MHD_NO;
-}
-
-static slk_err run_handler(slk_http_exchange *exchange)
-{
-    slk_error error = {0};
-    slk_err code = exchange->route->handler(exchange->route->context, exchange, &error);
-    if (exchange->replied)
-        return SLK_OK;
-    return slk_http_reply_failure(exchange, code == SLK_OK ? SLK_E_INTERNAL : code, &error);
+    return slk_http_body_begin(exchange);
 }
 
 /* The handler has as long as it needs; the peer then not. */
 static enum MHD_Result handle(slk_http_exchange *exchange)
 {
     slk_http_watch_deadline(exchange->server, exchange->connection, 0);
-    const slk_err code = exchange->route_status == 200
-                             ? run_handler(exchange)
-                             : reply_no_route(exchange, exchange->route_status);
+    if (exchange->route_status == 200)
+        return slk_http_body_end(exchange);
+    const enum MHD_Result result = refuse_route(exchange, exchange->route_status);
     slk_http_watch_reply(exchange->server, exchange->connection);
-    return code == SLK_OK ? MHD_YES : MHD_NO;
+    return result;
 }
 
 enum MHD_Result slk_http_on_request(void *context, struct MHD_Connection *mhd, const char *path,
@@ -279,10 +244,7 @@ enum MHD_Result slk_http_on_request(void *context, struct MHD_Connection *mhd, c
     }
     if (*bytes_n == 0)
         return exchange->replied ? MHD_YES : handle(exchange);
-    /* The deadline moves with the bytes, not with the time they take. */
-    slk_http_watch_extend(exchange->server, exchange->connection,
-                          (int64_t)(*bytes_n / BODY_BYTES_PER_MS + 1));
-    enum MHD_Result result = take_body(exchange, bytes, *bytes_n);
+    enum MHD_Result result = slk_http_body_take(exchange, bytes, *bytes_n);
     *bytes_n = 0;
     return result;
 }
@@ -442,12 +404,6 @@ bool slk_http_is_json(const slk_http_exchange *exchange)
     return after == 0 || after == ';' || after == ' ' || after == '\t';
 }
 
-const char *slk_http_body(const slk_http_exchange *exchange, size_t *ret_n)
-{
-    *ret_n = exchange->body.len;
-    return slk_buf_str(&exchange->body);
-}
-
 const char *slk_http_peer(const slk_http_exchange *exchange)
 {
     return exchange->peer;
@@ -462,6 +418,16 @@ bool slk_http_peer_is_loopback(const slk_http_exchange *exchange)
 const char *slk_http_peer_owner(const slk_http_exchange *exchange)
 {
     return exchange->owner;
+}
+
+void slk_http_set_state(slk_http_exchange *exchange, void *state)
+{
+    exchange->state = state;
+}
+
+void *slk_http_state(const slk_http_exchange *exchange)
+{
+    return exchange->state;
 }
 
 void slk_http_on_end(slk_http_exchange *exchange, void (*end)(void *context), void *context)

@@ -29,7 +29,6 @@ typedef struct slk_http_server slk_http_server;
 typedef struct slk_http_exchange slk_http_exchange; /* one request and its reply */
 
 #define SLK_HTTP_JSON_MAX_BYTES ((size_t)65536) /* default maximum of a body */
-#define SLK_HTTP_SPOOL_BYTES ((size_t)1048576) /* a longer body is kept in a file */
 
 /* Answers by calling exactly one slk_http_reply_* and returning its result. Returning an error
  * without a reply makes the server answer with the JSON error of slk_http_reply_failure, so
@@ -79,8 +78,8 @@ typedef struct slk_http_server_options {
     int64_t header_deadline_ms; /* 0 means 10 000; shorter in tests */
     int64_t body_deadline_ms; /* 0 means 10 000 (plus the time per 16 KiB) */
     int64_t idle_ms; /* 0 means 60 000 */
-    /* Where the part of a body above SLK_HTTP_SPOOL_BYTES lies, in a file without a name; NULL: in
-     * memory too. */
+    /* Where a body of more than 1 MiB lies, in a file without a name; NULL: in memory. Borrowed for
+     * the server's life. */
     const char *spool_folder;
     int64_t reply_silence_ms; /* how long an answer may be taken at less than 1 KiB/s; 0: 60 000 */
 } slk_http_server_options;

@@ -17,7 +17,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTION_MEMORY ((size_t)49152) /* header and buffers of one connection */
 #define DYING_LEAST \
     32u /* connections that were cut may be so many beside the others, or half of all */
 #define STACK_BYTES ((size_t)1 << 20) /* of a connection's thread: address space, not memory */
@@ -176,7 +175,7 @@ static struct MHD_Daemon *start_daemon(slk_http_server *server, int fd, const ch
 {
     const unsigned max = server->options.max_connections;
     unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
-                     MHD_USE_POLL | MHD_USE_ITC;
+                     MHD_USE_POLL | MHD_USE_ITC | MHD_ALLOW_UPGRADE;
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)certificate},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
@@ -192,7 +191,7 @@ static struct MHD_Daemon *start_daemon(slk_http_server *server, int fd, const ch
         slk_http_on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED, slk_http_on_completed,
         server, MHD_OPTION_NOTIFY_CONNECTION, slk_http_on_connection, server,
         MHD_OPTION_CONNECTION_LIMIT, max + max / 2 + DYING_LEAST,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_THREAD_STACK_SIZE,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_THREAD_STACK_SIZE,
         STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }
 
@@ -254,6 +253,7 @@ static void retire(slk_http_server *server, http_retired retired)
 static void bury(slk_http_server *server, size_t i)
 {
     const http_retired gone = server->retired[i];
+    slk_http_evict(server, gone.daemon);
     MHD_stop_daemon(gone.daemon);
     if (gone.listen_fd >= 0)
         (void)close(gone.listen_fd);
@@ -308,8 +308,13 @@ slk_err slk_http_server_reload(slk_http_server *server, slk_error *error)
 
 void slk_http_unlisten(slk_http_server *server)
 {
-    if (server->daemon)
+    (void)pthread_mutex_lock(&server->mutex);
+    server->closing = true;
+    (void)pthread_mutex_unlock(&server->mutex);
+    if (server->daemon) {
+        slk_http_evict(server, server->daemon);
         MHD_stop_daemon(server->daemon);
+    }
     while (server->n_retired > 0)
         bury(server, server->n_retired - 1);
 }

@@ -11,6 +11,7 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -72,6 +73,17 @@ static void look_after(const slk_http_server *server, http_connection *c, int64_
     c->look_ms = now + silence_ms;
 }
 
+/* Whoever waits for the peer's sake is told once that it has left. */
+static void tell_left(http_connection *c)
+{
+    struct pollfd look = {.fd = c->fd, .events = POLLRDHUP};
+    if (poll(&look, 1, 0) <= 0 || !(look.revents & (POLLRDHUP | POLLHUP | POLLERR)))
+        return;
+    void (*left)(void *) = c->left;
+    c->left = NULL;
+    left(c->left_context);
+}
+
 static void cut_late(slk_http_server *server)
 {
     int64_t now = slk_clock_monotonic_ms();
@@ -80,6 +92,8 @@ static void cut_late(slk_http_server *server)
             cut(c);
         else if (c->look_ms && c->look_ms <= now)
             look_after(server, c, now);
+        if (c->left)
+            tell_left(c);
     }
 }
 
@@ -106,6 +120,7 @@ static void *watch(void *context)
 slk_err slk_http_watch_start(slk_http_server *server, slk_error *error)
 {
     slk_assert(slk_cond_init(&server->wake) == 0);
+    slk_assert(slk_cond_init(&server->gone) == 0);
     slk_assert(pthread_mutex_init(&server->mutex, NULL) == 0);
     int rc = pthread_create(&server->watchdog, NULL, watch, server);
     if (rc != 0)
@@ -124,6 +139,7 @@ void slk_http_watch_stop(slk_http_server *server)
     unlock(server);
     (void)pthread_join(server->watchdog, NULL);
     (void)pthread_cond_destroy(&server->wake);
+    (void)pthread_cond_destroy(&server->gone);
     (void)pthread_mutex_destroy(&server->mutex);
 }
 
@@ -203,6 +219,7 @@ void slk_http_watch_remove(slk_http_server *server, http_connection *connection)
     if (connection->next)
         connection->next->previous = connection->previous;
     server->n_connections--;
+    (void)pthread_cond_broadcast(&server->gone);
     unlock(server);
     slk_free(connection);
 }
@@ -222,6 +239,42 @@ void slk_http_watch_extend(slk_http_server *server, http_connection *connection,
     lock(server);
     if (connection->deadline_ms)
         connection->deadline_ms += ms;
+    unlock(server);
+}
+
+void slk_http_watch_pause(slk_http_server *server, http_connection *connection)
+{
+    const int64_t now = slk_clock_monotonic_ms();
+    lock(server);
+    connection->budget_ms = connection->deadline_ms - now;
+    connection->deadline_ms = 0;
+    unlock(server);
+}
+
+void slk_http_watch_resume(slk_http_server *server, http_connection *connection, int64_t ms,
+                           int64_t most_ms)
+{
+    const int64_t now = slk_clock_monotonic_ms();
+    lock(server);
+    const int64_t budget = connection->budget_ms + ms;
+    connection->since_ms = now;
+    connection->deadline_ms = now + (budget < most_ms ? budget : most_ms);
+    unlock(server);
+}
+
+void slk_http_on_leave(slk_http_exchange *exchange, void (*left)(void *context), void *context)
+{
+    http_connection *connection = exchange->connection;
+    lock(exchange->server);
+    connection->left_context = context;
+    connection->left = left;
+    unlock(exchange->server);
+}
+
+void slk_http_watch_forget(slk_http_server *server, http_connection *connection)
+{
+    lock(server);
+    connection->left = NULL;
     unlock(server);
 }
 

@@ -2,7 +2,7 @@
 /* WebSocket, server side, on connections of an slk_http_server, TLS or not. source: RFC 6455
  *
  * A hub holds any number of connections and one thread that reads them all, so that an idle
- * connection costs no thread (over TLS libmicrohttpd keeps one each). Version 13, no extensions; a
+ * connection costs no thread (over TLS it keeps the one it has). Version 13, no extensions; a
  * subprotocol that is asked for is taken. Messages may come in fragments; they are bounded, and
  * gathered in memory up to 1 MiB and in a file without a name above. Text must be UTF-8.
  * An empty Ping goes out every ping_ms; a peer of which nothing came for silence_ms is dropped. */
@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "net/server.h"
+#include "net/spool.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,12 +19,11 @@
 typedef struct slk_ws_hub slk_ws_hub;
 typedef struct slk_ws slk_ws; /* one connection; counted */
 
-/* Called by the hub's thread, for one connection at a time: none may wait. */
+/* Called by one thread at a time, mostly the hub's: none may wait. */
 typedef struct slk_ws_events {
-    /* A whole message, text or binary; the bytes end with a NUL beyond n and live until it returns. */
-    void (*message)(void *owner, slk_ws *ws, const char *bytes, size_t n);
-    /* The connection is over, for whatever reason; the last call for it. May come before
-     * slk_ws_accept has returned. */
+    /* A whole message, text or binary; it lives until this returns, or is taken by slk_spool_move. */
+    void (*message)(void *owner, slk_ws *ws, slk_spool *message);
+    /* The connection is over, for whatever reason; the last call for it. */
     void (*closed)(void *owner, slk_ws *ws);
 } slk_ws_events;
 
@@ -37,26 +37,24 @@ typedef struct slk_ws_options {
 
 SLK_MUST_CHECK slk_err slk_ws_hub_new(slk_ws_hub **ret_hub, const slk_ws_options *options,
                                       const slk_ws_events *events, slk_error *error);
-/* Closes all connections (1001); `closed` has been called for each when it returns. Before
- * slk_http_server_free. Idempotent; later slk_ws_accept calls are answered 503. */
-void slk_ws_hub_stop(slk_ws_hub *hub);
-/* After slk_http_server_free, and when no connection is held any more. NULL allowed. */
+/* After slk_http_server_free of the server whose connections it has (which closes them), and when
+ * nobody holds one any more. NULL allowed. */
 void slk_ws_hub_free(slk_ws_hub *hub);
 
 /* In a handler of a GET route: makes the connection one of the hub, or answers 400 or 426 when no
- * WebSocket was asked for. owner goes to the events. `closed` is called exactly once if owner was
- * taken over, which *ret_taken says. */
+ * proper WebSocket was asked for. owner goes to the events: `closed` is called exactly once for it if
+ * *ret_ws is set. The connection is held by then: slk_ws_drop. */
 SLK_MUST_CHECK slk_err slk_ws_accept(slk_ws_hub *hub, slk_http_exchange *exchange, void *owner,
-                                     bool *ret_taken, slk_error *error);
+                                     slk_ws **ret_ws, slk_error *error);
 
 /* Keeps ws alive (not open) until slk_ws_drop. */
 slk_ws *slk_ws_hold(slk_ws *ws);
 void slk_ws_drop(slk_ws *ws);
 
 /* Sends one text message, from any thread; copied. SLK_E_UNREACHABLE when it is closed, SLK_E_LIMIT
- * when the peer does not take what is queued: the connection is closed then. */
+ * when the peer does not take what is queued: it is closed then. */
 SLK_MUST_CHECK slk_err slk_ws_send(slk_ws *ws, const char *text, size_t n, slk_error *error);
-/* Closes it with this status (1000 …), from any thread; what is queued goes first. */
+/* Closes it with this status (1000 …), from any thread; what is queued goes first, for a second. */
 void slk_ws_close(slk_ws *ws, unsigned status);
 
 #endif
