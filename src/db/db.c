@@ -54,6 +54,11 @@ slk_err slk_db_now_ms(int64_t *ret_now_ms, slk_db *db, slk_error *error)
     return db->backend->now_ms(ret_now_ms, db, error);
 }
 
+uint64_t slk_db_work(slk_db *db)
+{
+    return db->backend->work(db);
+}
+
 /* ---- queries ---- */
 
 slk_err slk_query_init(slk_query *ret_query, slk_db *db, const slk_sql *sql, slk_error *error)

@@ -62,6 +62,9 @@ const char *slk_db_name(const slk_db *db);
  * few seconds, carried on by the monotonic clock between: a jump of this machine's clock changes
  * nothing), or this machine's for a file. */
 SLK_MUST_CHECK slk_err slk_db_now_ms(int64_t *ret_now_ms, slk_db *db, slk_error *error);
+/* How much work the queries that have ended were, in steps of SQLite's machine: it grows with the rows that
+ * are looked at, whoever else uses the processor. 0 of a server. */
+uint64_t slk_db_work(slk_db *db);
 /* No query or transaction may be in progress. NULL allowed. */
 void slk_db_close(slk_db *db);
 void slk_db_closep(slk_db **db); /* for SLK_CLEANUP */

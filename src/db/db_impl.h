@@ -34,6 +34,7 @@ typedef struct slk_db_backend {
     bool (*in_tx)(slk_db *db);
     /* Several statements, inside a transaction. */
     slk_err (*script)(slk_db *db, const char *name, const char *text, slk_error *error);
+    uint64_t (*work)(slk_db *db);
     slk_err (*now_ms)(int64_t *ret_now_ms, slk_db *db, slk_error *error);
 } slk_db_backend;
 

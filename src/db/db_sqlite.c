@@ -30,6 +30,7 @@ typedef struct sqlite_db {
     bool mutex_ready;
     unsigned tx_depth; /* 0 or 1; guarded by mutex */
     unsigned open_queries; /* guarded by mutex */
+    uint64_t work; /* guarded by mutex */
     cached cache[CACHE_SLOTS];
 } sqlite_db;
 
@@ -209,6 +210,7 @@ static void give_back(sqlite_db *db, sqlite3_stmt *stmt)
 {
     (void)sqlite3_reset(stmt);
     (void)sqlite3_clear_bindings(stmt);
+    db->work += (uint64_t)sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_VM_STEP, 1);
     for (size_t i = 0; i < CACHE_SLOTS; i++) {
         if (db->cache[i].stmt == stmt) {
             db->cache[i].in_use = false;
@@ -382,6 +384,15 @@ static slk_err sqlite_now_ms(int64_t *ret_now_ms, slk_db *base, slk_error *error
     return SLK_OK;
 }
 
+static uint64_t sqlite_work(slk_db *base)
+{
+    sqlite_db *db = of(base);
+    lock(db);
+    const uint64_t work = db->work;
+    unlock(db);
+    return work;
+}
+
 static const slk_db_backend sqlite_backend = {
     .identity = "INTEGER PRIMARY KEY",
     .close = sqlite_close,
@@ -398,6 +409,7 @@ static const slk_db_backend sqlite_backend = {
     .tx = sqlite_tx,
     .in_tx = sqlite_in_tx,
     .script = sqlite_script,
+    .work = sqlite_work,
     .now_ms = sqlite_now_ms,
 };
 
