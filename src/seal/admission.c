@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Admission: may this partner have one more sector sealed here, now? */
+#include "base/log.h"
 #include "base/mem.h"
 #include "seal/disk.h"
+#include "seal/load_impl.h"
 #include "seal/provider.h"
 #include "seal/rows_impl.h"
 #include "seal/sql_impl.h"
@@ -15,27 +17,27 @@
 /* The same for a full house and for a sector that is another partner's: neither is told. */
 #define REFUSED_FULL "there is no capacity for this sector"
 
+#define SECTORS "CAST(COALESCE(sum(sectors), 0) AS BIGINT)"
 /* A promise that ends further ahead than one made now could is from before the clock was set back ($2 is
  * now, $3 the bound): it is over, too. */
 static const slk_sql read_room = {
     "admission.room",
     "SELECT p.allowance_remaining, p.allowance_total, p.allowed_proof_types, p.expires_ms,"
-    " (SELECT count(*) FROM rseal_provider_pipeline WHERE partner_id = p.id AND after_cleanup = 0),"
+    " (SELECT " SECTORS " FROM rseal_provider_load WHERE partner_id = p.id),"
     " (SELECT count(*) FROM rseal_provider_slots WHERE partner_id = p.id AND expires_ms > $2"
     "  AND expires_ms <= $3),"
-    " (SELECT count(*) FROM rseal_provider_pipeline WHERE after_cleanup = 0),"
+    " (SELECT " SECTORS " FROM rseal_provider_load),"
     " (SELECT count(*) FROM rseal_provider_slots WHERE expires_ms > $2 AND expires_ms <= $3),"
     " (SELECT count(*) FROM rseal_partner_miners WHERE partner_id = p.id),"
     " (SELECT count(*) FROM rseal_partner_miners m WHERE m.partner_id = p.id AND"
-    "  (m.max_sectors = 0 OR m.max_sectors > (SELECT count(*) FROM rseal_provider_pipeline r"
-    "   WHERE r.partner_id = p.id AND r.sp_id = m.sp_id AND r.after_cleanup = 0))),"
+    "  (m.max_sectors = 0 OR m.max_sectors > (SELECT " SECTORS " FROM rseal_provider_load r"
+    "   WHERE r.partner_id = p.id AND r.sp_id = m.sp_id))),"
     " (SELECT count(*) FROM provider_setting WHERE name = 'draining' AND value <> 0)"
     " FROM rseal_delegated_partners p WHERE p.id = $1"};
 static const slk_sql read_miner = {
-    "admission.miner",
-    "SELECT m.max_sectors, (SELECT count(*) FROM rseal_provider_pipeline r"
-    " WHERE r.partner_id = m.partner_id AND r.sp_id = m.sp_id AND r.after_cleanup = 0)"
-    " FROM rseal_partner_miners m WHERE m.partner_id = $1 AND m.sp_id = $2"};
+    "admission.miner", "SELECT m.max_sectors, (SELECT " SECTORS " FROM rseal_provider_load r"
+                       " WHERE r.partner_id = m.partner_id AND r.sp_id = m.sp_id)"
+                       " FROM rseal_partner_miners m WHERE m.partner_id = $1 AND m.sp_id = $2"};
 static const slk_sql drop_expired = {"admission.expire",
                                      "DELETE FROM rseal_provider_slots WHERE expires_ms <= $1"
                                      " OR expires_ms > $2"};
@@ -388,7 +390,13 @@ slk_err slk_provider_order(bool *ret_accepted, char reason[SLK_SEAL_REASON_CHARS
         SLK_TRY(slk_db_tx(slk_seal_db(seal), order_body, &o, error));
     *ret_accepted = o.refusal[0] == '\0';
     memcpy(reason, o.refusal, sizeof o.refusal);
-    if (o.fresh)
-        slk_seal_wake(seal);
+    if (!o.fresh)
+        return SLK_OK;
+    slk_seal_wake(seal);
+    slk_error why = {0}; /* the order stands all the same */
+    const slk_err settled = slk_load_settle(seal, SLK_LOAD_UNSETTLED_MAX, &why);
+    if (settled != SLK_OK)
+        slk_log(SLK_LOG_WARN, "load.unsettled", "why=\"%s\" next=\"the next order settles\"",
+                slk_error_text(&why, settled));
     return SLK_OK;
 }

@@ -18,19 +18,21 @@
 /* $2: our folder; $3: the latest end of a slot. A sector that is nowhere yet may come here. */
 static const slk_sql sum_reserved = {
     "disk.reserved",
-    "SELECT CAST(coalesce((SELECT sum(reserved_bytes) FROM rseal_provider_pipeline"
-    " WHERE after_cleanup = 0 AND failed = 0 AND folder_id IN ('', $2)), 0) AS BIGINT),"
+    "SELECT CAST(COALESCE((SELECT sum(waiting_bytes + started_bytes) FROM rseal_provider_load"
+    " WHERE folder_id IN ('', $2)), 0) AS BIGINT),"
     " CAST(coalesce((SELECT sum(reserved_bytes) FROM rseal_provider_slots"
     " WHERE expires_ms > $1 AND expires_ms <= $3), 0) AS BIGINT)"};
-/* Those whose SDR runs or is over keep theirs; one that only waits does not stand in the way. */
+/* Those whose SDR runs or is over keep theirs; one that only waits does not stand in the way, unless it is
+ * the one asked for. */
 static const slk_sql sum_started = {
     "disk.started",
-    "SELECT CAST(coalesce(sum(r.reserved_bytes), 0) AS BIGINT) FROM rseal_provider_pipeline r"
+    "SELECT CAST(COALESCE((SELECT sum(started_bytes) FROM rseal_provider_load"
+    " WHERE folder_id IN ('', $3)), 0) + COALESCE((SELECT sum(r.reserved_bytes)"
+    " FROM (SELECT sp_id, sector_number FROM task WHERE kind = 'provider.sdr'"
+    " AND owner IS NOT NULL UNION SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT)) k"
+    " JOIN rseal_provider_pipeline r ON r.sp_id = k.sp_id AND r.sector_number = k.sector_number"
     " WHERE r.after_cleanup = 0 AND r.failed = 0 AND r.folder_id IN ('', $3)"
-    " AND (r.state NOT IN ('ordered', 'ticketed')"
-    " OR (r.sp_id = $1 AND r.sector_number = $2) OR EXISTS (SELECT 1 FROM task t WHERE"
-    " t.kind = 'provider.sdr' AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number"
-    " AND t.owner IS NOT NULL))"};
+    " AND r.state IN ('ordered', 'ticketed')), 0) AS BIGINT)"};
 static const slk_sql under_way = {
     "disk.under_way",
     "SELECT sp_id, sector_number FROM rseal_provider_pipeline WHERE state IN"

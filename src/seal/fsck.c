@@ -10,6 +10,7 @@
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
+#include "seal/task_impl.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -20,39 +21,6 @@
 #define SECOND_LOOK_MS 300
 
 /* ---- promises of the tables; state.c has those of single rows ---- */
-
-#define NO_TASK(table, column)                                                                \
-    "SELECT r.sp_id, r.sector_number FROM " table " r WHERE r." column " IS NOT NULL AND NOT" \
-    " EXISTS (SELECT 1 FROM task t WHERE t.id = r." column ")"
-#define PROVIDER(column) NO_TASK("rseal_provider_pipeline", column)
-#define CLIENT(column) NO_TASK("rseal_client_pipeline", column)
-#define SEALING(column) NO_TASK("sectors_sdr_pipeline", column)
-#define OR " UNION ALL "
-/* clang-format off */
-#define ANY_NO_TASK \
-    PROVIDER("task_id_ticket") \
-    OR PROVIDER("task_id_sdr") \
-    OR PROVIDER("task_id_tree_d") \
-    OR PROVIDER("task_id_tree_c") \
-    OR PROVIDER("task_id_tree_r") \
-    OR PROVIDER("task_id_notify_client") \
-    OR PROVIDER("task_id_finalize") \
-    OR PROVIDER("task_id_cleanup") \
-    OR CLIENT("task_id_delegate") \
-    OR CLIENT("task_id_poll") \
-    OR CLIENT("task_id_fetch") \
-    OR CLIENT("task_id_verify") \
-    OR CLIENT("task_id_cleanup") \
-    OR CLIENT("task_id_let_go") \
-    OR CLIENT("task_id_renew") \
-    OR SEALING("task_id_precommit_msg") \
-    OR SEALING("task_id_precommit_wait") \
-    OR SEALING("task_id_seed") \
-    OR SEALING("task_id_c1") \
-    OR SEALING("task_id_porep") \
-    OR SEALING("task_id_commit_msg") \
-    OR SEALING("task_id_commit_wait")
-/* clang-format on */
 
 static const struct promise {
     slk_sql sql; /* its name is the promise broken */
@@ -67,8 +35,15 @@ static const struct promise {
       " r.after_cleanup = 0) + (SELECT count(*) FROM rseal_provider_slots s WHERE"
       " s.partner_id = p.id)"},
      "Right after its total was lowered: nothing, it ends with its sectors. Else report it."},
-    {{"a sector's row names a task that is not there", ANY_NO_TASK},
-     "Nothing waits for it: the next look for work makes the task again. Report it."},
+    {{"the sums of sectors and reservations are not those of the rows",
+      "SELECT partner_id, -1 FROM (SELECT partner_id, sp_id, folder_id, sectors, waiting_bytes,"
+      " started_bytes FROM rseal_provider_sum UNION ALL SELECT partner_id, sp_id,"
+      " counted_folder_id, 0 - counted_sectors,"
+      " CASE WHEN counted_bytes < 0 THEN counted_bytes ELSE 0 END,"
+      " CASE WHEN counted_bytes > 0 THEN 0 - counted_bytes ELSE 0 END"
+      " FROM rseal_provider_pipeline) x GROUP BY partner_id, sp_id, folder_id"
+      " HAVING sum(sectors) <> 0 OR sum(waiting_bytes) <> 0 OR sum(started_bytes) <> 0"},
+     "Orders are taken by wrong sums: report it."},
     {{"a sector is labelled and treed at once",
       "SELECT sp_id, sector_number FROM task WHERE kind IN ('provider.sdr', 'provider.trees')"
       " GROUP BY sp_id, sector_number HAVING count(*) > 1"},
@@ -100,6 +75,8 @@ static const struct promise {
       " GROUP BY sp_id, tree_r_cid HAVING count(*) > 1"},
      "Do not commit the later one: cancel it and order anew."},
 };
+
+#define PROMISES (sizeof promises / sizeof *promises + 1) /* and that of slk_task_lost_marks */
 
 /* ---- findings ---- */
 
@@ -138,7 +115,8 @@ static slk_err look_at_rows(look *l, slk_error *error)
         l->mend = promises[i].mend;
         SLK_TRY(slk_state_visit_rows(l->seal->db, &promises[i].sql, find_row, l, error));
     }
-    return SLK_OK;
+    l->mend = "The next start of a node of this role makes the task again. Report it.";
+    return slk_state_visit_rows(l->seal->db, slk_task_lost_marks(), find_row, l, error);
 }
 
 /* ---- files ---- */
@@ -263,9 +241,9 @@ slk_err slk_fsck(slk_buf *out, uint64_t *ret_findings, slk_seal *seal, slk_error
     }
     SLK_CLEANUP(slk_json_decrefp) json_t *both = found_twice(first, second);
     SLK_CLEANUP(slk_json_decrefp)
-    json_t *answer = json_pack("{s:O?,s:I,s:I,s:I}", "findings", both, "promises",
-                               (json_int_t)(sizeof promises / sizeof *promises), "sectors",
-                               (json_int_t)l.sectors, "files", (json_int_t)l.files);
+    json_t *answer =
+        json_pack("{s:O?,s:I,s:I,s:I}", "findings", both, "promises", (json_int_t)PROMISES,
+                  "sectors", (json_int_t)l.sectors, "files", (json_int_t)l.files);
     if (!both || !answer)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     *ret_findings = json_array_size(both);

@@ -24,6 +24,8 @@ static const slk_sql count_uncleaned = {"partner.uncleaned",
                                         " WHERE partner_id = $1 AND after_cleanup = 0"};
 static const slk_sql delete_rows = {"partner.delete_rows",
                                     "DELETE FROM rseal_provider_pipeline WHERE partner_id = $1"};
+static const slk_sql delete_sums = {"partner.delete_sums",
+                                    "DELETE FROM rseal_provider_sum WHERE partner_id = $1"};
 static const slk_sql delete_slots = {"partner.delete_slots",
                                      "DELETE FROM rseal_provider_slots WHERE partner_id = $1"};
 static const slk_sql delete_miners = {"partner.delete_miners",
@@ -280,6 +282,7 @@ static slk_err remove_body(slk_db *db, void *context, slk_error *error)
         return slk_fail(error, SLK_E_CONFLICT,
                         "the partner has %ld sectors that are not cleaned up", (long)uncleaned);
     SLK_TRY(slk_sql_run(db, &delete_rows, SLK_ARGS(slk_arg_i(*id)), NULL, error));
+    SLK_TRY(slk_sql_run(db, &delete_sums, SLK_ARGS(slk_arg_i(*id)), NULL, error));
     SLK_TRY(slk_sql_run(db, &delete_slots, SLK_ARGS(slk_arg_i(*id)), NULL, error));
     SLK_TRY(slk_sql_run(db, &delete_miners, SLK_ARGS(slk_arg_i(*id)), NULL, error));
     SLK_TRY(slk_sql_run(db, &delete_partner, SLK_ARGS(slk_arg_i(*id)), &changes, error));

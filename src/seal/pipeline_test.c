@@ -502,8 +502,8 @@ static void precommit_found_on_chain(void **state)
     world_fail(w, OP_SEARCH, 0, 100000, SLK_E_UNREACHABLE);
     world_run(w, number, "precommit_sent", 100);
     world_turn(w);
-    static const slk_sql back = {"test.back",
-                                 "UPDATE rseal_client_pipeline SET state = 'verified'"};
+    static const slk_sql back = {"test.back", "UPDATE rseal_client_pipeline SET state = 'verified',"
+                                              " task_id_step = NULL"};
     static const slk_sql no_tasks = {"test.no_tasks", "DELETE FROM task"};
     assert_int_equal(slk_db_run(w->client.db, &back, NULL), SLK_OK);
     assert_int_equal(slk_db_run(w->client.db, &no_tasks, NULL), SLK_OK);

@@ -19,11 +19,18 @@
 /* Stages of lease_warned. */
 enum { WARNED_NOT, WARNED_HALF_DAY, WARNED_HOUR };
 
+/* One range of an index for each stage: $1 now, $2 in an hour, $3 in half a day, or 0. Rows that were warned
+ * of and are not due yet are not looked at again and again. */
+#define DUE_AT(stage, until, name)                                                    \
+    "SELECT * FROM (SELECT sp_id, sector_number, cleanup_timeout"                     \
+    " FROM rseal_provider_pipeline WHERE after_cleanup = 0 AND cleanup_requested = 0" \
+    " AND lease_warned = " stage " AND cleanup_timeout <= " until                     \
+    " ORDER BY cleanup_timeout LIMIT 64) " name
+#define LATER(a, b) "CASE WHEN " a " < " b " THEN " b " ELSE " a " END"
 static const slk_sql find_due = {
-    "lease.due", "SELECT sp_id, sector_number, cleanup_timeout FROM rseal_provider_pipeline"
-                 " WHERE after_cleanup = 0 AND cleanup_requested = 0 AND (cleanup_timeout <= $1"
-                 " OR (cleanup_timeout <= $2 AND lease_warned < 2) OR (cleanup_timeout <= $3"
-                 " AND lease_warned < 1)) ORDER BY cleanup_timeout LIMIT 64"};
+    "lease.due",
+    DUE_AT("2", "$1", "a") " UNION ALL " DUE_AT("1", LATER("$1", "$2"), "b") " UNION ALL " DUE_AT(
+        "0", LATER("$1", LATER("$2", "$3")), "c")};
 /* A row that was failed by hand has no lease yet: it would be kept for ever. */
 static const slk_sql give_failed = {
     "lease.failed", "UPDATE rseal_provider_pipeline SET cleanup_timeout = $1 WHERE failed = 1"

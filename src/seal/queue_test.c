@@ -42,13 +42,19 @@ static uint64_t sectors(void)
 
 static atomic_uint stalls;
 
+/* Of a few sectors a sixth, of many a hundred and some: what else is to be shown is how many there are. */
+static unsigned stall_each(void)
+{
+    return sectors() > 600 ? (unsigned)(sectors() / 100) : 6;
+}
+
 /* Longer than the lease, and nobody renews it: as if the process had been stopped. */
 static void stand_still(world *w, slk_job *job)
 {
     (void)w;
     (void)job;
     static atomic_uint calls;
-    if (atomic_fetch_add(&calls, 1) % 6 != 0)
+    if (atomic_fetch_add(&calls, 1) % stall_each() != 0)
         return;
     atomic_fetch_add(&stalls, 1);
     slk_clock_sleep_ms(LEASE_MS * 2);
@@ -65,7 +71,7 @@ static void *work(void *context)
         uint64_t ran = 0;
         slk_error e = {0};
         slk_err code = slk_seal_run_ready(&ran, node->seal, 8, &e);
-        if (code == SLK_OK)
+        if (code == SLK_OK && ran == 0)
             code = slk_sql_number(&open, node->db, &count_open, NULL, 0, &e);
         if (code != SLK_OK && code != SLK_E_BUSY) {
             (void)fprintf(stderr, "%s: %s\n", node->options.node_name, e.message);

@@ -142,8 +142,8 @@ void slk_task_note(slk_task *task, const char *format, ...) SLK_PRINTF(2, 3);
 /* Run functions of the steps (provider_steps.c, client_*.c) and their save functions. */
 slk_err slk_step_provider_ticket(slk_task *task, slk_error *error);
 slk_err slk_step_provider_ticket_save(slk_task *task, slk_db *db, slk_error *error);
-slk_err slk_step_provider_ticket_most(uint64_t *ret_most, slk_seal *seal, slk_db *db,
-                                      slk_error *error);
+slk_err slk_step_provider_ticket_find(uint64_t ret_keys[SLK_STEP_FIND_MAX][2], size_t *ret_n,
+                                      slk_seal *seal, slk_db *db, slk_error *error);
 slk_err slk_step_provider_sdr(slk_task *task, slk_error *error);
 void slk_step_provider_sdr_many(slk_task *const *tasks, size_t n, slk_task_ended *ended,
                                 void *context);

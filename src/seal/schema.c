@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "seal/schema.h"
 
+#include "seal/load_impl.h"
+
 /* source of table and column names: reference/remote-seal-wire, Tables */
 static const char first[] =
     "CREATE TABLE seal_sequence (name TEXT PRIMARY KEY, value BIGINT NOT NULL);"
@@ -296,6 +298,100 @@ static const char renewals[] =
 static const char stages[] =
     "ALTER TABLE rseal_client_pipeline ADD COLUMN remote_stage TEXT NOT NULL DEFAULT '';";
 
+/* A look for work and a claim touch what they find, not all that waits: rows that are ready and have no
+ * task yet, and tasks in the order of their turn. Conditions stand here as in the statements (steps.c,
+ * provider_share.c, provider_lease.c, task_find.c), and columns that have one value are in the key,
+ * too, so that a planner without statistics prefers these indexes. task_id_step: the task that the
+ * sector's state asks for; task_id_let_go of a placement: the one that tells that provider. */
+static const char queues[] =
+    "ALTER TABLE rseal_client_pipeline ADD COLUMN task_id_step BIGINT;"
+    "ALTER TABLE rseal_client_placement ADD COLUMN task_id_let_go BIGINT;"
+    "UPDATE rseal_client_pipeline SET task_id_step = COALESCE(task_id_delegate, task_id_poll,"
+    " task_id_fetch, task_id_verify, (SELECT COALESCE(s.task_id_precommit_msg,"
+    " s.task_id_precommit_wait, s.task_id_seed, s.task_id_c1, s.task_id_porep,"
+    " s.task_id_commit_msg, s.task_id_commit_wait) FROM sectors_sdr_pipeline s"
+    " WHERE s.sp_id = rseal_client_pipeline.sp_id"
+    " AND s.sector_number = rseal_client_pipeline.sector_number));"
+
+    "CREATE INDEX rseal_provider_pipeline_unticketed ON rseal_provider_pipeline"
+    " (state, failed, cleanup_requested, partner_id, create_time, sp_id, sector_number)"
+    " WHERE state = 'ordered' AND task_id_ticket IS NULL;"
+    "CREATE INDEX rseal_provider_pipeline_ticketing ON rseal_provider_pipeline"
+    " (state, failed, cleanup_requested, partner_id, sector_bytes)"
+    " WHERE state = 'ordered' AND task_id_ticket IS NOT NULL;"
+    "CREATE INDEX rseal_provider_pipeline_ticketed ON rseal_provider_pipeline"
+    " (state, failed, cleanup_requested, folder_id) WHERE state = 'ticketed';"
+    "CREATE INDEX rseal_provider_pipeline_sdr ON rseal_provider_pipeline"
+    " (state, failed, cleanup_requested, task_id_sdr, create_time, sector_number)"
+    " WHERE state = 'ticketed' AND task_id_sdr IS NULL;"
+    "CREATE INDEX rseal_provider_pipeline_trees ON rseal_provider_pipeline"
+    " (state, failed, cleanup_requested, create_time, sector_number)"
+    " WHERE state = 'labeled' AND task_id_tree_r IS NULL;"
+    "CREATE INDEX rseal_provider_pipeline_notify ON rseal_provider_pipeline"
+    " (after_notify_client, failed, cleanup_requested, create_time, sector_number)"
+    " WHERE after_notify_client = 0 AND state IN ('sealed', 'finalized')"
+    " AND task_id_notify_client IS NULL;"
+    "CREATE INDEX rseal_provider_pipeline_finalize ON rseal_provider_pipeline"
+    " (state, finalize_requested, failed, cleanup_requested, create_time, sector_number)"
+    " WHERE state = 'sealed' AND finalize_requested = 1 AND task_id_finalize IS NULL;"
+    "CREATE INDEX rseal_provider_pipeline_cleanup ON rseal_provider_pipeline"
+    " (cleanup_requested, create_time, sector_number)"
+    " WHERE state <> 'cleaned' AND cleanup_requested = 1 AND task_id_cleanup IS NULL;"
+    "CREATE INDEX rseal_provider_pipeline_due ON rseal_provider_pipeline"
+    " (after_cleanup, cleanup_requested, lease_warned, cleanup_timeout)"
+    " WHERE after_cleanup = 0 AND cleanup_requested = 0;"
+
+    "CREATE INDEX rseal_client_pipeline_step ON rseal_client_pipeline"
+    " (state, failed, create_time, sector_number) WHERE task_id_step IS NULL;"
+    "CREATE INDEX rseal_client_pipeline_release ON rseal_client_pipeline"
+    " (after_cleanup, task_id_cleanup, create_time, sector_number) WHERE after_cleanup = 0"
+    " AND task_id_cleanup IS NULL"
+    " AND (state = 'proving' OR (failed = 1 AND cancel_requested = 1));"
+    "CREATE INDEX rseal_client_pipeline_renew ON rseal_client_pipeline"
+    " (after_cleanup, cancel_requested, task_id_renew, renew_ms, sector_number)"
+    " WHERE after_cleanup = 0 AND cancel_requested = 0 AND task_id_renew IS NULL"
+    " AND state IN ('sealed', 'fetched', 'verified', 'precommit_sent', 'precommitted', 'seeded',"
+    " 'vanilla', 'proven', 'commit_sent');"
+    "CREATE INDEX rseal_client_placement_let_go ON rseal_client_placement"
+    " (release_owed, task_id_let_go, ordered_ms, sector_number)"
+    " WHERE release_owed = 1 AND task_id_let_go IS NULL;"
+
+    "DROP INDEX task_class;"
+    "CREATE INDEX task_turn ON task (class, pipeline, folder_id, not_before_ms, id)"
+    " WHERE owner IS NULL;"
+    "CREATE INDEX task_running ON task (class, lease_until_ms) WHERE owner IS NOT NULL;"
+    "CREATE INDEX task_owner ON task (owner) WHERE owner IS NOT NULL;"
+    "CREATE INDEX task_untried ON task (kind, attempts, waits) WHERE attempts = 0 AND waits = 0;";
+
+/* What is here and reserved, without counting all rows: rseal_provider_sum holds it as it was when each row was
+ * last settled (load_impl.h), counted_* of a row what it holds of that row, and the view adds what has changed
+ * since. Reserved bytes are counted negative as long as nothing was begun. */
+#define BEGUN "state NOT IN ('ordered', 'ticketed')"
+#define COUNTS "after_cleanup = 0 AND failed = 0"
+static const char load[] =
+    "ALTER TABLE rseal_provider_pipeline ADD COLUMN counted_sectors BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_provider_pipeline ADD COLUMN counted_bytes BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_provider_pipeline ADD COLUMN counted_folder_id TEXT NOT NULL DEFAULT '';"
+    "CREATE INDEX rseal_provider_pipeline_unsettled ON rseal_provider_pipeline "
+    "((" SLK_LOAD_UNSETTLED "))"
+    " WHERE " SLK_LOAD_UNSETTLED " = 1;"
+    "CREATE TABLE rseal_provider_sum ("
+    " partner_id BIGINT NOT NULL, sp_id BIGINT NOT NULL, folder_id TEXT NOT NULL,"
+    " sectors BIGINT NOT NULL, waiting_bytes BIGINT NOT NULL, started_bytes BIGINT NOT NULL,"
+    " PRIMARY KEY (partner_id, sp_id, folder_id));"
+    "CREATE VIEW rseal_provider_change AS"
+    " SELECT partner_id, sp_id, counted_folder_id AS folder_id, 0 - counted_sectors AS sectors,"
+    " CASE WHEN counted_bytes < 0 THEN counted_bytes ELSE 0 END AS waiting_bytes,"
+    " CASE WHEN counted_bytes > 0 THEN 0 - counted_bytes ELSE 0 END AS started_bytes"
+    " FROM rseal_provider_pipeline WHERE " SLK_LOAD_UNSETTLED " = 1 UNION ALL"
+    " SELECT partner_id, sp_id, folder_id, 1 - after_cleanup,"
+    " CASE WHEN " COUNTS " AND NOT (" BEGUN ") THEN reserved_bytes ELSE 0 END,"
+    " CASE WHEN " COUNTS " AND " BEGUN " THEN reserved_bytes ELSE 0 END"
+    " FROM rseal_provider_pipeline WHERE " SLK_LOAD_UNSETTLED " = 1;"
+    "CREATE VIEW rseal_provider_load AS SELECT partner_id, sp_id, folder_id, sectors,"
+    " waiting_bytes, started_bytes FROM rseal_provider_sum UNION ALL SELECT partner_id, sp_id,"
+    " folder_id, sectors, waiting_bytes, started_bytes FROM rseal_provider_change;";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -315,6 +411,8 @@ static const slk_migration migrations[] = {
     {16, "seal: tests of the way back", call_backs},
     {17, "seal: leases that clients renew", renewals},
     {18, "seal: how far a provider said it was", stages},
+    {19, "seal: indexes of what is ready and of whose turn it is", queues},
+    {20, "seal: what is here, counted", load},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

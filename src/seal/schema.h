@@ -5,6 +5,9 @@
  *   rseal_delegated_partners   provider: who may order (token as SHA-256, and wrapped for /complete)
  *   rseal_provider_slots       provider: slot tokens handed out: 30 s, single use, counted
  *   rseal_provider_pipeline    provider: one row per ordered sector
+ *   rseal_provider_sum         provider: sectors and reserved bytes of a partner, miner and folder, as
+ *                              of when rows were last settled (load_impl.h); read through the view
+ *                              rseal_provider_load
  *   rseal_client_providers     client: whom we order from, per miner
  *   rseal_client_pipeline      client: one row per sector we had sealed
  *   rseal_client_placement     client: who was asked to seal which sector, and how it ended: outcome

@@ -9,10 +9,12 @@
 #include "fil/policy.h"
 #include "seal/disk.h"
 #include "seal/client.h"
+#include "seal/load_impl.h"
 #include "seal/rows_impl.h"
 #include "seal/schema.h"
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
+#include "seal/task_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +31,7 @@ static const slk_sql next_due = {
     "SELECT min(not_before_ms) FROM task WHERE owner IS NULL AND not_before_ms > $1"};
 static const slk_sql collect_rows = {"provider.collect",
                                      "DELETE FROM rseal_provider_pipeline WHERE state = 'cleaned'"
-                                     " AND cleaned_at < $1"};
+                                     " AND cleaned_at < $1 AND counted_sectors = 0"};
 
 slk_db *slk_seal_db(slk_seal *seal)
 {
@@ -316,6 +318,7 @@ static slk_err open_database(slk_seal *seal, slk_error *error)
     if (seal->options.beside)
         return SLK_OK;
     SLK_TRY(slk_task_release_own(seal, error));
+    SLK_TRY(slk_task_mend_marks(seal, error));
     uint64_t broken = 0;
     char what[SLK_SEAL_REASON_CHARS] = "";
     SLK_TRY(slk_state_check(&broken, what, seal->db, error));
@@ -402,6 +405,8 @@ static void *worker_main(void *arg)
         if (ran)
             slk_seal_wake(seal);
         pthread_mutex_lock(&seal->mutex);
+        if (ran)
+            seen = seal->generation - 1; /* what else waits need not wait for the scheduler */
     }
     pthread_mutex_unlock(&seal->mutex);
     return NULL;
@@ -420,6 +425,7 @@ static slk_err collect_garbage(slk_seal *seal, slk_error *error)
     SLK_TRY(slk_disk_shrink_all(seal, error));
     SLK_TRY(slk_provider_leases_give(seal, error));
     SLK_TRY(slk_seal_collect_slots(seal->db, seal, now, error));
+    SLK_TRY(slk_load_settle(seal, 1, error)); /* before rows go that the sums hold */
     return slk_sql_run(seal->db, &collect_rows,
                        SLK_ARGS(slk_arg_i(now - seal->options.keep_row_ms)), NULL, error);
 }
@@ -438,8 +444,10 @@ static int64_t sleep_ms(slk_seal *seal)
 static slk_err look_for_work(slk_seal *seal, slk_error *error)
 {
     uint64_t made;
-    if (seal->options.provider)
+    if (seal->options.provider) {
         SLK_TRY(slk_provider_leases_look(seal, error));
+        SLK_TRY(slk_load_settle(seal, SLK_LOAD_UNSETTLED_MAX, error));
+    }
     return slk_task_schedule(&made, seal, error);
 }
 

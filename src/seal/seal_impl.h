@@ -59,6 +59,8 @@ struct slk_seal {
     slk_seal_running *running;
     slk_seal_file_user *file_users;
     slk_arrivals arrivals; /* under mutex */
+    int64_t numbers_next; /* for tasks and fences, under mutex … */
+    int64_t numbers_left; /* … so many from there on are ours */
 
     atomic_bool dead; /* plays a killed process: writes nothing more */
     bool started;

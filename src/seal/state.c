@@ -263,7 +263,8 @@ static const slk_sql read_row[SLK_PIPELINE_COUNT] = {
                                              " WHERE sp_id = $1 AND sector_number = $2"},
 };
 
-/* state_ms is when the state was reached: a self edge leaves it. */
+/* state_ms is when the state was reached: a self edge leaves it. So it leaves the client's task; what
+ * another state asks for is another one. */
 static const slk_sql write_row[SLK_PIPELINE_COUNT] = {
     [SLK_PIPELINE_PROVIDER] = {"provider.move",
                                "UPDATE rseal_provider_pipeline SET state = $4,"
@@ -271,7 +272,8 @@ static const slk_sql write_row[SLK_PIPELINE_COUNT] = {
                                " WHERE sp_id = $1 AND sector_number = $2 AND state = $3"},
     [SLK_PIPELINE_CLIENT] = {"client.move",
                              "UPDATE rseal_client_pipeline SET state = $4,"
-                             " state_ms = CASE WHEN state = $4 THEN state_ms ELSE $5 END"
+                             " state_ms = CASE WHEN state = $4 THEN state_ms ELSE $5 END,"
+                             " task_id_step = CASE WHEN state = $4 THEN task_id_step END"
                              " WHERE sp_id = $1 AND sector_number = $2 AND state = $3"},
 };
 

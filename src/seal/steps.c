@@ -4,31 +4,27 @@
 
 #include "seal/rows_impl.h"
 
-/* A row is ready when its state and flags say so and the task is not there yet. */
-#define ROWS(table, kind, where)                                                             \
-    "FROM " table " r WHERE " where " AND $1 > 0 AND NOT EXISTS (SELECT 1 FROM task t WHERE" \
-    " t.kind = '" kind "' AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number)"
-#define PROVIDER_ROWS(kind, where) ROWS("rseal_provider_pipeline", kind, where)
-#define CLIENT_ROWS(kind, where) ROWS("rseal_client_pipeline", kind, where)
-#define READY(rows) \
-    "SELECT r.sp_id, r.sector_number " rows " ORDER BY r.create_time, r.sector_number LIMIT 64"
+/* A row is ready when its state and flags say so and the task is not there yet. That the row bears no
+ * task's id is what the indexes go by (schema.c), so that those that wait with their tasks are not
+ * looked at; that there is no task is what counts. */
+#define PROVIDER_ROWS(where, column) \
+    "FROM rseal_provider_pipeline r WHERE " where " AND r." column " IS NULL AND $1 > 0"
+#define CLIENT_ROWS(where, column) \
+    "FROM rseal_client_pipeline r WHERE " where " AND r." column " IS NULL AND $1 > 0"
+/* The step that a state asks for. */
+#define CLIENT_STATE(state) CLIENT_ROWS("r.state = '" state "' AND r.failed = 0", "task_id_step")
+#define NO_TASK(kind)                                                                       \
+    " AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = '" kind "' AND t.sp_id = r.sp_id" \
+    " AND t.sector_number = r.sector_number)"
+#define READY_BY(order, kind, rows)                                            \
+    "SELECT r.sp_id, r.sector_number " rows NO_TASK(kind) " ORDER BY r." order \
+                                                          ", r.sector_number LIMIT 64"
+#define READY(kind, rows) READY_BY("create_time", kind, rows)
 
-/* By fair share (provider_share.c): a partner's next sector begins at its share, or where the others
- * are by now if it was idle; each sector before it, tickets under way included, moves it on by its
- * bytes over the partner's weight. */
-#define PROVIDER_TICKET_ROWS                                                              \
-    "FROM (SELECT r.sp_id, r.sector_number, r.create_time, CASE WHEN p.share < v.value "  \
-    "THEN v.value ELSE p.share END + CAST(sum(r.sector_bytes) OVER (PARTITION BY "        \
-    "r.partner_id ORDER BY CASE WHEN t.id IS NULL THEN 1 ELSE 0 END, r.create_time, "     \
-    "r.sp_id, r.sector_number ROWS UNBOUNDED PRECEDING) - r.sector_bytes AS BIGINT) / "   \
-    "p.weight AS start, t.id AS task_id FROM rseal_provider_pipeline r JOIN "             \
-    "rseal_delegated_partners p ON p.id = r.partner_id JOIN seal_sequence v ON v.name = " \
-    "'share' LEFT JOIN task t ON t.kind = 'provider.ticket' AND t.sp_id = r.sp_id AND "   \
-    "t.sector_number = r.sector_number WHERE r.state = 'ordered' AND r.failed = 0 AND "   \
-    "r.cleanup_requested = 0 AND $1 > 0) o WHERE task_id IS NULL"
-static const slk_sql provider_ticket_ready = {
-    "provider.ticket.ready", "SELECT sp_id, sector_number " PROVIDER_TICKET_ROWS
-                             " ORDER BY start, create_time, sp_id, sector_number LIMIT 64"};
+/* Which of them, provider_share.c says. */
+#define PROVIDER_TICKET_ROWS                                                          \
+    PROVIDER_ROWS("r.state = 'ordered' AND r.failed = 0 AND r.cleanup_requested = 0", \
+                  "task_id_ticket")
 static const slk_sql provider_ticket_mark = {
     "provider.ticket.mark",
     "UPDATE rseal_provider_pipeline SET task_id_ticket = $3 WHERE sp_id = $1 "
@@ -38,10 +34,11 @@ static const slk_sql provider_ticket_unmark = {
     "UPDATE rseal_provider_pipeline SET task_id_ticket = NULL WHERE sp_id = $1 "
     "AND sector_number = $2"};
 
-#define PROVIDER_SDR_ROWS         \
-    PROVIDER_ROWS("provider.sdr", \
-                  "r.state = 'ticketed' AND r.failed = 0 AND r.cleanup_requested = 0")
-static const slk_sql provider_sdr_ready = {"provider.sdr.ready", READY(PROVIDER_SDR_ROWS)};
+#define PROVIDER_SDR_ROWS                                                              \
+    PROVIDER_ROWS("r.state = 'ticketed' AND r.failed = 0 AND r.cleanup_requested = 0", \
+                  "task_id_sdr")
+static const slk_sql provider_sdr_ready = {"provider.sdr.ready",
+                                           READY("provider.sdr", PROVIDER_SDR_ROWS)};
 /* Those of the same proof, also the ones that only wait for company (no failure, no bad luck). */
 static const slk_sql provider_sdr_mates = {
     "provider.sdr.mates",
@@ -61,10 +58,11 @@ static const slk_sql provider_sdr_unmark = {
     "UPDATE rseal_provider_pipeline SET task_id_sdr = NULL, task_id_tree_d = "
     "NULL WHERE sp_id = $1 AND sector_number = $2"};
 
-#define PROVIDER_TREES_ROWS         \
-    PROVIDER_ROWS("provider.trees", \
-                  "r.state = 'labeled' AND r.failed = 0 AND r.cleanup_requested = 0")
-static const slk_sql provider_trees_ready = {"provider.trees.ready", READY(PROVIDER_TREES_ROWS)};
+#define PROVIDER_TREES_ROWS                                                           \
+    PROVIDER_ROWS("r.state = 'labeled' AND r.failed = 0 AND r.cleanup_requested = 0", \
+                  "task_id_tree_r")
+static const slk_sql provider_trees_ready = {"provider.trees.ready",
+                                             READY("provider.trees", PROVIDER_TREES_ROWS)};
 static const slk_sql provider_trees_mark = {
     "provider.trees.mark",
     "UPDATE rseal_provider_pipeline SET task_id_tree_c = $3, task_id_tree_r = "
@@ -76,10 +74,11 @@ static const slk_sql provider_trees_unmark = {
 
 #define PROVIDER_NOTIFY_ROWS                                                                 \
     PROVIDER_ROWS(                                                                           \
-        "provider.notify",                                                                   \
         "r.state IN ('sealed', 'finalized') AND r.failed = 0 AND r.after_notify_client = 0 " \
-        "AND r.cleanup_requested = 0")
-static const slk_sql provider_notify_ready = {"provider.notify.ready", READY(PROVIDER_NOTIFY_ROWS)};
+        "AND r.cleanup_requested = 0",                                                       \
+        "task_id_notify_client")
+static const slk_sql provider_notify_ready = {"provider.notify.ready",
+                                              READY("provider.notify", PROVIDER_NOTIFY_ROWS)};
 static const slk_sql provider_notify_mark = {
     "provider.notify.mark",
     "UPDATE rseal_provider_pipeline SET task_id_notify_client = $3 WHERE sp_id "
@@ -90,11 +89,11 @@ static const slk_sql provider_notify_unmark = {
     "sp_id = $1 AND sector_number = $2"};
 
 #define PROVIDER_FINALIZE_ROWS                                                            \
-    PROVIDER_ROWS("provider.finalize",                                                    \
-                  "r.state = 'sealed' AND r.failed = 0 AND r.finalize_requested = 1 AND " \
-                  "r.cleanup_requested = 0")
+    PROVIDER_ROWS("r.state = 'sealed' AND r.failed = 0 AND r.finalize_requested = 1 AND " \
+                  "r.cleanup_requested = 0",                                              \
+                  "task_id_finalize")
 static const slk_sql provider_finalize_ready = {"provider.finalize.ready",
-                                                READY(PROVIDER_FINALIZE_ROWS)};
+                                                READY("provider.finalize", PROVIDER_FINALIZE_ROWS)};
 static const slk_sql provider_finalize_mark = {
     "provider.finalize.mark",
     "UPDATE rseal_provider_pipeline SET task_id_finalize = $3 WHERE sp_id = $1 "
@@ -105,9 +104,9 @@ static const slk_sql provider_finalize_unmark = {
     "$1 AND sector_number = $2"};
 
 #define PROVIDER_CLEANUP_ROWS \
-    PROVIDER_ROWS("provider.cleanup", "r.state <> 'cleaned' AND r.cleanup_requested = 1")
+    PROVIDER_ROWS("r.state <> 'cleaned' AND r.cleanup_requested = 1", "task_id_cleanup")
 static const slk_sql provider_cleanup_ready = {"provider.cleanup.ready",
-                                               READY(PROVIDER_CLEANUP_ROWS)};
+                                               READY("provider.cleanup", PROVIDER_CLEANUP_ROWS)};
 static const slk_sql provider_cleanup_mark = {
     "provider.cleanup.mark",
     "UPDATE rseal_provider_pipeline SET task_id_cleanup = $3 WHERE sp_id = $1 "
@@ -117,52 +116,62 @@ static const slk_sql provider_cleanup_unmark = {
     "UPDATE rseal_provider_pipeline SET task_id_cleanup = NULL WHERE sp_id = $1 "
     "AND sector_number = $2"};
 
-#define CLIENT_DELEGATE_ROWS CLIENT_ROWS("client.delegate", "r.state = 'new' AND r.failed = 0")
-static const slk_sql client_delegate_ready = {"client.delegate.ready", READY(CLIENT_DELEGATE_ROWS)};
+#define CLIENT_DELEGATE_ROWS CLIENT_STATE("new")
+static const slk_sql client_delegate_ready = {"client.delegate.ready",
+                                              READY("client.delegate", CLIENT_DELEGATE_ROWS)};
 static const slk_sql client_delegate_mark = {
     "client.delegate.mark",
-    "UPDATE rseal_client_pipeline SET task_id_delegate = $3 WHERE sp_id = $1 "
-    "AND sector_number = $2"};
+    "UPDATE rseal_client_pipeline SET task_id_delegate = $3, task_id_step = $3"
+    " WHERE sp_id = $1 AND sector_number = $2"};
 static const slk_sql client_delegate_unmark = {
     "client.delegate.unmark",
-    "UPDATE rseal_client_pipeline SET task_id_delegate = NULL WHERE sp_id = $1 "
-    "AND sector_number = $2"};
+    "UPDATE rseal_client_pipeline SET task_id_delegate = NULL, task_id_step = NULL"
+    " WHERE sp_id = $1 AND sector_number = $2"};
 
-#define CLIENT_POLL_ROWS CLIENT_ROWS("client.poll", "r.state = 'ordered' AND r.failed = 0")
-static const slk_sql client_poll_ready = {"client.poll.ready", READY(CLIENT_POLL_ROWS)};
+#define CLIENT_POLL_ROWS CLIENT_STATE("ordered")
+static const slk_sql client_poll_ready = {"client.poll.ready",
+                                          READY("client.poll", CLIENT_POLL_ROWS)};
 static const slk_sql client_poll_mark = {
-    "client.poll.mark", "UPDATE rseal_client_pipeline SET task_id_poll = $3 WHERE sp_id = $1 AND "
-                        "sector_number = $2"};
+    "client.poll.mark", "UPDATE rseal_client_pipeline SET task_id_poll = $3, task_id_step = $3"
+                        " WHERE sp_id = $1 AND sector_number = $2"};
 static const slk_sql client_poll_unmark = {
     "client.poll.unmark",
-    "UPDATE rseal_client_pipeline SET task_id_poll = NULL WHERE sp_id = $1 AND "
-    "sector_number = $2"};
+    "UPDATE rseal_client_pipeline SET task_id_poll = NULL, task_id_step = NULL"
+    " WHERE sp_id = $1 AND sector_number = $2"};
 
-#define CLIENT_FETCH_ROWS CLIENT_ROWS("client.fetch", "r.state = 'sealed' AND r.failed = 0")
-static const slk_sql client_fetch_ready = {"client.fetch.ready", READY(CLIENT_FETCH_ROWS)};
+#define CLIENT_FETCH_ROWS CLIENT_STATE("sealed")
+static const slk_sql client_fetch_ready = {"client.fetch.ready",
+                                           READY("client.fetch", CLIENT_FETCH_ROWS)};
 static const slk_sql client_fetch_mark = {
-    "client.fetch.mark", "UPDATE rseal_client_pipeline SET task_id_fetch = $3 WHERE sp_id = $1 AND "
-                         "sector_number = $2"};
+    "client.fetch.mark", "UPDATE rseal_client_pipeline SET task_id_fetch = $3, task_id_step = $3"
+                         " WHERE sp_id = $1 AND sector_number = $2"};
 static const slk_sql client_fetch_unmark = {
     "client.fetch.unmark",
-    "UPDATE rseal_client_pipeline SET task_id_fetch = NULL WHERE sp_id = $1 AND "
-    "sector_number = $2"};
+    "UPDATE rseal_client_pipeline SET task_id_fetch = NULL, task_id_step = NULL"
+    " WHERE sp_id = $1 AND sector_number = $2"};
 
-#define CLIENT_VERIFY_ROWS CLIENT_ROWS("client.verify", "r.state = 'fetched' AND r.failed = 0")
-static const slk_sql client_verify_ready = {"client.verify.ready", READY(CLIENT_VERIFY_ROWS)};
+#define CLIENT_VERIFY_ROWS CLIENT_STATE("fetched")
+static const slk_sql client_verify_ready = {"client.verify.ready",
+                                            READY("client.verify", CLIENT_VERIFY_ROWS)};
 static const slk_sql client_verify_mark = {
-    "client.verify.mark",
-    "UPDATE rseal_client_pipeline SET task_id_verify = $3 WHERE sp_id = $1 AND "
-    "sector_number = $2"};
+    "client.verify.mark", "UPDATE rseal_client_pipeline SET task_id_verify = $3, task_id_step = $3"
+                          " WHERE sp_id = $1 AND sector_number = $2"};
 static const slk_sql client_verify_unmark = {
     "client.verify.unmark",
-    "UPDATE rseal_client_pipeline SET task_id_verify = NULL WHERE sp_id = $1 "
-    "AND sector_number = $2"};
+    "UPDATE rseal_client_pipeline SET task_id_verify = NULL, task_id_step = NULL"
+    " WHERE sp_id = $1 AND sector_number = $2"};
 
-#define CLIENT_PRECOMMIT_ROWS \
-    CLIENT_ROWS("client.precommit", "r.state = 'verified' AND r.failed = 0")
+/* From here to the commit the step's own column is in the other table. */
+static const slk_sql client_step_mark = {"client.step.mark",
+                                         "UPDATE rseal_client_pipeline SET task_id_step = $3"
+                                         " WHERE sp_id = $1 AND sector_number = $2"};
+static const slk_sql client_step_unmark = {"client.step.unmark",
+                                           "UPDATE rseal_client_pipeline SET task_id_step = NULL"
+                                           " WHERE sp_id = $1 AND sector_number = $2"};
+
+#define CLIENT_PRECOMMIT_ROWS CLIENT_STATE("verified")
 static const slk_sql client_precommit_ready = {"client.precommit.ready",
-                                               READY(CLIENT_PRECOMMIT_ROWS)};
+                                               READY("client.precommit", CLIENT_PRECOMMIT_ROWS)};
 static const slk_sql client_precommit_mark = {
     "client.precommit.mark",
     "UPDATE sectors_sdr_pipeline SET task_id_precommit_msg = $3 WHERE sp_id = "
@@ -172,10 +181,9 @@ static const slk_sql client_precommit_unmark = {
     "UPDATE sectors_sdr_pipeline SET task_id_precommit_msg = NULL WHERE sp_id = "
     "$1 AND sector_number = $2"};
 
-#define CLIENT_PRECOMMIT_WAIT_ROWS \
-    CLIENT_ROWS("client.precommit_wait", "r.state = 'precommit_sent' AND r.failed = 0")
-static const slk_sql client_precommit_wait_ready = {"client.precommit_wait.ready",
-                                                    READY(CLIENT_PRECOMMIT_WAIT_ROWS)};
+#define CLIENT_PRECOMMIT_WAIT_ROWS CLIENT_STATE("precommit_sent")
+static const slk_sql client_precommit_wait_ready = {
+    "client.precommit_wait.ready", READY("client.precommit_wait", CLIENT_PRECOMMIT_WAIT_ROWS)};
 static const slk_sql client_precommit_wait_mark = {
     "client.precommit_wait.mark",
     "UPDATE sectors_sdr_pipeline SET task_id_precommit_wait = $3 WHERE sp_id = "
@@ -185,8 +193,9 @@ static const slk_sql client_precommit_wait_unmark = {
     "UPDATE sectors_sdr_pipeline SET task_id_precommit_wait = NULL WHERE sp_id "
     "= $1 AND sector_number = $2"};
 
-#define CLIENT_SEED_ROWS CLIENT_ROWS("client.seed", "r.state = 'precommitted' AND r.failed = 0")
-static const slk_sql client_seed_ready = {"client.seed.ready", READY(CLIENT_SEED_ROWS)};
+#define CLIENT_SEED_ROWS CLIENT_STATE("precommitted")
+static const slk_sql client_seed_ready = {"client.seed.ready",
+                                          READY("client.seed", CLIENT_SEED_ROWS)};
 static const slk_sql client_seed_mark = {
     "client.seed.mark", "UPDATE sectors_sdr_pipeline SET task_id_seed = $3 WHERE sp_id = $1 AND "
                         "sector_number = $2"};
@@ -195,8 +204,8 @@ static const slk_sql client_seed_unmark = {
     "UPDATE sectors_sdr_pipeline SET task_id_seed = NULL WHERE sp_id = $1 AND "
     "sector_number = $2"};
 
-#define CLIENT_C1_ROWS CLIENT_ROWS("client.c1", "r.state = 'seeded' AND r.failed = 0")
-static const slk_sql client_c1_ready = {"client.c1.ready", READY(CLIENT_C1_ROWS)};
+#define CLIENT_C1_ROWS CLIENT_STATE("seeded")
+static const slk_sql client_c1_ready = {"client.c1.ready", READY("client.c1", CLIENT_C1_ROWS)};
 static const slk_sql client_c1_mark = {
     "client.c1.mark", "UPDATE sectors_sdr_pipeline SET task_id_c1 = $3 WHERE sp_id = $1 AND "
                       "sector_number = $2"};
@@ -204,8 +213,9 @@ static const slk_sql client_c1_unmark = {
     "client.c1.unmark", "UPDATE sectors_sdr_pipeline SET task_id_c1 = NULL WHERE sp_id = $1 AND "
                         "sector_number = $2"};
 
-#define CLIENT_POREP_ROWS CLIENT_ROWS("client.porep", "r.state = 'vanilla' AND r.failed = 0")
-static const slk_sql client_porep_ready = {"client.porep.ready", READY(CLIENT_POREP_ROWS)};
+#define CLIENT_POREP_ROWS CLIENT_STATE("vanilla")
+static const slk_sql client_porep_ready = {"client.porep.ready",
+                                           READY("client.porep", CLIENT_POREP_ROWS)};
 static const slk_sql client_porep_mark = {
     "client.porep.mark", "UPDATE sectors_sdr_pipeline SET task_id_porep = $3 WHERE sp_id = $1 AND "
                          "sector_number = $2"};
@@ -214,8 +224,9 @@ static const slk_sql client_porep_unmark = {
     "UPDATE sectors_sdr_pipeline SET task_id_porep = NULL WHERE sp_id = $1 AND "
     "sector_number = $2"};
 
-#define CLIENT_COMMIT_ROWS CLIENT_ROWS("client.commit", "r.state = 'proven' AND r.failed = 0")
-static const slk_sql client_commit_ready = {"client.commit.ready", READY(CLIENT_COMMIT_ROWS)};
+#define CLIENT_COMMIT_ROWS CLIENT_STATE("proven")
+static const slk_sql client_commit_ready = {"client.commit.ready",
+                                            READY("client.commit", CLIENT_COMMIT_ROWS)};
 static const slk_sql client_commit_mark = {
     "client.commit.mark",
     "UPDATE sectors_sdr_pipeline SET task_id_commit_msg = $3 WHERE sp_id = $1 "
@@ -225,10 +236,9 @@ static const slk_sql client_commit_unmark = {
     "UPDATE sectors_sdr_pipeline SET task_id_commit_msg = NULL WHERE sp_id = $1 "
     "AND sector_number = $2"};
 
-#define CLIENT_COMMIT_WAIT_ROWS \
-    CLIENT_ROWS("client.commit_wait", "r.state = 'commit_sent' AND r.failed = 0")
-static const slk_sql client_commit_wait_ready = {"client.commit_wait.ready",
-                                                 READY(CLIENT_COMMIT_WAIT_ROWS)};
+#define CLIENT_COMMIT_WAIT_ROWS CLIENT_STATE("commit_sent")
+static const slk_sql client_commit_wait_ready = {
+    "client.commit_wait.ready", READY("client.commit_wait", CLIENT_COMMIT_WAIT_ROWS)};
 static const slk_sql client_commit_wait_mark = {
     "client.commit_wait.mark",
     "UPDATE sectors_sdr_pipeline SET task_id_commit_wait = $3 WHERE sp_id = $1 "
@@ -239,10 +249,11 @@ static const slk_sql client_commit_wait_unmark = {
     "$1 AND sector_number = $2"};
 
 #define CLIENT_RELEASE_ROWS                                                          \
-    CLIENT_ROWS("client.release",                                                    \
-                "r.after_cleanup = 0 AND (r.state = 'proving' OR (r.failed = 1 AND " \
-                "r.cancel_requested = 1))")
-static const slk_sql client_release_ready = {"client.release.ready", READY(CLIENT_RELEASE_ROWS)};
+    CLIENT_ROWS("r.after_cleanup = 0 AND (r.state = 'proving' OR (r.failed = 1 AND " \
+                "r.cancel_requested = 1))",                                          \
+                "task_id_cleanup")
+static const slk_sql client_release_ready = {"client.release.ready",
+                                             READY("client.release", CLIENT_RELEASE_ROWS)};
 static const slk_sql client_release_mark = {
     "client.release.mark",
     "UPDATE rseal_client_pipeline SET task_id_cleanup = $3 WHERE sp_id = $1 AND "
@@ -253,16 +264,21 @@ static const slk_sql client_release_unmark = {
     "AND sector_number = $2"};
 
 /* From the few releases that are owed, not from all sectors there ever were. */
-#define CLIENT_LET_GO_ROWS                                                                \
-    "FROM rseal_client_placement p WHERE p.release_owed = 1 AND $1 > 0 AND EXISTS "       \
-    "(SELECT 1 FROM rseal_client_pipeline r WHERE r.sp_id = p.sp_id AND r.sector_number " \
-    "= p.sector_number) AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = "             \
-    "'client.let_go' AND t.sp_id = p.sp_id AND t.sector_number = p.sector_number)"
+#define CLIENT_LET_GO_ROWS                                                                        \
+    "FROM rseal_client_placement r WHERE r.release_owed = 1 AND r.task_id_let_go IS NULL AND $1 " \
+    "> 0"                                                                                         \
+    " AND EXISTS (SELECT 1 FROM rseal_client_pipeline c WHERE c.sp_id = r.sp_id"                  \
+    " AND c.sector_number = r.sector_number)"
+/* A sector with two of them comes twice; the second time its task is there. */
 static const slk_sql client_let_go_ready = {
-    "client.let_go.ready",
-    "SELECT p.sp_id, p.sector_number " CLIENT_LET_GO_ROWS
-    " GROUP BY p.sp_id, p.sector_number ORDER BY min(p.ordered_ms), p.sector_number LIMIT "
-    "64"};
+    "client.let_go.ready", READY_BY("ordered_ms", "client.let_go", CLIENT_LET_GO_ROWS)};
+static const slk_sql client_placement_mark = {
+    "client.placement.mark", "UPDATE rseal_client_placement SET task_id_let_go = $3"
+                             " WHERE sp_id = $1 AND sector_number = $2 AND release_owed = 1"};
+static const slk_sql client_placement_unmark = {
+    "client.placement.unmark",
+    "UPDATE rseal_client_placement SET task_id_let_go = NULL"
+    " WHERE sp_id = $1 AND sector_number = $2 AND task_id_let_go IS NOT NULL"};
 static const slk_sql client_let_go_mark = {
     "client.let_go.mark",
     "UPDATE rseal_client_pipeline SET task_id_let_go = $3 WHERE sp_id = $1 AND "
@@ -272,15 +288,13 @@ static const slk_sql client_let_go_unmark = {
     "UPDATE rseal_client_pipeline SET task_id_let_go = NULL WHERE sp_id = $1 "
     "AND sector_number = $2"};
 
-#define CLIENT_RENEW_ROWS                                                               \
-    "FROM rseal_client_pipeline r WHERE r.after_cleanup = 0 AND r.state IN ('sealed', " \
-    "'fetched', 'verified', 'precommit_sent', 'precommitted', 'seeded', 'vanilla', "    \
-    "'proven', 'commit_sent') AND r.cancel_requested = 0 AND r.renew_ms <= $1 AND NOT " \
-    "EXISTS (SELECT 1 FROM task t WHERE t.kind = 'client.renew' AND t.sp_id = r.sp_id " \
-    "AND t.sector_number = r.sector_number)"
+#define CLIENT_RENEW_ROWS                                                                          \
+    CLIENT_ROWS("r.after_cleanup = 0 AND r.state IN ('sealed', 'fetched', 'verified',"             \
+                " 'precommit_sent', 'precommitted', 'seeded', 'vanilla', 'proven', 'commit_sent')" \
+                " AND r.cancel_requested = 0 AND r.renew_ms <= $1",                                \
+                "task_id_renew")
 static const slk_sql client_renew_ready = {"client.renew.ready",
-                                           "SELECT r.sp_id, r.sector_number " CLIENT_RENEW_ROWS
-                                           " ORDER BY r.renew_ms, r.sector_number LIMIT 64"};
+                                           READY_BY("renew_ms", "client.renew", CLIENT_RENEW_ROWS)};
 static const slk_sql client_renew_mark = {
     "client.renew.mark",
     "UPDATE rseal_client_pipeline SET task_id_renew = $3 WHERE sp_id = $1 AND sector_number = $2"};
@@ -323,10 +337,9 @@ static const slk_step steps[] = {
         .name = "provider.ticket",
         .pipeline = SLK_PIPELINE_PROVIDER,
         .class = SLK_CLASS_CALL,
-        .ready = &provider_ticket_ready,
-        .most = slk_step_provider_ticket_most,
-        .mark = &provider_ticket_mark,
-        .unmark = &provider_ticket_unmark,
+        .find = slk_step_provider_ticket_find,
+        .mark = {&provider_ticket_mark},
+        .unmark = {&provider_ticket_unmark},
         .interval_ms = 1000,
         .backoff_ms = 5000,
         .backoff_max_ms = 300000,
@@ -342,8 +355,8 @@ static const slk_step steps[] = {
         .class = SLK_CLASS_COMPUTE,
         .files = true,
         .ready = &provider_sdr_ready,
-        .mark = &provider_sdr_mark,
-        .unmark = &provider_sdr_unmark,
+        .mark = {&provider_sdr_mark},
+        .unmark = {&provider_sdr_unmark},
         .interval_ms = 5000,
         .backoff_ms = 10000,
         .backoff_max_ms = 600000,
@@ -361,8 +374,8 @@ static const slk_step steps[] = {
         .class = SLK_CLASS_COMPUTE,
         .files = true,
         .ready = &provider_trees_ready,
-        .mark = &provider_trees_mark,
-        .unmark = &provider_trees_unmark,
+        .mark = {&provider_trees_mark},
+        .unmark = {&provider_trees_unmark},
         .interval_ms = 5000,
         .backoff_ms = 10000,
         .backoff_max_ms = 600000,
@@ -377,8 +390,8 @@ static const slk_step steps[] = {
         .pipeline = SLK_PIPELINE_PROVIDER,
         .class = SLK_CLASS_CALL,
         .ready = &provider_notify_ready,
-        .mark = &provider_notify_mark,
-        .unmark = &provider_notify_unmark,
+        .mark = {&provider_notify_mark},
+        .unmark = {&provider_notify_unmark},
         .interval_ms = 15000,
         .backoff_ms = 15000,
         .backoff_max_ms = 3600000,
@@ -393,8 +406,8 @@ static const slk_step steps[] = {
         .class = SLK_CLASS_COMPUTE,
         .files = true,
         .ready = &provider_finalize_ready,
-        .mark = &provider_finalize_mark,
-        .unmark = &provider_finalize_unmark,
+        .mark = {&provider_finalize_mark},
+        .unmark = {&provider_finalize_unmark},
         .interval_ms = 1000,
         .backoff_ms = 10000,
         .backoff_max_ms = 600000,
@@ -409,8 +422,8 @@ static const slk_step steps[] = {
         .class = SLK_CLASS_CALL,
         .files = true,
         .ready = &provider_cleanup_ready,
-        .mark = &provider_cleanup_mark,
-        .unmark = &provider_cleanup_unmark,
+        .mark = {&provider_cleanup_mark},
+        .unmark = {&provider_cleanup_unmark},
         .interval_ms = 1000,
         .backoff_ms = 10000,
         .backoff_max_ms = 600000,
@@ -424,8 +437,8 @@ static const slk_step steps[] = {
         .pipeline = SLK_PIPELINE_CLIENT,
         .class = SLK_CLASS_CALL,
         .ready = &client_delegate_ready,
-        .mark = &client_delegate_mark,
-        .unmark = &client_delegate_unmark,
+        .mark = {&client_delegate_mark},
+        .unmark = {&client_delegate_unmark},
         .interval_ms = 5000,
         .backoff_ms = 20000,
         .backoff_max_ms = 300000,
@@ -439,8 +452,8 @@ static const slk_step steps[] = {
         .pipeline = SLK_PIPELINE_CLIENT,
         .class = SLK_CLASS_CALL,
         .ready = &client_poll_ready,
-        .mark = &client_poll_mark,
-        .unmark = &client_poll_unmark,
+        .mark = {&client_poll_mark},
+        .unmark = {&client_poll_unmark},
         .interval_ms = 30000,
         .backoff_ms = 30000,
         .backoff_max_ms = 300000,
@@ -456,8 +469,8 @@ static const slk_step steps[] = {
         .class = SLK_CLASS_TRANSFER,
         .files = true,
         .ready = &client_fetch_ready,
-        .mark = &client_fetch_mark,
-        .unmark = &client_fetch_unmark,
+        .mark = {&client_fetch_mark},
+        .unmark = {&client_fetch_unmark},
         .interval_ms = 5000,
         .backoff_ms = 30000,
         .backoff_max_ms = 600000,
@@ -474,8 +487,8 @@ static const slk_step steps[] = {
         .class = SLK_CLASS_COMPUTE,
         .files = true,
         .ready = &client_verify_ready,
-        .mark = &client_verify_mark,
-        .unmark = &client_verify_unmark,
+        .mark = {&client_verify_mark},
+        .unmark = {&client_verify_unmark},
         .interval_ms = 5000,
         .backoff_ms = 30000,
         .backoff_max_ms = 600000,
@@ -490,8 +503,8 @@ static const slk_step steps[] = {
         .pipeline = SLK_PIPELINE_CLIENT,
         .class = SLK_CLASS_CHAIN,
         .ready = &client_precommit_ready,
-        .mark = &client_precommit_mark,
-        .unmark = &client_precommit_unmark,
+        .mark = {&client_precommit_mark, &client_step_mark},
+        .unmark = {&client_precommit_unmark, &client_step_unmark},
         .interval_ms = 0,
         .backoff_ms = 10000,
         .backoff_max_ms = 120000,
@@ -506,8 +519,8 @@ static const slk_step steps[] = {
         .pipeline = SLK_PIPELINE_CLIENT,
         .class = SLK_CLASS_CHAIN,
         .ready = &client_precommit_wait_ready,
-        .mark = &client_precommit_wait_mark,
-        .unmark = &client_precommit_wait_unmark,
+        .mark = {&client_precommit_wait_mark, &client_step_mark},
+        .unmark = {&client_precommit_wait_unmark, &client_step_unmark},
         .interval_ms = 0,
         .backoff_ms = 10000,
         .backoff_max_ms = 120000,
@@ -521,8 +534,8 @@ static const slk_step steps[] = {
         .pipeline = SLK_PIPELINE_CLIENT,
         .class = SLK_CLASS_CHAIN,
         .ready = &client_seed_ready,
-        .mark = &client_seed_mark,
-        .unmark = &client_seed_unmark,
+        .mark = {&client_seed_mark, &client_step_mark},
+        .unmark = {&client_seed_unmark, &client_step_unmark},
         .interval_ms = 0,
         .backoff_ms = 10000,
         .backoff_max_ms = 120000,
@@ -537,8 +550,8 @@ static const slk_step steps[] = {
         .class = SLK_CLASS_TRANSFER,
         .files = true,
         .ready = &client_c1_ready,
-        .mark = &client_c1_mark,
-        .unmark = &client_c1_unmark,
+        .mark = {&client_c1_mark, &client_step_mark},
+        .unmark = {&client_c1_unmark, &client_step_unmark},
         .interval_ms = 5000,
         .backoff_ms = 15000,
         .backoff_max_ms = 600000,
@@ -554,8 +567,8 @@ static const slk_step steps[] = {
         .class = SLK_CLASS_SNARK,
         .files = true,
         .ready = &client_porep_ready,
-        .mark = &client_porep_mark,
-        .unmark = &client_porep_unmark,
+        .mark = {&client_porep_mark, &client_step_mark},
+        .unmark = {&client_porep_unmark, &client_step_unmark},
         .interval_ms = 5000,
         .backoff_ms = 15000,
         .backoff_max_ms = 600000,
@@ -569,8 +582,8 @@ static const slk_step steps[] = {
         .pipeline = SLK_PIPELINE_CLIENT,
         .class = SLK_CLASS_CHAIN,
         .ready = &client_commit_ready,
-        .mark = &client_commit_mark,
-        .unmark = &client_commit_unmark,
+        .mark = {&client_commit_mark, &client_step_mark},
+        .unmark = {&client_commit_unmark, &client_step_unmark},
         .interval_ms = 0,
         .backoff_ms = 10000,
         .backoff_max_ms = 120000,
@@ -585,8 +598,8 @@ static const slk_step steps[] = {
         .pipeline = SLK_PIPELINE_CLIENT,
         .class = SLK_CLASS_CHAIN,
         .ready = &client_commit_wait_ready,
-        .mark = &client_commit_wait_mark,
-        .unmark = &client_commit_wait_unmark,
+        .mark = {&client_commit_wait_mark, &client_step_mark},
+        .unmark = {&client_commit_wait_unmark, &client_step_unmark},
         .interval_ms = 0,
         .backoff_ms = 10000,
         .backoff_max_ms = 120000,
@@ -601,8 +614,8 @@ static const slk_step steps[] = {
         .class = SLK_CLASS_CALL,
         .files = true,
         .ready = &client_release_ready,
-        .mark = &client_release_mark,
-        .unmark = &client_release_unmark,
+        .mark = {&client_release_mark},
+        .unmark = {&client_release_unmark},
         .interval_ms = 5000,
         .backoff_ms = 30000,
         .backoff_max_ms = 3600000,
@@ -616,8 +629,8 @@ static const slk_step steps[] = {
         .pipeline = SLK_PIPELINE_CLIENT,
         .class = SLK_CLASS_CALL,
         .ready = &client_renew_ready,
-        .mark = &client_renew_mark,
-        .unmark = &client_renew_unmark,
+        .mark = {&client_renew_mark},
+        .unmark = {&client_renew_unmark},
         .interval_ms = 30000,
         .backoff_ms = 30000,
         .backoff_max_ms = 3600000,
@@ -631,8 +644,8 @@ static const slk_step steps[] = {
         .pipeline = SLK_PIPELINE_CLIENT,
         .class = SLK_CLASS_CALL,
         .ready = &client_let_go_ready,
-        .mark = &client_let_go_mark,
-        .unmark = &client_let_go_unmark,
+        .mark = {&client_let_go_mark, &client_placement_mark},
+        .unmark = {&client_let_go_unmark, &client_placement_unmark},
         .interval_ms = 5000,
         .backoff_ms = 30000,
         .backoff_max_ms = 3600000,

@@ -8,15 +8,13 @@
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
+#include "seal/task_impl.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Further ahead than any back-off of the steps, and than any lease. */
-#define FAR_MS (INT64_C(2) * 3600 * 1000) /* and the waits of the options */
-#define FAR_LEASES 10
 #define STEPS_MAX 64u
-#define SCHEDULE_BATCH 64u /* rows of one step per pass; the next pass takes the rest */
+#define CLAIM_ROUNDS 8u
 
 static const char *const class_name[SLK_CLASS_COUNT] = {
     [SLK_CLASS_COMPUTE] = "compute", [SLK_CLASS_SNARK] = "snark", [SLK_CLASS_TRANSFER] = "transfer",
@@ -29,29 +27,10 @@ const char *slk_task_class_name(slk_task_class class)
     return class_name[class];
 }
 
-/* Task ids and fences come from one sequence, so that neither is ever used twice: a holder of a
- * task that was dropped and made again cannot take the new one for its own. They are taken outside
- * of transactions, which would otherwise all meet at this one row. */
-static const slk_sql take_numbers = {
-    "task.sequence",
-    "UPDATE seal_sequence SET value = value + $1 WHERE name = 'task' RETURNING value"};
 static const slk_sql insert_task = {
     "task.insert",
     "INSERT INTO task (id, kind, pipeline, class, sp_id, sector_number, created_ms)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, sp_id, sector_number) DO NOTHING"};
-/* A clock that was set back leaves times far ahead: what no delay of ours reaches ($5) counts as
- * due, a lease like that ($6) as over. The fence keeps that harmless. The limit is above what may run
- * here (SLK_SEAL_MAX_RUNNING), for that is passed over. */
-static const slk_sql find_task = {
-    "task.find",
-    "SELECT id, kind, sp_id, sector_number, attempts, created_ms, fence, folder_id FROM task"
-    " WHERE class = $1"
-    " AND (not_before_ms <= $2 OR not_before_ms > $5)"
-    " AND (owner IS NULL OR lease_until_ms < $2 OR lease_until_ms > $6)"
-    " AND ((pipeline = 'provider' AND $3 = 1) OR (pipeline = 'client' AND $4 = 1))"
-    " AND (folder_id = '' OR (pipeline = 'provider' AND folder_id = $7)"
-    " OR (pipeline = 'client' AND folder_id = $8))"
-    " ORDER BY not_before_ms, id LIMIT 600"};
 static const slk_sql claim_task = {
     "task.claim",
     "UPDATE task SET owner = $2, lease_until_ms = $3, fence = $4, started_ms = $5, stage_ms = $5,"
@@ -77,40 +56,28 @@ static bool role_on(const slk_seal *seal, slk_pipeline pipeline)
     return pipeline == SLK_PIPELINE_PROVIDER ? seal->options.provider : seal->options.client;
 }
 
-static const slk_step *step_named(const char *name)
-{
-    size_t n;
-    const slk_step *steps = slk_seal_steps(&n);
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(steps[i].name, name) == 0)
-            return &steps[i];
-    return NULL;
-}
-
 /* ---- scheduling ---- */
 
 struct batch {
     slk_seal *seal;
     const slk_step *step;
     size_t n;
-    uint64_t key[SCHEDULE_BATCH][2];
-    int64_t first_id; /* SCHEDULE_BATCH ids from here are ours */
+    uint64_t key[SLK_STEP_FIND_MAX][2];
+    size_t ids_n; /* ids from first_id that are ours */
+    int64_t first_id;
     uint64_t made;
 };
 
 static slk_err read_ready(struct batch *b, slk_db *db, slk_error *error)
 {
-    uint64_t most = SCHEDULE_BATCH;
-    if (b->step->most)
-        SLK_TRY(b->step->most(&most, b->seal, db, error));
     b->n = 0;
-    if (most == 0)
-        return SLK_OK;
+    if (b->step->find)
+        return b->step->find(b->key, &b->n, b->seal, db, error);
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
     SLK_TRY(slk_sql_open(&q, db, b->step->ready, SLK_ARGS(slk_arg_i(slk_seal_now_steady(b->seal))),
                          error));
     bool row = true;
-    for (; b->n < SCHEDULE_BATCH && b->n < most; b->n++) {
+    for (; b->n < SLK_STEP_FIND_MAX; b->n++) {
         SLK_TRY(slk_query_step(&q, &row, error));
         if (!row)
             break;
@@ -136,8 +103,11 @@ static slk_err make_task(struct batch *b, slk_db *db, const uint64_t key[2], int
     b->made++;
     if (step->files)
         SLK_TRY(slk_member_place_task(db, step->pipeline, id, key[0], key[1], error));
-    return slk_sql_run(db, step->mark,
-                       SLK_ARGS(slk_arg_u(key[0]), slk_arg_u(key[1]), slk_arg_i(id)), NULL, error);
+    for (size_t i = 0; i < 2 && step->mark[i]; i++)
+        SLK_TRY(slk_sql_run(db, step->mark[i],
+                            SLK_ARGS(slk_arg_u(key[0]), slk_arg_u(key[1]), slk_arg_i(id)), NULL,
+                            error));
+    return SLK_OK;
 }
 
 static slk_err schedule_body(slk_db *db, void *context, slk_error *error)
@@ -145,7 +115,8 @@ static slk_err schedule_body(slk_db *db, void *context, slk_error *error)
     struct batch *b = context;
     b->made = 0;
     SLK_TRY(read_ready(b, db, error));
-    for (size_t i = 0; i < b->n; i++)
+    for (size_t i = 0; i < b->n && i < b->ids_n;
+         i++) /* more than were seen before wait for a look */
         SLK_TRY(make_task(b, db, b->key[i], b->first_id + (int64_t)i, error));
     return SLK_OK;
 }
@@ -163,7 +134,7 @@ static slk_err find_work(bool *has, slk_seal *seal, slk_pipeline pipeline, slk_e
         if (!row)
             return SLK_OK;
         const char *name = slk_column_text(&q, 0);
-        const slk_step *step = step_named(name ? name : "");
+        const slk_step *step = slk_task_step_named(name ? name : "");
         slk_assert(step);
         has[step - steps] = true;
     }
@@ -176,10 +147,8 @@ static slk_err schedule_step(uint64_t *made, slk_seal *seal, const slk_step *ste
     SLK_TRY(read_ready(&b, seal->db, error));
     if (b.n == 0)
         return SLK_OK;
-    int64_t last = 0;
-    SLK_TRY(slk_sql_number(&last, seal->db, &take_numbers,
-                           SLK_ARGS(slk_arg_i((int64_t)SCHEDULE_BATCH)), error));
-    b.first_id = last - (int64_t)SCHEDULE_BATCH + 1;
+    b.ids_n = b.n;
+    SLK_TRY(slk_task_take_numbers(&b.first_id, seal, (int64_t)b.n, error));
     SLK_TRY(slk_db_tx(seal->db, schedule_body, &b, error));
     *made += b.made;
     return SLK_OK;
@@ -203,74 +172,11 @@ slk_err slk_task_schedule(uint64_t *ret_made, slk_seal *seal, slk_error *error)
 
 /* ---- claiming ---- */
 
-struct claim {
-    slk_seal *seal;
-    slk_task_class class;
-    const slk_step *step; /* NULL: nothing found */
-    slk_task *task;
-    int64_t lease_until_ms;
-};
-
-static bool runs_here(slk_seal *seal, int64_t id)
-{
-    pthread_mutex_lock(&seal->mutex);
-    bool found = false;
-    for (slk_seal_running *r = seal->running; r; r = r->next)
-        found = found || r->task->id == id;
-    pthread_mutex_unlock(&seal->mutex);
-    return found;
-}
-
-/* The first claimable task that no thread of this process still works on (its lease may be over). */
-static void fill_task(slk_task *task, const slk_step *step, int64_t id, uint64_t sp_id,
-                      uint64_t number, int64_t attempts)
-{
-    task->id = id;
-    task->sp_id = sp_id;
-    task->number = number;
-    task->attempts = attempts;
-    task->last_attempt = step->max_attempts > 0 && attempts + 1 >= step->max_attempts;
-}
-
-static slk_err find_claimable(struct claim *c, slk_db *db, slk_error *error)
-{
-    const slk_seal_options *o = &c->seal->options;
-    SLK_CLEANUP(slk_query_done) slk_query q = {0};
-    int64_t now = slk_seal_now(c->seal);
-    SLK_TRY(slk_sql_open(
-        &q, db, &find_task,
-        SLK_ARGS(slk_arg_t(class_name[c->class]), slk_arg_i(now), slk_arg_i(o->provider),
-                 slk_arg_i(o->client),
-                 slk_arg_i(now + FAR_MS + o->poll_ms + o->batch_wait_ms + o->chain_poll_ms),
-                 slk_arg_i(now + FAR_LEASES * o->lease_ms),
-                 slk_arg_t(c->seal->folder_id[SLK_PIPELINE_PROVIDER]),
-                 slk_arg_t(c->seal->folder_id[SLK_PIPELINE_CLIENT])),
-        error));
-    c->step = NULL;
-    bool row = true;
-    while (!c->step) {
-        SLK_TRY(slk_query_step(&q, &row, error));
-        if (!row)
-            return SLK_OK;
-        const char *kind = slk_column_text(&q, 1);
-        const slk_step *step = step_named(kind ? kind : "");
-        if (!step || runs_here(c->seal, slk_column_i64(&q, 0)))
-            continue;
-        c->step = step;
-        fill_task(c->task, step, slk_column_i64(&q, 0), slk_u64(slk_column_i64(&q, 2)),
-                  slk_u64(slk_column_i64(&q, 3)), slk_column_i64(&q, 4));
-        c->task->created_ms = slk_column_i64(&q, 5);
-        c->task->fence = slk_column_i64(&q, 6);
-        slk_sql_copy_text(c->task->folder_id, sizeof c->task->folder_id, &q, 7);
-    }
-    return SLK_OK;
-}
-
 /* Makes the task found ours, by one statement that only succeeds when nobody had it meanwhile: no
  * transaction is needed, and the losers of a race lose nothing. *ret_ours false: another was quicker.
  * A task that touches files fixes where they are, before it makes any: each does, since an earlier
  * one may have been stopped between its two statements. */
-static slk_err claim_found(bool *ret_ours, struct claim *c, slk_error *error)
+static slk_err claim_found(bool *ret_ours, slk_task_claim *c, slk_error *error)
 {
     slk_seal *seal = c->seal;
     slk_task *task = c->task;
@@ -279,12 +185,12 @@ static slk_err claim_found(bool *ret_ours, struct claim *c, slk_error *error)
     const char *folder_id = first ? seal->folder_id[c->step->pipeline] : task->folder_id;
     int64_t now = slk_seal_now(seal), changes = 0;
     c->lease_until_ms = now + seal->options.lease_ms;
-    SLK_TRY(slk_sql_number(&task->fence, seal->db, &take_numbers, SLK_ARGS(slk_arg_i(1)), error));
+    SLK_TRY(slk_task_take_numbers(&task->fence, seal, 1, error));
     SLK_TRY(
         slk_sql_run(seal->db, &claim_task,
                     SLK_ARGS(slk_arg_i(task->id), slk_arg_t(seal->options.node_name),
                              slk_arg_i(c->lease_until_ms), slk_arg_i(task->fence), slk_arg_i(now),
-                             slk_arg_i(now + FAR_LEASES * seal->options.lease_ms),
+                             slk_arg_i(now + SLK_TASK_FAR_LEASES * seal->options.lease_ms),
                              slk_arg_i(old_fence), slk_arg_t(folder_id)),
                     &changes, error));
     *ret_ours = changes == 1;
@@ -329,8 +235,7 @@ static slk_err end_task(slk_db *db, const slk_task *task, const slk_step *step, 
                         &changes, error));
     if (changes != 1)
         return slk_fail(error, SLK_E_CONFLICT, "task %ld is no longer ours", (long)task->id);
-    return slk_sql_run(db, step->unmark, SLK_ARGS(slk_arg_u(task->sp_id), slk_arg_u(task->number)),
-                       NULL, error);
+    return slk_task_unmark(db, step, task->sp_id, task->number, error);
 }
 
 static slk_err done_body(slk_db *db, void *context, slk_error *error)
@@ -570,13 +475,13 @@ static slk_err find_mates(struct together *t, slk_error *error)
         SLK_TRY(slk_query_step(&q, &row, error));
         if (!row)
             break;
-        if (runs_here(seal, slk_column_i64(&q, 0)))
+        if (slk_task_runs_here(seal, slk_column_i64(&q, 0)))
             continue;
         slk_task *task = new_task(seal);
         if (!task)
             return slk_fail(error, SLK_E_NOMEM, "out of memory");
-        fill_task(task, t->step, slk_column_i64(&q, 0), slk_u64(slk_column_i64(&q, 1)),
-                  slk_u64(slk_column_i64(&q, 2)), slk_column_i64(&q, 3));
+        slk_task_fill(task, t->step, slk_column_i64(&q, 0), slk_u64(slk_column_i64(&q, 1)),
+                      slk_u64(slk_column_i64(&q, 2)), slk_column_i64(&q, 3));
         task->created_ms = slk_column_i64(&q, 4);
         task->fence = slk_column_i64(&q, 5);
         slk_sql_copy_text(task->folder_id, sizeof task->folder_id, &q, 6);
@@ -591,7 +496,7 @@ static slk_err claim_mates(struct together *t, slk_error *error)
 {
     size_t kept = 1;
     for (size_t i = 1; i < t->n; i++) {
-        struct claim c = {.seal = t->seal, .step = t->step, .task = t->task[i]};
+        slk_task_claim c = {.seal = t->seal, .step = t->step, .task = t->task[i]};
         bool ours = false;
         const slk_err code = claim_found(&ours, &c, error);
         if (code != SLK_OK || !ours) {
@@ -670,6 +575,19 @@ static slk_err run_together(slk_task *task, const slk_step *step, int64_t lease_
     return SLK_OK;
 }
 
+/* Finds and claims one; another node may be quicker, and then the next one is as good. */
+static slk_err claim_one(bool *ret_ours, slk_task_claim *c, slk_error *error)
+{
+    *ret_ours = false;
+    for (unsigned round = 0; round < CLAIM_ROUNDS && !*ret_ours; round++) {
+        SLK_TRY(slk_task_find(c, error));
+        if (!c->step)
+            return SLK_OK;
+        SLK_TRY(claim_found(ret_ours, c, error));
+    }
+    return SLK_OK;
+}
+
 slk_err slk_task_run_one(bool *ret_ran, slk_seal *seal, slk_task_class class, slk_error *error)
 {
     *ret_ran = false;
@@ -678,11 +596,8 @@ slk_err slk_task_run_one(bool *ret_ran, slk_seal *seal, slk_task_class class, sl
     SLK_CLEANUP(free_taskp) slk_task *task = new_task(seal);
     if (!task)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    struct claim c = {.seal = seal, .class = class, .task = task};
-    SLK_TRY(find_claimable(&c, seal->db, error));
-    if (!c.step)
-        return SLK_OK;
-    SLK_TRY(claim_found(ret_ran, &c, error));
+    slk_task_claim c = {.seal = seal, .class = class, .task = task};
+    SLK_TRY(claim_one(ret_ran, &c, error));
     if (!*ret_ran)
         return SLK_OK;
     if (c.step->mates && seal->options.batch_sectors > 1) {

@@ -5,7 +5,7 @@
  * a retry policy and a run function. The scheduler makes one task per ready row and step; a worker
  * claims it, runs it, and completes it.
  *
- *            schedule          claim (owner, lease, fence+1)         run returns
+ *            schedule          claim (owner, lease, new fence)        run returns
  *   row ready --------> waiting -----------------------------> running ----+--> done: one transaction
  *                          ^                                      |        |    {fence still ours;
  *                          |<--- lease over, or owner restarted --'        |     state edge; outputs;
@@ -15,7 +15,7 @@
  *
  * - Nothing a run function writes before its completion may be wrong to keep: files are under their
  *   final names only when complete, and are reused by the next run.
- * - fence rises with each claim. A holder whose lease was taken over cannot complete: its
+ * - Each claim has a fence of its own, used once. A holder whose lease was taken over cannot complete: its
  *   transaction finds another fence and is rolled back (SLK_E_CONFLICT), its result is dropped.
  * - A heartbeat renews leases of running tasks and stores their progress; a task whose row is to be
  *   canceled, or whose lease was lost, has its slk_job canceled.
@@ -78,19 +78,22 @@ typedef struct slk_task {
 /* How the run of one of several tasks ended; error is read when code is not SLK_OK. */
 typedef void slk_task_ended(void *context, size_t index, slk_err code, const slk_error *error);
 
+#define SLK_STEP_FIND_MAX 64u /* rows in one look; the next look takes the rest */
+
 typedef struct slk_step {
     const char *name; /* "provider.sdr": task.kind, actor in the timeline */
     slk_pipeline pipeline;
     slk_task_class class;
     bool files; /* touches the sector's files: runs only where they are (member.h) */
-    const slk_sql
-        *ready; /* SELECT sp_id, sector_number of rows ready and without this task, best first,
-                 * at most 64; $1 now */
-    /* How many more of the ready rows shall have the task now; NULL: all. */
-    slk_err (*most)(uint64_t *ret_most, slk_seal *seal, slk_db *db, slk_error *error);
-    const slk_sql
-        *mark; /* UPDATE row SET task_id_x = $3 WHERE sp_id = $1 AND sector_number = $2 ... */
-    const slk_sql *unmark; /* UPDATE row SET task_id_x = NULL WHERE sp_id = $1 AND ... */
+    /* SELECT sp_id, sector_number of rows ready and without this task, best first, at most
+     * SLK_STEP_FIND_MAX; $1 now. Its cost must not grow with the rows that wait: see ROWS in steps.c. */
+    const slk_sql *ready;
+    /* Instead of ready where a statement cannot say which: fills *ret_n keys, sp_id and number. */
+    slk_err (*find)(uint64_t ret_keys[SLK_STEP_FIND_MAX][2], size_t *ret_n, slk_seal *seal,
+                    slk_db *db, slk_error *error);
+    /* UPDATE row SET task_id_x = $3 WHERE sp_id = $1 AND sector_number = $2 …; NULL: no second one. */
+    const slk_sql *mark[2];
+    const slk_sql *unmark[2]; /* the same with NULL */
     int64_t interval_ms; /* between looks, when run says wait without saying how long */
     int64_t backoff_ms; /* after the first failure; doubles up to backoff_max_ms */
     int64_t backoff_max_ms;

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
-#include "seal/task.h"
+#include "seal/task_impl.h"
 
 #include <string.h>
 
@@ -143,6 +143,15 @@ slk_err slk_task_release_own(slk_seal *seal, slk_error *error)
 
 /* ---- dropping ---- */
 
+slk_err slk_task_unmark(slk_db *db, const slk_step *step, uint64_t sp_id, uint64_t number,
+                        slk_error *error)
+{
+    for (size_t i = 0; i < 2 && step->unmark[i]; i++)
+        SLK_TRY(slk_sql_run(db, step->unmark[i], SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number)),
+                            NULL, error));
+    return SLK_OK;
+}
+
 slk_err slk_task_drop(slk_db *db, slk_pipeline pipeline, uint64_t sp_id, uint64_t number,
                       const char *step_or_null, slk_error *error)
 {
@@ -152,8 +161,7 @@ slk_err slk_task_drop(slk_db *db, slk_pipeline pipeline, uint64_t sp_id, uint64_
     for (size_t i = 0; i < n; i++)
         if (steps[i].pipeline == pipeline &&
             (!step_or_null || strcmp(step_or_null, steps[i].name) == 0))
-            SLK_TRY(slk_sql_run(db, steps[i].unmark, SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number)),
-                                NULL, error));
+            SLK_TRY(slk_task_unmark(db, &steps[i], sp_id, number, error));
     const char *name = slk_pipeline_name(pipeline);
     if (!step_or_null)
         return slk_sql_run(db, &drop_tasks,
