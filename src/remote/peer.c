@@ -304,25 +304,34 @@ static slk_err peer_status(void *ctx, slk_seal_status *ret, const slk_seal_remot
 
 /* ---- downloads ---- */
 
-static bool has_bytes(const char *path, uint64_t bytes)
+/* The size of what is there, 0 if that is no file. Whoever cannot tell must not take it for nothing: what is
+ * nothing is removed. */
+static slk_err bytes_there(uint64_t *ret_bytes, const char *path, slk_error *error)
 {
-    uint64_t there = 0;
-    return slk_file_size(&there, path, NULL) == SLK_OK && there == bytes;
+    const slk_err code = slk_file_size(ret_bytes, path, error);
+    if (code != SLK_E_NOTFOUND && code != SLK_E_INVAL)
+        return code;
+    *ret_bytes = 0;
+    return SLK_OK;
 }
 
 /* Is every file of a finished cache there with its size? */
-static bool cache_is_complete(const char *cache, const slk_sector_shape *shape)
+static slk_err cache_is_complete(bool *ret_complete, const char *cache,
+                                 const slk_sector_shape *shape, slk_error *error)
 {
-    for (size_t i = 0; i < slk_cache_file_count(shape); i++) {
+    bool complete = true;
+    for (size_t i = 0; complete && i < slk_cache_file_count(shape); i++) {
         slk_cache_file file;
         slk_cache_file_at(&file, shape, i);
         SLK_CLEANUP(slk_freep) char *path = slk_path_join(cache, file.name);
         uint64_t there = 0;
-        if (!path || slk_file_size(&there, path, NULL) != SLK_OK || there == 0 ||
-            there > file.max_bytes || (file.bytes && there != file.bytes))
-            return false;
+        if (!path)
+            return slk_fail(error, SLK_E_NOMEM, "out of memory for a path");
+        SLK_TRY(bytes_there(&there, path, error));
+        complete = there > 0 && there <= file.max_bytes && (!file.bytes || there == file.bytes);
     }
-    return true;
+    *ret_complete = complete;
+    return SLK_OK;
 }
 
 struct download {
@@ -424,8 +433,10 @@ static slk_err fetch_manifest(struct download *download, slk_error *error)
 static slk_err fetch_sealed(struct download *download, slk_error *error)
 {
     const char *sealed = download->paths->sealed;
-    if (has_bytes(sealed, download->shape->bytes))
-        return SLK_OK;
+    uint64_t there = 0;
+    SLK_TRY(bytes_there(&there, sealed, error));
+    if (there == download->shape->bytes) /* perhaps of a call that ended right after its rename */
+        return slk_fetch_forget(sealed, error);
     SLK_TRY(slk_remove_tree(sealed, error));
     if (download->peer->crypto)
         SLK_TRY(fetch_manifest(download, error));
@@ -457,10 +468,13 @@ static slk_err write_c1_url(const struct download *download, slk_error *error)
 static slk_err fetch_cache(const struct download *download, slk_error *error)
 {
     const char *cache = download->paths->cache;
-    if (!cache_is_complete(cache, download->shape)) {
+    bool complete = false;
+    SLK_TRY(cache_is_complete(&complete, cache, download->shape, error));
+    if (!complete) {
         SLK_TRY(slk_remove_tree(cache, error));
         SLK_TRY(get(download, "cache-data", get_cache, error));
     }
+    SLK_TRY(slk_file_sync_folder_of(cache, error)); /* if an earlier call ended before that */
     return write_c1_url(download, error);
 }
 

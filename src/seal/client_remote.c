@@ -423,7 +423,7 @@ slk_err slk_step_client_c1(slk_task *task, slk_error *error)
     SLK_TRY(drop_c1(&s, path, error));
     task->event = SLK_EV_VANILLA;
     if (slk_file_exists(path)) /* under its final name it was verified */
-        return SLK_OK;
+        return slk_file_sync_folder_of(path, error);
     SLK_TRY(slk_folder_make(s.scratch.c1, 0755, error));
     slk_err code = fetch_c1(&s, temp, error);
     if (code != SLK_OK && !slk_seal_is_dead(s.seal))

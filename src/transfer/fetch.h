@@ -49,7 +49,8 @@ typedef struct slk_fetch_from {
 SLK_MUST_CHECK slk_err slk_fetch_file(const slk_fetch_from *from, const char *dest, uint64_t bytes,
                                       slk_job *job, slk_error *error);
 
-/* Removes dest.tmp and dest.blocks, for a fetch that is given up; they stay gone after a loss of power. */
+/* Removes dest.tmp and dest.blocks, for a fetch that is given up or was ended right after dest was there. They
+ * stay gone after a loss of power, and dest, if it is there, stays. */
 SLK_MUST_CHECK slk_err slk_fetch_forget(const char *dest, slk_error *error);
 
 /* Fetches the cache tar of a sector of that shape into the folder `cache`, by way of cache.tmp

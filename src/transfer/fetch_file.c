@@ -244,7 +244,7 @@ static slk_err fetch_and_place(fetch *f, const char *dest, slk_error *error)
     }
     SLK_TRY(slk_file_sync(f->fd, f->temp, error));
     SLK_TRY(slk_file_rename_durable(f->temp, dest, error));
-    return remove_file(f->map.path, error);
+    return slk_fetch_forget(dest, error);
 }
 
 /* *ret_there: dest is complete from an earlier call that was stopped after its rename. */
