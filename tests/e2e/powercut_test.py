@@ -7,7 +7,6 @@ SELKIE_TEST_SEEDS: how many cuts of files and of databases, each; SELKIE_TEST_SE
 databases are recorded alike in every run; a provider, whose threads take turns as they will, nearly so."""
 import json
 import os
-import pathlib
 import random
 import re
 import shutil
@@ -17,17 +16,18 @@ import subprocess
 import tempfile
 import urllib.request
 
-from farm import Farm
-from support import ROOT, SELKIE, Failed, Folder, equal, expect, run_cases, selkie
+from recording import BUILD, RecordedFarm, all_was_recorded, quick_check, recorded
+from support import Failed, Folder, equal, expect, run_cases, selkie
 
 from powercut import Disk
 
-BUILD = pathlib.Path(SELKIE).parent / "tests"
 CASE = str(BUILD / "powercut_case")
 SEEDS = int(os.environ.get("SELKIE_TEST_SEEDS", "1500"))
 GOES_ON = 10  # in every so-many-th cut what was begun goes on to its end
 NODE_CUTS = max(1, SEEDS // 5)
 NODE_GOES_ON = 25  # in every so-many-th the real provider is started again
+LARGER_CUTS, LARGER_GOES_ON = max(1, SEEDS // 50), 10
+SECTOR_BYTES = {5: 2048, 6: 8 << 20}  # by seal proof
 SECTORS = (1, 2)
 # Files that under their names are always what they are at the end; a sealed one holds the sector's data, here
 # zeros, before.
@@ -41,24 +41,8 @@ def seeds(count):
     return [int(one)] if one else range(count)
 
 
-def recorded(folder, log):
-    return {"LD_PRELOAD": str(BUILD / "libslk_disk_log.so"), "SLK_DISK_FOLDER": str(folder), "SLK_DISK_LOG": str(log)}
-
-
 def content(version):
     return b"%07d\n" % version * (100 + version * 331 % 2000)
-
-
-def contents(folder):
-    """Of all files but those SQLite maps and makes anew after a restart."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file() and not p.name.endswith("-shm")}
-
-
-def all_was_recorded(disk, live, folder):
-    disk.uncut(folder)
-    want, got = contents(live), contents(folder)
-    equal([n for n in want.keys() | got.keys() if want.get(n) != got.get(n)], [], "files that changed in ways that were not seen")
-    shutil.rmtree(folder)
 
 
 def record(folder, case):
@@ -117,10 +101,6 @@ def files_are_finished(folder):
     equal([str(p) for p in folder.rglob("*.tmp")], [], "temporary files at the end")
 
 
-def quick_check(connection):
-    equal(connection.execute("PRAGMA quick_check").fetchall(), [("ok",)], "quick_check")
-
-
 def database_is_whole(folder, promises, least=0):
     least = max(least, promises.get("node.db", 0))
     if not (folder / "node.db").exists():
@@ -157,21 +137,11 @@ def post(farm, call, body):
         return json.loads(answer.read() or b"null")
 
 
-class RecordedFarm(Farm):
-    """The provider's folder is recorded, while `recording`."""
-
-    recording = True
-
-    def environment(self, name):
-        more = recorded(self.repo(name), self.folder / "log") if name == "provider" and self.recording else {}
-        return {**super().environment(name), **more}
-
-
 def role(farm, number):
     return farm.on("provider", "sector", "show", f"f01000/{number}")["roles"][0]
 
 
-def provider_life(farm):
+def provider_life(farm, seal_proof):
     """Sectors are ordered and sealed. (size of the log then, sector number, what was seen) for each."""
     farm.repo("provider").mkdir()
     selkie("init", "--repo", farm.repo("provider"), environment=farm.environment("provider"))
@@ -180,11 +150,11 @@ def provider_life(farm):
     token = farm.on("provider", "partner", "add", "other", "--url", farm.url("client"), "--allowance", 5)["token"]
     seen = []
     for number in SECTORS:
-        order = {"partner_token": token, "slot_token": "", "sp_id": 1000, "sector_number": number, "reg_seal_proof": 5}
+        order = {"partner_token": token, "slot_token": "", "sp_id": 1000, "sector_number": number, "reg_seal_proof": seal_proof}
         equal(post(farm, "order", order)["accepted"], True, "the order")
-        seen.append(((farm.folder / "log").stat().st_size, number, "ordered"))
+        seen.append((farm.log_size(), number, "ordered"))
         farm.wait(lambda: role(farm, number)["state"] == "sealed", 120, f"sector {number} to be sealed")
-        seen.append(((farm.folder / "log").stat().st_size, number, "sealed"))
+        seen.append((farm.log_size(), number, "sealed"))
     farm.kill("provider")
     return seen
 
@@ -196,9 +166,10 @@ def number_of(sealed):
 class Life:
     """What the recorded provider did: the disk, the files at the end, and what it had promised when."""
 
-    def __init__(self, farm):
-        seen = provider_life(farm)
-        self.disk = Disk(farm.repo("provider"), farm.folder / "log")
+    def __init__(self, farm, seal_proof):
+        seen = provider_life(farm, seal_proof)
+        self.unsealed = bytes(SECTOR_BYTES[seal_proof])
+        self.disk = Disk(farm.repo("provider"), farm.log)
         self.seen = [(sum(end <= size for end in self.disk.ends), number, what) for size, number, what in seen]
         all_was_recorded(self.disk, farm.repo("provider"), farm.folder / "whole")
         self.kept = farm.folder / "kept"
@@ -213,7 +184,7 @@ class Life:
             if path.suffix == ".tmp" or not ONCE.fullmatch(str(name)):
                 continue
             data = path.read_bytes()
-            unsealed = path.parent.name == "sealed" and number_of(path) not in self.promised(when, "sealed") and data == bytes(2048)
+            unsealed = path.parent.name == "sealed" and number_of(path) not in self.promised(when, "sealed") and data == self.unsealed
             expect(unsealed or data == (self.kept / name).read_bytes(), f"{name} is not whole: {len(data)} bytes")
         for number in self.promised(when, "sealed"):
             expect((folder / "scratch" / ".selkie-folder").exists(), f"what folder sector {number} lies in")
@@ -245,22 +216,22 @@ def goes_on(farm, life, when):
     farm.kill("provider")
 
 
-def provider():
-    with Folder() as folder, RecordedFarm(folder) as farm:
+def provider(seal_proof, cuts, goes_on_each):
+    with Folder() as folder, RecordedFarm(folder, "provider") as farm:
         try:
-            cut_provider(farm)
+            cut_provider(farm, seal_proof, cuts, goes_on_each)
         finally:  # the devnet alone is stopped in order
             farm.processes = {name: p for name, p in farm.processes.items() if p.poll() is None}
 
 
-def cut_provider(farm):
-    life = Life(farm)
+def cut_provider(farm, seal_proof, cuts, goes_on_each):
+    life = Life(farm, seal_proof)
     farm.recording = False
     out, end = farm.repo("provider"), len(life.disk.ends)
     first = min(at for at, _, _ in life.seen)
-    for seed in seeds(NODE_CUTS):
+    for seed in seeds(cuts):
         chance = random.Random(seed)
-        restarts = seed % NODE_GOES_ON == 0
+        restarts = seed % goes_on_each == 0
         when = chance.randrange(first if restarts else 0, end + 1)
         life.disk.cut(out, chance, when)
         try:
@@ -275,4 +246,5 @@ def cut_provider(farm):
 if __name__ == "__main__":
     if os.access("/dev/shm", os.W_OK):
         tempfile.tempdir = "/dev/shm"  # thousands of small folders; what a sync costs is not the question
-    run_cases([("powercut-files", files), ("powercut-database", database), ("powercut-provider", provider)])
+    run_cases([("powercut-files", files), ("powercut-database", database), ("powercut-provider", lambda: provider(5, NODE_CUTS, NODE_GOES_ON)),
+               ("powercut-provider-8MiB", lambda: provider(6, LARGER_CUTS, LARGER_GOES_ON))])

@@ -15,6 +15,7 @@ import struct
 HEAD = struct.Struct("<4I3Q")
 OPENED, WROTE, SIZED, GREW, SYNCED, RENAMED, REMOVED, FOLDER_MADE, LINKED = range(1, 10)
 NAMELESS = os.O_TMPFILE
+BEFORE, ON_DISK = -2, -1  # "when" of what is there before the first record
 KEEP = (0.0, 0.1, 0.5, 0.9, 1.0)  # of what is not safe, for a cut
 
 
@@ -41,12 +42,32 @@ def records(path):
         yield at, kind, names, inode, offset, length, log[at - data:at]
 
 
+class Standing:
+    """What a folder holds before anything is recorded: all of it is on the disk."""
+
+    def __init__(self, folder):
+        self.by_inode, self.renames = {}, []
+        self.root = self.look(pathlib.Path(folder))
+
+    def look(self, path):
+        thing = Thing(path.is_dir(), synced=[ON_DISK])
+        self.by_inode[path.stat().st_ino] = thing
+        if not thing.is_folder:
+            data = path.read_bytes()
+            thing.changes.append((BEFORE, WROTE, 0, len(data), data))
+            return thing
+        for below in path.iterdir():
+            thing.names[below.name] = self.look(below)
+            self.renames.append((BEFORE, [(thing, below.name, thing.names[below.name])]))
+        return thing
+
+
 class Disk:
-    def __init__(self, folder, log):
+    def __init__(self, folder, log, standing=None):
         self.folder = str(folder)
-        self.root = Thing(True)
-        self.by_inode = {os.stat(folder).st_ino: self.root}
-        self.renames = []  # (when, [(folder, name, thing or None)])
+        self.root = standing.root if standing else Thing(True)
+        self.by_inode = standing.by_inode if standing else {os.stat(folder).st_ino: self.root}
+        self.renames = standing.renames if standing else []  # (when, [(folder, name, thing or None)])
         self.ends = []  # of each record, in the log
         for end, *record in records(log):
             self.take(len(self.ends), *record)
