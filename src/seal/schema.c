@@ -392,6 +392,20 @@ static const char load[] =
     " waiting_bytes, started_bytes FROM rseal_provider_sum UNION ALL SELECT partner_id, sp_id,"
     " folder_id, sectors, waiting_bytes, started_bytes FROM rseal_provider_change;";
 
+/* Calls that a node has under way at its workers (farm/calls.h). state: starting, running, done, and early
+ * for what was returned before anybody knew the call. */
+static const char worker_calls[] =
+    "CREATE TABLE worker_call ("
+    " id INTEGER PRIMARY KEY, node TEXT NOT NULL, sp_id BIGINT NOT NULL,"
+    " sector_number BIGINT NOT NULL, call_id TEXT NOT NULL DEFAULT '', task TEXT NOT NULL,"
+    " params_key TEXT NOT NULL DEFAULT '', session TEXT NOT NULL DEFAULT '',"
+    " hostname TEXT NOT NULL DEFAULT '', state TEXT NOT NULL, result TEXT,"
+    " result_file SMALLINT NOT NULL DEFAULT 0, failed SMALLINT NOT NULL DEFAULT 0,"
+    " fault_code BIGINT NOT NULL DEFAULT 0, fault TEXT NOT NULL DEFAULT '',"
+    " created_ms BIGINT NOT NULL, ended_ms BIGINT NOT NULL DEFAULT 0);"
+    "CREATE INDEX worker_call_sector ON worker_call (node, sp_id, sector_number, task);"
+    "CREATE INDEX worker_call_id ON worker_call (node, call_id);";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -413,6 +427,7 @@ static const slk_migration migrations[] = {
     {18, "seal: how far a provider said it was", stages},
     {19, "seal: indexes of what is ready and of whose turn it is", queues},
     {20, "seal: what is here, counted", load},
+    {21, "farm: calls of workers", worker_calls},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

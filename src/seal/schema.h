@@ -24,6 +24,7 @@
  *   sector_event               timeline: who did what, when, why
  *   node                       nodes that ever ran on this database
  *   node_shared                what they must have in common
+ *   worker_call                calls that a node has under way at its workers (farm/calls.h)
  * source of names: reference/remote-seal-wire, Tables */
 #ifndef SLK_SEAL_SCHEMA_H
 #define SLK_SEAL_SCHEMA_H
