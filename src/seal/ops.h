@@ -135,6 +135,10 @@ typedef struct slk_seal_prover {
      * at a time, from any thread; returns after the last. NULL: this prover has none. */
     void (*pc1_batch)(void *ctx, const slk_seal_lane *lanes, size_t n, slk_seal_lane_ended *ended,
                       void *context);
+    /* How many of these tasks may usefully be under way now, those that are included: C2 (snark), or all
+     * others. Tasks are not claimed beyond it, so that other nodes may. Cheap; called with a lock held.
+     * NULL: as many as there are workers for. */
+    unsigned (*room)(void *ctx, bool snark);
 } slk_seal_prover;
 
 /* Room for an amount in attoFIL: 78 digits and a NUL. */

@@ -383,6 +383,15 @@ void slk_seal_wake(slk_seal *seal)
     pthread_mutex_unlock(&seal->mutex);
 }
 
+/* Mutex held: one more of the class may begin. */
+static bool has_room(slk_seal *seal, slk_task_class class)
+{
+    const slk_seal_prover *prover = &seal->ops.prover;
+    if (!prover->room || (class != SLK_CLASS_COMPUTE && class != SLK_CLASS_SNARK))
+        return true;
+    return seal->busy[class] < prover->room(prover->ctx, class == SLK_CLASS_SNARK);
+}
+
 static void *worker_main(void *arg)
 {
     slk_seal_worker *w = arg;
@@ -390,11 +399,13 @@ static void *worker_main(void *arg)
     uint64_t seen = 0;
     pthread_mutex_lock(&seal->mutex);
     while (!seal->stopping) {
-        if (seen == seal->generation) {
+        const bool looked = seen == seal->generation;
+        seen = seal->generation;
+        if (looked || !has_room(seal, w->class)) {
             pthread_cond_wait(&seal->work, &seal->mutex);
             continue;
         }
-        seen = seal->generation;
+        seal->busy[w->class]++;
         pthread_mutex_unlock(&seal->mutex);
         bool ran = false;
         slk_error error = {0};
@@ -402,9 +413,8 @@ static void *worker_main(void *arg)
         if (code != SLK_OK)
             slk_log(SLK_LOG_ERROR, "worker.failed", "class=%s why=\"%s\" next=\"looks again\"",
                     slk_task_class_name(w->class), slk_error_text(&error, code));
-        if (ran)
-            slk_seal_wake(seal);
         pthread_mutex_lock(&seal->mutex);
+        seal->busy[w->class]--;
         if (ran)
             seen = seal->generation - 1; /* what else waits need not wait for the scheduler */
     }

@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define SLK_SEAL_MAX_WORKERS 64u
+#define SLK_SEAL_MAX_WORKERS 256u
 #define SLK_SEAL_MAX_RUNNING 512u /* tasks at once in one process, batches counted in full */
 
 /* A sector whose files someone in this process is using. */
@@ -70,6 +70,7 @@ struct slk_seal {
     pthread_t flow;
     slk_seal_worker workers[SLK_SEAL_MAX_WORKERS];
     unsigned workers_n;
+    unsigned busy[SLK_CLASS_COUNT]; /* workers that run something or look for it; under mutex */
     int64_t last_gc_ms;
 };
 
