@@ -20,18 +20,19 @@ MAY_INCLUDE = {
     "store": "base crypto codec fil net transfer lotus",
     "rpc": "base codec net",
     "seal": "base codec fil db",
+    "farm": "base codec fil db net rpc lotus store seal",
     "remote": "base crypto codec fil net db seal transfer",
     "access": "base codec db net",
     "monitor": "base codec db net seal remote access",
     "page": "base codec db net seal remote access monitor",
-    "app": "base crypto codec db fil lotus net proofs chain devnet transfer store seal remote access monitor page rpc",
+    "app": "base crypto codec db fil lotus net proofs chain devnet transfer store seal remote access monitor page rpc farm",
 }
 # Third-party headers stay behind one folder each.
 THIRD_PARTY = {
     "blst.h": {"crypto", "devnet", "proofs"},
     "hwloc.h": {"base"},
     "liburing.h": {"base"},
-    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page", "monitor", "lotus", "store", "rpc"},
+    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page", "monitor", "lotus", "store", "rpc", "farm"},
     "sqlite3.h": {"db"},
     "libpq-fe.h": {"db"},
     "curl/curl.h": {"net"},

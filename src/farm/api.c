@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "farm/api.h"
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "codec/json.h"
+#include "farm/api_impl.h"
+#include "farm/reclaim.h"
+#include "fil/address.h"
+#include "fil/sector.h"
+#include "lotus/worker_info.h"
+#include "rpc/permission.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const slk_sql first_miner = {
+    "api.miner",
+    "SELECT min(sp_id) FROM (SELECT sp_id FROM rseal_provider_pipeline UNION SELECT sp_id FROM"
+    " rseal_client_pipeline) AS m"};
+static const slk_sql proof_of = {
+    "api.proof_of",
+    "SELECT reg_seal_proof FROM (SELECT reg_seal_proof, create_time FROM rseal_provider_pipeline"
+    " WHERE sp_id = $1 UNION SELECT reg_seal_proof, create_time FROM rseal_client_pipeline"
+    " WHERE sp_id = $1) AS p ORDER BY create_time DESC LIMIT 1"};
+
+slk_err slk_farm_api_new(slk_farm_api **ret_api, const slk_farm_api_options *options,
+                         slk_error *error)
+{
+    slk_farm_api *api = slk_calloc(1, sizeof *api);
+    if (!api)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for the API");
+    api->options = *options;
+    *ret_api = api;
+    return SLK_OK;
+}
+
+void slk_farm_api_free(slk_farm_api *api)
+{
+    if (!api)
+        return;
+    slk_bytes_wipe(api->options.secret32, sizeof api->options.secret32);
+    slk_free(api);
+}
+
+static const json_t *at(const slk_rpc_call *call, size_t i)
+{
+    return json_array_get(call->params, i);
+}
+
+/* Takes value over. */
+static slk_err answer(json_t **ret_result, json_t *value, slk_error *error)
+{
+    if (!value)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for an answer");
+    *ret_result = value;
+    return SLK_OK;
+}
+
+/* ---- who this is ---- */
+
+static slk_err get_version(void *context, const slk_rpc_call *call, json_t **ret_result,
+                           slk_error *error)
+{
+    (void)call;
+    const slk_farm_api *api = context;
+    slk_lotus_version version = {.api_version = SLK_LOTUS_MINER_API_VERSION,
+                                 .block_delay_s = (uint64_t)api->options.block_delay_s};
+    (void)snprintf(version.version, sizeof version.version, "%s+selkie", api->options.version);
+    (void)snprintf(version.agent, sizeof version.agent, "selkie");
+    return answer(ret_result, slk_lotus_version_json(&version), error);
+}
+
+static slk_err get_session(void *context, const slk_rpc_call *call, json_t **ret_result,
+                           slk_error *error)
+{
+    (void)call;
+    const slk_farm_api *api = context;
+    return answer(ret_result, json_string(slk_farm_session(api->options.farm)), error);
+}
+
+/* A node may serve many miners: the first that has sectors here stands for all. */
+static slk_err get_actor(void *context, const slk_rpc_call *call, json_t **ret_result,
+                         slk_error *error)
+{
+    (void)call;
+    const slk_farm_api *api = context;
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    bool row = false;
+    char text[32];
+    SLK_TRY(slk_query_init(&q, api->options.db, &first_miner, error));
+    SLK_TRY(slk_query_step(&q, &row, error));
+    (void)snprintf(text, sizeof text, "f0%lld", row ? (long long)slk_column_i64(&q, 0) : 0LL);
+    return answer(ret_result, json_string(text), error);
+}
+
+static slk_err newest_proof(int64_t *ret_proof, const slk_farm_api *api, uint64_t miner,
+                            slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    bool row = false;
+    SLK_TRY(slk_query_init(&q, api->options.db, &proof_of, error));
+    slk_bind_i64(&q, 1, (int64_t)miner);
+    SLK_TRY(slk_query_step(&q, &row, error));
+    *ret_proof = row ? slk_column_i64(&q, 0) : api->options.usual_proof;
+    return SLK_OK;
+}
+
+static slk_err get_sector_size(void *context, const slk_rpc_call *call, json_t **ret_result,
+                               slk_error *error)
+{
+    const char *text = json_string_value(at(call, 0));
+    uint64_t miner = 0;
+    int64_t number = 0;
+    slk_seal_proof proof;
+    if (!text || slk_miner_id_parse(&miner, text, error) != SLK_OK)
+        return slk_rpc_bad_param(call, 0, "a miner's address f0…", error);
+    SLK_TRY(newest_proof(&number, context, miner, error));
+    SLK_TRY(slk_seal_proof_registered(&proof, number, error));
+    return answer(ret_result, json_integer((json_int_t)proof.shape->bytes), error);
+}
+
+/* ---- tokens ---- */
+
+slk_err slk_farm_api_authorise(void *context, const char *token, unsigned *ret_permissions,
+                               slk_error *error)
+{
+    const slk_farm_api *api = context;
+    slk_jwt_claims claims;
+    SLK_TRY(slk_jwt_read(&claims, token, api->options.secret32, slk_clock_wall_ms() / 1000, error));
+    *ret_permissions = slk_rpc_permissions_of_claims(&claims);
+    return SLK_OK;
+}
+
+static json_t *word_list(unsigned permissions)
+{
+    json_t *words = json_array();
+    bool good = words != NULL;
+    for (unsigned bit = 1; bit <= SLK_RPC_WORKER && good; bit <<= 1)
+        if (permissions & bit)
+            good = json_array_append_new(words, json_string(slk_rpc_permission_word(bit))) == 0;
+    if (good)
+        return words;
+    json_decref(words);
+    return NULL;
+}
+
+/* Workers ask this of tokens that come to them: an operator's, another worker's, or the one that this
+ * node presents, which is good for nothing here. */
+static slk_err auth_verify(void *context, const slk_rpc_call *call, json_t **ret_result,
+                           slk_error *error)
+{
+    slk_farm_api *api = context;
+    const char *token = json_string_value(at(call, 0));
+    unsigned permissions = SLK_RPC_ADMIN;
+    if (!token)
+        return slk_rpc_bad_param(call, 0, "a token", error);
+    if (!slk_farm_token_is_ours(api->options.farm, token))
+        SLK_TRY(slk_farm_api_authorise(api, token, &permissions, error));
+    return answer(ret_result, word_list(permissions), error);
+}
+
+static slk_err auth_new(void *context, const slk_rpc_call *call, json_t **ret_result,
+                        slk_error *error)
+{
+    const slk_farm_api *api = context;
+    unsigned permissions = 0;
+    if (!json_is_array(at(call, 0)))
+        return slk_rpc_bad_param(call, 0, "a list of permissions", error);
+    for (size_t i = 0; i < json_array_size(at(call, 0)); i++) {
+        const char *word = json_string_value(json_array_get(at(call, 0), i));
+        const unsigned bit = word ? slk_rpc_permission_of(word) : 0;
+        if (bit == 0)
+            return slk_rpc_bad_param(call, 0, "a list of read, write, sign, admin, worker", error);
+        permissions |= bit;
+    }
+    slk_jwt_claims claims = {0};
+    char *token = NULL;
+    slk_rpc_permissions_to_claims(&claims, permissions);
+    SLK_TRY(slk_jwt_make(&token, &claims, api->options.secret32, error));
+    json_t *value = slk_json_new_bytes((const uint8_t *)token, strlen(token));
+    slk_bytes_wipe(token, strlen(token));
+    slk_free(token);
+    return answer(ret_result, value, error);
+}
+
+/* ---- workers ---- */
+
+static slk_err worker_connect(void *context, const slk_rpc_call *call, json_t **ret_result,
+                              slk_error *error)
+{
+    (void)ret_result;
+    const slk_farm_api *api = context;
+    const char *url = json_string_value(at(call, 0));
+    if (!url)
+        return slk_rpc_bad_param(call, 0, "the worker's URL", error);
+    return slk_farm_connect(api->options.farm, url, error);
+}
+
+static slk_err worker_stats(void *context, const slk_rpc_call *call, json_t **ret_result,
+                            slk_error *error)
+{
+    (void)call;
+    const slk_farm_api *api = context;
+    return answer(ret_result, slk_farm_worker_stats(api->options.farm), error);
+}
+
+static slk_err worker_jobs(void *context, const slk_rpc_call *call, json_t **ret_result,
+                           slk_error *error)
+{
+    (void)call;
+    const slk_farm_api *api = context;
+    return slk_farm_worker_jobs(ret_result, api->options.farm, error);
+}
+
+static slk_err worker_list(void *context, const slk_rpc_call *call, json_t **ret_result,
+                           slk_error *error)
+{
+    (void)call;
+    const slk_farm_api *api = context;
+    return answer(ret_result, slk_farm_workers(api->options.farm), error);
+}
+
+static slk_err worker_use(void *context, const slk_rpc_call *call, json_t **ret_result,
+                          slk_error *error)
+{
+    (void)call;
+    const slk_farm_api *api = context;
+    return answer(ret_result, slk_farm_use(api->options.farm), error);
+}
+
+static slk_err worker_open(void *context, const slk_rpc_call *call, json_t **ret_result,
+                           slk_error *error)
+{
+    (void)ret_result;
+    const slk_farm_api *api = context;
+    const char *session = json_string_value(at(call, 0));
+    if (!session || !json_is_boolean(at(call, 1)))
+        return slk_rpc_bad_param(call, session ? 1 : 0, session ? "true or false" : "a session",
+                                 error);
+    return slk_farm_set_open(api->options.farm, session, json_is_true(at(call, 1)),
+                             "closed by an operator", error);
+}
+
+static slk_err ghosts(void *context, const slk_rpc_call *call, json_t **ret_result,
+                      slk_error *error)
+{
+    const slk_farm_api *api = context;
+    if (!json_is_boolean(at(call, 0)))
+        return slk_rpc_bad_param(call, 0, "true or false", error);
+    return slk_farm_ghosts(ret_result, api->options.farm, json_is_true(at(call, 0)), error);
+}
+
+/* ---- sealing ---- */
+
+static slk_err sched_diag(void *context, const slk_rpc_call *call, json_t **ret_result,
+                          slk_error *error)
+{
+    (void)call;
+    const slk_farm_api *api = context;
+    return answer(ret_result, slk_farm_sched_diag(api->options.farm), error);
+}
+
+static slk_err sealing_abort(void *context, const slk_rpc_call *call, json_t **ret_result,
+                             slk_error *error)
+{
+    (void)ret_result;
+    const slk_farm_api *api = context;
+    slk_lotus_call_id id;
+    if (slk_lotus_call_id_read(&id, at(call, 0), "CallID", error) != SLK_OK)
+        return slk_rpc_bad_param_error(call, 0, error);
+    return slk_farm_abort(api->options.farm, &id, error);
+}
+
+static slk_err remove_request(void *context, const slk_rpc_call *call, json_t **ret_result,
+                              slk_error *error)
+{
+    (void)context;
+    (void)call;
+    (void)ret_result;
+    return slk_fail(error, SLK_E_UNSUPPORTED,
+                    "what waits belongs to a sector: `selkie sector cancel` ends that");
+}
+
+#define OF_WORKERS (SLK_RPC_ADMIN | SLK_RPC_WORKER)
+#define OF_READERS (SLK_RPC_READ | SLK_RPC_WORKER)
+
+static const slk_rpc_method methods[] = {
+    {"Filecoin.Version", 0, OF_READERS, get_version},
+    {"Filecoin.Session", 0, OF_READERS, get_session},
+    {"Filecoin.ActorAddress", 0, OF_READERS, get_actor},
+    {"Filecoin.ActorSectorSize", 1, OF_READERS, get_sector_size},
+    {"Filecoin.AuthVerify", 1, OF_READERS, auth_verify},
+    {"Filecoin.AuthNew", 1, SLK_RPC_ADMIN, auth_new},
+    {"Filecoin.WorkerConnect", 1, OF_WORKERS, worker_connect},
+    {"Filecoin.WorkerStats", 0, SLK_RPC_ADMIN, worker_stats},
+    {"Filecoin.WorkerJobs", 0, SLK_RPC_ADMIN, worker_jobs},
+    {"Filecoin.SealingSchedDiag", 1, SLK_RPC_ADMIN, sched_diag},
+    {"Filecoin.SealingAbort", 1, SLK_RPC_ADMIN, sealing_abort},
+    {"Filecoin.SealingRemoveRequest", 1, SLK_RPC_ADMIN, remove_request},
+    {"Filecoin.StorageAttach", 2, OF_WORKERS, slk_farm_api_attach},
+    {"Filecoin.StorageDetach", 2, OF_WORKERS, slk_farm_api_detach},
+    {"Filecoin.StorageReportHealth", 2, OF_WORKERS, slk_farm_api_report},
+    {"Filecoin.StorageDeclareSector", 4, OF_WORKERS, slk_farm_api_declare},
+    {"Filecoin.StorageDropSector", 3, OF_WORKERS, slk_farm_api_drop},
+    {"Filecoin.StorageFindSector", 4, OF_WORKERS, slk_farm_api_find},
+    {"Filecoin.StorageBestAlloc", 4, OF_WORKERS, slk_farm_api_best},
+    {"Filecoin.StorageInfo", 1, OF_WORKERS, slk_farm_api_info},
+    {"Filecoin.StorageList", 0, OF_WORKERS, slk_farm_api_list},
+    {"Filecoin.StorageLock", 3, OF_WORKERS, slk_farm_api_lock},
+    {"Filecoin.StorageTryLock", 3, OF_WORKERS, slk_farm_api_try_lock},
+    {"Filecoin.StorageGetLocks", 0, SLK_RPC_ADMIN, slk_farm_api_locks},
+    {"Filecoin.ReturnAddPiece", 3, OF_WORKERS, slk_farm_api_return_value},
+    {"Filecoin.ReturnSealPreCommit1", 3, OF_WORKERS, slk_farm_api_return_value},
+    {"Filecoin.ReturnSealPreCommit2", 3, OF_WORKERS, slk_farm_api_return_value},
+    {"Filecoin.ReturnSealCommit1", 3, OF_WORKERS, slk_farm_api_return_file},
+    {"Filecoin.ReturnSealCommit2", 3, OF_WORKERS, slk_farm_api_return_value},
+    {"Filecoin.ReturnDataCid", 3, OF_WORKERS, slk_farm_api_return_value},
+    {"Filecoin.ReturnReplicaUpdate", 3, OF_WORKERS, slk_farm_api_return_value},
+    {"Filecoin.ReturnProveReplicaUpdate1", 3, OF_WORKERS, slk_farm_api_return_value},
+    {"Filecoin.ReturnProveReplicaUpdate2", 3, OF_WORKERS, slk_farm_api_return_value},
+    {"Filecoin.ReturnReadPiece", 3, OF_WORKERS, slk_farm_api_return_value},
+    {"Filecoin.ReturnSelkieCheck", 3, OF_WORKERS, slk_farm_api_return_value},
+    {"Filecoin.ReturnFinalizeSector", 2, OF_WORKERS, slk_farm_api_return_none},
+    {"Filecoin.ReturnReleaseUnsealed", 2, OF_WORKERS, slk_farm_api_return_none},
+    {"Filecoin.ReturnMoveStorage", 2, OF_WORKERS, slk_farm_api_return_none},
+    {"Filecoin.ReturnFetch", 2, OF_WORKERS, slk_farm_api_return_none},
+    {"Filecoin.ReturnUnsealPiece", 2, OF_WORKERS, slk_farm_api_return_none},
+    {"Filecoin.ReturnGenerateSectorKeyFromData", 2, OF_WORKERS, slk_farm_api_return_none},
+    {"Filecoin.ReturnFinalizeReplicaUpdate", 2, OF_WORKERS, slk_farm_api_return_none},
+    {"Filecoin.ReturnDownloadSector", 2, OF_WORKERS, slk_farm_api_return_none},
+    {"Selkie.Workers", 0, OF_READERS, worker_list},
+    {"Selkie.WorkerUse", 0, OF_READERS, worker_use},
+    {"Selkie.WorkerOpen", 2, SLK_RPC_ADMIN, worker_open},
+    {"Selkie.StoragePaths", 0, OF_READERS, slk_farm_api_paths},
+    {"Selkie.Ghosts", 1, SLK_RPC_ADMIN, ghosts},
+};
+
+slk_rpc_table slk_farm_api_table(slk_farm_api *api)
+{
+    return (slk_rpc_table){methods, sizeof methods / sizeof *methods, api};
+}

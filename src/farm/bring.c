@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "farm/bring.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "codec/json.h"
+#include "farm/work.h"
+#include "store/remote_fetch.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define CONNECTIONS 4u
+#define TEMPORARY ".tmp"
+
+static slk_err no_memory(slk_error *error)
+{
+    return slk_fail(error, SLK_E_NOMEM, "out of memory for a transfer");
+}
+
+/* All URLs of that type of files, those of the heaviest path first. */
+static slk_err urls_of(slk_lotus_strings *ret, slk_farm *farm, const slk_lotus_sector *sector,
+                       unsigned type, slk_error *error)
+{
+    slk_lotus_places places;
+    slk_lotus_strings urls = {0};
+    SLK_TRY(slk_farm_index_find(&places, farm->index, sector, type, 0, false,
+                                slk_clock_monotonic_ms(), error));
+    slk_err code = SLK_OK;
+    for (size_t i = 0; i < places.n; i++)
+        for (size_t k = 0; k < places.item[i].urls.n && code == SLK_OK; k++)
+            code = slk_lotus_strings_add(&urls, places.item[i].urls.item[k]);
+    slk_lotus_places_done(&places);
+    if (code != SLK_OK)
+        code = no_memory(error);
+    else if (urls.n == 0)
+        code = slk_fail(error, SLK_E_UNREACHABLE, "no worker that is here has the %s files",
+                        slk_lotus_type_name(type));
+    if (code != SLK_OK) {
+        slk_lotus_strings_done(&urls);
+        return code;
+    }
+    *ret = urls;
+    return SLK_OK;
+}
+
+static slk_err bring_one(slk_farm *farm, const slk_lotus_sector *sector, uint64_t sector_bytes,
+                         unsigned type, const char *dest, slk_job *job, slk_error *error)
+{
+    SLK_CLEANUP(slk_lotus_strings_done) slk_lotus_strings urls = {0};
+    SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s" TEMPORARY, dest);
+    if (!temp)
+        return no_memory(error);
+    SLK_TRY(urls_of(&urls, farm, sector, type, error));
+    const slk_store_fetch fetch = {.client = farm->http,
+                                   .bearer = farm->token,
+                                   .sector = *sector,
+                                   .shape = slk_sector_shape_of(sector_bytes),
+                                   .type = type,
+                                   .urls = (const char *const *)urls.item,
+                                   .n_urls = urls.n,
+                                   .stage = SLK_CACHE_FINISHED,
+                                   .connections = CONNECTIONS};
+    size_t which = 0;
+    return slk_store_fetch_to(&fetch, dest, temp, &which, job, error);
+}
+
+slk_err slk_farm_bring_finished(slk_farm *farm, const slk_lotus_sector *sector,
+                                uint64_t sector_bytes, const slk_seal_paths *paths, slk_job *job,
+                                slk_error *error)
+{
+    (void)rmdir(
+        paths->cache); /* made empty for labels that are elsewhere; what is full is complete */
+    if (!slk_file_exists(paths->cache))
+        SLK_TRY(bring_one(farm, sector, sector_bytes, SLK_LOTUS_CACHE, paths->cache, job, error));
+    if (!slk_file_exists(paths->sealed))
+        SLK_TRY(bring_one(farm, sector, sector_bytes, SLK_LOTUS_SEALED, paths->sealed, job, error));
+    return SLK_OK;
+}
+
+void slk_farm_forget_brought(const slk_seal_paths *paths)
+{
+    const char *const places[] = {paths->cache, paths->sealed};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s" TEMPORARY, places[i]);
+        slk_error error = {0};
+        slk_err code = slk_remove_tree(places[i], &error);
+        if (code == SLK_OK && temp)
+            code = slk_remove_tree(temp, &error);
+        if (code != SLK_OK)
+            slk_log(SLK_LOG_WARN, "farm.forget", "why=\"%s\"", slk_error_text(&error, code));
+    }
+}
+
+slk_err slk_farm_bring_layers(void *context, slk_farm *farm, slk_farm_worker *worker, slk_job *job,
+                              slk_error *error)
+{
+    const struct slk_farm_fetch_layers *layers = context;
+    const unsigned types = SLK_LOTUS_SEALED | SLK_LOTUS_CACHE;
+    slk_farm_enter(farm);
+    const bool there = slk_farm_worker_holds(worker, &layers->sector.id, types);
+    slk_farm_leave(farm);
+    if (there)
+        return SLK_OK;
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *params = json_pack("[o i s s]", slk_lotus_sector_ref_json(&layers->sector), (int)types,
+                               "sealing", "move");
+    if (!params)
+        return no_memory(error);
+    const slk_farm_work work = {.task = SLK_LOTUS_FETCH,
+                                .sector = layers->sector,
+                                .key = layers->key,
+                                .method = "Filecoin.Fetch",
+                                .params = params};
+    slk_farm_call call = {0};
+    SLK_TRY(slk_farm_work_on(&call, farm, &work, worker, job, error));
+    const slk_err code = slk_farm_calls_drop(farm->calls, call.id, error);
+    slk_farm_call_done(&call);
+    return code;
+}

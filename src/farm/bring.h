@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Files of sectors on their way: from workers into this node's folders, and from worker to worker. */
+#ifndef SLK_FARM_BRING_H
+#define SLK_FARM_BRING_H
+
+#include "base/err.h"
+#include "base/job.h"
+#include "farm/farm_impl.h"
+#include "seal/ops.h"
+
+#include <stdint.h>
+
+/* The sealed file and the files of a finished cache of a sector, from whichever worker has them, to their
+ * places here; the workers keep theirs. What is complete here already is not fetched again, what an
+ * earlier run left is gone on with. Nobody checks what came. SLK_E_UNREACHABLE: no worker that is there
+ * has them. job: stages "fetch cache", "fetch" in bytes. */
+SLK_MUST_CHECK slk_err slk_farm_bring_finished(slk_farm *farm, const slk_lotus_sector *sector,
+                                               uint64_t sector_bytes, const slk_seal_paths *paths,
+                                               slk_job *job, slk_error *error);
+/* Whatever of that is here goes, as far as it can. */
+void slk_farm_forget_brought(const slk_seal_paths *paths);
+
+/* For slk_farm_work.prepare: the worker fetches sealed file and cache if it has not both (context:
+ * slk_farm_fetch_layers). */
+struct slk_farm_fetch_layers {
+    slk_lotus_sector_ref sector;
+    const char *key;
+};
+slk_err slk_farm_bring_layers(void *context, slk_farm *farm, slk_farm_worker *worker, slk_job *job,
+                              slk_error *error);
+
+#endif

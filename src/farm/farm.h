@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A node's workers: who is connected, what each does, and the work given to them.
+ *
+ *   slk_farm_new      the index, this node's own worker
+ *   slk_farm_start    finds the calls that were under way; looks after the workers from now on
+ *   slk_farm_connect  a worker has called: it is asked what it is and does, and is one of ours
+ *   farm/prover.h     a prover whose work is done by them; farm/api.h what the node serves to them
+ *   slk_farm_stop     ends all waiting; calls go on at the workers and are found again after a restart
+ *
+ * Two kinds of workers: this node itself (local), which computes in this process; and those that
+ * connected, lotus-worker or ours, which are called over HTTP and return results to us. A worker is
+ * asked for its session every heartbeat: one that does not answer gets nothing new; one with another
+ * session is forgotten, and connects anew. What a worker made that turned out to be false closes it for
+ * good, by name, until an operator opens it again or it is started anew.
+ *
+ * All functions may be called from many threads. source: reference/lotus-worker 5.3, 10 */
+#ifndef SLK_FARM_FARM_H
+#define SLK_FARM_FARM_H
+
+#include "base/err.h"
+#include "db/db.h"
+#include "farm/index.h"
+#include "lotus/task.h"
+#include "lotus/types.h"
+#include "seal/ops.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct slk_farm slk_farm;
+
+typedef struct slk_farm_options {
+    slk_db *db; /* has the seal's tables when the farm is started; borrowed */
+    const char *node_name; /* borrowed */
+    const char *results_folder; /* of results larger than a row; borrowed for _new */
+    slk_seal_prover prover; /* this node's own: what the local worker does, and all checks */
+    slk_lotus_task_set local_tasks; /* of PC1, PC2 and C2: what this node does itself */
+    unsigned local_compute; /* PC1 and PC2 at once here */
+    unsigned local_snark; /* C2 at once here */
+    int64_t usual_proof; /* seal proof by whose needs it is judged whether somebody has room */
+    const char *ca_file; /* for workers at https URLs; NULL the system's; borrowed for _new */
+    int64_t heartbeat_ms; /* 0: 10 000 */
+    int64_t lost_ms; /* a worker that is away so long has lost its tasks; 0: 600 000 */
+} slk_farm_options;
+
+SLK_MUST_CHECK slk_err slk_farm_new(slk_farm **ret_farm, const slk_farm_options *options,
+                                    slk_error *error);
+/* Before any other call but those that only read. */
+SLK_MUST_CHECK slk_err slk_farm_start(slk_farm *farm, slk_error *error);
+/* Idempotent. What waits ends with SLK_E_CANCELED. */
+void slk_farm_stop(slk_farm *farm);
+void slk_farm_free(slk_farm *farm); /* stops; nothing may be running; NULL allowed */
+
+slk_farm_index *slk_farm_get_index(slk_farm *farm);
+/* UUID of this run of the node. */
+const char *slk_farm_session(const slk_farm *farm);
+/* What this node presents to its workers, who ask it whether that is true (AuthVerify). Valid while
+ * this farm lives, and for nothing else. A secret. */
+const char *slk_farm_token(const slk_farm *farm);
+bool slk_farm_token_is_ours(const slk_farm *farm, const char *token);
+
+/* Asks the worker at url (…/rpc/v0) for version, session, information, tasks and paths, and takes it. A
+ * session that is known is fine. SLK_E_UNSUPPORTED: another version; SLK_E_UNREACHABLE …: it does not
+ * answer; SLK_E_INVAL: no URL, or nothing it could do. */
+SLK_MUST_CHECK slk_err slk_farm_connect(slk_farm *farm, const char *url, slk_error *error);
+
+/* What a worker returned for a call. Unknown calls are fine. The outcome stays the caller's. */
+struct slk_farm_outcome;
+SLK_MUST_CHECK slk_err slk_farm_returned(slk_farm *farm, const slk_lotus_call_id *call,
+                                         const struct slk_farm_outcome *outcome, slk_error *error);
+/* Where the bytes of a result that is a file are put before slk_farm_returned; heap. */
+char *slk_farm_result_file(slk_farm *farm, const slk_lotus_call_id *call) SLK_MUST_CHECK;
+
+/* Ends the waiting for a call as if the worker had failed it; what the worker does is its own affair
+ * (ours are told). SLK_E_NOTFOUND. */
+SLK_MUST_CHECK slk_err slk_farm_abort(slk_farm *farm, const slk_lotus_call_id *call,
+                                      slk_error *error);
+/* Closes a worker for new work, or opens it. session: or the beginning of one. SLK_E_NOTFOUND. */
+SLK_MUST_CHECK slk_err slk_farm_set_open(slk_farm *farm, const char *session, bool open,
+                                         const char *why, slk_error *error);
+
+/* How many tasks of the class may usefully be begun now, those that run included; for
+ * slk_seal_prover.room. */
+unsigned slk_farm_room(slk_farm *farm, bool snark);
+
+/* ---- what people see; new references, NULL: out of memory ---- */
+json_t *slk_farm_worker_stats(slk_farm *farm); /* Filecoin.WorkerStats */
+/* [{"Session","Hostname","URL","Kind":"local|lotus|selkie","Open","Why","Tasks":["PC1"],"Running",
+ *   "CPUs","MemPhysical","GPUs","Paths":[id],"SinceMs","HeardMs"}] */
+json_t *slk_farm_workers(slk_farm *farm);
+/* Filecoin.WorkerJobs, each with our "Stage","Done","Total" besides, when the worker tells. */
+SLK_MUST_CHECK slk_err slk_farm_worker_jobs(json_t **ret_jobs, slk_farm *farm, slk_error *error);
+/* Filecoin.SealingSchedDiag, with "Why":{id: sentence} besides. */
+json_t *slk_farm_sched_diag(slk_farm *farm);
+/* {"LocalTotal","LocalReserved","LocalBusy","RemoteTotal","RemoteBusy"}: workers, as the seed's `info`
+ * counts them. */
+json_t *slk_farm_use(slk_farm *farm);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Inside of the farm: its workers, and the calls that are waited for. */
+#ifndef SLK_FARM_FARM_IMPL_H
+#define SLK_FARM_FARM_IMPL_H
+
+#include "base/cond.h"
+#include "base/job.h"
+#include "farm/calls.h"
+#include "farm/farm.h"
+#include "farm/scheduler.h"
+#include "lotus/strings.h"
+#include "lotus/worker_info.h"
+#include "net/client.h"
+#include "rpc/client.h"
+
+#include <pthread.h>
+
+/* What our own workers can besides. */
+enum {
+    SLK_FARM_CAN_CANCEL = 1,
+    SLK_FARM_CAN_PROGRESS = 2,
+    SLK_FARM_CAN_ZERO_SECTORS = 4, /* PC1 of an empty sector without its file */
+    SLK_FARM_CAN_FINISHED_CACHE = 8, /* sends p_aux, t_aux and tree-r-last alone */
+};
+
+/* Lives while it is in the list or somebody has it (refs). Guarded by the farm's lock, but for what
+ * never changes after it was made: id, session, url, client, local, can. */
+typedef struct slk_farm_worker {
+    struct slk_farm_worker *next;
+    slk_farm *farm;
+    uint64_t id; /* in the scheduler */
+    unsigned refs;
+    bool gone; /* not in the list any more */
+    char session[SLK_UUID_CHARS];
+    char *url;
+    slk_rpc_client *client; /* NULL: local */
+    bool local;
+    bool ours; /* it knows Selkie.Hello */
+    unsigned can;
+    slk_lotus_worker_info info;
+    slk_lotus_task_set tasks;
+    slk_lotus_strings paths; /* ids of its storage paths */
+    unsigned max_running;
+    bool answers; /* to the last heartbeat */
+    bool closed; /* by an operator, or because it lied */
+    char why[128]; /* of closed or not answering */
+    int64_t since_ms; /* monotonic: connected */
+    int64_t heard_ms; /* monotonic: answered last */
+    bool beating; /* beat is to be joined */
+    pthread_t beat;
+} slk_farm_worker;
+
+/* Somebody waits for the Return of a call. */
+typedef struct slk_farm_waiting {
+    struct slk_farm_waiting *next;
+    char uuid[SLK_UUID_CHARS];
+    slk_job *job; /* gets the worker's progress; NULL nobody looks */
+    bool ended; /* its row is done */
+    bool aborted;
+    int64_t listed_ms; /* monotonic: the worker said last that it has it; 0 never */
+    int64_t done, total;
+    const char *stage;
+} slk_farm_waiting;
+
+struct slk_farm {
+    slk_farm_options options; /* defaults filled in */
+    char *ca_file; /* NULL: the system's */
+    char *results_folder;
+    char session[SLK_UUID_CHARS];
+    char *token;
+    uint8_t secret32[32]; /* of token alone */
+    slk_http_client *http; /* files of workers */
+    slk_farm_index *index;
+    slk_farm_calls *calls;
+
+    pthread_mutex_t lock;
+    pthread_cond_t moved; /* anything below changed */
+    bool made; /* the two above exist */
+    bool stopping;
+    bool started;
+    slk_sched *sched;
+    slk_farm_worker *workers;
+    uint64_t last_worker;
+    slk_farm_waiting *waiting;
+    slk_farm_worker *leaving; /* whose threads are to be joined */
+    pthread_t sweeper;
+};
+
+void slk_farm_enter(slk_farm *farm);
+void slk_farm_leave(slk_farm *farm);
+/* Lock held: grants what can be granted and wakes all who wait. */
+void slk_farm_moved(slk_farm *farm);
+/* Lock held: waits for a change, at most ms. */
+void slk_farm_wait(slk_farm *farm, int64_t ms);
+
+/* Without the lock. */
+bool slk_farm_is_stopping(slk_farm *farm);
+
+/* Lock held. NULL: there is none. */
+slk_farm_worker *slk_farm_worker_by_id(slk_farm *farm, uint64_t id);
+slk_farm_worker *slk_farm_worker_by_session(slk_farm *farm, const char *session);
+/* Lock held: the caller has it until _give. */
+void slk_farm_worker_take(slk_farm_worker *worker);
+/* Without the lock. NULL allowed. */
+void slk_farm_worker_give(slk_farm_worker *worker);
+
+/* workers.c */
+SLK_MUST_CHECK slk_err slk_farm_add_local(slk_farm *farm, slk_error *error);
+void slk_farm_workers_stop(slk_farm *farm);
+/* Joins the threads of workers that left. Without the lock. */
+void slk_farm_workers_reap(slk_farm *farm);
+/* Lock held: what the scheduler knows of it is what is true now. */
+void slk_farm_tell_sched(slk_farm_worker *worker);
+/* Lock held: every path of the worker that has all of the types of the sector; false: none has. */
+bool slk_farm_worker_holds(const slk_farm_worker *worker, const slk_lotus_sector *sector,
+                           unsigned types);
+/* The worker's outcome was false: nothing of it is believed any more. */
+void slk_farm_distrust(slk_farm *farm, const char *session, const char *why);
+
+/* progress.c: takes in [{"ID":CallID,"Stage","Done","Total"}]. Lock held. */
+void slk_farm_take_progress(slk_farm *farm, const json_t *list);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What our own workers tell of the calls they work on, passed on to who waits for them. */
+#include "base/clock.h"
+#include "codec/json.h"
+#include "farm/farm_impl.h"
+
+#include <string.h>
+
+/* The stages of tasks, as texts that outlive every job. */
+static const char *const stages[] = {
+    "tree-d",      "trees",     "tree-c",  "tree-r-last", "prepare",  "fetch",
+    "fetch cache", "layer 1",   "layer 2", "layer 3",     "layer 4",  "layer 5",
+    "layer 6",     "layer 7",   "layer 8", "layer 9",     "layer 10", "layer 11",
+    "c1",          "synthesis", "ntt",     "msm",         "witness",  "verify",
+};
+
+static const char *known_stage(const char *name)
+{
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
+        if (strcmp(stages[i], name) == 0)
+            return stages[i];
+    return "on a worker";
+}
+
+static void pass_on(slk_farm_waiting *w, const json_t *row)
+{
+    const char *stage = "";
+    int64_t done = 0, total = 0;
+    w->listed_ms = slk_clock_monotonic_ms();
+    if (slk_json_string(&stage, row, "Stage", NULL) != SLK_OK ||
+        slk_json_i64(&done, row, "Done", NULL) != SLK_OK ||
+        slk_json_i64(&total, row, "Total", NULL) != SLK_OK || done < 0 || total < 0)
+        return;
+    const char *known = known_stage(stage);
+    if (w->job && (known != w->stage || total != w->total || done < w->done)) {
+        slk_job_stage(w->job, known, (uint64_t)total);
+        w->done = 0;
+    }
+    if (w->job)
+        slk_job_advance(w->job, (uint64_t)(done - w->done));
+    w->stage = known;
+    w->done = done;
+    w->total = total;
+}
+
+void slk_farm_take_progress(slk_farm *farm, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        slk_lotus_call_id call;
+        if (slk_lotus_call_id_read(&call, slk_json_member(row, "ID"), "ID", NULL) != SLK_OK)
+            continue;
+        for (slk_farm_waiting *w = farm->waiting; w; w = w->next)
+            if (strcmp(w->uuid, call.uuid) == 0)
+                pass_on(w, row);
+    }
+}

@@ -1,0 +1,717 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "farm/prover.h"
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "codec/base64.h"
+#include "codec/json.h"
+#include "farm/bring.h"
+#include "farm/reclaim.h"
+#include "farm/select.h"
+#include "farm/work.h"
+#include "lotus/pc1_out.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RECENT 64u /* proofs whose maker is remembered until they are verified */
+
+struct slk_farm_prover {
+    slk_farm *farm;
+    slk_seal_prover own;
+    pthread_mutex_t lock;
+    struct maker {
+        slk_lotus_sector sector;
+        char session[SLK_UUID_CHARS];
+    } makers[RECENT];
+    size_t next;
+};
+
+slk_err slk_farm_prover_new(slk_farm_prover **ret_prover, slk_farm *farm,
+                            const slk_seal_prover *prover, slk_error *error)
+{
+    slk_farm_prover *p = slk_calloc(1, sizeof *p);
+    if (!p)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for the prover");
+    p->farm = farm;
+    p->own = *prover;
+    slk_assert(pthread_mutex_init(&p->lock, NULL) == 0);
+    *ret_prover = p;
+    return SLK_OK;
+}
+
+void slk_farm_prover_free(slk_farm_prover *prover)
+{
+    if (!prover)
+        return;
+    (void)pthread_mutex_destroy(&prover->lock);
+    slk_free(prover);
+}
+
+/* ---- what calls have in common ---- */
+
+static slk_lotus_sector_ref ref_of(const slk_seal_sector *sector)
+{
+    return (slk_lotus_sector_ref){.id = {sector->sp_id, sector->number},
+                                  .proof = sector->seal_proof};
+}
+
+/* The one piece of an empty sector: all of it. */
+static slk_err zero_piece(slk_lotus_piece *ret, const slk_farm_prover *p, int64_t seal_proof,
+                          slk_error *error)
+{
+    SLK_TRY(p->own.sector_bytes(p->own.ctx, &ret->bytes, seal_proof, error));
+    return p->own.zero_comm_d(p->own.ctx, ret->comm_p, seal_proof, error);
+}
+
+static json_t *piece_list(const slk_lotus_piece *piece)
+{
+    return json_pack("[o]", slk_lotus_piece_json(piece));
+}
+
+static slk_err no_memory(slk_error *error)
+{
+    return slk_fail(error, SLK_E_NOMEM, "out of memory for a call of a worker");
+}
+
+/* A worker said what is not so. */
+static slk_err liar(slk_farm_prover *p, const slk_farm_call *call, slk_err code, const char *what,
+                    slk_error *error)
+{
+    slk_farm_distrust(p->farm, call->session, what);
+    slk_error dropping = {0};
+    if (slk_farm_calls_drop_sector(p->farm->calls, &call->call.sector, &dropping) != SLK_OK)
+        slk_log(SLK_LOG_WARN, "farm.drop", "why=\"%s\"", dropping.message);
+    return slk_fail(error, code, "worker %.80s made what is false: %s", call->hostname, what);
+}
+
+/* The bytes of a result in base64. */
+static slk_err result_bytes(slk_buf *out, const slk_farm_call *call, slk_error *error)
+{
+    if (!json_is_string(call->outcome.result))
+        return slk_fail(error, SLK_E_PROTO, "worker %.80s returned no bytes", call->hostname);
+    return slk_json_as_bytes(out, call->outcome.result, "result", error);
+}
+
+/* ---- PC1 ---- */
+
+struct zeros {
+    const slk_farm_prover *prover;
+    const slk_farm_work *work;
+    const slk_lotus_piece *piece;
+};
+
+static slk_err check_added(const slk_farm_call *call, const slk_lotus_piece *wanted,
+                           slk_error *error)
+{
+    slk_lotus_piece piece;
+    SLK_TRY(slk_lotus_piece_read(&piece, call->outcome.result, "PieceInfo", error));
+    if (piece.bytes != wanted->bytes || memcmp(piece.comm_p, wanted->comm_p, 32) != 0)
+        return slk_fail(error, SLK_E_PROTO, "the worker's piece of zeros is none");
+    return SLK_OK;
+}
+
+/* A worker of Lotus seals from a file of the data, which is zeros. */
+static slk_err add_zeros(void *context, slk_farm *farm, slk_farm_worker *worker, slk_job *job,
+                         slk_error *error)
+{
+    const struct zeros *z = context;
+    if (worker->can & SLK_FARM_CAN_ZERO_SECTORS)
+        return SLK_OK;
+    const uint64_t raw = z->piece->bytes / 128 * 127;
+    const slk_lotus_source source = {.kind = SLK_LOTUS_SOURCE_ZEROS, .bytes = raw};
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *params = json_pack("[o n I o]", slk_lotus_sector_ref_json(&z->work->sector),
+                               (json_int_t)raw, slk_lotus_source_json(&source));
+    if (!params)
+        return no_memory(error);
+    const slk_farm_work add = {.task = SLK_LOTUS_ADD_PIECE,
+                               .sector = z->work->sector,
+                               .key = z->work->key,
+                               .method = "Filecoin.AddPiece",
+                               .params = params};
+    slk_farm_call call = {0};
+    SLK_TRY(slk_farm_work_on(&call, farm, &add, worker, job, error));
+    slk_err code = check_added(&call, z->piece, error);
+    if (code == SLK_OK)
+        code = slk_farm_calls_drop(farm->calls, call.id, error);
+    slk_farm_call_done(&call);
+    return code;
+}
+
+/* What PC1 returned must be about this sector, its ticket and zeros. */
+static slk_err check_pc1(const slk_farm_call *call, const uint8_t ticket[32],
+                         const slk_lotus_piece *piece, slk_error *error)
+{
+    slk_buf text;
+    slk_lotus_pc1_out out;
+    slk_buf_init(&text, SLK_LOTUS_PC1_OUT_MAX_BYTES);
+    slk_err code = result_bytes(&text, call, error);
+    if (code == SLK_OK)
+        code = slk_lotus_pc1_out_read(&out, text.data, text.len, error);
+    slk_buf_done(&text);
+    SLK_TRY(code);
+    if (out.proof.shape->bytes != piece->bytes)
+        return slk_fail(error, SLK_E_PROTO, "it is for sectors of another size");
+    if (memcmp(out.comm_d, piece->comm_p, 32) != 0)
+        return slk_fail(error, SLK_E_PROTO, "its CommD is not that of an empty sector");
+    if (out.has_ticket && memcmp(out.ticket, ticket, 32) != 0)
+        return slk_fail(error, SLK_E_PROTO, "it has another ticket");
+    return SLK_OK;
+}
+
+/* Layers of workers are of no use any more when this node labels the sector itself. */
+static slk_err label_here(slk_farm_prover *p, const slk_seal_sector *sector,
+                          const uint8_t ticket[32], const slk_seal_paths *paths, slk_job *job,
+                          slk_error *error)
+{
+    const slk_lotus_sector_ref ref = ref_of(sector);
+    SLK_TRY(slk_farm_calls_drop_sector(p->farm->calls, &ref.id, error));
+    return p->own.pc1(p->own.ctx, sector, ticket, paths, job, error);
+}
+
+static slk_err farm_pc1(void *ctx, const slk_seal_sector *sector, const uint8_t ticket[32],
+                        const slk_seal_paths *paths, slk_job *job, slk_error *error)
+{
+    slk_farm_prover *p = ctx;
+    const slk_lotus_sector_ref ref = ref_of(sector);
+    slk_lotus_piece piece;
+    char key[65];
+    SLK_TRY(zero_piece(&piece, p, sector->seal_proof, error));
+    slk_hex_encode(key, ticket, 32);
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *params = json_pack("[o o o]", slk_lotus_sector_ref_json(&ref),
+                               slk_lotus_randomness_json(ticket), piece_list(&piece));
+    if (!params)
+        return no_memory(error);
+    const slk_farm_select select = {.farm = p->farm, .sector = ref.id, .sector_bytes = piece.bytes};
+    slk_farm_work work = {.task = SLK_LOTUS_PRECOMMIT1,
+                          .sector = ref,
+                          .key = key,
+                          .selector = slk_farm_select_pc1,
+                          .selector_context = &select,
+                          .method = "Filecoin.SealPreCommit1",
+                          .params = params,
+                          .prepare = add_zeros};
+    struct zeros zeros = {p, &work, &piece};
+    work.context = &zeros;
+    slk_farm_call call = {0};
+    slk_farm_grant here = {0};
+    SLK_TRY(slk_farm_work_do(&call, &here, p->farm, &work, job, error));
+    if (here.worker) {
+        const slk_err code = label_here(p, sector, ticket, paths, job, error);
+        slk_farm_grant_end(p->farm, &here);
+        return code;
+    }
+    slk_err code = check_pc1(&call, ticket, &piece, error);
+    if (code == SLK_E_PROTO || code == SLK_E_INVAL)
+        code = liar(p, &call, SLK_E_IO, error->message, error);
+    slk_farm_call_done(&call);
+    return code;
+}
+
+/* ---- batches ---- */
+
+static void end_all(size_t n, slk_seal_lane_ended *ended, void *context, slk_err code,
+                    const slk_error *error)
+{
+    for (size_t i = 0; i < n; i++)
+        ended(context, i, code, error);
+}
+
+/* Whether this node labels. */
+static bool labels_here(const slk_farm_prover *p)
+{
+    return (p->farm->options.local_tasks & SLK_LOTUS_TASK_BIT(SLK_LOTUS_PRECOMMIT1)) &&
+           p->own.pc1_batch;
+}
+
+static void farm_pc1_batch(void *ctx, const slk_seal_lane *lanes, size_t n,
+                           slk_seal_lane_ended *ended, void *context)
+{
+    slk_farm_prover *p = ctx;
+    slk_error error = {0};
+    if (!labels_here(p)) {
+        for (size_t i = 0; i < n; i++) {
+            slk_error own = {0};
+            const slk_err code =
+                farm_pc1(p, lanes[i].sector, lanes[i].ticket, &lanes[i].paths, lanes[i].job, &own);
+            ended(context, i, code, &own);
+        }
+        return;
+    }
+    slk_farm_grant here = {0};
+    slk_err code = SLK_OK;
+    for (size_t i = 0; i < n && code == SLK_OK; i++) {
+        const slk_lotus_sector_ref ref = ref_of(lanes[i].sector);
+        code = slk_farm_calls_drop_sector(p->farm->calls, &ref.id, &error);
+    }
+    const slk_lotus_sector_ref first = ref_of(lanes[0].sector);
+    if (code == SLK_OK)
+        code =
+            slk_farm_work_here(&here, p->farm, SLK_LOTUS_PRECOMMIT1, &first, lanes[0].job, &error);
+    if (code != SLK_OK) {
+        end_all(n, ended, context, code, &error);
+        return;
+    }
+    p->own.pc1_batch(p->own.ctx, lanes, n, ended, context);
+    slk_farm_grant_end(p->farm, &here);
+}
+
+/* ---- PC2 ---- */
+
+static slk_err pc2_here(slk_farm_prover *p, slk_seal_commitments *ret,
+                        const slk_seal_sector *sector, const slk_seal_paths *paths, slk_job *job,
+                        slk_error *error)
+{
+    const slk_lotus_sector_ref ref = ref_of(sector);
+    slk_farm_grant here = {0};
+    SLK_TRY(slk_farm_work_here(&here, p->farm, SLK_LOTUS_PRECOMMIT2, &ref, job, error));
+    const slk_err code = p->own.pc2(p->own.ctx, ret, sector, paths, job, error);
+    slk_farm_grant_end(p->farm, &here);
+    return code;
+}
+
+static slk_err read_cids(slk_seal_commitments *ret, const slk_farm_call *call, slk_error *error)
+{
+    slk_lotus_cids cids;
+    SLK_TRY(slk_lotus_cids_read(&cids, call->outcome.result, "SectorCids", error));
+    if (!cids.defined)
+        return slk_fail(error, SLK_E_PROTO, "worker %.80s returned no CIDs", call->hostname);
+    memcpy(ret->comm_d, cids.comm_d, 32);
+    memcpy(ret->comm_r, cids.comm_r, 32);
+    return SLK_OK;
+}
+
+/* The PC2 call alone: on the worker with the layers, or one that fetches them. */
+static slk_err pc2_there(slk_farm_prover *p, slk_farm_call *ret_call,
+                         const slk_lotus_sector_ref *ref, const slk_farm_call *pc1, slk_job *job,
+                         slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *params = json_pack("[o O]", slk_lotus_sector_ref_json(ref), pc1->outcome.result);
+    if (!params)
+        return no_memory(error);
+    slk_farm_select select = {.farm = p->farm,
+                              .sector = ref->id,
+                              .types = SLK_LOTUS_SEALED | SLK_LOTUS_CACHE,
+                              .holder = pc1->hostname};
+    struct slk_farm_fetch_layers fetch = {.sector = *ref, .key = pc1->key};
+    const slk_farm_work work = {.task = SLK_LOTUS_PRECOMMIT2,
+                                .sector = *ref,
+                                .key = pc1->key,
+                                .selector = slk_farm_select_near,
+                                .selector_context = &select,
+                                .hopeless = slk_farm_select_hopeless,
+                                .hopeless_context = &select,
+                                .method = "Filecoin.SealPreCommit2",
+                                .params = params,
+                                .prepare = slk_farm_bring_layers,
+                                .context = &fetch};
+    slk_farm_grant here = {0};
+    const slk_err code = slk_farm_work_do(ret_call, &here, p->farm, &work, job, error);
+    slk_assert(!here.worker); /* no selector lets this node have it */
+    return code;
+}
+
+static slk_err c1_there(slk_farm_prover *p, const slk_seal_sector *sector,
+                        const slk_seal_commitments *comm, const slk_farm_call *pc1,
+                        const uint8_t ticket[32], const uint8_t seed[32], const char *out_path,
+                        slk_job *job, slk_error *error);
+
+/* A C1 that nobody could have prepared for. */
+static slk_err trial_c1(slk_farm_prover *p, const slk_seal_sector *sector,
+                        const slk_seal_commitments *comm, const slk_farm_call *pc1,
+                        const uint8_t ticket[32], const slk_seal_paths *paths, slk_job *job,
+                        slk_error *error)
+{
+    uint8_t seed[32];
+    slk_rng_fill(seed, sizeof seed);
+    seed[31] &= 0x3f; /* as all randomness of the chain that ends in a proof */
+    SLK_CLEANUP(slk_freep) char *path = slk_strf("%s.trial-c1", paths->sealed);
+    if (!path)
+        return no_memory(error);
+    slk_err code = c1_there(p, sector, comm, pc1, ticket, seed, path, job, error);
+    slk_error why = {0};
+    const slk_err removed = slk_remove_tree(path, &why);
+    if (code == SLK_OK && removed != SLK_OK)
+        code = slk_fail(error, removed, "%s", why.message);
+    return code;
+}
+
+/* What was brought is what it is said to be; if not, the worker lied. */
+static slk_err check_brought(slk_farm_prover *p, const slk_seal_sector *sector,
+                             const slk_seal_commitments *comm, const slk_farm_call *pc1,
+                             const uint8_t ticket[32], const slk_seal_paths *paths, slk_job *job,
+                             slk_error *error)
+{
+    char why[SLK_SEAL_REASON_CHARS] = "";
+    bool valid = false;
+    uint8_t zero[32];
+    SLK_TRY(p->own.zero_comm_d(p->own.ctx, zero, sector->seal_proof, error));
+    if (memcmp(zero, comm->comm_d, 32) != 0)
+        return slk_fail(error, SLK_E_PROTO, "its CommD is not that of an empty sector");
+    SLK_TRY(p->own.check_replica(p->own.ctx, &valid, why, sector, comm, ticket, paths, NULL, job,
+                                 error));
+    if (!valid)
+        return slk_fail(error, SLK_E_PROTO, "%s", why);
+    return trial_c1(p, sector, comm, pc1, ticket, paths, job, error);
+}
+
+/* PC2 is done there: files come here and are looked at. */
+static slk_err take_sealed(slk_farm_prover *p, slk_seal_commitments *ret,
+                           const slk_seal_sector *sector, const slk_farm_call *pc1,
+                           const slk_farm_call *pc2, const slk_seal_paths *paths, slk_job *job,
+                           slk_error *error)
+{
+    uint8_t ticket[32];
+    uint64_t bytes = 0;
+    slk_seal_commitments comm;
+    const slk_lotus_sector_ref ref = ref_of(sector);
+    if (!slk_hex_decode(ticket, 32, pc1->key))
+        return slk_fail(error, SLK_E_INTERNAL, "a stored call has no ticket");
+    slk_err code = read_cids(&comm, pc2, error);
+    if (code == SLK_OK)
+        code = p->own.sector_bytes(p->own.ctx, &bytes, sector->seal_proof, error);
+    if (code == SLK_OK)
+        code = slk_farm_bring_finished(p->farm, &ref.id, bytes, paths, job, error);
+    if (code == SLK_OK)
+        code = check_brought(p, sector, &comm, pc1, ticket, paths, job, error);
+    if (code == SLK_E_PROTO || code == SLK_E_INVAL) {
+        slk_farm_forget_brought(paths);
+        return liar(p, pc2, SLK_E_CORRUPT, error->message, error);
+    }
+    SLK_TRY(code);
+    *ret = comm;
+    return SLK_OK;
+}
+
+/* The layers are gone with their worker: labelling begins anew. */
+static slk_err layers_gone(slk_farm_prover *p, const slk_lotus_sector *sector, slk_error *error)
+{
+    slk_error dropping = {0};
+    const slk_err code = slk_farm_calls_drop_sector(p->farm->calls, sector, &dropping);
+    if (code != SLK_OK)
+        return slk_fail(error, code, "%s", dropping.message);
+    return slk_fail_context(error, SLK_E_CORRUPT, "the layers are gone with their worker");
+}
+
+static slk_err farm_pc2(void *ctx, slk_seal_commitments *ret, const slk_seal_sector *sector,
+                        const slk_seal_paths *paths, slk_job *job, slk_error *error)
+{
+    slk_farm_prover *p = ctx;
+    const slk_lotus_sector_ref ref = ref_of(sector);
+    slk_farm_call pc1 = {0}, pc2 = {0};
+    slk_error none = {0};
+    slk_err code =
+        slk_farm_calls_find(&pc1, p->farm->calls, &ref.id, SLK_LOTUS_PRECOMMIT1, NULL, &none);
+    if (code == SLK_E_NOTFOUND)
+        return pc2_here(p, ret, sector, paths, job, error);
+    if (code != SLK_OK)
+        return slk_fail(error, code, "%s", none.message);
+    code = pc2_there(p, &pc2, &ref, &pc1, job, error);
+    if (code == SLK_OK)
+        code = take_sealed(p, ret, sector, &pc1, &pc2, paths, job, error);
+    else if (code == SLK_E_NOTFOUND)
+        code = layers_gone(p, &ref.id, error);
+    if (code == SLK_E_CANCELED && !slk_farm_is_stopping(p->farm))
+        slk_farm_forget_brought(paths);
+    slk_farm_call_done(&pc1);
+    slk_farm_call_done(&pc2);
+    return code;
+}
+
+/* ---- C1 ---- */
+
+/* The result, in the results folder, becomes the file that was asked for. */
+static slk_err take_file(slk_farm *farm, const slk_farm_call *call, const char *out_path,
+                         slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *from = slk_farm_calls_file(farm->calls, call->call.uuid);
+    SLK_CLEANUP(slk_closep) int fd = -1;
+    slk_file_map map = {0};
+    if (!from)
+        return no_memory(error);
+    if (!call->outcome.result_file)
+        return slk_fail(error, SLK_E_PROTO, "worker %.80s returned no C1", call->hostname);
+    SLK_TRY(slk_file_create(&fd, out_path, 0644, error));
+    SLK_TRY(slk_file_map_read(&map, from, error));
+    const slk_err code = slk_file_write_at(fd, map.data, map.bytes, 0, out_path, error);
+    slk_file_map_done(&map);
+    SLK_TRY(code);
+    return slk_farm_calls_drop(farm->calls, call->id, error);
+}
+
+static slk_err c1_params(json_t **ret, const slk_farm_prover *p, const slk_seal_sector *sector,
+                         const slk_seal_commitments *comm, const uint8_t ticket[32],
+                         const uint8_t seed[32], slk_error *error)
+{
+    const slk_lotus_sector_ref ref = ref_of(sector);
+    slk_lotus_cids cids = {.defined = true};
+    slk_lotus_piece piece;
+    memcpy(cids.comm_d, comm->comm_d, 32);
+    memcpy(cids.comm_r, comm->comm_r, 32);
+    SLK_TRY(zero_piece(&piece, p, sector->seal_proof, error));
+    *ret =
+        json_pack("[o o o o o]", slk_lotus_sector_ref_json(&ref), slk_lotus_randomness_json(ticket),
+                  slk_lotus_randomness_json(seed), piece_list(&piece), slk_lotus_cids_json(&cids));
+    return *ret ? SLK_OK : no_memory(error);
+}
+
+static slk_err c1_there(slk_farm_prover *p, const slk_seal_sector *sector,
+                        const slk_seal_commitments *comm, const slk_farm_call *pc1,
+                        const uint8_t ticket[32], const uint8_t seed[32], const char *out_path,
+                        slk_job *job, slk_error *error)
+{
+    char key[130], why[SLK_SEAL_REASON_CHARS] = "";
+    bool valid = false;
+    SLK_CLEANUP(slk_json_decrefp) json_t *params = NULL;
+    SLK_TRY(c1_params(&params, p, sector, comm, ticket, seed, error));
+    slk_hex_encode(key, ticket, 32);
+    key[64] = ':';
+    slk_hex_encode(key + 65, seed, 32);
+    slk_farm_select select = {.farm = p->farm,
+                              .sector = {sector->sp_id, sector->number},
+                              .types = SLK_LOTUS_SEALED | SLK_LOTUS_CACHE,
+                              .holder = pc1->hostname};
+    const slk_farm_work work = {.task = SLK_LOTUS_COMMIT1,
+                                .sector = ref_of(sector),
+                                .key = key,
+                                .selector = slk_farm_select_holder,
+                                .selector_context = &select,
+                                .hopeless = slk_farm_select_hopeless,
+                                .hopeless_context = &select,
+                                .method = "Filecoin.SealCommit1",
+                                .params = params};
+    slk_farm_call call = {0};
+    slk_farm_grant here = {0};
+    SLK_TRY(slk_farm_work_do(&call, &here, p->farm, &work, job, error));
+    slk_err code = take_file(p->farm, &call, out_path, error);
+    if (code == SLK_OK)
+        code = p->own.verify_c1(p->own.ctx, &valid, why, sector, comm, ticket, seed, out_path, job,
+                                error);
+    if (code == SLK_OK && !valid) {
+        slk_farm_distrust(p->farm, call.session, why);
+        code = slk_fail(error, SLK_E_PROTO, "the C1 of worker %.80s is false: %.200s",
+                        call.hostname, why);
+    }
+    slk_farm_call_done(&call);
+    return code;
+}
+
+static slk_err farm_c1(void *ctx, const slk_seal_sector *sector, const slk_seal_commitments *comm,
+                       const uint8_t ticket[32], const uint8_t seed[32],
+                       const slk_seal_paths *paths, const char *out_path, slk_job *job,
+                       slk_error *error)
+{
+    slk_farm_prover *p = ctx;
+    const slk_lotus_sector sector_id = {sector->sp_id, sector->number};
+    slk_farm_call pc1 = {0};
+    slk_error none = {0};
+    char key[65];
+    slk_hex_encode(key, ticket, 32);
+    slk_err code =
+        slk_farm_calls_find(&pc1, p->farm->calls, &sector_id, SLK_LOTUS_PRECOMMIT1, key, &none);
+    if (code == SLK_E_NOTFOUND)
+        return p->own.c1(p->own.ctx, sector, comm, ticket, seed, paths, out_path, job, error);
+    if (code != SLK_OK)
+        return slk_fail(error, code, "%s", none.message);
+    code = c1_there(p, sector, comm, &pc1, ticket, seed, out_path, job, error);
+    if (code == SLK_E_NOTFOUND)
+        code = slk_fail_context(error, SLK_E_BUSY, "the layers are with a worker that is away");
+    slk_farm_call_done(&pc1);
+    return code;
+}
+
+/* ---- finalise ---- */
+
+static slk_err farm_finalise(void *ctx, const slk_seal_sector *sector, const slk_seal_paths *paths,
+                             slk_job *job, slk_error *error)
+{
+    slk_farm_prover *p = ctx;
+    const slk_lotus_sector id = {sector->sp_id, sector->number};
+    SLK_TRY(p->own.finalise(p->own.ctx, sector, paths, job, error));
+    slk_farm_call pc1 = {0};
+    slk_error why = {0};
+    slk_err code = slk_farm_calls_find(&pc1, p->farm->calls, &id, SLK_LOTUS_PRECOMMIT1, NULL, &why);
+    if (code == SLK_E_NOTFOUND)
+        return SLK_OK;
+    slk_farm_call_done(&pc1);
+    if (code == SLK_OK)
+        code = slk_farm_reclaim(p->farm, &id, &why);
+    if (code == SLK_OK)
+        code = slk_farm_calls_drop_sector(p->farm->calls, &id, &why);
+    if (code != SLK_OK) /* the calls stay, and with them what removes the files later */
+        slk_log(SLK_LOG_WARN, "farm.reclaim", "sector=f0%lu/%lu why=\"%s\" next=\"tries again\"",
+                (unsigned long)id.miner, (unsigned long)id.number, slk_error_text(&why, code));
+    return SLK_OK;
+}
+
+/* ---- C2 ---- */
+
+static void note_maker(slk_farm_prover *p, const slk_farm_call *call)
+{
+    slk_assert(pthread_mutex_lock(&p->lock) == 0);
+    struct maker *m = &p->makers[p->next++ % RECENT];
+    m->sector = call->call.sector;
+    memcpy(m->session, call->session, sizeof m->session);
+    slk_assert(pthread_mutex_unlock(&p->lock) == 0);
+}
+
+/* Who made the sector's last proof; "" this node, or it is long ago. */
+static void take_maker(char out[SLK_UUID_CHARS], slk_farm_prover *p, const slk_lotus_sector *sector)
+{
+    out[0] = '\0';
+    slk_assert(pthread_mutex_lock(&p->lock) == 0);
+    for (size_t i = 0; i < RECENT; i++)
+        if (p->makers[i].session[0] && slk_lotus_sector_equal(&p->makers[i].sector, sector)) {
+            memcpy(out, p->makers[i].session, SLK_UUID_CHARS);
+            p->makers[i].session[0] = '\0';
+        }
+    slk_assert(pthread_mutex_unlock(&p->lock) == 0);
+}
+
+static slk_err take_proof(slk_farm_prover *p, slk_buf *proof, slk_farm_call *call, slk_error *error)
+{
+    slk_buf bytes;
+    slk_buf_init(&bytes, SLK_SEAL_PROOF_MAX_BYTES);
+    slk_err code = result_bytes(&bytes, call, error);
+    if (code == SLK_OK && slk_buf_append(proof, bytes.data, bytes.len) != SLK_OK)
+        code = slk_fail(error, SLK_E_NOMEM, "out of memory for the proof");
+    slk_buf_done(&bytes);
+    if (code == SLK_OK)
+        note_maker(p, call);
+    slk_error dropping = {0}; /* its use is over, whatever it was */
+    if (slk_farm_calls_drop(p->farm->calls, call->id, &dropping) != SLK_OK)
+        slk_log(SLK_LOG_WARN, "farm.drop", "why=\"%s\"", dropping.message);
+    return code;
+}
+
+static slk_err c2_work(slk_farm_prover *p, slk_farm_call *ret_call, slk_farm_grant *ret_here,
+                       const slk_seal_sector *sector, const char *c1_path, slk_job *job,
+                       slk_error *error)
+{
+    char key[SLK_FARM_KEY_CHARS], *name = strrchr(c1_path, '/');
+    const slk_lotus_sector_ref ref = ref_of(sector);
+    slk_farm_select select = {.farm = p->farm, .sector = ref.id};
+    SLK_TRY(slk_file_size(&select.file_bytes, c1_path, error));
+    (void)snprintf(key, sizeof key, "%llu:%.120s", (unsigned long long)select.file_bytes,
+                   name ? name + 1 : c1_path);
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *params = json_pack("[o n]", slk_lotus_sector_ref_json(&ref));
+    if (!params)
+        return no_memory(error);
+    const slk_farm_work work = {.task = SLK_LOTUS_COMMIT2,
+                                .sector = ref,
+                                .key = key,
+                                .selector = slk_farm_select_c2,
+                                .selector_context = &select,
+                                .method = "Filecoin.SealCommit2",
+                                .params = params,
+                                .file = c1_path,
+                                .file_param = 1};
+    return slk_farm_work_do(ret_call, ret_here, p->farm, &work, job, error);
+}
+
+static slk_err farm_c2(void *ctx, slk_buf *proof, const slk_seal_sector *sector,
+                       const char *c1_path, slk_job *job, slk_error *error)
+{
+    slk_farm_prover *p = ctx;
+    slk_farm_call call = {0};
+    slk_farm_grant here = {0};
+    slk_err code = c2_work(p, &call, &here, sector, c1_path, job, error);
+    if (code == SLK_OK && here.worker) {
+        code = p->own.c2(p->own.ctx, proof, sector, c1_path, job, error);
+        slk_farm_grant_end(p->farm, &here);
+    } else if (code == SLK_OK) {
+        code = take_proof(p, proof, &call, error);
+    }
+    slk_farm_call_done(&call);
+    return code;
+}
+
+/* ---- here ---- */
+
+static slk_err farm_verify_proof(void *ctx, bool *ret_valid, const slk_seal_sector *sector,
+                                 const slk_seal_commitments *comm, const uint8_t ticket[32],
+                                 const uint8_t seed[32], const uint8_t *proof, size_t proof_bytes,
+                                 slk_error *error)
+{
+    slk_farm_prover *p = ctx;
+    char maker[SLK_UUID_CHARS];
+    const slk_lotus_sector id = {sector->sp_id, sector->number};
+    SLK_TRY(p->own.verify_proof(p->own.ctx, ret_valid, sector, comm, ticket, seed, proof,
+                                proof_bytes, error));
+    take_maker(maker, p, &id);
+    if (!*ret_valid && maker[0])
+        slk_farm_distrust(p->farm, maker, "a proof (C2) that does not verify");
+    return SLK_OK;
+}
+
+static slk_err farm_sector_bytes(void *ctx, uint64_t *ret_bytes, int64_t seal_proof,
+                                 slk_error *error)
+{
+    const slk_farm_prover *p = ctx;
+    return p->own.sector_bytes(p->own.ctx, ret_bytes, seal_proof, error);
+}
+
+static slk_err farm_zero_comm_d(void *ctx, uint8_t out32[32], int64_t seal_proof, slk_error *error)
+{
+    const slk_farm_prover *p = ctx;
+    return p->own.zero_comm_d(p->own.ctx, out32, seal_proof, error);
+}
+
+static slk_err farm_check_replica(void *ctx, bool *ret_valid, char *why,
+                                  const slk_seal_sector *sector, const slk_seal_commitments *comm,
+                                  const uint8_t ticket[32], const slk_seal_paths *paths,
+                                  slk_gate *arriving, slk_job *job, slk_error *error)
+{
+    const slk_farm_prover *p = ctx;
+    const slk_lotus_sector_ref ref = ref_of(sector);
+    slk_farm_grant here = {0};
+    if (!arriving) /* one that arrives is waited for more than worked on */
+        SLK_TRY(slk_farm_work_here(&here, p->farm, SLK_LOTUS_PRECOMMIT2, &ref, job, error));
+    const slk_err code = p->own.check_replica(p->own.ctx, ret_valid, why, sector, comm, ticket,
+                                              paths, arriving, job, error);
+    slk_farm_grant_end(p->farm, &here);
+    return code;
+}
+
+static slk_err farm_verify_c1(void *ctx, bool *ret_valid, char *why, const slk_seal_sector *sector,
+                              const slk_seal_commitments *comm, const uint8_t ticket[32],
+                              const uint8_t seed[32], const char *c1_path, slk_job *job,
+                              slk_error *error)
+{
+    const slk_farm_prover *p = ctx;
+    return p->own.verify_c1(p->own.ctx, ret_valid, why, sector, comm, ticket, seed, c1_path, job,
+                            error);
+}
+
+static unsigned farm_room(void *ctx, bool snark)
+{
+    const slk_farm_prover *p = ctx;
+    return slk_farm_room(p->farm, snark);
+}
+
+void slk_farm_prover_fill(slk_seal_prover *ret_ops, slk_farm_prover *prover)
+{
+    *ret_ops = (slk_seal_prover){
+        .ctx = prover,
+        .sector_bytes = farm_sector_bytes,
+        .zero_comm_d = farm_zero_comm_d,
+        .pc1 = farm_pc1,
+        .pc1_batch = farm_pc1_batch,
+        .pc2 = farm_pc2,
+        .c1 = farm_c1,
+        .finalise = farm_finalise,
+        .check_replica = farm_check_replica,
+        .verify_c1 = farm_verify_c1,
+        .c2 = farm_c2,
+        .verify_proof = farm_verify_proof,
+        .room = farm_room,
+    };
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "farm/reclaim.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "codec/json.h"
+#include "farm/farm_impl.h"
+#include "store/remote_fetch.h"
+
+#include <string.h>
+
+#define OVER_MAX 64u
+static const unsigned sealing_types = SLK_LOTUS_UNSEALED | SLK_LOTUS_SEALED | SLK_LOTUS_CACHE;
+
+static const slk_sql known_sector = {
+    "ghost.known",
+    "SELECT after_cleanup + after_finalize FROM rseal_provider_pipeline WHERE sp_id = $1"
+    " AND sector_number = $2"};
+
+/* One type of files on one path. */
+static slk_err delete_at(slk_farm *farm, const slk_lotus_place *place, slk_error *error)
+{
+    slk_err code = SLK_E_NOTFOUND;
+    for (size_t i = 0; i < place->urls.n && code != SLK_OK; i++) {
+        code =
+            slk_store_delete_there(farm->http, farm->token, place->urls.item[i], NULL, NULL, error);
+        if (code == SLK_E_NOTFOUND) /* it is what we want */
+            code = SLK_OK;
+    }
+    return code;
+}
+
+static slk_err reclaim_type(slk_farm *farm, const slk_lotus_sector *sector, unsigned type,
+                            slk_error *error)
+{
+    slk_lotus_places places;
+    SLK_TRY(slk_farm_index_find(&places, farm->index, sector, type, 0, false,
+                                slk_clock_monotonic_ms(), error));
+    slk_err code = SLK_OK;
+    for (size_t i = 0; i < places.n && code == SLK_OK; i++) {
+        if (places.item[i].can_store)
+            continue;
+        code = delete_at(farm, &places.item[i], error);
+        if (code == SLK_OK)
+            slk_farm_index_drop(farm->index, places.item[i].id, sector, type);
+    }
+    slk_lotus_places_done(&places);
+    return code;
+}
+
+slk_err slk_farm_reclaim(slk_farm *farm, const slk_lotus_sector *sector, slk_error *error)
+{
+    slk_err code = SLK_OK;
+    for (unsigned type = 1; type <= sealing_types; type <<= 1) {
+        slk_error own = {0};
+        const slk_err one = reclaim_type(farm, sector, type, &own);
+        if (one != SLK_OK && code == SLK_OK) {
+            code = one;
+            *error = own;
+        }
+    }
+    return code;
+}
+
+slk_err slk_farm_reclaim_over(slk_farm *farm, slk_error *error)
+{
+    slk_lotus_sector over[OVER_MAX];
+    size_t n = 0;
+    slk_err code = slk_farm_calls_over(over, &n, OVER_MAX, farm->calls, error);
+    for (size_t i = 0; i < n; i++) {
+        slk_error own = {0};
+        slk_err one = slk_farm_reclaim(farm, &over[i], &own);
+        if (one == SLK_OK)
+            one = slk_farm_calls_drop_sector(farm->calls, &over[i], &own);
+        if (one == SLK_OK)
+            slk_log(SLK_LOG_INFO, "farm.reclaimed", "sector=f0%lu/%lu",
+                    (unsigned long)over[i].miner, (unsigned long)over[i].number);
+        else if (code == SLK_OK) {
+            code = one;
+            *error = own;
+        }
+    }
+    return code;
+}
+
+/* ---- what nobody knows ---- */
+
+static slk_err look_up(bool *ret_known, bool *ret_over, slk_farm *farm,
+                       const slk_lotus_sector *sector, slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    bool row = false;
+    SLK_TRY(slk_query_init(&q, farm->options.db, &known_sector, error));
+    slk_bind_i64(&q, 1, slk_i64(sector->miner));
+    slk_bind_i64(&q, 2, slk_i64(sector->number));
+    SLK_TRY(slk_query_step(&q, &row, error));
+    *ret_known = row;
+    *ret_over = !row || slk_column_i64(&q, 0) > 0;
+    return SLK_OK;
+}
+
+static slk_err one_ghost(json_t *ghosts, slk_farm *farm, const char *path,
+                         const slk_lotus_declaration *d, bool dry_run, slk_error *error)
+{
+    bool known = false, over = false, removed = false;
+    SLK_TRY(look_up(&known, &over, farm, &d->sector, error));
+    if (!over)
+        return SLK_OK;
+    if (!dry_run) {
+        slk_error own = {0};
+        const slk_err code = slk_farm_reclaim(farm, &d->sector, &own);
+        removed = code == SLK_OK;
+        if (!removed)
+            slk_log(SLK_LOG_WARN, "farm.ghost", "sector=f0%lu/%lu why=\"%s\"",
+                    (unsigned long)d->sector.miner, (unsigned long)d->sector.number,
+                    slk_error_text(&own, code));
+    }
+    json_t *row = json_pack("{sI sI ss sI sb sb}", "Miner", (json_int_t)d->sector.miner, "Number",
+                            (json_int_t)d->sector.number, "Path", path, "Types",
+                            (json_int_t)d->types, "Known", known, "Removed", removed);
+    return json_array_append_new(ghosts, row) == 0
+               ? SLK_OK
+               : slk_fail(error, SLK_E_NOMEM, "out of memory for a list");
+}
+
+/* Those of one path, which only seals. */
+static slk_err ghosts_of(json_t *ghosts, slk_farm *farm, const char *path, const json_t *list,
+                         bool dry_run, slk_error *error)
+{
+    slk_lotus_path what;
+    if (slk_farm_index_path(&what, farm->index, path, error) != SLK_OK)
+        return SLK_OK; /* detached meanwhile */
+    const bool keeps = what.can_store;
+    slk_lotus_path_done(&what);
+    for (size_t i = 0; i < json_array_size(list) && !keeps; i++) {
+        slk_lotus_declaration d;
+        SLK_TRY(slk_lotus_declaration_read(&d, json_array_get(list, i), "declaration", error));
+        if (d.types & sealing_types)
+            SLK_TRY(one_ghost(ghosts, farm, path, &d, dry_run, error));
+    }
+    return SLK_OK;
+}
+
+slk_err slk_farm_ghosts(json_t **ret_ghosts, slk_farm *farm, bool dry_run, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *all = slk_farm_index_list(farm->index);
+    SLK_CLEANUP(slk_json_decrefp) json_t *ghosts = json_array();
+    if (!all || !ghosts)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a list");
+    const char *path;
+    json_t *list;
+    json_object_foreach(all, path, list)
+        SLK_TRY(ghosts_of(ghosts, farm, path, list, dry_run, error));
+    *ret_ghosts = ghosts;
+    ghosts = NULL;
+    return SLK_OK;
+}

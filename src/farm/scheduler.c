@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "farm/scheduler.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct request {
+    uint64_t id; /* rises: the lower the older */
+    uint64_t worker; /* 0: waits */
+    int64_t since_ms; /* wall clock */
+    slk_lotus_need need; /* counted at the worker while it has it */
+    slk_sched_request what;
+};
+
+struct slot {
+    slk_sched_worker worker;
+    slk_lotus_load load; /* of the requests that it has */
+    unsigned running;
+};
+
+struct slk_sched {
+    struct request *requests; /* sorted by before() */
+    size_t n_requests;
+    struct slot *slots; /* in order of arrival */
+    size_t n_slots;
+    uint64_t last_id;
+};
+
+slk_err slk_sched_new(slk_sched **ret_sched, slk_error *error)
+{
+    slk_sched *sched = slk_calloc(1, sizeof *sched);
+    if (!sched)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for the scheduler");
+    *ret_sched = sched;
+    return SLK_OK;
+}
+
+void slk_sched_free(slk_sched *sched)
+{
+    if (!sched)
+        return;
+    slk_free(sched->requests);
+    slk_free(sched->slots);
+    slk_free(sched);
+}
+
+/* ---- workers ---- */
+
+static struct slot *find_slot(const slk_sched *sched, uint64_t worker)
+{
+    for (size_t i = 0; i < sched->n_slots; i++)
+        if (sched->slots[i].worker.id == worker)
+            return &sched->slots[i];
+    return NULL;
+}
+
+static void add_load(struct slot *slot, const struct request *r)
+{
+    slot->running++;
+    slk_lotus_load_add(&slot->load, r->what.task, r->what.seal_proof, &r->need,
+                       &slot->worker.info->machine);
+}
+
+/* Adds up anew what runs there: the machine may have changed since it was added. */
+static void recount(const slk_sched *sched, uint64_t worker)
+{
+    struct slot *slot = find_slot(sched, worker);
+    if (!slot)
+        return;
+    slot->load = (slk_lotus_load){0};
+    slot->running = 0;
+    for (size_t i = 0; i < sched->n_requests; i++)
+        if (sched->requests[i].worker == worker)
+            add_load(slot, &sched->requests[i]);
+}
+
+slk_err slk_sched_set_worker(slk_sched *sched, const slk_sched_worker *worker, slk_error *error)
+{
+    slk_assert(worker->id != 0);
+    struct slot *known = find_slot(sched, worker->id);
+    if (known) {
+        known->worker = *worker;
+        recount(sched, worker->id);
+        return SLK_OK;
+    }
+    if (sched->n_slots == SLK_SCHED_WORKERS_MAX)
+        return slk_fail(error, SLK_E_LIMIT, "there are %u workers already", SLK_SCHED_WORKERS_MAX);
+    struct slot *more = slk_realloc(sched->slots, sched->n_slots + 1, sizeof *more);
+    if (!more)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a worker");
+    sched->slots = more;
+    more[sched->n_slots++] = (struct slot){.worker = *worker};
+    recount(sched, worker->id);
+    return SLK_OK;
+}
+
+void slk_sched_open(slk_sched *sched, uint64_t worker, bool open, const char *closed_why)
+{
+    struct slot *known = find_slot(sched, worker);
+    if (!known)
+        return;
+    known->worker.open = open;
+    (void)snprintf(known->worker.closed_why, sizeof known->worker.closed_why, "%s",
+                   open ? "" : closed_why);
+}
+
+void slk_sched_remove_worker(slk_sched *sched, uint64_t worker)
+{
+    struct slot *known = find_slot(sched, worker);
+    if (!known)
+        return;
+    const size_t after = sched->n_slots - (size_t)(known - sched->slots) - 1;
+    memmove(known, known + 1, after * sizeof *known);
+    sched->n_slots--;
+}
+
+/* ---- requests ---- */
+
+/* Whether a comes before b. */
+static bool before(const struct request *a, const struct request *b)
+{
+    const int order =
+        slk_lotus_task_compare(a->what.task, a->what.priority, b->what.task, b->what.priority);
+    return order != 0 ? order < 0 : a->id < b->id;
+}
+
+static struct request *find_request(const slk_sched *sched, uint64_t id)
+{
+    for (size_t i = 0; i < sched->n_requests; i++)
+        if (sched->requests[i].id == id)
+            return &sched->requests[i];
+    return NULL;
+}
+
+static slk_err insert(uint64_t *ret_id, slk_sched *sched, const slk_sched_request *what,
+                      uint64_t worker, slk_error *error)
+{
+    slk_assert(what->task < SLK_LOTUS_TASKS && what->seal_proof >= 0 &&
+               what->seal_proof < SLK_LOTUS_PROOFS);
+    if (sched->n_requests == SLK_SCHED_REQUESTS_MAX)
+        return slk_fail(error, SLK_E_LIMIT, "%u tasks wait for workers already",
+                        SLK_SCHED_REQUESTS_MAX);
+    struct request *more =
+        slk_realloc(sched->requests, sched->n_requests + 1, sizeof *sched->requests);
+    if (!more)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a task");
+    sched->requests = more;
+    struct request fresh = {
+        .id = ++sched->last_id, .worker = worker, .since_ms = slk_clock_wall_ms(), .what = *what};
+    const struct slot *at = find_slot(sched, worker);
+    if (at)
+        fresh.need = slk_lotus_worker_need(at->worker.info, what->task, what->seal_proof);
+    size_t i = sched->n_requests++;
+    for (; i > 0 && before(&fresh, &more[i - 1]); i--)
+        more[i] = more[i - 1];
+    more[i] = fresh;
+    recount(sched, worker);
+    *ret_id = fresh.id;
+    return SLK_OK;
+}
+
+slk_err slk_sched_ask(uint64_t *ret_id, slk_sched *sched, const slk_sched_request *request,
+                      slk_error *error)
+{
+    return insert(ret_id, sched, request, 0, error);
+}
+
+slk_err slk_sched_adopt(uint64_t *ret_id, slk_sched *sched, const slk_sched_request *request,
+                        uint64_t worker, slk_error *error)
+{
+    return insert(ret_id, sched, request, worker, error);
+}
+
+void slk_sched_end(slk_sched *sched, uint64_t request)
+{
+    struct request *r = find_request(sched, request);
+    if (!r)
+        return;
+    const uint64_t worker = r->worker;
+    const size_t after = sched->n_requests - (size_t)(r - sched->requests) - 1;
+    memmove(r, r + 1, after * sizeof *r);
+    sched->n_requests--;
+    recount(sched, worker);
+}
+
+static bool is_avoided(const slk_sched_request *what, uint64_t worker)
+{
+    for (size_t i = 0; i < SLK_SCHED_AVOIDED_MAX; i++)
+        if (what->avoided[i] == worker)
+            return true;
+    return false;
+}
+
+/* The one avoided longest is forgiven when there is no place. */
+static void avoid_worker(slk_sched_request *what, uint64_t worker)
+{
+    if (is_avoided(what, worker))
+        return;
+    memmove(what->avoided + 1, what->avoided,
+            (SLK_SCHED_AVOIDED_MAX - 1) * sizeof what->avoided[0]);
+    what->avoided[0] = worker;
+}
+
+void slk_sched_again(slk_sched *sched, uint64_t request, bool avoid)
+{
+    struct request *r = find_request(sched, request);
+    if (!r)
+        return;
+    const uint64_t worker = r->worker;
+    if (avoid && worker)
+        avoid_worker(&r->what, worker);
+    r->worker = 0;
+    recount(sched, worker);
+}
+
+/* ---- room ---- */
+
+const slk_lotus_load *slk_sched_load(const slk_sched *sched, uint64_t worker)
+{
+    const struct slot *slot = find_slot(sched, worker);
+    return slot ? &slot->load : NULL;
+}
+
+unsigned slk_sched_running(const slk_sched *sched, uint64_t worker)
+{
+    const struct slot *slot = find_slot(sched, worker);
+    return slot ? slot->running : 0;
+}
+
+static bool has_slot(const struct slot *slot)
+{
+    return slot->worker.max_running == 0 || slot->running < slot->worker.max_running;
+}
+
+/* *ret_need is what the task needs there. */
+static bool has_room(slk_lotus_need *ret_need, const struct slot *slot, slk_lotus_task task,
+                     int64_t seal_proof)
+{
+    const slk_lotus_worker_info *info = slot->worker.info;
+    *ret_need = slk_lotus_worker_need(info, task, seal_proof);
+    return has_slot(slot) && slk_lotus_fits(&info->machine, &slot->load, task, seal_proof, ret_need,
+                                            info->ignore_resources) == SLK_LOTUS_FITS;
+}
+
+static bool does(const struct slot *slot, slk_lotus_task task)
+{
+    return (slot->worker.tasks & SLK_LOTUS_TASK_BIT(task)) != 0;
+}
+
+static double utilization(const struct slot *slot)
+{
+    const double load = slk_lotus_utilization(&slot->worker.info->machine, &slot->load);
+    const unsigned most = slot->worker.max_running;
+    const double slots = most ? (double)slot->running / most : 0;
+    return slots > load ? slots : load;
+}
+
+/* ---- rounds ---- */
+
+static unsigned rank_of(const slk_sched_request *what, uint64_t worker, char *why)
+{
+    why[0] = '\0';
+    return what->selector ? what->selector(what->context, worker, why) : 1;
+}
+
+struct choice {
+    struct slot *slot; /* NULL none */
+    unsigned rank;
+    double used;
+    slk_lotus_need need;
+};
+
+static void consider(struct choice *best, struct slot *slot, const struct request *r)
+{
+    char why[SLK_SCHED_WHY_CHARS];
+    const slk_sched_worker *w = &slot->worker;
+    if (!w->open || !does(slot, r->what.task) || is_avoided(&r->what, w->id))
+        return;
+    const unsigned rank = rank_of(&r->what, w->id, why);
+    if (rank == 0 || rank < best->rank)
+        return;
+    slk_lotus_need need;
+    if (!has_room(&need, slot, r->what.task, r->what.seal_proof))
+        return;
+    const double used = utilization(slot);
+    if (rank > best->rank || used < best->used)
+        *best = (struct choice){slot, rank, used, need};
+}
+
+size_t slk_sched_round(slk_sched *sched)
+{
+    size_t granted = 0;
+    for (size_t i = 0; i < sched->n_requests; i++) {
+        struct request *r = &sched->requests[i];
+        struct choice best = {0};
+        for (size_t k = 0; k < sched->n_slots && r->worker == 0; k++)
+            consider(&best, &sched->slots[k], r);
+        if (!best.slot)
+            continue;
+        r->worker = best.slot->worker.id;
+        r->need = best.need;
+        add_load(best.slot, r);
+        granted++;
+    }
+    return granted;
+}
+
+uint64_t slk_sched_granted(const slk_sched *sched, uint64_t request)
+{
+    const struct request *r = find_request(sched, request);
+    return r ? r->worker : 0;
+}
+
+bool slk_sched_has_room(const slk_sched *sched, slk_lotus_task task, int64_t seal_proof)
+{
+    for (size_t i = 0; i < sched->n_slots; i++) {
+        const struct slot *slot = &sched->slots[i];
+        slk_lotus_need need;
+        if (slot->worker.open && does(slot, task) && has_room(&need, slot, task, seal_proof))
+            return true;
+    }
+    return false;
+}
+
+bool slk_sched_possible(const slk_sched *sched, uint64_t request)
+{
+    const struct request *r = find_request(sched, request);
+    char why[SLK_SCHED_WHY_CHARS];
+    for (size_t i = 0; i < sched->n_slots && r; i++) {
+        const slk_sched_worker *w = &sched->slots[i].worker;
+        if (does(&sched->slots[i], r->what.task) && !is_avoided(&r->what, w->id) &&
+            rank_of(&r->what, w->id, why) > 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- why it waits ---- */
+
+/* What this worker lacks for it; whether it ever will be enough is said, too. */
+static void say_room(char *out, size_t size, const struct slot *slot, const struct request *r)
+{
+    const slk_lotus_worker_info *info = slot->worker.info;
+    const slk_lotus_need need = slk_lotus_worker_need(info, r->what.task, r->what.seal_proof);
+    const slk_lotus_fit fit = slk_lotus_fits(&info->machine, &slot->load, r->what.task,
+                                             r->what.seal_proof, &need, info->ignore_resources);
+    const slk_lotus_load nothing = {0};
+    const bool ever = slk_lotus_fits(&info->machine, &nothing, r->what.task, r->what.seal_proof,
+                                     &need, info->ignore_resources) == SLK_LOTUS_FITS;
+    if (!has_slot(slot))
+        (void)snprintf(out, size, "runs %u tasks, as many as it may", slot->running);
+    else if (fit == SLK_LOTUS_FITS)
+        (void)snprintf(out, size, "has room and gets it next");
+    else if (!ever)
+        (void)snprintf(out, size, "has not enough: %s, and never will", slk_lotus_fit_name(fit));
+    else
+        (void)snprintf(out, size, "has no room beside the %u tasks it runs: %s", slot->running,
+                       slk_lotus_fit_name(fit));
+}
+
+/* How near the worker is to having it: the nearest one's reason is told. */
+static unsigned say_worker(char *out, size_t size, const struct slot *slot, const struct request *r)
+{
+    const slk_sched_worker *w = &slot->worker;
+    char why[SLK_SCHED_WHY_CHARS];
+    if (!does(slot, r->what.task)) {
+        (void)snprintf(out, size, "does not do %s", slk_lotus_task_short(r->what.task));
+        return 1;
+    }
+    if (is_avoided(&r->what, w->id)) {
+        (void)snprintf(out, size, "had it and failed");
+        return 2;
+    }
+    if (!w->open) {
+        (void)snprintf(out, size, "is closed: %s", w->closed_why);
+        return 3;
+    }
+    if (rank_of(&r->what, w->id, why) == 0) {
+        (void)snprintf(out, size, "%s", why[0] ? why : "does not suit");
+        return 4;
+    }
+    say_room(out, size, slot, r);
+    return 5;
+}
+
+void slk_sched_why(char out[SLK_SCHED_WHY_CHARS], const slk_sched *sched, uint64_t request)
+{
+    const struct request *r = find_request(sched, request);
+    out[0] = '\0';
+    if (!r || r->worker)
+        return;
+    if (sched->n_slots == 0) {
+        (void)snprintf(out, SLK_SCHED_WHY_CHARS, "no worker is connected");
+        return;
+    }
+    unsigned nearest = 0;
+    char text[128], best[128] = "";
+    const slk_sched_worker *who = NULL;
+    for (size_t i = 0; i < sched->n_slots; i++) {
+        const unsigned near = say_worker(text, sizeof text, &sched->slots[i], r);
+        if (near <= nearest)
+            continue;
+        nearest = near;
+        who = &sched->slots[i].worker;
+        memcpy(best, text, sizeof best);
+    }
+    if (sched->n_slots == 1)
+        (void)snprintf(out, SLK_SCHED_WHY_CHARS, "the only worker, %.80s, %s", who->info->hostname,
+                       best);
+    else
+        (void)snprintf(out, SLK_SCHED_WHY_CHARS, "none of %zu workers can have it; %.60s %s",
+                       sched->n_slots, who->info->hostname, best);
+}
+
+bool slk_sched_at(slk_sched_seen *ret, slk_sched *sched, size_t index)
+{
+    for (unsigned running = 0; running < 2; running++)
+        for (size_t i = 0; i < sched->n_requests; i++) {
+            const struct request *r = &sched->requests[i];
+            if ((r->worker != 0) != (running != 0) || index-- != 0)
+                continue;
+            *ret = (slk_sched_seen){r->id, r->worker, r->since_ms, r->what};
+            return true;
+        }
+    return false;
+}

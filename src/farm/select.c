@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "farm/select.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+
+/* Base64 of more does not fit a request. source: reference/lotus-worker 3.1 */
+#define SEND_MAX_BYTES (UINT64_C(75) << 20)
+
+static unsigned no(char *why, const char *text)
+{
+    (void)snprintf(why, SLK_SCHED_WHY_CHARS, "%s", text);
+    return 0;
+}
+
+static bool does(const slk_farm_worker *worker, slk_lotus_task task)
+{
+    return (worker->tasks & SLK_LOTUS_TASK_BIT(task)) != 0;
+}
+
+/* Any path of the worker has room for the types. */
+static bool takes(const slk_farm_select *select, const slk_farm_worker *worker, unsigned types)
+{
+    const int64_t now = slk_clock_monotonic_ms();
+    for (size_t i = 0; i < worker->paths.n; i++)
+        if (slk_farm_index_takes(select->farm->index, worker->paths.item[i], types,
+                                 select->sector_bytes, select->sector.miner, now))
+            return true;
+    return false;
+}
+
+unsigned slk_farm_select_pc1(const void *context, uint64_t worker, char *why)
+{
+    const slk_farm_select *select = context;
+    const slk_farm_worker *w = slk_farm_worker_by_id(select->farm, worker);
+    if (!w)
+        return no(why, "left");
+    if (w->local)
+        return 1;
+    const bool zeros = (w->can & SLK_FARM_CAN_ZERO_SECTORS) != 0;
+    if (!zeros && !does(w, SLK_LOTUS_ADD_PIECE))
+        return no(why, "does no AP, without which it has no data");
+    if (!takes(select, w, SLK_LOTUS_SEALED | SLK_LOTUS_CACHE | (zeros ? 0 : SLK_LOTUS_UNSEALED)))
+        return no(why, "has no storage path with room for the sector");
+    return 2;
+}
+
+/* A worker, answering or not, that has the files and does the task. */
+static bool somebody_holds(const slk_farm_select *select, slk_lotus_task task, bool answering)
+{
+    for (const slk_farm_worker *w = select->farm->workers; w; w = w->next)
+        if (!w->local && does(w, task) && (w->answers || !answering) &&
+            slk_farm_worker_holds(w, &select->sector, select->types))
+            return true;
+    return false;
+}
+
+unsigned slk_farm_select_holder(const void *context, uint64_t worker, char *why)
+{
+    const slk_farm_select *select = context;
+    const slk_farm_worker *w = slk_farm_worker_by_id(select->farm, worker);
+    if (w && !w->local && slk_farm_worker_holds(w, &select->sector, select->types))
+        return 1;
+    (void)snprintf(why, SLK_SCHED_WHY_CHARS, "has not the sector's files (%.80s had them)",
+                   select->holder);
+    return 0;
+}
+
+unsigned slk_farm_select_near(const void *context, uint64_t worker, char *why)
+{
+    const slk_farm_select *select = context;
+    if (slk_farm_select_holder(context, worker, why))
+        return 2;
+    const slk_farm_worker *w = slk_farm_worker_by_id(select->farm, worker);
+    if (!w || w->local || somebody_holds(select, SLK_LOTUS_PRECOMMIT2, false))
+        return 0;
+    if (!somebody_holds(select, SLK_LOTUS_PRECOMMIT1, true) || !does(w, SLK_LOTUS_FETCH) ||
+        !takes(select, w, select->types))
+        return 0;
+    return 1;
+}
+
+unsigned slk_farm_select_c2(const void *context, uint64_t worker, char *why)
+{
+    const slk_farm_select *select = context;
+    const slk_farm_worker *w = slk_farm_worker_by_id(select->farm, worker);
+    if (!w)
+        return no(why, "left");
+    if (!w->local && select->file_bytes > SEND_MAX_BYTES)
+        return no(why, "cannot be sent a C1 of more than 75 MiB");
+    return w->local ? 1 : 2;
+}
+
+bool slk_farm_select_hopeless(void *context)
+{
+    slk_farm_select *select = context;
+    const int64_t now = slk_clock_monotonic_ms();
+    bool here = false;
+    for (const slk_farm_worker *w = select->farm->workers; w && !here; w = w->next)
+        here = !w->local && w->answers && slk_farm_worker_holds(w, &select->sector, select->types);
+    if (here) {
+        select->missing_since_ms = 0;
+        return false;
+    }
+    if (select->missing_since_ms == 0)
+        select->missing_since_ms = now;
+    return now - select->missing_since_ms > select->farm->options.lost_ms;
+}

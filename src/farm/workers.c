@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Workers come, are asked every heartbeat whether they are still the ones that came, and go. */
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/uuid.h"
+#include "codec/json.h"
+#include "farm/farm_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ASK_MS 5000 /* source: reference/lotus-worker 5.3 */
+
+/* ---- lifetime ---- */
+
+static void free_worker(slk_farm_worker *worker)
+{
+    slk_rpc_client_free(worker->client);
+    slk_lotus_worker_info_done(&worker->info);
+    slk_lotus_strings_done(&worker->paths);
+    slk_free(worker->url);
+    slk_free(worker);
+}
+
+void slk_farm_worker_take(slk_farm_worker *worker)
+{
+    worker->refs++;
+}
+
+void slk_farm_worker_give(slk_farm_worker *worker)
+{
+    if (!worker)
+        return;
+    slk_farm *farm = worker->farm;
+    slk_farm_enter(farm);
+    const bool last = --worker->refs == 0;
+    slk_farm_leave(farm);
+    if (last)
+        free_worker(worker);
+}
+
+slk_farm_worker *slk_farm_worker_by_id(slk_farm *farm, uint64_t id)
+{
+    slk_farm_worker *w = farm->workers;
+    while (w && w->id != id)
+        w = w->next;
+    return w;
+}
+
+slk_farm_worker *slk_farm_worker_by_session(slk_farm *farm, const char *session)
+{
+    slk_farm_worker *w = farm->workers;
+    while (w && strcmp(w->session, session) != 0)
+        w = w->next;
+    return w;
+}
+
+bool slk_farm_worker_holds(const slk_farm_worker *worker, const slk_lotus_sector *sector,
+                           unsigned types)
+{
+    unsigned here = 0;
+    for (size_t i = 0; i < worker->paths.n; i++)
+        here |= slk_farm_index_on(worker->farm->index, worker->paths.item[i], sector);
+    return (here & types) == types;
+}
+
+void slk_farm_tell_sched(slk_farm_worker *worker)
+{
+    slk_sched_worker known = {.id = worker->id,
+                              .open = worker->answers && !worker->closed,
+                              .tasks = worker->tasks,
+                              .max_running = worker->max_running,
+                              .info = &worker->info};
+    slk_error error = {0};
+    memcpy(known.closed_why, worker->why, sizeof known.closed_why);
+    if (slk_sched_set_worker(worker->farm->sched, &known, &error) != SLK_OK)
+        slk_log(SLK_LOG_ERROR, "farm.worker", "worker=\"%s\" why=\"%s\" then=\"gets no work\"",
+                worker->info.hostname, error.message);
+}
+
+/* Lock held: out of the list; its thread ends by itself and is joined later. */
+static void unlink_worker(slk_farm_worker *worker, const char *why)
+{
+    slk_farm *farm = worker->farm;
+    slk_farm_worker **at = &farm->workers;
+    while (*at != worker)
+        at = &(*at)->next;
+    *at = worker->next;
+    worker->gone = true;
+    worker->next = farm->leaving;
+    farm->leaving = worker;
+    slk_sched_remove_worker(farm->sched, worker->id);
+    slk_log(SLK_LOG_INFO, "farm.worker_left", "worker=\"%s\" session=%s why=\"%s\"",
+            worker->info.hostname, worker->session, why);
+    slk_farm_moved(farm);
+}
+
+void slk_farm_workers_reap(slk_farm *farm)
+{
+    for (;;) {
+        slk_farm_enter(farm);
+        slk_farm_worker *worker = farm->leaving;
+        if (worker)
+            farm->leaving = worker->next;
+        slk_farm_leave(farm);
+        if (!worker)
+            return;
+        if (worker->beating)
+            (void)pthread_join(worker->beat, NULL);
+        slk_farm_worker_give(worker);
+    }
+}
+
+void slk_farm_workers_stop(slk_farm *farm)
+{
+    slk_farm_enter(farm);
+    while (farm->workers)
+        unlink_worker(farm->workers, "the node stops");
+    slk_farm_leave(farm);
+    slk_farm_workers_reap(farm);
+}
+
+/* ---- questions ---- */
+
+static slk_err ask(json_t **ret, slk_farm_worker *worker, const char *method, slk_error *error)
+{
+    const slk_rpc_how how = {.timeout_ms = ASK_MS};
+    SLK_CLEANUP(slk_json_decrefp) json_t *none = json_array();
+    if (!none)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a question to a worker");
+    return slk_rpc_invoke(worker->client, method, none, &how, ret, NULL, error);
+}
+
+static slk_err check_version(slk_farm_worker *worker, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *answer = NULL;
+    int64_t version = 0;
+    SLK_TRY(ask(&answer, worker, "Filecoin.Version", error));
+    SLK_TRY(slk_json_as_i64(&version, answer, "Version", error));
+    if (version >> 8 != SLK_LOTUS_WORKER_API_VERSION >> 8)
+        return slk_fail(error, SLK_E_UNSUPPORTED,
+                        "unsupported worker api version: %lld.%lld.%lld (expected 1.7.0)",
+                        (long long)(version >> 16), (long long)(version >> 8 & 255),
+                        (long long)(version & 255));
+    return SLK_OK;
+}
+
+static slk_err ask_session(char ret[SLK_UUID_CHARS], slk_farm_worker *worker, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *answer = NULL;
+    SLK_TRY(ask(&answer, worker, "Filecoin.Session", error));
+    return slk_lotus_uuid_read(ret, answer, "Session", error);
+}
+
+static slk_err ask_tasks(slk_lotus_task_set *ret, slk_farm_worker *worker, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *answer = NULL;
+    SLK_TRY(ask(&answer, worker, "Filecoin.TaskTypes", error));
+    return slk_lotus_task_set_read(ret, answer, "TaskTypes", error);
+}
+
+static slk_err ask_paths(slk_lotus_strings *ret, slk_farm_worker *worker, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *answer = NULL;
+    slk_lotus_local_paths paths = {0};
+    slk_lotus_strings ids = {0};
+    SLK_TRY(ask(&answer, worker, "Filecoin.Paths", error));
+    SLK_TRY(slk_lotus_local_paths_read(&paths, answer, "Paths", error));
+    slk_err code = SLK_OK;
+    for (size_t i = 0; i < paths.n && code == SLK_OK; i++)
+        code = slk_lotus_strings_add(&ids, paths.item[i].id);
+    slk_lotus_local_paths_done(&paths);
+    if (code != SLK_OK) {
+        slk_lotus_strings_done(&ids);
+        return slk_fail(error, code, "the worker has too many storage paths");
+    }
+    *ret = ids;
+    return SLK_OK;
+}
+
+static unsigned extension_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } known[] = {{"cancel", SLK_FARM_CAN_CANCEL},
+                 {"progress", SLK_FARM_CAN_PROGRESS},
+                 {"zero-sectors", SLK_FARM_CAN_ZERO_SECTORS},
+                 {"finished-cache", SLK_FARM_CAN_FINISHED_CACHE}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i].name, name) == 0)
+            return known[i].bit;
+    return 0;
+}
+
+/* One of Lotus does not know the question. */
+static slk_err ask_ours(slk_farm_worker *worker, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *answer = NULL;
+    json_t *list = NULL;
+    const slk_err code = ask(&answer, worker, "Selkie.Hello", error);
+    if (code == SLK_E_UNSUPPORTED)
+        return SLK_OK;
+    SLK_TRY(code);
+    SLK_TRY(slk_json_array(&list, answer, "extensions", error));
+    worker->ours = true;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        worker->can |= name ? extension_of(name) : 0;
+    }
+    return SLK_OK;
+}
+
+static slk_err ask_all(slk_farm_worker *worker, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *info = NULL;
+    SLK_TRY(check_version(worker, error));
+    SLK_TRY(ask_session(worker->session, worker, error));
+    if (strcmp(worker->session, SLK_UUID_NIL) == 0)
+        return slk_fail(error, SLK_E_CONFLICT, "worker already closed");
+    SLK_TRY(ask(&info, worker, "Filecoin.Info", error));
+    SLK_TRY(slk_lotus_worker_info_read(&worker->info, info, "Info", error));
+    slk_text_quotable(worker->info.hostname);
+    SLK_TRY(ask_tasks(&worker->tasks, worker, error));
+    SLK_TRY(ask_paths(&worker->paths, worker, error));
+    return ask_ours(worker, error);
+}
+
+/* ---- heartbeats ---- */
+
+static void take_tasks_and_paths(slk_farm_worker *worker)
+{
+    slk_lotus_task_set tasks = 0;
+    slk_lotus_strings paths = {0};
+    slk_error error = {0};
+    if (ask_tasks(&tasks, worker, &error) != SLK_OK || ask_paths(&paths, worker, &error) != SLK_OK)
+        return; /* the next heartbeat finds out why */
+    slk_farm_enter(worker->farm);
+    const slk_lotus_strings before = worker->paths;
+    worker->tasks = tasks;
+    worker->paths = paths;
+    paths = before;
+    slk_farm_tell_sched(worker);
+    slk_farm_leave(worker->farm);
+    slk_lotus_strings_done(&paths);
+}
+
+static void take_progress(slk_farm_worker *worker)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
+    slk_error error = {0};
+    if (!(worker->can & SLK_FARM_CAN_PROGRESS) ||
+        ask(&list, worker, "Selkie.TaskProgress", &error) != SLK_OK)
+        return;
+    slk_farm_enter(worker->farm);
+    slk_farm_take_progress(worker->farm, list);
+    slk_farm_leave(worker->farm);
+}
+
+/* Lock held. What the answer to Session, or its failure, means for the worker. */
+static void judge(slk_farm_worker *worker, slk_err code, const char *session,
+                  const slk_error *error)
+{
+    if (code == SLK_OK && strcmp(session, worker->session) != 0) {
+        unlink_worker(worker, "it was started anew");
+        return;
+    }
+    const bool answered = code == SLK_OK;
+    if (answered)
+        worker->heard_ms = slk_clock_monotonic_ms();
+    if (answered == worker->answers)
+        return;
+    worker->answers = answered;
+    if (!worker->closed)
+        (void)snprintf(worker->why, sizeof worker->why, "%.*s", answered ? 0 : 120,
+                       slk_error_text(error, code));
+    slk_log(answered ? SLK_LOG_INFO : SLK_LOG_WARN, "farm.worker_heard",
+            "worker=\"%s\" session=%s answers=%d why=\"%s\"", worker->info.hostname,
+            worker->session, answered, answered ? "" : slk_error_text(error, code));
+    slk_farm_tell_sched(worker);
+    slk_farm_moved(worker->farm);
+}
+
+static bool beat_once(slk_farm_worker *worker)
+{
+    char session[SLK_UUID_CHARS] = "";
+    slk_error error = {0};
+    const slk_err code = ask_session(session, worker, &error);
+    slk_text_quotable(error.message);
+    slk_farm_enter(worker->farm);
+    if (!worker->gone)
+        judge(worker, code, session, &error);
+    const bool gone = worker->gone, answers = worker->answers;
+    slk_farm_leave(worker->farm);
+    if (!gone && answers) {
+        take_tasks_and_paths(worker);
+        take_progress(worker);
+    }
+    return !gone;
+}
+
+static void *beat_main(void *arg)
+{
+    slk_farm_worker *worker = arg;
+    slk_farm *farm = worker->farm;
+    for (bool here = true; here;) {
+        const int64_t due = slk_clock_monotonic_ms() + farm->options.heartbeat_ms;
+        slk_farm_enter(farm);
+        while (!worker->gone && !farm->stopping && slk_clock_monotonic_ms() < due)
+            slk_farm_wait(farm, due - slk_clock_monotonic_ms());
+        here = !worker->gone && !farm->stopping;
+        slk_farm_leave(farm);
+        here = here && beat_once(worker);
+    }
+    return NULL;
+}
+
+/* ---- coming ---- */
+
+static slk_err new_worker(slk_farm_worker **ret, slk_farm *farm, const char *url, slk_error *error)
+{
+    const slk_rpc_client_options options = {
+        .url = url, .bearer = farm->token, .ca_file = farm->ca_file};
+    slk_farm_worker *worker = slk_calloc(1, sizeof *worker);
+    if (!worker)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a worker");
+    *worker = (slk_farm_worker){.farm = farm, .refs = 1, .answers = true, .url = slk_strdup(url)};
+    slk_err code = worker->url ? slk_rpc_client_new(&worker->client, &options, error)
+                               : slk_fail(error, SLK_E_NOMEM, "out of memory for a worker");
+    if (code == SLK_OK)
+        code = ask_all(worker, error);
+    if (code != SLK_OK) {
+        free_worker(worker);
+        return code;
+    }
+    *ret = worker;
+    return SLK_OK;
+}
+
+/* Lock held. */
+static slk_err link_worker(slk_farm_worker *worker, slk_error *error)
+{
+    slk_farm *farm = worker->farm;
+    for (slk_farm_worker *w = farm->workers, *next; w; w = next) {
+        next = w->next;
+        if (!w->local && strcmp(w->url, worker->url) == 0)
+            unlink_worker(w, "another one is at its address");
+    }
+    const int rc = pthread_create(&worker->beat, NULL, beat_main, worker);
+    if (rc != 0)
+        return slk_fail_errno(error, rc, "cannot start the heartbeat of a worker");
+    worker->beating = true;
+    worker->id = ++farm->last_worker;
+    worker->since_ms = worker->heard_ms = slk_clock_monotonic_ms();
+    worker->next = farm->workers;
+    farm->workers = worker;
+    slk_farm_tell_sched(worker);
+    slk_farm_moved(farm);
+    return SLK_OK;
+}
+
+slk_err slk_farm_connect(slk_farm *farm, const char *url, slk_error *error)
+{
+    slk_farm_worker *worker = NULL;
+    slk_err code = new_worker(&worker, farm, url, error);
+    if (code != SLK_OK)
+        return slk_fail_context(error, code, "worker at %.200s", url);
+    slk_farm_enter(farm);
+    const bool known = slk_farm_worker_by_session(farm, worker->session) != NULL;
+    if (!known && farm->stopping)
+        code = slk_fail(error, SLK_E_CANCELED, "the node stops");
+    else if (!known)
+        code = link_worker(worker, error);
+    slk_farm_leave(farm);
+    if (known || code != SLK_OK) {
+        free_worker(worker);
+        return code;
+    }
+    slk_log(SLK_LOG_INFO, "farm.worker_came", "worker=\"%s\" session=%s url=%s kind=%s",
+            worker->info.hostname, worker->session, url, worker->ours ? "selkie" : "lotus");
+    return SLK_OK;
+}
+
+/* ---- this node ---- */
+
+static slk_err add_one_local(slk_farm *farm, slk_lotus_task_set tasks, unsigned most,
+                             slk_error *error)
+{
+    slk_farm_worker *worker = slk_calloc(1, sizeof *worker);
+    if (!worker)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for this node's worker");
+    *worker = (slk_farm_worker){.farm = farm,
+                                .refs = 1,
+                                .local = true,
+                                .tasks = tasks,
+                                .max_running = most,
+                                .answers = true,
+                                .info = {.ignore_resources = true}};
+    slk_uuid_random(worker->session);
+    if (gethostname(worker->info.hostname, sizeof worker->info.hostname - 1) != 0)
+        (void)snprintf(worker->info.hostname, sizeof worker->info.hostname, "this node");
+    const slk_err code = slk_lotus_machine_local(&worker->info.machine, error);
+    if (code != SLK_OK) {
+        free_worker(worker);
+        return code;
+    }
+    worker->id = ++farm->last_worker;
+    worker->since_ms = worker->heard_ms = slk_clock_monotonic_ms();
+    worker->next = farm->workers;
+    farm->workers = worker;
+    slk_farm_tell_sched(worker);
+    return SLK_OK;
+}
+
+slk_err slk_farm_add_local(slk_farm *farm, slk_error *error)
+{
+    const slk_farm_options *o = &farm->options;
+    const slk_lotus_task_set c2 = SLK_LOTUS_TASK_BIT(SLK_LOTUS_COMMIT2);
+    if (o->local_tasks & ~c2)
+        SLK_TRY(add_one_local(farm, o->local_tasks & ~c2, o->local_compute, error));
+    if (o->local_tasks & c2)
+        SLK_TRY(add_one_local(farm, c2, o->local_snark, error));
+    return SLK_OK;
+}
+
+/* ---- opening and closing ---- */
+
+/* Lock held. */
+static void close_worker(slk_farm_worker *worker, bool open, const char *why)
+{
+    worker->closed = !open;
+    (void)snprintf(worker->why, sizeof worker->why, "%s", open ? "" : why);
+    slk_farm_tell_sched(worker);
+    slk_farm_moved(worker->farm);
+}
+
+slk_err slk_farm_set_open(slk_farm *farm, const char *session, bool open, const char *why,
+                          slk_error *error)
+{
+    slk_farm_worker *found = NULL;
+    unsigned n = 0;
+    slk_farm_enter(farm);
+    for (slk_farm_worker *w = farm->workers; w && *session; w = w->next)
+        if (strncmp(w->session, session, strlen(session)) == 0) {
+            found = w;
+            n++;
+        }
+    if (n == 1)
+        close_worker(found, open, why);
+    slk_farm_leave(farm);
+    return n == 1 ? SLK_OK
+                  : slk_fail(error, SLK_E_NOTFOUND, "%s worker's session begins with `%.40s`",
+                             n ? "more than one" : "no", session);
+}
+
+void slk_farm_distrust(slk_farm *farm, const char *session, const char *why)
+{
+    slk_farm_enter(farm);
+    slk_farm_worker *worker = slk_farm_worker_by_session(farm, session);
+    if (worker) {
+        close_worker(worker, false, why);
+        slk_log(SLK_LOG_ERROR, "farm.worker_lies",
+                "worker=\"%s\" session=%s url=%s why=\"%s\" then=\"it gets no work any more; look "
+                "at it, then `selkie worker enable %s`\"",
+                worker->info.hostname, session, worker->local ? "" : worker->url, why, session);
+    }
+    slk_farm_leave(farm);
+}
