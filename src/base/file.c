@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -283,6 +284,35 @@ slk_err slk_remove_tree_durable(const char *path, slk_error *error)
     SLK_TRY(slk_remove_tree(path, error));
     const slk_err code = slk_file_sync_folder_of(path, error);
     return code == SLK_E_NOTFOUND ? SLK_OK : code;
+}
+
+#define STAT_BLOCK_BYTES 512u /* of st_blocks, whatever the file system's are */
+#define USED_DEPTH_MAX 8u
+
+static uint64_t used_in(int parent, const char *name, unsigned depth)
+{
+    struct stat st;
+    if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return 0;
+    uint64_t bytes = (uint64_t)st.st_blocks * STAT_BLOCK_BYTES;
+    if (!S_ISDIR(st.st_mode) || depth == USED_DEPTH_MAX)
+        return bytes;
+    const int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) {
+        slk_closep(&fd);
+        return bytes;
+    }
+    for (const struct dirent *e; (e = readdir(dir)) != NULL;)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            bytes += used_in(fd, e->d_name, depth + 1);
+    (void)closedir(dir);
+    return bytes;
+}
+
+uint64_t slk_path_used_bytes(const char *path)
+{
+    return used_in(AT_FDCWD, path, 0);
 }
 
 slk_err slk_folder_free_bytes(uint64_t *ret_bytes, const char *path, slk_error *error)

@@ -64,6 +64,10 @@ SLK_MUST_CHECK slk_err slk_remove_tree(const char *path, slk_error *error);
  * on it. Syncs the folder that path lies in, also when path was absent; without that folder nothing is to do. */
 SLK_MUST_CHECK slk_err slk_remove_tree_durable(const char *path, slk_error *error);
 
+/* Disk blocks taken by a file, or a folder with all in it (to a depth of 8), in bytes. Links count as such;
+ * what is not there, or not to be read, as nothing. */
+uint64_t slk_path_used_bytes(const char *path);
+
 /* Free bytes for this user on the file system of path. */
 SLK_MUST_CHECK slk_err slk_folder_free_bytes(uint64_t *ret_bytes, const char *path,
                                              slk_error *error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Who gets a place, and who does not: terms, disk, slots, and everything at once from many threads. */
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "seal/disk.h"
@@ -275,7 +276,7 @@ static void disk_shrinks_meanwhile(void **state)
     assert_non_null(file);
     assert_int_equal(fwrite(zero, 1, sizeof zero, file), sizeof zero);
     assert_int_equal(fclose(file), 0);
-    const uint64_t used = slk_disk_used_bytes(folder);
+    const uint64_t used = slk_path_used_bytes(folder);
     assert_true(used >= 8192);
     assert_int_equal(slk_disk_shrink_all(w->provider.seal, NULL), SLK_OK);
     assert_true(reserved(w) <= peak - 8192);

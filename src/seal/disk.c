@@ -8,13 +8,6 @@
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
-
-#define STAT_BLOCK_BYTES 512u /* unit of st_blocks, whatever the file system's blocks are */
-
 /* $2: our folder; $3: the latest end of a slot. A sector that is nowhere yet may come here. */
 static const slk_sql sum_reserved = {
     "disk.reserved",
@@ -112,33 +105,6 @@ slk_err slk_disk_check(slk_seal *seal, uint64_t sp_id, uint64_t number, slk_erro
                     (unsigned long)(free_bytes >> 20), (unsigned long)(slk_u64(wanted) >> 20));
 }
 
-static uint64_t used_in(DIR *dir)
-{
-    uint64_t bytes = 0;
-    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-        struct stat st;
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-            fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-            continue;
-        bytes += slk_u64(st.st_blocks) * STAT_BLOCK_BYTES;
-    }
-    return bytes;
-}
-
-uint64_t slk_disk_used_bytes(const char *path)
-{
-    struct stat st;
-    if (lstat(path, &st) != 0)
-        return 0;
-    uint64_t bytes = slk_u64(st.st_blocks) * STAT_BLOCK_BYTES;
-    DIR *dir = S_ISDIR(st.st_mode) ? opendir(path) : NULL;
-    if (!dir)
-        return bytes;
-    bytes += used_in(dir); /* a sector's folders have none in them */
-    (void)closedir(dir);
-    return bytes;
-}
-
 slk_err slk_disk_shrink(slk_seal *seal, uint64_t sp_id, uint64_t number, slk_error *error)
 {
     int64_t seal_proof = 0;
@@ -149,7 +115,7 @@ slk_err slk_disk_shrink(slk_seal *seal, uint64_t sp_id, uint64_t number, slk_err
     SLK_TRY(slk_seal_places_of(&places, slk_seal_get_options(seal)->scratch_folder, sp_id, number,
                                error));
     uint64_t peak = slk_disk_peak_bytes(seal_proof);
-    uint64_t used = slk_disk_used_bytes(places.cache) + slk_disk_used_bytes(places.sealed);
+    uint64_t used = slk_path_used_bytes(places.cache) + slk_path_used_bytes(places.sealed);
     uint64_t rest = peak > used ? peak - used : 0;
     return slk_sql_run(db, &shrink, SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number), slk_arg_u(rest)),
                        NULL, error);

@@ -46,7 +46,4 @@ SLK_MUST_CHECK slk_err slk_disk_shrink(slk_seal *seal, uint64_t sp_id, uint64_t 
                                        slk_error *error);
 SLK_MUST_CHECK slk_err slk_disk_shrink_all(slk_seal *seal, slk_error *error);
 
-/* Blocks taken by a file or a folder with all in it; 0 for what is not there. Links count as such. */
-uint64_t slk_disk_used_bytes(const char *path);
-
 #endif

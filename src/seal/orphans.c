@@ -3,7 +3,6 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "seal/disk.h"
 #include "seal/sql_impl.h"
 
 #include <dirent.h>
@@ -82,7 +81,7 @@ static slk_err look_at(const struct scan *scan, const char *folder, slk_orphan_k
     if (!path)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     o.path = path;
-    o.bytes = slk_disk_used_bytes(path);
+    o.bytes = slk_path_used_bytes(path);
     return scan->visit(scan->context, &o, error);
 }
 
