@@ -39,12 +39,18 @@ static slk_err unpack(const char *folder, const slk_sector_shape *shape, const u
                       size_t n, size_t piece)
 {
     slk_error error = {0};
+    slk_flat_member members[SLK_FLAT_TAR_MEMBERS_MAX];
+    const slk_flat_untar_options options = {.folder = folder,
+                                            .members = members,
+                                            .n = slk_cache_members(members, shape),
+                                            .what = "the archive",
+                                            .complete = true};
     slk_flat_untar *untar = NULL;
-    slk_assert(slk_cache_untar_new(&untar, folder, shape, NULL) == SLK_OK);
+    slk_assert(slk_flat_untar_new(&untar, &options, NULL) == SLK_OK);
     slk_err code = SLK_OK;
     for (size_t at = 0; at < n && code == SLK_OK; at += piece)
         code = slk_flat_untar_take(untar, bytes + at, piece < n - at ? piece : n - at, &error);
-    slk_err end = slk_cache_untar_finish(untar, shape, &error);
+    slk_err end = slk_flat_untar_finish(untar, &error);
     slk_assert(code == SLK_OK || end != SLK_OK); /* a refusal stays one */
     slk_flat_untar_free(untar);
     return end;

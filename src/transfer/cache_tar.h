@@ -24,18 +24,14 @@ typedef struct slk_cache_file {
 size_t slk_cache_file_count(const slk_sector_shape *shape);
 void slk_cache_file_at(slk_cache_file *ret_file, const slk_sector_shape *shape, size_t index);
 
+/* The same as members of an archive; returns how many there are. */
+size_t slk_cache_members(slk_flat_member ret_members[SLK_FLAT_TAR_MEMBERS_MAX],
+                         const slk_sector_shape *shape);
+
 /* The archive of all of them: slk_flat_tar_* reads it. SLK_E_NOTFOUND or SLK_E_CORRUPT when a file is
  * missing or of a wrong size. *ret_bytes: size of the whole archive. */
 SLK_MUST_CHECK slk_err slk_cache_tar_new(slk_flat_tar **ret_tar, uint64_t *ret_bytes,
                                          const char *cache, const slk_sector_shape *shape,
                                          slk_error *error);
-
-/* A reader (slk_flat_untar_take, _free) that writes the members into `folder`, which exists and is
- * empty. */
-SLK_MUST_CHECK slk_err slk_cache_untar_new(slk_flat_untar **ret_untar, const char *folder,
-                                           const slk_sector_shape *shape, slk_error *error);
-/* In place of slk_flat_untar_finish: all members came, too. */
-SLK_MUST_CHECK slk_err slk_cache_untar_finish(slk_flat_untar *untar, const slk_sector_shape *shape,
-                                              slk_error *error);
 
 #endif

@@ -121,13 +121,19 @@ static slk_err extract(fixture *f, const slk_buf *tar, size_t piece, slk_error *
 {
     assert_int_equal(slk_remove_tree(f->out, NULL), SLK_OK);
     assert_int_equal(slk_folder_make(f->out, 0755, NULL), SLK_OK);
+    slk_flat_member members[SLK_FLAT_TAR_MEMBERS_MAX];
+    const slk_flat_untar_options options = {.folder = f->out,
+                                            .members = members,
+                                            .n = slk_cache_members(members, f->shape),
+                                            .what = "the archive",
+                                            .complete = true};
     slk_flat_untar *u = NULL;
-    assert_int_equal(slk_cache_untar_new(&u, f->out, f->shape, NULL), SLK_OK);
+    assert_int_equal(slk_flat_untar_new(&u, &options, NULL), SLK_OK);
     slk_err code = SLK_OK;
     for (size_t at = 0; at < tar->len && code == SLK_OK; at += piece)
         code = slk_flat_untar_take(u, tar->data + at, piece < tar->len - at ? piece : tar->len - at,
                                    error);
-    slk_err end = slk_cache_untar_finish(u, f->shape, code == SLK_OK ? error : NULL);
+    slk_err end = slk_flat_untar_finish(u, code == SLK_OK ? error : NULL);
     assert_true(code == SLK_OK || end != SLK_OK); /* a refusal stays one */
     slk_flat_untar_free(u);
     return code == SLK_OK ? end : code;

@@ -11,6 +11,7 @@
 #include "base/job.h"
 #include "fil/sector.h"
 #include "net/client.h"
+#include "transfer/flat_tar.h"
 #include "transfer/manifest.h"
 
 #include <stddef.h>
@@ -31,6 +32,9 @@ typedef struct slk_fetch_from {
     /* Of a file: raised to how many bytes from the start are in dest.tmp and final, each when it is;
      * broken when that turns out wrong (all is fetched anew). NULL: nobody waits. */
     slk_gate *arrived;
+    /* Of a file: as one stream from its start, whatever lies there. For a peer whose ranges prove nothing,
+     * because it does not say by an ETag which file they are of. */
+    bool whole;
 } slk_fetch_from;
 
 /* Fetches exactly `bytes` bytes into dest. On the way: dest.tmp (reserved at full size) and
@@ -52,6 +56,13 @@ SLK_MUST_CHECK slk_err slk_fetch_file(const slk_fetch_from *from, const char *de
 /* Removes dest.tmp and dest.blocks, for a fetch that is given up or was ended right after dest was there. They
  * stay gone after a loss of power, and dest, if it is there, stays. */
 SLK_MUST_CHECK slk_err slk_fetch_forget(const char *dest, slk_error *error);
+
+/* Fetches an archive of plain files into options->folder (emptied first; absent at the end when it fails).
+ * ret_has[i], of options->n: whether member i came. SLK_E_PROTO for anything else in the archive.
+ * job: stage "fetch cache", bytes. */
+SLK_MUST_CHECK slk_err slk_fetch_flat_tar(const slk_fetch_from *from, bool *ret_has,
+                                          const slk_flat_untar_options *options, slk_job *job,
+                                          slk_error *error);
 
 /* Fetches the cache tar of a sector of that shape into the folder `cache`, by way of cache.tmp
  * (emptied first). Exactly p_aux, t_aux and every tree-r-last file of the shape must come, each

@@ -27,14 +27,14 @@ static void untar_freep(slk_flat_untar **untar)
     slk_flat_untar_free(*untar);
 }
 
-/* One attempt into a fresh temporary folder. */
-static slk_err attempt(const slk_fetch_from *from, const char *temp, const slk_sector_shape *shape,
-                       slk_job *job, slk_error *error)
+/* One attempt into a fresh folder. */
+static slk_err attempt(const slk_fetch_from *from, bool *ret_has,
+                       const slk_flat_untar_options *options, slk_job *job, slk_error *error)
 {
-    SLK_TRY(slk_remove_tree(temp, error));
-    SLK_TRY(slk_folder_make(temp, 0755, error));
+    SLK_TRY(slk_remove_tree(options->folder, error));
+    SLK_TRY(slk_folder_make(options->folder, 0755, error));
     SLK_CLEANUP(untar_freep) slk_flat_untar *untar = NULL;
-    SLK_TRY(slk_cache_untar_new(&untar, temp, shape, error));
+    SLK_TRY(slk_flat_untar_new(&untar, options, error));
     if (job)
         slk_job_stage(job, "fetch cache", 0);
     cache_sink sink = {untar, job};
@@ -45,12 +45,31 @@ static slk_err attempt(const slk_fetch_from *from, const char *temp, const slk_s
                                 .job = job,
                                 .stall_timeout_ms = slk_fetch_stall_ms(from),
                                 .stall_bytes_per_s = SLK_FETCH_STALL_BYTES_PER_S};
-    slk_http_response response = {0};
+    SLK_CLEANUP(slk_http_response_done) slk_http_response response = {0};
     SLK_TRY(slk_http_call(from->client, &request, &response, error));
-    slk_err code = slk_http_expect_success(&response, "fetching a cache", error);
-    slk_http_response_done(&response);
-    SLK_TRY(code);
-    return slk_cache_untar_finish(untar, shape, error);
+    SLK_TRY(slk_http_expect_success(&response, "fetching a cache", error));
+    SLK_TRY(slk_flat_untar_finish(untar, error));
+    for (size_t i = 0; i < options->n; i++)
+        ret_has[i] = slk_flat_untar_has(untar, i);
+    return SLK_OK;
+}
+
+slk_err slk_fetch_flat_tar(const slk_fetch_from *from, bool *ret_has,
+                           const slk_flat_untar_options *options, slk_job *job, slk_error *error)
+{
+    slk_err code = SLK_OK;
+    for (unsigned failures = 1; failures <= slk_fetch_attempts(from); failures++) {
+        code = attempt(from, ret_has, options, job, error);
+        if (!slk_fetch_may_retry(code))
+            break;
+        slk_fetch_back_off(failures, job, NULL);
+    }
+    if (code != SLK_OK) {
+        /* The failure to report is the first one, not that of tidying up. */
+        slk_err ignored = slk_remove_tree(options->folder, NULL);
+        (void)ignored;
+    }
+    return code;
 }
 
 slk_err slk_fetch_cache(const slk_fetch_from *from, const char *cache,
@@ -61,17 +80,13 @@ slk_err slk_fetch_cache(const slk_fetch_from *from, const char *cache,
     SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s.tmp", cache);
     if (!temp)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    slk_err code = SLK_OK;
-    for (unsigned failures = 1; failures <= slk_fetch_attempts(from); failures++) {
-        code = attempt(from, temp, shape, job, error);
-        if (!slk_fetch_may_retry(code))
-            break;
-        slk_fetch_back_off(failures, job, NULL);
-    }
-    if (code == SLK_OK)
-        return slk_file_rename_durable(temp, cache, error);
-    /* The failure to report is the first one, not that of tidying up. */
-    slk_err ignored = slk_remove_tree(temp, NULL);
-    (void)ignored;
-    return code;
+    slk_flat_member members[SLK_FLAT_TAR_MEMBERS_MAX];
+    bool has[SLK_FLAT_TAR_MEMBERS_MAX];
+    const slk_flat_untar_options options = {.folder = temp,
+                                            .members = members,
+                                            .n = slk_cache_members(members, shape),
+                                            .what = "the peer's cache archive",
+                                            .complete = true};
+    SLK_TRY(slk_fetch_flat_tar(from, has, &options, job, error));
+    return slk_file_rename_durable(temp, cache, error);
 }

@@ -143,6 +143,8 @@ static slk_err fetch_stream(fetch *f, slk_error *error)
 
 static slk_err fetch_blocks(fetch *f, slk_error *error)
 {
+    if (f->from->whole)
+        return fetch_stream(f, error);
     for (unsigned restarts = 0;; restarts++) {
         run_workers(f);
         if (f->changed) {
@@ -272,6 +274,8 @@ slk_err slk_fetch_file(const slk_fetch_from *from, const char *dest, uint64_t by
         show_progress(job, bytes, bytes);
         return slk_fetch_forget(dest, error);
     }
+    if (from->whole)
+        SLK_TRY(slk_fetch_forget(dest, error));
     fetch f = {.from = from, .job = job, .fd = -1, .bytes = bytes};
     slk_assert(pthread_mutex_init(&f.mutex, NULL) == 0);
     slk_err code = prepare(&f, dest, error);

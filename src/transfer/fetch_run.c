@@ -181,7 +181,7 @@ void slk_fetch_release(run *r)
 static bool take_snapshot(fetch *f)
 {
     lock(f);
-    bool mine = !f->saving;
+    bool mine = !f->saving && !f->from->whole; /* a stream is not gone on with */
     if (mine) {
         f->saving = true;
         f->unsaved = 0;

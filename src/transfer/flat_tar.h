@@ -49,6 +49,7 @@ typedef struct slk_flat_untar_options {
      * fills the last member's block. Then where it ends proves nothing: the caller must know which
      * members have to be there. */
     bool open_end;
+    bool complete; /* all members must come */
 } slk_flat_untar_options;
 
 /* All but the text of `what` is copied. */
@@ -59,7 +60,7 @@ void slk_flat_untar_free(slk_flat_untar *untar); /* NULL allowed; leaves what wa
  * most once, as plain files of a right size is SLK_E_PROTO. Every failure is final. */
 SLK_MUST_CHECK slk_err slk_flat_untar_take(slk_flat_untar *untar, const uint8_t *bytes, size_t n,
                                            slk_error *error);
-/* After the last byte: the archive ended where one may end, all that came is on disk. */
+/* After the last byte: the archive ended where one may end, all came that must, and is on disk. */
 SLK_MUST_CHECK slk_err slk_flat_untar_finish(slk_flat_untar *untar, slk_error *error);
 /* Whether member index < n has come in full. */
 bool slk_flat_untar_has(const slk_flat_untar *untar, size_t index);

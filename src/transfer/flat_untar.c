@@ -31,7 +31,7 @@ typedef enum untar_state {
 
 struct slk_flat_untar {
     const char *what;
-    bool open_end;
+    bool open_end, must_complete;
     slk_flat_member members[SLK_FLAT_TAR_MEMBERS_MAX];
     size_t n;
     bool seen[SLK_FLAT_TAR_MEMBERS_MAX], complete[SLK_FLAT_TAR_MEMBERS_MAX];
@@ -61,6 +61,7 @@ slk_err slk_flat_untar_new(slk_flat_untar **ret_untar, const slk_flat_untar_opti
     u->n = options->n;
     u->what = options->what;
     u->open_end = options->open_end;
+    u->must_complete = options->complete;
     u->fd = -1;
     u->folder_fd = open(options->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     int os_errno = errno;
@@ -341,5 +342,8 @@ slk_err slk_flat_untar_finish(slk_flat_untar *u, slk_error *error)
 {
     if (!is_at_end(u))
         return slk_fail(error, SLK_E_PROTO, "%s is cut short", u->what);
+    for (size_t i = 0; i < u->n && u->must_complete; i++)
+        if (!u->complete[i])
+            return slk_fail(error, SLK_E_PROTO, "%s lacks %s", u->what, u->members[i].name);
     return slk_file_sync(u->folder_fd, u->folder, error);
 }
