@@ -678,10 +678,12 @@ static void a_killed_fetch_goes_on(void **state)
     assert_true(f->liar.sent <= LARGE_BYTES - 32 * SLK_FETCH_BLOCK_BYTES);
 }
 
-/* What a loss of power may leave: a map whose file is gone. */
+/* What a loss of power may leave: a map whose file is gone, and the beginning of the next map. */
 static void put_map_alone(const fixture *f)
 {
     SLK_CLEANUP(slk_freep) char *path = slk_strf("%s.blocks", f->dest);
+    SLK_CLEANUP(slk_freep) char *next = slk_strf("%s.tmp", path);
+    assert_int_equal(slk_file_write_atomic(next, "selkie", 6, 0644, NULL), SLK_OK);
     slk_block_map map;
     assert_int_equal(slk_block_map_init(&map, path, f->liar.total, SLK_FETCH_BLOCK_BYTES, NULL),
                      SLK_OK);
