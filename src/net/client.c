@@ -38,8 +38,9 @@ typedef struct call {
     const slk_http_request *request;
     slk_http_client_counts *counts;
     slk_http_response response;
-    slk_error sink_error;
+    slk_error sink_error; /* of sink or source */
     slk_err sink_code;
+    uint64_t given; /* bytes of the source */
     uint64_t received;
     size_t max_body;
     struct curl_slist *headers;
@@ -224,6 +225,33 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *context)
     return c->sink_code == SLK_OK ? n : CURL_WRITEFUNC_ERROR;
 }
 
+static size_t on_give(char *out, size_t size, size_t n, void *context)
+{
+    (void)size;
+    call *c = context;
+    const slk_http_request *r = c->request;
+    const uint64_t left = r->source_bytes - c->given;
+    size_t got = 0;
+    if (left == 0)
+        return 0;
+    c->sink_code = r->source(r->source_context, c->given, (uint8_t *)out,
+                             left < n ? (size_t)left : n, &got, &c->sink_error);
+    if (c->sink_code != SLK_OK)
+        return CURL_READFUNC_ABORT;
+    c->given += got;
+    return got;
+}
+
+/* A connection that was idle turned out to be closed: the same again on a new one. */
+static int on_rewind(void *context, curl_off_t offset, int origin)
+{
+    call *c = context;
+    if (origin != SEEK_SET)
+        return CURL_SEEKFUNC_CANTSEEK;
+    c->given = slk_u64(offset);
+    return CURL_SEEKFUNC_OK;
+}
+
 static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t e, curl_off_t d)
 {
     (void)a;
@@ -286,7 +314,7 @@ static slk_err build_headers(call *c, slk_error *error)
         SLK_TRY(add_header(c, r->headers[i].name, r->headers[i].value, error));
     if (r->bearer)
         SLK_TRY(add_bearer(c, r->bearer, error));
-    if (r->body || r->content_type)
+    if (r->body || r->source || r->content_type)
         SLK_TRY(add_header(c, "Content-Type", r->content_type ? r->content_type : "", error));
     SLK_TRY(add_header(c, "Expect", "", error));
     if (r->has_range) {
@@ -329,6 +357,16 @@ static void set_limits(call *c, const slk_http_client *client)
     (void)curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, c->curl_text);
 }
 
+static bool set_source(call *c)
+{
+    return curl_easy_setopt(c->curl, CURLOPT_READFUNCTION, on_give) == CURLE_OK &&
+           curl_easy_setopt(c->curl, CURLOPT_READDATA, c) == CURLE_OK &&
+           curl_easy_setopt(c->curl, CURLOPT_SEEKFUNCTION, on_rewind) == CURLE_OK &&
+           curl_easy_setopt(c->curl, CURLOPT_SEEKDATA, c) == CURLE_OK &&
+           curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                            (curl_off_t)c->request->source_bytes) == CURLE_OK;
+}
+
 static bool set_method(call *c)
 {
     const slk_http_request *r = c->request;
@@ -341,9 +379,12 @@ static bool set_method(call *c)
         return curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;
     if (strcmp(method, "POST") != 0 && strcmp(method, "PUT") != 0)
         return false;
-    return curl_easy_setopt(c->curl, CURLOPT_POST, 1L) == CURLE_OK &&
-           curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK &&
-           curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, r->body ? r->body : "") == CURLE_OK &&
+    if (curl_easy_setopt(c->curl, CURLOPT_POST, 1L) != CURLE_OK ||
+        curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method) != CURLE_OK)
+        return false;
+    if (r->source)
+        return set_source(c);
+    return curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, r->body ? r->body : "") == CURLE_OK &&
            curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_bytes) ==
                CURLE_OK;
 }

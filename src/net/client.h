@@ -70,6 +70,11 @@ void slk_http_response_done(slk_http_response *response); /* zeroed allowed, ide
 typedef slk_err slk_http_sink(void *context, const slk_http_response *response,
                               const uint8_t *bytes, size_t n, slk_error *error);
 
+/* Gives bytes of a body from this offset on: at least 1, at most capacity of them. Asked in order, but
+ * maybe once more from the start. A failure ends the call with that error. */
+typedef slk_err slk_http_source(void *context, uint64_t offset, uint8_t *out, size_t capacity,
+                                size_t *ret_n, slk_error *error);
+
 /* Where a call that had no whole answer got stuck, and a sentence that names neither hosts nor
  * addresses: for whoever is to know no more than that. Static texts. */
 typedef struct slk_http_failure {
@@ -88,6 +93,10 @@ typedef struct slk_http_request {
     size_t n_headers;
     const void *body; /* for POST and PUT */
     size_t body_bytes;
+    slk_http_source
+        *source; /* gives the body (of source_bytes) while it is sent, in place of body */
+    void *source_context;
+    uint64_t source_bytes;
     const char *content_type; /* of body; NULL none */
     bool has_range; /* Range: bytes=range_first-range_last (inclusive) */
     uint64_t range_first, range_last;

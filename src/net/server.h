@@ -149,8 +149,9 @@ void slk_http_limit_body(slk_http_exchange *exchange, size_t max_bytes);
 void slk_http_set_state(slk_http_exchange *exchange, void *state);
 void *slk_http_state(const slk_http_exchange *exchange);
 /* Calls left(context) at most once, from another thread, when the peer closes the connection while
- * the function of the route that called this runs: for one that waits. left must not wait. None is
- * called or still runs once that function has returned. At most one at a time. */
+ * the function of the route that called this runs: for one that waits. left must not wait. NULL takes
+ * it back: left is not called and does not run any more then; before what context points to goes. At
+ * most one at a time. */
 void slk_http_on_leave(slk_http_exchange *exchange, void (*left)(void *context), void *context);
 /* What a wrong token means: SLK_E_AUTH, or as _slow_down for an address (IPv6: a /64) that has had too
  * many of them, at whatever route: so many at once, then one per interval. */

@@ -534,8 +534,8 @@ static void end(void *context, bool began)
     slk_ws_drop(context);
 }
 
-slk_err slk_ws_accept(slk_ws_hub *hub, slk_http_exchange *exchange, void *owner, slk_ws **ret_ws,
-                      slk_error *error)
+slk_err slk_ws_accept(slk_ws_hub *hub, slk_http_exchange *exchange, void *owner,
+                      size_t max_message_bytes, slk_ws **ret_ws, slk_error *error)
 {
     static const http_upgrade upgrade = {begin, evict, end};
     bool good = false;
@@ -545,6 +545,8 @@ slk_err slk_ws_accept(slk_ws_hub *hub, slk_http_exchange *exchange, void *owner,
     slk_ws *ws = ws_new(hub, owner);
     if (!ws)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a WebSocket");
+    if (max_message_bytes && max_message_bytes < ws->parser.max_message)
+        ws->parser.max_message = max_message_bytes;
     slk_ws_hold(ws);
     const slk_err code = slk_http_reply_upgrade(exchange, "websocket", &upgrade, ws, error);
     if (code == SLK_OK) {

@@ -43,9 +43,10 @@ void slk_ws_hub_free(slk_ws_hub *hub);
 
 /* In a handler of a GET route: makes the connection one of the hub, or answers 400 or 426 when no
  * proper WebSocket was asked for. owner goes to the events: `closed` is called exactly once for it if
- * *ret_ws is set. The connection is held by then: slk_ws_drop. */
+ * *ret_ws is set. The connection is held by then: slk_ws_drop. max_message_bytes: of this one, if it is
+ * less than the hub's; 0 the hub's. */
 SLK_MUST_CHECK slk_err slk_ws_accept(slk_ws_hub *hub, slk_http_exchange *exchange, void *owner,
-                                     slk_ws **ret_ws, slk_error *error);
+                                     size_t max_message_bytes, slk_ws **ret_ws, slk_error *error);
 
 /* Keeps ws alive (not open) until slk_ws_drop. */
 slk_ws *slk_ws_hold(slk_ws *ws);

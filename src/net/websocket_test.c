@@ -75,7 +75,7 @@ static slk_err serve_ws(void *context, slk_http_exchange *x, slk_error *error)
 {
     fixture *f = context;
     slk_ws *ws = NULL;
-    SLK_TRY(slk_ws_accept(f->hub, x, f, &ws, error));
+    SLK_TRY(slk_ws_accept(f->hub, x, f, 0, &ws, error));
     slk_ws_drop(ws);
     return SLK_OK;
 }

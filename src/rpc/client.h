@@ -43,7 +43,8 @@ typedef struct slk_rpc_peer_error {
 
 /* How one call differs from the plain one; all 0 is that. */
 typedef struct slk_rpc_how {
-    int64_t timeout_ms; /* of the whole call; 0: 30 000; below 0: without limit */
+    /* Of the whole call; 0: 30 000, and with a file as long as it moves; below 0: without limit. */
+    int64_t timeout_ms;
     slk_job *job; /* canceled: the connection is cut, and the peer cancels the call; NULL allowed */
     /* A big parameter: params[file_param] is null, and in its place goes the base64 of this file,
      * read while it is sent. It must not change meanwhile. NULL: none. */

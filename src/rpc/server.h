@@ -45,7 +45,7 @@ typedef struct slk_rpc_call {
 } slk_rpc_call;
 
 /* Answers with a new reference (NULL: null) or fails. A failure becomes error code 1 with the error's
- * message, unless slk_rpc_fault said otherwise. */
+ * message, which the caller sees, unless slk_rpc_fault said otherwise. */
 typedef slk_err slk_rpc_handler(void *context, const slk_rpc_call *call, json_t **ret_result,
                                 slk_error *error);
 
@@ -72,15 +72,17 @@ typedef struct slk_rpc_server_options {
                          slk_error *error);
     void *authorise_context;
     unsigned anonymous; /* permissions without a token: Lotus says SLK_RPC_READ */
+    const char *spool_folder; /* for big messages of WebSockets; NULL: memory. Borrowed */
     size_t text_bytes; /* 0: SLK_RPC_TEXT_BYTES; SIZE_MAX: all strings become values */
 } slk_rpc_server_options;
 
 SLK_MUST_CHECK slk_err slk_rpc_server_new(slk_rpc_server **ret_server,
                                           const slk_rpc_server_options *options, slk_error *error);
-/* Refuses further calls, cancels those that run, closes all WebSockets and returns when no call over
- * one runs any more. Before slk_http_server_free of the server that has the routes. Idempotent. */
+/* Refuses further calls, cancels those that run and returns when no call over a WebSocket runs any
+ * more. Before slk_http_server_free of the server that has the routes, which waits for the calls over
+ * HTTP and closes the WebSockets. Idempotent. */
 void slk_rpc_server_stop(slk_rpc_server *server);
-/* After slk_http_server_free; stops what was not stopped. NULL allowed. */
+/* After slk_http_server_free. Stops what was not stopped. NULL allowed. */
 void slk_rpc_server_free(slk_rpc_server *server);
 void slk_rpc_server_freep(slk_rpc_server **server); /* for SLK_CLEANUP */
 
@@ -89,7 +91,7 @@ void slk_rpc_server_routes(slk_rpc_server *server, slk_http_route out[SLK_RPC_RO
 
 /* ---- for handlers ---- */
 
-/* Fails the call with this code and text. Code -32700 makes HTTP say 500. */
+/* Fails the call with this code and text. HTTP says 500 to -32700, -32601 and -32602, 400 to -32600. */
 slk_err slk_rpc_fault(const slk_rpc_call *call, int code, slk_error *error, const char *format, ...)
     SLK_PRINTF(4, 5);
 /* A parameter of the wrong kind: HTTP 500, code -32700. wanted: "an address". */
@@ -106,7 +108,8 @@ bool slk_rpc_text(const slk_rpc_call *call, const json_t *value, const char **re
  * base64, SLK_E_LIMIT past out's maximum. */
 SLK_MUST_CHECK slk_err slk_rpc_bytes(const slk_rpc_call *call, const json_t *value, slk_buf *out,
                                      slk_error *error);
-/* The same into the file path, made atomically and mode 0600, piece by piece: memory stays small. */
+/* The same into the file path, which is there completely or not at all (base/outfile.h), piece by
+ * piece: memory stays small. */
 SLK_MUST_CHECK slk_err slk_rpc_bytes_to_file(const slk_rpc_call *call, const json_t *value,
                                              const char *path, slk_error *error);
 
