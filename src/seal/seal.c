@@ -413,6 +413,8 @@ static void *worker_main(void *arg)
         if (code != SLK_OK)
             slk_log(SLK_LOG_ERROR, "worker.failed", "class=%s why=\"%s\" next=\"looks again\"",
                     slk_task_class_name(w->class), slk_error_text(&error, code));
+        if (ran)
+            slk_seal_wake(seal);
         pthread_mutex_lock(&seal->mutex);
         seal->busy[w->class]--;
         if (ran)
