@@ -30,6 +30,7 @@ const slk_command *const slk_command_tables[] = {
     slk_commands_cpu,
     slk_commands_bench,
     slk_commands_plan,
+    slk_commands_external,
     slk_commands_completion,
     NULL,
 };

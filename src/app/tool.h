@@ -20,6 +20,7 @@ extern const slk_command slk_commands_params[];
 extern const slk_command slk_commands_cpu[];
 extern const slk_command slk_commands_bench[];
 extern const slk_command slk_commands_plan[];
+extern const slk_command slk_commands_external[];
 
 typedef struct slk_tool {
     const slk_command *command;

@@ -47,6 +47,28 @@ static void as_the_reference_has_it(void **state)
     assert_false(pc1.has_ticket);
 }
 
+/* What lotus-worker v1.36.1 passed to its command for precommit 2, of a pledged sector. */
+static const char recorded[] =
+    "{\"_lotus_SealRandomness\":\"jXSNMybRjnkUYVUACAEK0LjEsutB22od97OGQfAj7pw=\",\"comm_"
+    "d\":[252,126,146,130,150,229,22,250,173,233,134,178,143,146,212,74,79,36,185,53"
+    ",72,82,35,55,106,121,144,39,188,24,248,51],\"config\":{\"id\":\"tree-d\",\"path\":\"/mi"
+    "ner/cache/s-t01000-2\",\"rows_to_discard\":0,\"size\":127},\"labels\":{\"StackedDrg2Ki"
+    "BV1\":{\"_h\":null,\"labels\":[{\"id\":\"layer-1\",\"path\":\"/miner/cache/s-t01000-2\",\"ro"
+    "ws_to_discard\":0,\"size\":64},{\"id\":\"layer-2\",\"path\":\"/miner/cache/s-t01000-2\",\""
+    "rows_to_discard\":0,\"size\":64}]}},\"registered_proof\":\"StackedDrg2KiBV1_1\"}";
+
+static void as_lotus_prints_it(void **state)
+{
+    (void)state;
+    slk_error error = {0};
+    slk_lotus_pc1_out pc1 = {0};
+    SLK_CLEANUP(slk_buf_done) slk_buf out;
+    slk_buf_init(&out, SLK_LOTUS_PC1_OUT_MAX_BYTES);
+    assert_int_equal(slk_lotus_pc1_out_read(&pc1, recorded, strlen(recorded), &error), SLK_OK);
+    assert_int_equal(slk_lotus_pc1_out_print(&out, &pc1, "/miner/cache/s-t01000-2"), SLK_OK);
+    assert_string_equal(slk_buf_str(&out), recorded);
+}
+
 static void every_proof_comes_back(void **state)
 {
     (void)state;
@@ -109,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_the_reference_has_it),
+        cmocka_unit_test(as_lotus_prints_it),
         cmocka_unit_test(every_proof_comes_back),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };

@@ -223,7 +223,7 @@ LOOKS = {"info", "status", "wait-api", "log", "log list", "config default", "con
          "message list", "node list", "fsck", "auth list", "doctor", "alerts list", "log alerts", "proof verify", "proof check-replica",
          "proof commd", "proof piece", "params list", "params verify", "version", "cpu", "bench", "plan", "completion"}
 STARTS = {"run", "demo", "devnet run"}
-WRITES_WHAT_IS_NAMED = {"proof pc2", "proof c1", "proof join", "proof unseal"}
+WRITES_WHAT_IS_NAMED = {"proof pc2", "proof c1", "proof join", "proof unseal", "external pc2"}
 
 
 def helps():

@@ -3,30 +3,11 @@
 Runs where ../shared/lotus-devnet is."""
 
 import farm
+import lotus as chain
+from lotus import Lotus
 from support import *
 
-DEVNET = SHARED / "lotus-devnet"
 PROVING_SECONDS = 600
-
-
-class Lotus:
-    def __init__(self, folder):
-        self.folder = folder / "lotus"
-
-    def __enter__(self):
-        done = subprocess.run(["bash", DEVNET / "start.sh", self.folder, str(farm.free_port()), str(farm.free_port())],
-                              capture_output=True, text=True, timeout=300)
-        expect(done.returncode == 0, f"the Lotus chain does not start: {done.stderr[-800:]}")
-        self.info = dict(line.split("=", 1) for line in done.stdout.splitlines() if "_API_INFO=" in line)["FULLNODE_API_INFO"]
-        return self
-
-    def __exit__(self, *_):
-        subprocess.run(["bash", DEVNET / "stop.sh", self.folder], capture_output=True, timeout=120)
-
-    def call(self, method, parameters):
-        token, address = self.info.split(":", 1)
-        port = address.split("/")[4]
-        return json_rpc(port, token, method, parameters)
 
 
 def three_sectors():
@@ -49,6 +30,6 @@ def three_sectors():
 
 
 if __name__ == "__main__":
-    if not (DEVNET / "start.sh").exists():
+    if not chain.present():
         skip("lotus: ../shared/lotus-devnet is not here")
     run_cases([("lotus-three-sectors", three_sectors)])

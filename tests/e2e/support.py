@@ -72,9 +72,9 @@ def selkie(*arguments, status=0, timeout=600, environment=None, stdin=None):
         raise Failed(f"{' '.join(command)}: no JSON document: {done.stdout[:400]!r}") from None
 
 
-def json_rpc(port, token, method, parameters):
-    """One call of a Lotus node on this machine; its result."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/rpc/v1", method="POST",
+def json_rpc(port, token, method, parameters, path="/rpc/v1"):
+    """One call of a Lotus node (its miner: /rpc/v0) on this machine; its result."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method="POST",
                                      data=json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode(),
                                      headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request, timeout=60) as answer:

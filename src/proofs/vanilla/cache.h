@@ -57,6 +57,11 @@ SLK_MUST_CHECK slk_err slk_file_digest(uint8_t out32[32], const slk_crypto *cryp
 SLK_MUST_CHECK slk_err slk_cache_lock(int *ret_fd, const char *cache, bool exclusive,
                                       slk_error *error);
 
+/* Removes from a cache folder what our steps alone know: `.selkie-pc1`, kept columns, and files under
+ * temporary names that a killed step of ours has left. The caller has the lock to write. */
+SLK_MUST_CHECK slk_err slk_cache_tidy(const slk_sector_shape *shape, const char *cache,
+                                      slk_error *error);
+
 /* Path of layer l (from 1) in a cache folder; heap, NULL when out of memory. */
 char *slk_layer_path(const char *cache, unsigned layer) SLK_MUST_CHECK;
 /* What it is written as: the official temporary name has two dots. source: reference/proofs 4 */

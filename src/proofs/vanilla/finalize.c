@@ -69,6 +69,33 @@ slk_err slk_finalize_cache(const slk_sector_shape *shape, const char *cache, slk
     return slk_file_sync_folder_of(inside, error);
 }
 
+/* The temporary file beside a name. Takes ownership of the path. */
+static slk_err remove_temp(char *owned_path, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = owned_path;
+    SLK_CLEANUP(slk_freep) char *temp = path ? slk_strf("%s.tmp", path) : NULL;
+    return temp ? remove_name(temp, error) : slk_fail(error, SLK_E_NOMEM, "out of memory");
+}
+
+slk_err slk_cache_tidy(const slk_sector_shape *shape, const char *cache, slk_error *error)
+{
+    static const char *const trees[] = {"tree-c", "tree-r-last"};
+    static const char *const small[] = {"p_aux", "t_aux", SLK_SYNTHETIC_FILE};
+    for (unsigned layer = 1; layer <= shape->layers; layer++) {
+        SLK_CLEANUP(slk_freep) char *temp = slk_layer_temp(cache, layer);
+        if (!temp)
+            return slk_fail(error, SLK_E_NOMEM, "out of memory");
+        SLK_TRY(remove_name(temp, error));
+    }
+    for (unsigned i = 0; i < 2 * shape->base_trees; i++)
+        SLK_TRY(remove_temp(slk_base_tree_path(cache, trees[i % 2], shape, i / 2), error));
+    SLK_TRY(remove_temp(slk_tree_path(cache, "tree-d", -1), error));
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++)
+        SLK_TRY(remove_temp(slk_path_join(cache, small[i]), error));
+    SLK_TRY(remove_path(slk_path_join(cache, SLK_COLUMNS_FILE), error));
+    return remove_path(slk_path_join(cache, SLK_PC1_STATE_FILE), error);
+}
+
 slk_err slk_clear_synthetic(const char *cache, slk_error *error)
 {
     return remove_path(slk_path_join(cache, SLK_SYNTHETIC_FILE), error);

@@ -57,6 +57,11 @@ static slk_err check_digests(slk_pass *pass, const slk_pc1_state *state, slk_err
 
 /* ---- Trees and replica. */
 
+static const char *replica_path(const slk_pc2_request *request)
+{
+    return request->replica ? request->replica : request->sealed;
+}
+
 static slk_err open_columns(struct making *m, slk_error *error)
 {
     const slk_sector_shape *shape = m->request->proof.shape;
@@ -81,7 +86,7 @@ static slk_err open_files(struct making *m, slk_error *error)
     if (!m->has_tree_c)
         SLK_TRY(slk_base_trees_open(&m->tree_c, crypto, shape, request->cache, "tree-c", error));
     SLK_TRY(slk_base_trees_open(&m->tree_r, crypto, shape, request->cache, "tree-r-last", error));
-    SLK_TRY(slk_outfile_open(&m->sealed, request->sealed, NULL, shape->bytes, error));
+    SLK_TRY(slk_outfile_open(&m->sealed, replica_path(request), NULL, shape->bytes, error));
     SLK_TRY(open_columns(m, error));
     slk_outfile_direct(&m->sealed);
     m->pass.tree_c = m->has_tree_c ? NULL : &m->tree_c;
@@ -154,8 +159,8 @@ static slk_err make_synthetic(const slk_pc2_request *request, const uint8_t *rep
         return slk_fail(error, SLK_E_INVAL,
                         "the replica id is needed for synthetic proofs, and %s/%s is not there",
                         request->cache, SLK_PC1_STATE_FILE);
-    return slk_synthetic_write(&request->env, &request->proof, request->sealed, request->cache,
-                               replica_id, result, error);
+    return slk_synthetic_write(&request->env, &request->proof, replica_path(request),
+                               request->cache, replica_id, result, error);
 }
 
 /* A mark that cannot be read says nothing about the layers: they are not those of other programs, which
@@ -176,7 +181,8 @@ static slk_err pc2_with(struct making *m, slk_pc2_result *result, slk_error *err
     SLK_CLEANUP(slk_closep) int lock = -1;
     slk_pc1_state state;
     bool found = false;
-    SLK_TRY(slk_cache_lock(&lock, request->cache, true, error));
+    if (!request->holds_lock)
+        SLK_TRY(slk_cache_lock(&lock, request->cache, true, error));
     SLK_TRY(slk_pc1_state_load(&state, &found, request->env.crypto, request->cache, error));
     SLK_TRY(found ? check_state(request, &state, error) : check_unmarked(request, error));
     uint8_t zero[32];

@@ -127,7 +127,11 @@ typedef struct slk_pc2_request {
     slk_seal_proof proof;
     const uint8_t *replica_id;
     const char *sealed;
+    const char
+        *replica; /* where the replica is put, `sealed` staying as it is; NULL: in its place */
     const char *cache;
+    bool
+        holds_lock; /* the caller has the cache's lock to write (slk_cache_lock): it is not taken again */
     bool
         keep_columns; /* also write `.selkie-columns`: as large as all layers, and commit 1 then reads a
                         * column at once instead of label by label; removed by finalisation */
