@@ -211,19 +211,27 @@ static slk_err read_keep(slk_lotus_strings *ret_keep, const slk_http_exchange *e
     return SLK_OK;
 }
 
-static slk_err delete_what(slk_store_server *server, const slk_http_exchange *exchange,
-                           slk_error *error)
+static slk_err delete_what(slk_store_server *server, const subject *what,
+                           const slk_http_exchange *exchange, slk_error *error)
 {
-    subject what;
     SLK_CLEANUP(slk_lotus_strings_done) slk_lotus_strings keep = {0};
     SLK_CLEANUP(slk_store_hold_freep) slk_store_hold *hold = NULL;
     slk_store *store = server->options.store;
-    SLK_TRY(read_subject(&what, exchange, error));
     SLK_TRY(read_keep(&keep, exchange, error));
-    SLK_TRY(slk_store_hold_take(&hold, store, &what.sector, 0, what.type, DELETE_WAIT_MS,
+    SLK_TRY(slk_store_hold_take(&hold, store, &what->sector, 0, what->type, DELETE_WAIT_MS,
                                 &server->job, error));
-    SLK_TRY(slk_store_find(store, NULL, NULL, &what.sector, what.type, error));
-    return slk_store_remove(store, NULL, &what.sector, what.type, &keep, error);
+    SLK_TRY(slk_store_find(store, NULL, NULL, &what->sector, what->type, error));
+    return slk_store_remove(store, NULL, &what->sector, what->type, &keep, error);
+}
+
+static void log_delete(const slk_http_exchange *exchange, const subject *what, slk_err code,
+                       const slk_error *why)
+{
+    char name[SLK_LOTUS_NAME_CHARS];
+    slk_lotus_sector_print(name, &what->sector);
+    slk_log(code == SLK_OK ? SLK_LOG_INFO : SLK_LOG_WARN, "storage.delete_asked",
+            "peer=%s file=%s/%s code=%s why=\"%s\"", slk_http_peer(exchange),
+            slk_lotus_type_name(what->type), name, slk_err_name(code), why->message);
 }
 
 static slk_err delete_subject(void *context, slk_http_exchange *exchange, slk_error *error)
@@ -234,11 +242,12 @@ static slk_err delete_subject(void *context, slk_http_exchange *exchange, slk_er
     SLK_TRY(authorise(&replied, server, exchange, error));
     if (replied)
         return SLK_OK;
-    const slk_err code = delete_what(server, exchange, &why);
-    slk_log(code == SLK_OK ? SLK_LOG_INFO : SLK_LOG_WARN, "storage.delete_asked",
-            "peer=%s what=\"%s/%s\" code=%s why=\"%s\"", slk_http_peer(exchange),
-            slk_http_param(exchange, "type"), slk_http_param(exchange, "sector"),
-            slk_err_name(code), why.message);
+    subject what;
+    slk_err code = read_subject(&what, exchange, &why);
+    if (code == SLK_OK) {
+        code = delete_what(server, &what, exchange, &why);
+        log_delete(exchange, &what, code, &why);
+    }
     if (code == SLK_OK)
         return slk_http_reply_empty(exchange, 200);
     return reply_500(exchange, code == SLK_E_INVAL || code == SLK_E_BUSY

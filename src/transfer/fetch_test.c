@@ -533,6 +533,21 @@ static void a_failed_fetch_goes_on_where_it_was(void **state)
     check_complete(f, 1);
 }
 
+/* Neither what lay there before, nor what a stream brought before it broke. */
+static void a_stream_is_never_gone_on_with(void **state)
+{
+    fixture *f = *state;
+    f->from.connections = 1;
+    expect(f, FAILS_LATER, SLK_E_NOTFOUND, NULL);
+    assert_true(beside(f, ".blocks"));
+    f->from.whole = true;
+    f->from.block_attempts = 1;
+    expect(f, NO_RANGES_CUT, SLK_E_UNREACHABLE, NULL);
+    assert_false(beside(f, ".blocks"));
+    expect(f, HONEST, SLK_OK, NULL);
+    check_complete(f, 1);
+}
+
 /* The half of an older version does not survive in the new one. */
 static void a_file_changed_between_calls_is_fetched_anew(void **state)
 {
@@ -902,6 +917,7 @@ int main(void)
         T(a_changed_file_breaks_the_gate),
         T(a_failed_fetch_goes_on_where_it_was),
         T(a_file_changed_between_calls_is_fetched_anew),
+        T(a_stream_is_never_gone_on_with),
         T(who_writes_is_not_taken_over),
         T(a_damaged_state_starts_over),
         T(a_killed_fetch_goes_on),
