@@ -23,18 +23,22 @@
 /* An order whose answer was lost is given to another when the provider stays away that long. */
 #define ANSWER_MS (INT64_C(10) * 60 * 1000)
 
+/* Of each provider: what it has under way, and how many of its last thousand orders went well and badly. Both
+ * are bounded, so that an order costs the same however many there were. */
+#define RECORD(what)                                                                           \
+    " (SELECT count(*) FROM (SELECT a.outcome AS outcome FROM rseal_client_placement a WHERE"  \
+    " a.provider_id = p.id ORDER BY a.ordered_ms DESC LIMIT 1000) x WHERE x.outcome IN (" what \
+    "))"
 static const slk_sql find_choices = {
     "place.choices",
     "SELECT p.id, p.price,"
-    " (SELECT count(*) FROM rseal_client_placement a WHERE a.provider_id = p.id"
-    "  AND a.ended_ms IS NULL),"
-    " (SELECT count(*) FROM rseal_client_placement b WHERE b.provider_id = p.id"
-    "  AND b.outcome = 'verified'),"
-    " (SELECT count(*) FROM rseal_client_placement c WHERE c.provider_id = p.id"
-    "  AND c.outcome IN ('failed', 'stalled', 'lied'))"
-    " FROM rseal_client_providers p WHERE p.sp_id = $1 AND p.enabled = 1 AND NOT EXISTS"
-    " (SELECT 1 FROM rseal_client_placement d WHERE d.sp_id = $1 AND d.sector_number = $2"
-    " AND d.provider_id = p.id) ORDER BY p.id"};
+    " (SELECT count(*) FROM (SELECT 1 FROM rseal_client_placement a WHERE a.provider_id = p.id"
+    "  AND a.ended_ms IS NULL LIMIT 10000) y)," RECORD("'verified'") "," RECORD(
+        "'failed', 'stalled', 'lied'") " FROM rseal_client_providers p WHERE p.sp_id = $1 AND "
+                                       "p.enabled = 1 AND NOT EXISTS"
+                                       " (SELECT 1 FROM rseal_client_placement d WHERE d.sp_id = "
+                                       "$1 AND d.sector_number = $2"
+                                       " AND d.provider_id = p.id) ORDER BY p.id"};
 static const slk_sql count_choices = {
     "place.alternatives",
     "SELECT count(*) FROM rseal_client_providers p WHERE p.sp_id = $1 AND p.enabled = 1 AND NOT"

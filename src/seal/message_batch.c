@@ -21,10 +21,10 @@
 #define STANDS(state)                                                       \
     " AND EXISTS (SELECT 1 FROM rseal_client_pipeline c WHERE c.sp_id = $1" \
     " AND c.sector_number = $2 AND c.state = '" state "' AND c.failed = 0)"
-#define MEMBER_COLUMNS(kind)                                                               \
-    "SELECT s.sector_number, s.reg_seal_proof, s.tree_r_cid, s.ticket_epoch,"              \
-    " c.user_sector_duration_epochs, s." kind "_ready_ms, s." kind "_group, s.porep_proof" \
-    " FROM sectors_sdr_pipeline s JOIN rseal_client_pipeline c"                            \
+#define MEMBER_COLUMNS(kind, more)                                                              \
+    "SELECT s.sector_number, s.reg_seal_proof, s.tree_r_cid, s.ticket_epoch,"                   \
+    " c.user_sector_duration_epochs, s." kind "_ready_ms, s." kind "_group, s.porep_proof" more \
+    " FROM sectors_sdr_pipeline s JOIN rseal_client_pipeline c"                                 \
     " ON c.sp_id = s.sp_id AND c.sector_number = s.sector_number"
 
 static const slk_sql join_row[SLK_SEAL_MESSAGE_KINDS] = {
@@ -41,22 +41,27 @@ static const slk_sql join_row[SLK_SEAL_MESSAGE_KINDS] = {
                              "proven")},
 };
 
-/* Who could be in one message with sector $2, itself first, then those that wait longest. */
-#define JOINED(kind, state)                                                               \
-    MEMBER_COLUMNS(kind)                                                                  \
+/* Who could be in one message with sector $2, itself first, then those that wait longest, as many as a message
+ * can hold. */
+#define WOULD_JOIN(kind, state)                                                           \
     " WHERE s.sp_id = $1 AND s." kind "_ready_ms IS NOT NULL AND s." kind "_uuid IS NULL" \
-    " AND c.state = '" state "' AND c.failed = 0 AND s." kind "_group ="                  \
-    " (SELECT o." kind "_group FROM sectors_sdr_pipeline o WHERE o.sp_id = $1"            \
-    " AND o.sector_number = $2)"                                                          \
-    " ORDER BY CASE WHEN s.sector_number = $2 THEN 0 ELSE 1 END, s." kind "_ready_ms,"    \
-    " s.sector_number"
+    " AND c.state = '" state "' AND c.failed = 0 AND s.sector_number "
+#define JOINED(kind, state)                                                                    \
+    "SELECT * FROM (" MEMBER_COLUMNS(kind, ", 0 AS turn") WOULD_JOIN(                          \
+        kind, state) "= $2) own UNION ALL SELECT * FROM (" MEMBER_COLUMNS(kind, ", 1 AS turn") \
+        WOULD_JOIN(                                                                            \
+            kind,                                                                              \
+            state) "<> $2 AND s." kind "_group = (SELECT o." kind "_group"                     \
+                   " FROM sectors_sdr_pipeline o WHERE o.sp_id = $1 AND o.sector_number = $2)" \
+                   " ORDER BY s." kind "_ready_ms, s.sector_number LIMIT 256) others"          \
+                   " ORDER BY turn, " kind "_ready_ms, sector_number"
 static const slk_sql joined[SLK_SEAL_MESSAGE_KINDS] = {
     [SLK_SEAL_PRECOMMIT] = {"precommit.joined", JOINED("precommit", "verified")},
     [SLK_SEAL_COMMIT] = {"commit.joined", JOINED("commit", "proven")},
 };
 
 #define IN_BATCH(kind, state)                                                                 \
-    MEMBER_COLUMNS(kind)                                                                      \
+    MEMBER_COLUMNS(kind, "")                                                                  \
     " WHERE s.sp_id = $1 AND s." kind "_uuid = $2 AND c.state = '" state "' AND c.failed = 0" \
     " ORDER BY s.sector_number"
 static const slk_sql in_batch[SLK_SEAL_MESSAGE_KINDS][2] = {

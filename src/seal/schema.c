@@ -406,6 +406,23 @@ static const char worker_calls[] =
     "CREATE INDEX worker_call_sector ON worker_call (node, sp_id, sector_number, task);"
     "CREATE INDEX worker_call_id ON worker_call (node, call_id);";
 
+/* A provider's record, who may share a message, and how many sectors are where, among all placements and
+ * sectors there ever were. */
+static const char records[] =
+    "CREATE INDEX rseal_client_placement_record ON rseal_client_placement"
+    " (provider_id, ordered_ms, outcome);"
+    "CREATE INDEX rseal_provider_pipeline_counts ON rseal_provider_pipeline"
+    " (state, sp_id, failed);"
+    "CREATE INDEX rseal_client_pipeline_counts ON rseal_client_pipeline (state, sp_id, failed);"
+    "CREATE INDEX rseal_client_placement_open ON rseal_client_placement (provider_id)"
+    " WHERE ended_ms IS NULL;"
+    "CREATE INDEX sectors_sdr_pipeline_precommit_joined ON sectors_sdr_pipeline"
+    " (sp_id, precommit_group, precommit_ready_ms, sector_number)"
+    " WHERE precommit_ready_ms IS NOT NULL AND precommit_uuid IS NULL;"
+    "CREATE INDEX sectors_sdr_pipeline_commit_joined ON sectors_sdr_pipeline"
+    " (sp_id, commit_group, commit_ready_ms, sector_number)"
+    " WHERE commit_ready_ms IS NOT NULL AND commit_uuid IS NULL;";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -428,6 +445,7 @@ static const slk_migration migrations[] = {
     {19, "seal: indexes of what is ready and of whose turn it is", queues},
     {20, "seal: what is here, counted", load},
     {21, "farm: calls of workers", worker_calls},
+    {22, "seal: indexes of records, messages and counts", records},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

@@ -9,9 +9,9 @@
 static const slk_sql miners = {
     "summary.miners",
     "SELECT 'client', sp_id, state, count(*), CAST(sum(failed) AS BIGINT)"
-    " FROM rseal_client_pipeline GROUP BY sp_id, state UNION ALL"
+    " FROM rseal_client_pipeline GROUP BY state, sp_id UNION ALL"
     " SELECT 'provider', sp_id, state, count(*), CAST(sum(failed) AS BIGINT)"
-    " FROM rseal_provider_pipeline GROUP BY sp_id, state ORDER BY 1, 2, 3 LIMIT 1000"};
+    " FROM rseal_provider_pipeline GROUP BY state, sp_id ORDER BY 1, 2, 3 LIMIT 1000"};
 static const slk_sql lease = {
     "summary.lease",
     "SELECT sp_id, sector_number, cleanup_timeout FROM rseal_provider_pipeline"
