@@ -195,6 +195,22 @@ static void test_bad_requests(void **state)
     slk_seal_case_close(&c);
 }
 
+/* Lotus's unsealed files end in which bytes are allocated. */
+static void test_trailer_is_no_data(void **state)
+{
+    slk_seal_case c;
+    slk_seal_case_open(&c, *state, "s-2k-data");
+    slk_pc1_result result;
+    slk_error error = {0};
+    poke("unsealed", 2048, 0x04);
+    poke("unsealed", 2054, 0xff);
+    slk_pc1_request request = slk_seal_case_pc1(&c);
+    request.n_pieces = 0; /* then it is not known what the data is */
+    refused(slk_pc1(&result, &request, &error), SLK_E_INVAL, &error, "unsealed");
+    slk_seal_case_run_pc1(&c); /* and compares all files */
+    slk_seal_case_close(&c);
+}
+
 static void test_canceled(void **state)
 {
     slk_seal_case c;
@@ -849,6 +865,7 @@ int main(void)
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_other_sector),
         cmocka_unit_test(test_bad_requests),
+        cmocka_unit_test(test_trailer_is_no_data),
         cmocka_unit_test(test_canceled),
         cmocka_unit_test(test_pc2_inputs),
         cmocka_unit_test(test_late_mismatch),

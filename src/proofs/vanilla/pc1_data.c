@@ -43,7 +43,7 @@ static slk_err open_unsealed(struct copying *c, const slk_pc1_request *request, 
 {
     const uint64_t sector = request->sector.proof.shape->bytes;
     SLK_TRY(slk_file_size(&c->from_bytes, request->unsealed, error));
-    if (c->from_bytes > sector || (c->from_bytes < sector && request->n_pieces == 0))
+    if (c->from_bytes != sector && request->n_pieces == 0)
         return slk_fail(error, SLK_E_INVAL, "%s has %llu bytes, the sector %llu", request->unsealed,
                         (unsigned long long)c->from_bytes, (unsigned long long)sector);
     c->from_path = request->unsealed;

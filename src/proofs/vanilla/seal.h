@@ -51,7 +51,7 @@ bool slk_comm_r(uint8_t out32[32], const slk_crypto *crypto, const uint8_t comm_
 /* ---- Precommit 1: copy of the data, TreeD, layers.
  *
  * unsealed: Fr32-padded data of exactly the sector's size (with pieces it may be shorter: zeros
- * follow), or NULL for all zeros. pieces: what CommD must follow from; n_pieces 0 takes the data as
+ * follow; or longer: what lies behind the sector, as in Lotus's unsealed files, is no data), or NULL for all zeros. pieces: what CommD must follow from; n_pieces 0 takes the data as
  * it is. sealed: becomes the data as it will be encoded by precommit 2. Writes
  * sc-02-data-tree-d.dat, sc-02-data-layer-<l>.dat and `.selkie-pc1`, which holds a digest of each
  * finished file: called again after a kill, finished layers whose digest is right are kept. TreeD of
