@@ -82,7 +82,7 @@ slk_err slk_command_overview(slk_buf *out, const slk_command *const *tables, con
     for (; *tables; tables++)
         for (const slk_command *row = *tables; row->name; row++)
             if (in_group(row->name, group))
-                SLK_TRY(slk_buf_printf(out, "  %-20s %s\n", row->name, row->help));
+                SLK_TRY(slk_buf_printf(out, "  %-25s %s\n", row->name, row->help));
     return SLK_OK;
 }
 

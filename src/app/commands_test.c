@@ -102,6 +102,8 @@ static void examples_are_command_lines(void **state)
 static void check_form(const slk_command *command)
 {
     for (const slk_option *row = command->options; row && row->name; row++) {
+        if (!row->help)
+            continue;
         const size_t n = strlen(row->help);
         if (n == 0 || row->help[n - 1] == '.' || row->help[n - 1] == ' ')
             fail_msg("`%s` --%s: the help is one sentence without a full stop", command->name,

@@ -172,7 +172,8 @@ static slk_err add_option(const struct line *line, const char *name, const char 
     SLK_CLEANUP(slk_freep) char *dashed = slk_strf("--%s", name);
     if (!dashed)
         return SLK_E_NOMEM;
-    return is_given(line, dashed) ? SLK_OK : slk_complete_line(line->out, dashed, help, line->last);
+    return !help || is_given(line, dashed) ? SLK_OK
+                                           : slk_complete_line(line->out, dashed, help, line->last);
 }
 
 static slk_err add_options(const struct line *line)

@@ -34,7 +34,7 @@ static const struct unit duration_units[] = {
 static const char *const value_words[SLK_OPTION_TYPE_COUNT] = {
     [SLK_OPTION_FLAG] = "",     [SLK_OPTION_TEXT] = "TEXT",     [SLK_OPTION_U64] = "N",
     [SLK_OPTION_I64] = "N",     [SLK_OPTION_HEX] = "HEX",       [SLK_OPTION_MINER] = "f0ID",
-    [SLK_OPTION_SIZE] = "SIZE", [SLK_OPTION_DURATION] = "TIME",
+    [SLK_OPTION_SIZE] = "SIZE", [SLK_OPTION_DURATION] = "TIME", [SLK_OPTION_BOOL] = "",
 };
 
 static slk_err parse_units(uint64_t *ret, const char *text, const struct unit *units,
@@ -85,6 +85,15 @@ slk_err slk_parse_miner(uint64_t *ret_id, const char *text)
     return SLK_OK;
 }
 
+static slk_err parse_bool(uint64_t *ret, const char *text)
+{
+    const bool yes = strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
+    if (!yes && strcmp(text, "false") != 0 && strcmp(text, "0") != 0)
+        return SLK_E_INVAL;
+    *ret = yes;
+    return SLK_OK;
+}
+
 /* Fills number[row] for the numeric types and checks the form of the others. */
 static slk_err read_value(uint64_t *ret_number, const slk_option *row, const char *text)
 {
@@ -93,6 +102,8 @@ static slk_err read_value(uint64_t *ret_number, const slk_option *row, const cha
     switch (row->type) {
     case SLK_OPTION_FLAG:
         return SLK_OK;
+    case SLK_OPTION_BOOL:
+        return parse_bool(ret_number, text);
     case SLK_OPTION_TEXT:
         return *text ? SLK_OK : SLK_E_INVAL;
     case SLK_OPTION_U64:
@@ -123,6 +134,7 @@ static slk_err refuse_value(const slk_option *row, const char *source, slk_error
 {
     static const char *const forms[SLK_OPTION_TYPE_COUNT] = {
         [SLK_OPTION_FLAG] = "no value",
+        [SLK_OPTION_BOOL] = "true or false",
         [SLK_OPTION_TEXT] = "a text that is not empty",
         [SLK_OPTION_U64] = "a whole number from 0",
         [SLK_OPTION_I64] = "a whole number",
@@ -197,6 +209,8 @@ static slk_err take_option(slk_options *options, int *at, int argc, char *const 
     }
     if (equals)
         return set_value(options, row, equals + 1, source, error);
+    if (options->table[row].type == SLK_OPTION_BOOL)
+        return set_value(options, row, "true", source, error);
     if (*at + 1 >= argc)
         return slk_fail(error, SLK_E_INVAL, "%s needs a value", source);
     *at += 1;
@@ -213,17 +227,34 @@ static slk_err take_arg(slk_options *options, const char *text, unsigned args_ma
     return SLK_OK;
 }
 
+/* The first variable of "A,B" that is set and not empty, its name in name; NULL when none is. */
+static const char *from_environment(char name[64], const char *list)
+{
+    while (list && *list) {
+        const size_t n = strcspn(list, ",");
+        slk_assert(n > 0 && n < 64);
+        memcpy(name, list, n);
+        name[n] = 0;
+        const char *value = getenv(name);
+        if (value && *value)
+            return value;
+        list += n + (list[n] == ',');
+    }
+    return NULL;
+}
+
 /* Environment, then fallback, for what the command line left out. */
 static slk_err fill_absent(slk_options *options, slk_error *error)
 {
     for (size_t i = 0; options->table && options->table[i].name; i++) {
         const slk_option *row = &options->table[i];
-        const char *from_env = row->env ? getenv(row->env) : NULL;
+        char name[64];
+        const char *from_env = from_environment(name, row->env);
         if (options->text[i])
             continue;
-        if (from_env && *from_env) {
+        if (from_env) {
             char source[96];
-            (void)snprintf(source, sizeof source, "environment variable %s", row->env);
+            (void)snprintf(source, sizeof source, "environment variable %s", name);
             SLK_TRY(set_value(options, i, from_env, source, error));
         } else if (row->fallback) {
             slk_assert(set_value(options, i, row->fallback, row->name, NULL) == SLK_OK);
@@ -287,6 +318,13 @@ bool slk_options_flag(const slk_options *options, const char *name)
     return options->text[row] != NULL;
 }
 
+bool slk_options_bool(const slk_options *options, const char *name)
+{
+    const size_t row = row_of(options, name);
+    slk_assert(options->table[row].type == SLK_OPTION_BOOL);
+    return options->number[row] != 0;
+}
+
 const char *slk_options_text(const slk_options *options, const char *name)
 {
     return options->text[row_of(options, name)];
@@ -346,10 +384,14 @@ static slk_err help_line(slk_buf *out, const char *name, const char *value, cons
 slk_err slk_options_help(slk_buf *out, const slk_option *table)
 {
     for (const slk_option *row = table; row && row->name; row++) {
+        const int env_chars =
+            row->env ? (int)strcspn(row->env, ",") : 0; /* older names are not shown */
+        if (!row->help)
+            continue;
         SLK_CLEANUP(slk_freep)
-        char *help = slk_strf("%s%s%s%s%s%s%s%s", row->help, row->required ? " (required)" : "",
+        char *help = slk_strf("%s%s%s%s%s%s%.*s%s", row->help, row->required ? " (required)" : "",
                               row->fallback ? " (default " : "", row->fallback ? row->fallback : "",
-                              row->fallback ? ")" : "", row->env ? " [" : "",
+                              row->fallback ? ")" : "", row->env ? " [" : "", env_chars,
                               row->env ? row->env : "", row->env ? "]" : "");
         if (!help)
             return SLK_E_NOMEM;

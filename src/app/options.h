@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Command lines: a table of options in, typed values or one clear sentence out.
  *
- * Only long options: `--name value`, `--name=value`, `--flag`. `--` ends them; a lone `-` is a
+ * Only long options: `--name value`, `--name=value`, `--flag`, `--bool=false`. `--` ends them; a lone `-` is a
  * positional argument (by convention: standard input). An option given twice, unknown, without its
  * value or with one of the wrong form is an error. Every table also has --json and --help, which
  * are not listed in it. Values are looked up by name; asking for a name that is not in the table,
@@ -16,11 +16,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SLK_OPTIONS_MAX 24u /* rows of one table */
+#define SLK_OPTIONS_MAX 40u /* rows of one table */
 #define SLK_OPTIONS_ARGS_MAX 128u /* positional arguments */
 
 typedef enum slk_option_type {
     SLK_OPTION_FLAG, /* no value */
+    SLK_OPTION_BOOL, /* `--name` is true; `--name=false`; true, false, 1, 0; read as bool */
     SLK_OPTION_TEXT, /* any non-empty text, also paths */
     SLK_OPTION_U64, /* decimal */
     SLK_OPTION_I64,
@@ -38,8 +39,9 @@ typedef struct slk_option {
     unsigned hex_bytes; /* SLK_OPTION_HEX: 1..64 */
     const char *value; /* what --help calls the value: "FILE"; NULL gives the type's own word */
     const char *fallback; /* value when absent; NULL none */
-    const char *env; /* environment variable asked before the fallback; NULL none */
-    const char *help; /* one sentence without a full stop */
+    /* Environment variables asked before the fallback, the first that is set counts: "A,B"; NULL none */
+    const char *env;
+    const char *help; /* one sentence without a full stop; NULL: accepted, and shown nowhere */
 } slk_option;
 
 /* A parsed command line. Texts are borrowed from argv, the environment and the table. */
@@ -63,6 +65,7 @@ SLK_MUST_CHECK slk_err slk_options_parse(slk_options *ret_options, const slk_opt
 bool slk_options_has(const slk_options *options,
                      const char *name); /* given, from env or fallback */
 bool slk_options_flag(const slk_options *options, const char *name);
+bool slk_options_bool(const slk_options *options, const char *name); /* false when absent */
 const char *slk_options_text(const slk_options *options, const char *name); /* NULL when absent */
 /* 0 when absent and without fallback. U64, MINER, SIZE, DURATION. */
 uint64_t slk_options_u64(const slk_options *options, const char *name);

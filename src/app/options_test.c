@@ -21,6 +21,9 @@ static const slk_option table[] = {
     {"size", SLK_OPTION_SIZE, .help = "size"},
     {"epoch", SLK_OPTION_DURATION, .fallback = "30s", .help = "time"},
     {"dry-run", SLK_OPTION_FLAG, .help = "only say what would be done"},
+    {"commit", SLK_OPTION_BOOL, .fallback = "true", .env = "SLK_TEST_COMMIT,SLK_TEST_OLD_COMMIT",
+     .help = "switch"},
+    {"swap", SLK_OPTION_BOOL, .help = "another"},
     {.name = NULL},
 };
 
@@ -34,6 +37,42 @@ static slk_err parse(slk_options *ret, slk_error *error, unsigned args_max, cons
     for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
         argv[argc++] = word;
     return slk_options_parse(ret, table, 0, args_max, argc, argv, error);
+}
+
+/* As in Lotus: a switch alone is on, `=false` turns off what is on without it. */
+static void switches_have_values(void **state)
+{
+    (void)state;
+    slk_options o;
+    slk_error error = {0};
+    assert_int_equal(parse(&o, &error, 0, "--repo /x"), SLK_OK);
+    assert_true(slk_options_bool(&o, "commit"));
+    assert_false(slk_options_bool(&o, "swap"));
+    assert_int_equal(parse(&o, &error, 0, "--repo /x --commit=false --swap"), SLK_OK);
+    assert_false(slk_options_bool(&o, "commit"));
+    assert_true(slk_options_bool(&o, "swap"));
+    assert_int_equal(parse(&o, &error, 0, "--repo /x --commit=no"), SLK_E_INVAL);
+    assert_non_null(strstr(error.message, "--commit wants true or false"));
+    assert_int_equal(parse(&o, &error, 0, "--repo /x --commit false"), SLK_E_INVAL);
+}
+
+/* The older name of a variable counts where the newer is not set. */
+static void variables_have_older_names(void **state)
+{
+    (void)state;
+    slk_options o;
+    slk_error error = {0};
+    assert_int_equal(setenv("SLK_TEST_OLD_COMMIT", "false", 1), 0);
+    assert_int_equal(parse(&o, &error, 0, "--repo /x"), SLK_OK);
+    assert_false(slk_options_bool(&o, "commit"));
+    assert_int_equal(setenv("SLK_TEST_COMMIT", "1", 1), 0);
+    assert_int_equal(parse(&o, &error, 0, "--repo /x"), SLK_OK);
+    assert_true(slk_options_bool(&o, "commit"));
+    assert_int_equal(setenv("SLK_TEST_COMMIT", "maybe", 1), 0);
+    assert_int_equal(parse(&o, &error, 0, "--repo /x"), SLK_E_INVAL);
+    assert_non_null(strstr(error.message, "variable SLK_TEST_COMMIT wants"));
+    assert_int_equal(unsetenv("SLK_TEST_COMMIT"), 0);
+    assert_int_equal(unsetenv("SLK_TEST_OLD_COMMIT"), 0);
 }
 
 static void values_are_typed(void **state)
@@ -180,6 +219,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_typed),
+        cmocka_unit_test(switches_have_values),
+        cmocka_unit_test(variables_have_older_names),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(environment_comes_before_fallback),
         cmocka_unit_test(commands_are_found_by_their_longest_name),
