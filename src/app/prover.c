@@ -176,9 +176,14 @@ static slk_err fill_identity(slk_sector_identity *ret, const slk_seal_sector *se
     return SLK_OK;
 }
 
-static slk_seal_env env_of(slk_prover *prover, slk_job *job)
+slk_seal_env slk_prover_env(slk_prover *prover, slk_job *job)
 {
     return (slk_seal_env){.crypto = prover->crypto, .pool = prover->pool, .job = job};
+}
+
+const slk_zero_nodes *slk_prover_zero(const slk_prover *prover)
+{
+    return &prover->zero;
 }
 
 /* ---- sealing ---- */
@@ -203,59 +208,52 @@ static void end_promise(slk_prover *prover, uint64_t bytes)
     (void)pthread_mutex_unlock(&prover->lock);
 }
 
+slk_err slk_prover_pc1(slk_prover *prover, slk_pc1_result *ret_result, slk_pc1_request *request,
+                       slk_error *error)
+{
+    slk_meter meter;
+    const slk_sector_identity *sector = &request->sector;
+    const uint64_t promised = promise_memory(prover, 2 * sector->proof.shape->bytes, false);
+    request->memory_bytes =
+        promised ? promised : 1; /* less than any layer: they are mapped files */
+    slk_meter_start(&meter);
+    const slk_err code = slk_pc1(ret_result, request, error);
+    end_promise(prover, promised);
+    slk_meter_stop(&meter, "pc1", sector->miner_id, sector->number, code == SLK_OK);
+    return code;
+}
+
 static slk_err prover_pc1(void *ctx, const slk_seal_sector *sector, const uint8_t ticket[32],
                           const slk_seal_paths *paths, slk_job *job, slk_error *error)
 {
-    slk_pc1_request request = {.env = env_of(ctx, job),
+    slk_pc1_request request = {.env = slk_prover_env(ctx, job),
                                .sealed = paths->sealed,
                                .cache = paths->cache,
                                .tree_c = SLK_PC1_TREE_C_AUTO,
                                .no_zero_tree_d = true};
-    SLK_TRY(fill_identity(&request.sector, sector, ticket, error));
     slk_pc1_result result;
-    slk_meter meter;
-    const uint64_t promised = promise_memory(ctx, 2 * request.sector.proof.shape->bytes, false);
-    request.memory_bytes = promised ? promised : 1; /* less than any layer: they are mapped files */
-    slk_meter_start(&meter);
-    const slk_err code = slk_pc1(&result, &request, error);
-    end_promise(ctx, promised);
-    slk_meter_stop(&meter, "pc1", sector->sp_id, sector->number, code == SLK_OK);
-    return code;
+    SLK_TRY(fill_identity(&request.sector, sector, ticket, error));
+    return slk_prover_pc1(ctx, &result, &request, error);
 }
 
 /* Outcomes of a batch on their way to who asked for it, one at a time. */
 struct batch_outcomes {
     pthread_mutex_t lock;
     slk_pc1_outcome *outcomes;
-    slk_seal_lane_ended *ended;
+    slk_prover_ended *ended;
     void *context;
 };
 
 static void batch_ended(void *context, size_t index)
 {
     struct batch_outcomes *b = context;
-    const slk_pc1_outcome *o = &b->outcomes[index];
     (void)pthread_mutex_lock(&b->lock);
-    b->ended(b->context, index, o->code, &o->error);
+    b->ended(b->context, index, &b->outcomes[index]);
     (void)pthread_mutex_unlock(&b->lock);
 }
 
-static slk_err fill_requests(slk_pc1_request *requests, const slk_seal_lane *lanes, size_t n,
-                             slk_prover *prover, slk_error *error)
-{
-    for (size_t i = 0; i < n; i++) {
-        requests[i] = (slk_pc1_request){.env = env_of(prover, lanes[i].job),
-                                        .sealed = lanes[i].paths.sealed,
-                                        .cache = lanes[i].paths.cache,
-                                        .tree_c = SLK_PC1_TREE_C_AUTO,
-                                        .no_zero_tree_d = true};
-        SLK_TRY(fill_identity(&requests[i].sector, lanes[i].sector, lanes[i].ticket, error));
-    }
-    return SLK_OK;
-}
-
 static slk_err run_batch(slk_prover *prover, slk_pc1_outcome *outcomes,
-                         const slk_pc1_request *requests, size_t n, slk_seal_lane_ended *ended,
+                         const slk_pc1_request *requests, size_t n, slk_prover_ended *ended,
                          void *context, slk_error *error)
 {
     const uint64_t layers = 2 * n * requests[0].sector.proof.shape->bytes;
@@ -268,8 +266,10 @@ static slk_err run_batch(slk_prover *prover, slk_pc1_outcome *outcomes,
                                .outcomes = outcomes,
                                .ended = ended,
                                .context = context};
-    const slk_pc1_batch_options options = {
-        .env = env_of(prover, &job), .memory_bytes = promised, .ended = batch_ended, .context = &b};
+    const slk_pc1_batch_options options = {.env = slk_prover_env(prover, &job),
+                                           .memory_bytes = promised,
+                                           .ended = batch_ended,
+                                           .context = &b};
     slk_pc1_batch_stats stats;
     const size_t failed = slk_pc1_batch(outcomes, &stats, requests, n, &options);
     end_promise(prover, promised);
@@ -280,28 +280,65 @@ static slk_err run_batch(slk_prover *prover, slk_pc1_outcome *outcomes,
     return SLK_OK;
 }
 
+void slk_prover_pc1_batch(slk_prover *prover, const slk_pc1_request *requests, size_t n,
+                          slk_prover_ended *ended, void *context)
+{
+    slk_pc1_outcome failed = {.code = SLK_E_NOMEM};
+    slk_pc1_outcome *outcomes = slk_calloc(n, sizeof *outcomes);
+    if (outcomes)
+        failed.code = run_batch(prover, outcomes, requests, n, ended, context, &failed.error);
+    else
+        (void)slk_fail(&failed.error, SLK_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < n && failed.code != SLK_OK; i++)
+        ended(context, i, &failed);
+    slk_free(outcomes);
+}
+
+static slk_err fill_requests(slk_pc1_request *requests, const slk_seal_lane *lanes, size_t n,
+                             slk_prover *prover, slk_error *error)
+{
+    for (size_t i = 0; i < n; i++) {
+        requests[i] = (slk_pc1_request){.env = slk_prover_env(prover, lanes[i].job),
+                                        .sealed = lanes[i].paths.sealed,
+                                        .cache = lanes[i].paths.cache,
+                                        .tree_c = SLK_PC1_TREE_C_AUTO,
+                                        .no_zero_tree_d = true};
+        SLK_TRY(fill_identity(&requests[i].sector, lanes[i].sector, lanes[i].ticket, error));
+    }
+    return SLK_OK;
+}
+
+struct lanes_ended {
+    slk_seal_lane_ended *ended;
+    void *context;
+};
+
+static void lane_ended(void *context, size_t index, const slk_pc1_outcome *outcome)
+{
+    const struct lanes_ended *l = context;
+    l->ended(l->context, index, outcome->code, &outcome->error);
+}
+
 static void prover_pc1_batch(void *ctx, const slk_seal_lane *lanes, size_t n,
                              slk_seal_lane_ended *ended, void *context)
 {
-    slk_prover *prover = ctx;
     slk_error error = {0};
+    struct lanes_ended l = {ended, context};
     slk_pc1_request *requests = slk_calloc(n, sizeof *requests);
-    slk_pc1_outcome *outcomes = slk_calloc(n, sizeof *outcomes);
-    slk_err code = requests && outcomes ? fill_requests(requests, lanes, n, prover, &error)
-                                        : slk_fail(&error, SLK_E_NOMEM, "out of memory");
+    const slk_err code = requests ? fill_requests(requests, lanes, n, ctx, &error)
+                                  : slk_fail(&error, SLK_E_NOMEM, "out of memory");
     if (code == SLK_OK)
-        code = run_batch(prover, outcomes, requests, n, ended, context, &error);
+        slk_prover_pc1_batch(ctx, requests, n, lane_ended, &l);
     for (size_t i = 0; i < n && code != SLK_OK; i++)
         ended(context, i, code, &error);
     slk_free(requests);
-    slk_free(outcomes);
 }
 
 static slk_err prover_pc2(void *ctx, slk_seal_commitments *ret, const slk_seal_sector *sector,
                           const slk_seal_paths *paths, slk_job *job, slk_error *error)
 {
     slk_pc2_request request = {
-        .env = env_of(ctx, job), .sealed = paths->sealed, .cache = paths->cache};
+        .env = slk_prover_env(ctx, job), .sealed = paths->sealed, .cache = paths->cache};
     SLK_TRY(find_proof(&request.proof, sector->seal_proof, error));
     slk_pc2_result result;
     slk_meter meter;
@@ -375,7 +412,7 @@ static slk_err prover_c1(void *ctx, const slk_seal_sector *sector, const slk_sea
                          slk_error *error)
 {
     slk_commit1_request request = {
-        .env = env_of(ctx, job), .sealed = paths->sealed, .cache = paths->cache};
+        .env = slk_prover_env(ctx, job), .sealed = paths->sealed, .cache = paths->cache};
     SLK_TRY(fill_identity(&request.sector, sector, ticket, error));
     memcpy(request.seed, seed, 32);
     memcpy(request.comm_r, comm->comm_r, 32);
@@ -445,7 +482,7 @@ static slk_err prover_check_replica(void *ctx, bool *ret_valid, char *why,
                                     slk_gate *arriving, slk_job *job, slk_error *error)
 {
     uint8_t replica_id[32];
-    slk_check_replica_request request = {.env = env_of(ctx, job),
+    slk_check_replica_request request = {.env = slk_prover_env(ctx, job),
                                          .sealed = paths->sealed,
                                          .cache = paths->cache,
                                          .comm_r = comm->comm_r,

@@ -7,6 +7,8 @@
 #include "base/err.h"
 #include "crypto/crypto.h"
 #include "devnet/devnet.h"
+#include "proofs/vanilla/pc1_batch.h"
+#include "proofs/vanilla/seal.h"
 #include "seal/ops.h"
 
 #include <stdbool.h>
@@ -28,5 +30,17 @@ void slk_prover_free(slk_prover *prover); /* no call in progress; NULL allowed *
  * operator. Safe from many threads; loops of one prover take turns on its threads. */
 void slk_prover_fill(slk_seal_prover *ret_ops, slk_prover *prover);
 void slk_prover_fill_devnet(slk_devnet_verifier *ret_verifier, slk_prover *prover);
+
+/* The same with data of any kind, for a worker. What calls of proofs/vanilla/seal.h run with: */
+slk_seal_env slk_prover_env(slk_prover *prover, slk_job *job);
+/* slk_pc1, metered, with the memory for layers that others leave; memory_bytes is set here. */
+SLK_MUST_CHECK slk_err slk_prover_pc1(slk_prover *prover, slk_pc1_result *ret_result,
+                                      slk_pc1_request *request, slk_error *error);
+/* slk_pc1_batch, likewise. ended is told each outcome, one at a time, from any thread. */
+typedef void slk_prover_ended(void *context, size_t index, const slk_pc1_outcome *outcome);
+void slk_prover_pc1_batch(slk_prover *prover, const slk_pc1_request *requests, size_t n,
+                          slk_prover_ended *ended, void *context);
+/* CommP of zeros: node[k] of 32 * 2^k padded bytes. Lives as long as the prover. */
+const slk_zero_nodes *slk_prover_zero(const slk_prover *prover);
 
 #endif
