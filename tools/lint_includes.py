@@ -19,20 +19,21 @@ MAY_INCLUDE = {
     "transfer": "base codec crypto fil net",
     "store": "base crypto codec fil net transfer lotus",
     "rpc": "base codec net",
+    "worker": "base codec fil db net rpc lotus store",
     "seal": "base codec fil db",
     "farm": "base codec fil db net rpc lotus store seal",
     "remote": "base crypto codec fil net db seal transfer",
     "access": "base codec db net",
     "monitor": "base codec db net seal remote access",
     "page": "base codec db net seal remote access monitor",
-    "app": "base crypto codec db fil lotus net proofs chain devnet transfer store seal remote access monitor page rpc farm",
+    "app": "base crypto codec db fil lotus net proofs chain devnet transfer store worker seal remote access monitor page rpc farm",
 }
 # Third-party headers stay behind one folder each.
 THIRD_PARTY = {
     "blst.h": {"crypto", "devnet", "proofs"},
     "hwloc.h": {"base"},
     "liburing.h": {"base"},
-    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page", "monitor", "lotus", "store", "rpc", "farm"},
+    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page", "monitor", "lotus", "store", "rpc", "farm", "worker"},
     "sqlite3.h": {"db"},
     "libpq-fe.h": {"db"},
     "curl/curl.h": {"net"},

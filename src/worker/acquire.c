@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Bringing a sector's files here, and clearing away what others have of it. */
+#include "worker/worker_impl.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define URLS_MAX 64u
+#define FETCH_CONNECTIONS 4u
+
+static int by_weight(const void *a, const void *b)
+{
+    const slk_lotus_place *x = a;
+    const slk_lotus_place *y = b;
+    return (x->weight > y->weight) - (x->weight < y->weight);
+}
+
+static bool is_ours(slk_worker *worker, const slk_lotus_place *place)
+{
+    return slk_store_get(worker->store, place->id) != NULL;
+}
+
+/* URLs of other nodes' copies, lightest first; they live as long as places. */
+static size_t gather_urls(const char *out[URLS_MAX], slk_worker *worker, slk_lotus_places *places)
+{
+    size_t n = 0;
+    if (places->n > 1)
+        qsort(places->item, places->n, sizeof *places->item, by_weight);
+    for (size_t i = 0; i < places->n; i++)
+        for (size_t k = 0; k < places->item[i].urls.n && n < URLS_MAX; k++)
+            if (!is_ours(worker, &places->item[i]))
+                out[n++] = places->item[i].urls.item[k];
+    return n;
+}
+
+/* The sender's copies are to go, but not those on our paths: a disk that both see is one place. */
+static slk_err own_ids(slk_lotus_strings *out, slk_worker *worker, slk_error *error)
+{
+    const slk_store_path *paths[SLK_STORE_PATHS_MAX];
+    const size_t n = slk_store_list(worker->store, paths);
+    for (size_t i = 0; i < n; i++)
+        if (slk_lotus_strings_add(out, paths[i]->meta.id) != SLK_OK)
+            return slk_fail(error, SLK_E_NOMEM, "out of memory for the names of paths");
+    return SLK_OK;
+}
+
+static void drop_source(slk_worker_run *run, const char *url)
+{
+    slk_lotus_strings keep = {0};
+    slk_error error = {0};
+    slk_err code = own_ids(&keep, run->worker, &error);
+    if (code == SLK_OK)
+        code = slk_store_delete_there(run->worker->http, run->worker->options.node_token, url,
+                                      &keep, run->job, &error);
+    slk_lotus_strings_done(&keep);
+    if (code != SLK_OK && code != SLK_E_NOTFOUND)
+        slk_log(SLK_LOG_WARN, "fetch.source_stays", "call=%s why=\"%s\"", run->call->id.uuid,
+                slk_error_text(&error, code));
+}
+
+static slk_err fetch(slk_worker_run *run, const char *const *urls, size_t n, unsigned type,
+                     slk_lotus_path_type path_type, slk_lotus_acquire_mode mode, slk_error *error)
+{
+    slk_worker *worker = run->worker;
+    const slk_store_fetch what = {
+        .client = worker->http,
+        .bearer = worker->options.node_token,
+        .sector = run->ref.id,
+        .shape = run->shape,
+        .type = type,
+        .urls = urls,
+        .n_urls = n,
+        .stage = SLK_CACHE_ANY,
+        .connections = FETCH_CONNECTIONS,
+    };
+    const slk_store_path *path = NULL;
+    size_t from = 0;
+    const int64_t started = slk_clock_monotonic_ms();
+    SLK_TRY(slk_store_fetch_here(worker->store, &path, &from, &what, path_type, run->job, error));
+    slk_log(SLK_LOG_INFO, "fetch.done", "call=%s type=%s seconds=%.1f", run->call->id.uuid,
+            slk_lotus_type_name(type), (double)(slk_clock_monotonic_ms() - started) / 1000);
+    if (mode != SLK_LOTUS_ACQUIRE_MOVE)
+        return SLK_OK;
+    const slk_miner miner = slk_worker_miner_for(worker, run->job);
+    SLK_TRY(slk_miner_declare(&miner, path->meta.id, &run->ref.id, type, true, error));
+    drop_source(run, urls[from]);
+    return SLK_OK;
+}
+
+slk_err slk_worker_acquire(slk_worker_run *run, unsigned type, slk_lotus_path_type path_type,
+                           slk_lotus_acquire_mode mode, char **ret_file, slk_error *error)
+{
+    slk_worker *worker = run->worker;
+    slk_err code = slk_store_find(worker->store, NULL, ret_file, &run->ref.id, type, error);
+    if (code != SLK_E_NOTFOUND)
+        return code;
+    const char *urls[URLS_MAX];
+    slk_lotus_places places = {0};
+    const slk_miner miner = slk_worker_miner_for(worker, run->job);
+    SLK_TRY(slk_miner_find(&miner, &run->ref.id, type, &places, error));
+    const size_t n = gather_urls(urls, worker, &places);
+    if (n > 0)
+        code = fetch(run, urls, n, type, path_type, mode, error);
+    else
+        code = slk_fail(error, SLK_E_NOTFOUND,
+                        "no node has the %s of sector %lu of f0%lu, says the storage index",
+                        slk_lotus_type_name(type), run->ref.id.number, run->ref.id.miner);
+    slk_lotus_places_done(&places);
+    SLK_TRY(code);
+    return slk_store_find(worker->store, NULL, ret_file, &run->ref.id, type, error);
+}
+
+static slk_err clear_type(slk_worker_run *run, unsigned type, slk_error *error)
+{
+    slk_worker *worker = run->worker;
+    const char *urls[URLS_MAX];
+    slk_lotus_places places = {0};
+    const slk_miner miner = slk_worker_miner_for(worker, run->job);
+    SLK_TRY(slk_miner_find(&miner, &run->ref.id, type, &places, error));
+    const size_t n = gather_urls(urls, worker, &places);
+    for (size_t i = 0; i < n; i++)
+        drop_source(run, urls[i]);
+    slk_lotus_places_done(&places);
+    return SLK_OK;
+}
+
+slk_err slk_worker_clear_others(slk_worker_run *run, unsigned types, slk_error *error)
+{
+    for (unsigned type = 1; type <= types; type <<= 1)
+        if (types & type)
+            SLK_TRY(clear_type(run, type, error));
+    return SLK_OK;
+}

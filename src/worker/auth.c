@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "worker/auth.h"
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/jwt.h"
+#include "rpc/permission.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+struct entry {
+    char token[SLK_JWT_MAX_CHARS]; /* zero filled */
+    unsigned permissions;
+    int64_t until_ms; /* monotonic */
+};
+
+struct slk_auth {
+    const uint8_t *secret32;
+    const slk_miner *node;
+    pthread_mutex_t lock;
+    struct entry entries[SLK_AUTH_CACHE_MAX];
+};
+
+slk_err slk_auth_new(slk_auth **ret_auth, const uint8_t secret32[32], const slk_miner *node,
+                     slk_error *error)
+{
+    slk_auth *auth = slk_calloc(1, sizeof *auth);
+    if (!auth)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for tokens");
+    auth->secret32 = secret32;
+    auth->node = node;
+    slk_assert(pthread_mutex_init(&auth->lock, NULL) == 0);
+    *ret_auth = auth;
+    return SLK_OK;
+}
+
+void slk_auth_free(slk_auth *auth)
+{
+    if (!auth)
+        return;
+    slk_bytes_wipe(auth->entries, sizeof auth->entries);
+    (void)pthread_mutex_destroy(&auth->lock);
+    slk_free(auth);
+}
+
+static bool is_own(const slk_auth *auth, unsigned *ret_permissions, const char *token)
+{
+    slk_jwt_claims claims;
+    if (slk_jwt_read(&claims, token, auth->secret32, slk_clock_wall_ms() / 1000, NULL) != SLK_OK)
+        return false;
+    *ret_permissions = slk_rpc_permissions_of_claims(&claims);
+    return true;
+}
+
+static bool look_up(slk_auth *auth, unsigned *ret_permissions, const char padded[SLK_JWT_MAX_CHARS])
+{
+    bool found = false;
+    const int64_t now = slk_clock_monotonic_ms();
+    (void)pthread_mutex_lock(&auth->lock);
+    for (size_t i = 0; i < SLK_AUTH_CACHE_MAX; i++) {
+        const struct entry *e = &auth->entries[i];
+        if (e->until_ms > now && slk_bytes_equal_ct((const uint8_t *)e->token,
+                                                    (const uint8_t *)padded, sizeof e->token)) {
+            *ret_permissions = e->permissions;
+            found = true;
+        }
+    }
+    (void)pthread_mutex_unlock(&auth->lock);
+    return found;
+}
+
+/* In the place of the one that ends first. */
+static void remember(slk_auth *auth, unsigned permissions, const char padded[SLK_JWT_MAX_CHARS])
+{
+    (void)pthread_mutex_lock(&auth->lock);
+    struct entry *oldest = &auth->entries[0];
+    for (size_t i = 1; i < SLK_AUTH_CACHE_MAX; i++)
+        if (auth->entries[i].until_ms < oldest->until_ms)
+            oldest = &auth->entries[i];
+    memcpy(oldest->token, padded, sizeof oldest->token);
+    oldest->permissions = permissions;
+    oldest->until_ms = slk_clock_monotonic_ms() + SLK_AUTH_CACHE_MS;
+    (void)pthread_mutex_unlock(&auth->lock);
+}
+
+static slk_err refuse(slk_error *error)
+{
+    return slk_fail(error, SLK_E_AUTH, "the token is neither this worker's nor one of its node's");
+}
+
+static slk_err ask(slk_auth *auth, unsigned *ret_permissions, const char *padded, slk_error *error)
+{
+    slk_lotus_strings words = {0};
+    const slk_err code = slk_miner_auth_verify(auth->node, padded, &words, error);
+    if (code == SLK_E_AUTH)
+        return refuse(error);
+    SLK_TRY(code);
+    unsigned permissions = 0;
+    for (size_t i = 0; i < words.n; i++)
+        permissions |= slk_rpc_permission_of(words.item[i]);
+    slk_lotus_strings_done(&words);
+    remember(auth, permissions, padded);
+    *ret_permissions = permissions;
+    return SLK_OK;
+}
+
+slk_err slk_auth_permissions(slk_auth *auth, unsigned *ret_permissions, const char *token,
+                             slk_error *error)
+{
+    char padded[SLK_JWT_MAX_CHARS] = {0};
+    if (strlen(token) >= sizeof padded)
+        return refuse(error);
+    if (is_own(auth, ret_permissions, token))
+        return SLK_OK;
+    (void)snprintf(padded, sizeof padded, "%s", token);
+    unsigned permissions = 0;
+    slk_err code = SLK_OK;
+    if (!look_up(auth, &permissions, padded))
+        code = ask(auth, &permissions, padded, error);
+    slk_bytes_wipe(padded, sizeof padded);
+    SLK_TRY(code);
+    if (permissions == 0)
+        return refuse(error);
+    *ret_permissions = permissions;
+    return SLK_OK;
+}

@@ -1,0 +1,946 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A worker against a node that is played here: what it says to it, in which order, and that no result is
+ * lost. Its proofs are stubs. */
+#include "worker/worker.h"
+
+#include "base/clock.h"
+#include "base/cond.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/uuid.h"
+#include "codec/base64.h"
+#include "codec/json.h"
+#include "fil/commcid.h"
+#include "lotus/storage.h"
+#include "net/client.h"
+#include "net/jwt.h"
+#include "net/server.h"
+#include "rpc/client.h"
+#include "rpc/server.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SECTOR 2048
+#define WAIT_MS 30000
+#define HEARD_MAX 512u
+#define NODE_TOKEN "node-token"
+
+static const uint8_t secret[32] = "a secret of exactly 32 bytes....";
+
+/* ---- the node ---- */
+
+struct heard {
+    char method[48];
+    json_t *params;
+};
+
+struct node {
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    struct heard heard[HEARD_MAX];
+    size_t n;
+    char session[SLK_UUID_CHARS];
+    unsigned refuse_returns; /* so many are answered by an error, */
+    const char *refusal; /* this one */
+    int64_t api_version;
+    slk_rpc_server *rpc;
+    slk_http_server *http;
+    slk_http_route routes[SLK_RPC_ROUTES];
+};
+
+static slk_err answer(struct node *node, const char *method, json_t **ret, slk_error *error)
+{
+    if (strcmp(method, "Version") == 0)
+        *ret = json_pack("{ss sI sI ss}", "Version", "1.36.2", "APIVersion",
+                         (json_int_t)node->api_version, "BlockDelay", (json_int_t)30, "Agent",
+                         "lotus");
+    else if (strcmp(method, "ActorAddress") == 0)
+        *ret = json_string("f01000");
+    else if (strcmp(method, "ActorSectorSize") == 0)
+        *ret = json_integer(SECTOR);
+    else if (strcmp(method, "Session") == 0)
+        *ret = json_string(node->session);
+    else if (strcmp(method, "AuthVerify") == 0)
+        *ret = json_pack("[ss]", "read", "admin");
+    else if (strcmp(method, "StorageFindSector") == 0)
+        *ret = json_array();
+    else if (strcmp(method, "StorageList") == 0)
+        *ret = json_object();
+    else if (strncmp(method, "Return", 6) == 0 && node->refuse_returns > 0) {
+        node->refuse_returns--;
+        return slk_fail(error, SLK_E_CONFLICT, "%s", node->refusal);
+    }
+    return SLK_OK;
+}
+
+static slk_err hear(void *context, const slk_rpc_call *call, json_t **ret, slk_error *error)
+{
+    struct node *node = context;
+    const char *method = strchr(call->method, '.') + 1;
+    (void)pthread_mutex_lock(&node->lock);
+    assert_true(node->n < HEARD_MAX);
+    struct heard *heard = &node->heard[node->n++];
+    (void)snprintf(heard->method, sizeof heard->method, "%s", method);
+    heard->params = json_deep_copy(call->params);
+    const slk_err code = answer(node, method, ret, error);
+    (void)pthread_cond_broadcast(&node->moved);
+    (void)pthread_mutex_unlock(&node->lock);
+    return code;
+}
+
+static const slk_rpc_method methods[] = {
+    {"Filecoin.Version", 0, SLK_RPC_READ, hear},
+    {"Filecoin.ActorAddress", 0, SLK_RPC_READ, hear},
+    {"Filecoin.ActorSectorSize", 1, SLK_RPC_READ, hear},
+    {"Filecoin.Session", 0, SLK_RPC_READ, hear},
+    {"Filecoin.AuthVerify", 1, SLK_RPC_READ, hear},
+    {"Filecoin.WorkerConnect", 1, SLK_RPC_ADMIN, hear},
+    {"Filecoin.StorageAttach", 2, SLK_RPC_ADMIN, hear},
+    {"Filecoin.StorageDetach", 2, SLK_RPC_ADMIN, hear},
+    {"Filecoin.StorageReportHealth", 2, SLK_RPC_ADMIN, hear},
+    {"Filecoin.StorageDeclareSector", 4, SLK_RPC_ADMIN, hear},
+    {"Filecoin.StorageDropSector", 3, SLK_RPC_ADMIN, hear},
+    {"Filecoin.StorageFindSector", 4, SLK_RPC_ADMIN, hear},
+    {"Filecoin.StorageList", 0, SLK_RPC_ADMIN, hear},
+    {"Filecoin.ReturnAddPiece", 3, SLK_RPC_ADMIN, hear},
+    {"Filecoin.ReturnSealPreCommit1", 3, SLK_RPC_ADMIN, hear},
+    {"Filecoin.ReturnSealPreCommit2", 3, SLK_RPC_ADMIN, hear},
+    {"Filecoin.ReturnSealCommit1", 3, SLK_RPC_ADMIN, hear},
+    {"Filecoin.ReturnSealCommit2", 3, SLK_RPC_ADMIN, hear},
+    {"Filecoin.ReturnFinalizeSector", 2, SLK_RPC_ADMIN, hear},
+    {"Filecoin.ReturnReleaseUnsealed", 2, SLK_RPC_ADMIN, hear},
+    {"Filecoin.ReturnDataCid", 3, SLK_RPC_ADMIN, hear},
+    {"Filecoin.ReturnFetch", 2, SLK_RPC_ADMIN, hear},
+    {"Filecoin.ReturnReplicaUpdate", 3, SLK_RPC_ADMIN, hear},
+};
+
+static slk_err let_in(void *context, const char *token, unsigned *ret_permissions, slk_error *error)
+{
+    (void)context;
+    if (strcmp(token, NODE_TOKEN) != 0)
+        return slk_fail(error, SLK_E_AUTH, "whose token is that?");
+    *ret_permissions = SLK_RPC_READ | SLK_RPC_ADMIN;
+    return SLK_OK;
+}
+
+static void start_node(struct node *node)
+{
+    slk_error error = {0};
+    const slk_rpc_table table = {methods, sizeof methods / sizeof *methods, node};
+    const slk_rpc_server_options rpc = {
+        .tables = &table, .n_tables = 1, .authorise = let_in, .anonymous = SLK_RPC_READ};
+    assert_int_equal(pthread_mutex_init(&node->lock, NULL), 0);
+    assert_int_equal(slk_cond_init(&node->moved), 0);
+    slk_uuid_random(node->session);
+    node->api_version = 66816;
+    assert_int_equal(slk_rpc_server_new(&node->rpc, &rpc, &error), SLK_OK);
+    slk_rpc_server_routes(node->rpc, node->routes);
+    const slk_http_server_options http = {
+        .listen = "127.0.0.1:0", .routes = node->routes, .n_routes = SLK_RPC_ROUTES};
+    assert_int_equal(slk_http_server_new(&node->http, &http, &error), SLK_OK);
+}
+
+static void stop_node(struct node *node)
+{
+    slk_rpc_server_stop(node->rpc);
+    slk_http_server_free(node->http);
+    slk_rpc_server_free(node->rpc);
+    for (size_t i = 0; i < node->n; i++)
+        json_decref(node->heard[i].params);
+    (void)pthread_cond_destroy(&node->moved);
+    (void)pthread_mutex_destroy(&node->lock);
+}
+
+/* ---- the proofs ---- */
+
+struct proofs {
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    bool hold_pc1; /* it waits until it is canceled or let go */
+    unsigned pc1_begun;
+    slk_err pc1_fails;
+    size_t batch_n;
+};
+
+static void fill(uint8_t out32[32], uint8_t byte)
+{
+    memset(out32, byte, 32);
+    out32[31] = 0;
+}
+
+static slk_err p_sector_bytes(void *ctx, uint64_t *ret_bytes, int64_t proof, slk_error *error)
+{
+    (void)ctx;
+    (void)proof;
+    (void)error;
+    *ret_bytes = SECTOR;
+    return SLK_OK;
+}
+
+static bool p_is_zero(void *ctx, const slk_lotus_piece *piece)
+{
+    uint8_t zero[32];
+    (void)ctx;
+    fill(zero, 1);
+    return memcmp(piece->comm_p, zero, 32) == 0;
+}
+
+/* CommP of the stub: 1 for zeros, else the first byte of the data. */
+static slk_err p_piece(void *ctx, slk_lotus_piece *ret, uint64_t raw_bytes, bool whole, int fd,
+                       slk_worker_padded *padded, void *context, slk_job *job, slk_error *error)
+{
+    uint8_t data[SECTOR];
+    size_t n = 0;
+    (void)ctx;
+    (void)whole;
+    (void)job;
+    ret->bytes = raw_bytes / 127 * 128;
+    fill(ret->comm_p, 1);
+    if (fd < 0)
+        return SLK_OK;
+    while (n < raw_bytes) {
+        const ssize_t got = read(fd, data + n, (size_t)raw_bytes - n);
+        if (got <= 0)
+            return slk_fail(error, SLK_E_INVAL, "short");
+        n += (size_t)got;
+    }
+    fill(ret->comm_p, data[0]);
+    return padded ? padded(context, data, n, 0, error) : SLK_OK;
+}
+
+static slk_err write_text(const char *path, const char *text, slk_error *error)
+{
+    return slk_file_write_atomic(path, text, strlen(text), 0644, error);
+}
+
+static slk_err make_pc1(const slk_worker_pc1 *what, uint8_t comm_d32[32], slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *layer = slk_path_join(what->paths.cache, "sc-02-data-layer-1.dat");
+    SLK_TRY(write_text(what->paths.sealed, "data", error));
+    SLK_TRY(write_text(layer, "layer", error));
+    fill(comm_d32, 1);
+    return SLK_OK;
+}
+
+static slk_err p_pc1(void *ctx, uint8_t comm_d32[32], const slk_worker_pc1 *what, slk_error *error)
+{
+    struct proofs *p = ctx;
+    (void)pthread_mutex_lock(&p->lock);
+    p->pc1_begun++;
+    (void)pthread_cond_broadcast(&p->moved);
+    slk_err code = SLK_OK;
+    while (p->hold_pc1 && code == SLK_OK) {
+        (void)slk_cond_wait_ms(&p->moved, &p->lock, 20);
+        code = slk_job_check(what->job, error);
+    }
+    if (code == SLK_OK && p->pc1_fails != SLK_OK)
+        code = slk_fail(error, p->pc1_fails, "the disk is full");
+    (void)pthread_mutex_unlock(&p->lock);
+    return code == SLK_OK ? make_pc1(what, comm_d32, error) : code;
+}
+
+static void p_pc1_batch(void *ctx, const slk_worker_pc1 *list, size_t n,
+                        slk_worker_pc1_ended *ended, void *context)
+{
+    struct proofs *p = ctx;
+    p->batch_n = n;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t comm_d[32];
+        slk_error error = {0};
+        const slk_err code = make_pc1(&list[i], comm_d, &error);
+        ended(context, i, code, comm_d, &error);
+    }
+}
+
+static slk_err p_pc2(void *ctx, slk_lotus_cids *ret, const slk_lotus_sector_ref *sector,
+                     const uint8_t comm_d32[32], const uint8_t *ticket32,
+                     const slk_worker_paths *paths, slk_job *job, slk_error *error)
+{
+    (void)ctx;
+    (void)sector;
+    (void)job;
+    assert_non_null(ticket32);
+    ret->defined = true;
+    memcpy(ret->comm_d, comm_d32, 32);
+    fill(ret->comm_r, 3);
+    return write_text(paths->sealed, "replica", error);
+}
+
+static slk_err p_c1(void *ctx, const slk_lotus_sector_ref *sector, const slk_lotus_cids *cids,
+                    const uint8_t ticket32[32], const uint8_t seed32[32],
+                    const slk_lotus_pieces *pieces, const slk_worker_paths *paths,
+                    const char *out_path, slk_job *job, slk_error *error)
+{
+    (void)ctx;
+    (void)sector;
+    (void)cids;
+    (void)ticket32;
+    (void)seed32;
+    (void)pieces;
+    (void)paths;
+    (void)job;
+    return write_text(out_path, "{\"the\":\"C1\"}", error);
+}
+
+/* "proof of " and what C1 was. */
+static slk_err p_c2(void *ctx, slk_buf *proof, const slk_lotus_sector_ref *sector,
+                    const char *c1_path, slk_job *job, slk_error *error)
+{
+    (void)ctx;
+    (void)sector;
+    (void)job;
+    if (slk_buf_text(proof, "proof of ") != SLK_OK)
+        return SLK_E_NOMEM;
+    return slk_file_read_all(proof, c1_path, error);
+}
+
+static slk_err p_finalize(void *ctx, const slk_lotus_sector_ref *sector, const char *cache,
+                          slk_job *job, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *layer = slk_path_join(cache, "sc-02-data-layer-1.dat");
+    (void)ctx;
+    (void)sector;
+    (void)job;
+    return slk_remove_tree(layer, error);
+}
+
+/* ---- the world ---- */
+
+struct world {
+    struct node node;
+    struct proofs proofs;
+    slk_worker_ops ops;
+    char folder[64];
+    char url[64];
+    slk_worker *worker;
+    char worker_url[96];
+    char *token; /* the worker's own */
+    slk_rpc_client *client;
+};
+
+static bool never(void *context)
+{
+    (void)context;
+    return false;
+}
+
+static void connect_client(struct world *w, const char *token)
+{
+    slk_error error = {0};
+    slk_rpc_client_free(w->client);
+    const slk_rpc_client_options options = {.url = w->worker_url, .bearer = token};
+    assert_int_equal(slk_rpc_client_new(&w->client, &options, &error), SLK_OK);
+}
+
+static void start_worker(struct world *w)
+{
+    slk_error error = {0};
+    const slk_worker_options options = {.folder = w->folder,
+                                        .name = "w1",
+                                        .ops = &w->ops,
+                                        .tasks = slk_worker_all_tasks,
+                                        .node_url = w->url,
+                                        .node_token = NODE_TOKEN,
+                                        .listen = "127.0.0.1:0",
+                                        .host = "127.0.0.1",
+                                        .secret32 = secret,
+                                        .beat_ms = 50,
+                                        .again_ms = 50};
+    if (slk_worker_start(&w->worker, &options, never, NULL, &error) != SLK_OK)
+        fail_msg("%s", error.message);
+    (void)snprintf(w->worker_url, sizeof w->worker_url, "%s", slk_worker_url(w->worker));
+    connect_client(w, w->token);
+}
+
+static void stop_worker(struct world *w)
+{
+    slk_rpc_client_free(w->client);
+    w->client = NULL;
+    slk_worker_stop(w->worker);
+    w->worker = NULL;
+}
+
+static void make_path(const struct world *w)
+{
+    slk_error error = {0};
+    slk_store *store = NULL;
+    const slk_lotus_meta meta = {.weight = 10, .can_seal = true};
+    SLK_CLEANUP(slk_freep) char *list = slk_path_join(w->folder, "storage.json");
+    assert_int_equal(slk_store_init_path(w->folder, &meta, &error), SLK_OK);
+    assert_int_equal(slk_store_open(&store, list, NULL, &error), SLK_OK);
+    assert_int_equal(slk_store_attach(store, NULL, w->folder, &error), SLK_OK);
+    slk_store_free(store);
+}
+
+static int set_up(void **state)
+{
+    slk_error error = {0};
+    struct world *w = slk_calloc(1, sizeof *w);
+    const slk_jwt_claims claims = {.allow = {"read", "admin"}, .n_allow = 2};
+    assert_non_null(w);
+    (void)signal(SIGPIPE, SIG_IGN);
+    start_node(&w->node);
+    (void)snprintf(w->url, sizeof w->url, "http://127.0.0.1:%u/rpc/v0",
+                   slk_http_server_port(w->node.http));
+    (void)snprintf(w->folder, sizeof w->folder, "/tmp/slk-worker-XXXXXX");
+    assert_non_null(mkdtemp(w->folder));
+    assert_int_equal(pthread_mutex_init(&w->proofs.lock, NULL), 0);
+    assert_int_equal(slk_cond_init(&w->proofs.moved), 0);
+    w->ops = (slk_worker_ops){.ctx = &w->proofs,
+                              .sector_bytes = p_sector_bytes,
+                              .is_zero_piece = p_is_zero,
+                              .piece = p_piece,
+                              .pc1 = p_pc1,
+                              .pc1_batch = p_pc1_batch,
+                              .pc2 = p_pc2,
+                              .c1 = p_c1,
+                              .c2 = p_c2,
+                              .finalize = p_finalize};
+    assert_int_equal(slk_jwt_make(&w->token, &claims, secret, &error), SLK_OK);
+    make_path(w);
+    *state = w;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *w = *state;
+    slk_error error = {0};
+    stop_worker(w);
+    stop_node(&w->node);
+    slk_free(w->token);
+    assert_int_equal(slk_remove_tree(w->folder, &error), SLK_OK);
+    (void)pthread_cond_destroy(&w->proofs.moved);
+    (void)pthread_mutex_destroy(&w->proofs.lock);
+    slk_free(w);
+    return 0;
+}
+
+/* ---- what was heard ---- */
+
+/* The nth (from 0) call of the method; waits for it. Borrowed. */
+static const json_t *heard(struct world *w, const char *method, size_t nth)
+{
+    struct node *node = &w->node;
+    const int64_t until = slk_clock_monotonic_ms() + WAIT_MS;
+    const json_t *found = NULL;
+    (void)pthread_mutex_lock(&node->lock);
+    while (!found && slk_clock_monotonic_ms() < until) {
+        size_t seen = 0;
+        for (size_t i = 0; i < node->n && !found; i++)
+            if (strcmp(node->heard[i].method, method) == 0 && seen++ == nth)
+                found = node->heard[i].params;
+        if (!found)
+            (void)slk_cond_wait_ms(&node->moved, &node->lock, 100);
+    }
+    (void)pthread_mutex_unlock(&node->lock);
+    if (!found)
+        fail_msg("the node did not hear %s number %zu", method, nth);
+    return found;
+}
+
+static size_t place_of(struct world *w, const json_t *params)
+{
+    for (size_t i = 0; i < w->node.n; i++)
+        if (w->node.heard[i].params == params)
+            return i;
+    fail_msg("not heard");
+    return 0;
+}
+
+static size_t count(struct world *w, const char *method)
+{
+    size_t n = 0;
+    (void)pthread_mutex_lock(&w->node.lock);
+    for (size_t i = 0; i < w->node.n; i++)
+        n += strcmp(w->node.heard[i].method, method) == 0;
+    (void)pthread_mutex_unlock(&w->node.lock);
+    return n;
+}
+
+/* ---- calls ---- */
+
+static json_t *ask(struct world *w, const char *method, json_t *params)
+{
+    slk_error error = {0};
+    json_t *result = NULL;
+    if (slk_rpc_invoke(w->client, method, params, NULL, &result, NULL, &error) != SLK_OK)
+        fail_msg("%s: %s", method, error.message);
+    json_decref(params);
+    return result;
+}
+
+static json_t *sector_ref(unsigned number)
+{
+    return json_pack("{s{sisi}si}", "ID", "Miner", 1000, "Number", number, "ProofType", 5);
+}
+
+static json_t *zero_pieces(void)
+{
+    uint8_t comm[32];
+    slk_cid cid;
+    fill(comm, 1);
+    slk_comm_d_cid(&cid, comm);
+    return json_pack("[{siso}]", "Size", SECTOR, "PieceCID", slk_json_new_cid(&cid));
+}
+
+static json_t *bytes32(uint8_t byte)
+{
+    uint8_t b[32];
+    fill(b, byte);
+    return slk_json_new_bytes(b, 32);
+}
+
+static json_t *pc1_params(unsigned number)
+{
+    return json_pack("[ooo]", sector_ref(number), bytes32(7), zero_pieces());
+}
+
+/* The Return belongs to that call, and failed or not. */
+static void check_return(const json_t *params, const json_t *id, bool failed)
+{
+    assert_true(json_equal(json_array_get(params, 0), id));
+    const json_t *fault = json_array_get(params, json_array_size(params) - 1);
+    if (failed != json_is_object(fault)) {
+        char *text = json_dumps(fault, JSON_ENCODE_ANY);
+        fail_msg("unexpected outcome %s", text);
+    }
+}
+
+static json_t *pc1(struct world *w, unsigned number)
+{
+    return ask(w, "Filecoin.SealPreCommit1", pc1_params(number));
+}
+
+static char *file_of(const struct world *w, const char *type, unsigned number)
+{
+    char *path = slk_strf("%s/%s/s-t01000-%u", w->folder, type, number);
+    assert_non_null(path);
+    return path;
+}
+
+static bool has_file(const struct world *w, const char *type, unsigned number)
+{
+    SLK_CLEANUP(slk_freep) char *path = file_of(w, type, number);
+    return slk_file_exists(path);
+}
+
+/* ---- tests ---- */
+
+/* source of the order: reference/lotus-worker 5.1 */
+static void greets_its_node_in_order(void **state)
+{
+    static const char *const order[] = {
+        "Version", "ActorAddress",  "ActorSectorSize",    "StorageAttach",
+        "Session", "WorkerConnect", "StorageReportHealth"};
+    struct world *w = *state;
+    start_worker(w);
+    size_t before = 0;
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        const size_t place = place_of(w, heard(w, order[i], 0));
+        assert_true(i == 0 || place > before);
+        before = place;
+    }
+    const json_t *url = json_array_get(heard(w, "WorkerConnect", 0), 0);
+    assert_string_equal(json_string_value(url), w->worker_url);
+    const json_t *path = json_array_get(heard(w, "StorageAttach", 0), 0);
+    assert_true(json_is_true(json_object_get(path, "CanSeal")));
+    const json_t *storage = json_array_get(json_object_get(path, "URLs"), 0);
+    assert_non_null(strstr(json_string_value(storage), "/remote"));
+}
+
+static void answers_who_it_is(void **state)
+{
+    struct world *w = *state;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *version = ask(w, "Filecoin.Version", json_array());
+    assert_int_equal(json_integer_value(version), 67328);
+    SLK_CLEANUP(slk_json_decrefp) json_t *one = ask(w, "Filecoin.Session", json_array());
+    SLK_CLEANUP(slk_json_decrefp) json_t *two = ask(w, "Filecoin.ProcessSession", json_array());
+    assert_true(json_equal(one, two) && slk_uuid_is(json_string_value(one)));
+    SLK_CLEANUP(slk_json_decrefp) json_t *tasks = ask(w, "Filecoin.TaskTypes", json_array());
+    static const char *const must[] = {
+        "seal/v0/addpiece",         "seal/v0/precommit/1", "seal/v0/precommit/2",
+        "seal/v0/commit/1",         "seal/v0/commit/2",    "seal/v0/finalize",
+        "seal/v0/finalizeunsealed", "seal/v0/fetch",       "seal/v0/unseal"};
+    for (size_t i = 0; i < sizeof must / sizeof *must; i++)
+        assert_non_null(json_object_get(tasks, must[i]));
+    assert_null(json_object_get(tasks, "seal/v0/replicaupdate"));
+    SLK_CLEANUP(slk_json_decrefp) json_t *info = ask(w, "Filecoin.Info", json_array());
+    assert_string_equal(json_string_value(json_object_get(info, "Hostname")), "w1");
+    SLK_CLEANUP(slk_json_decrefp) json_t *paths = ask(w, "Filecoin.Paths", json_array());
+    const json_t *path = json_array_get(paths, 0);
+    const json_t *attached = json_array_get(heard(w, "StorageAttach", 0), 0);
+    assert_true(json_equal(json_object_get(path, "ID"), json_object_get(attached, "ID")));
+}
+
+static void seals_a_sector_call_by_call(void **state)
+{
+    struct world *w = *state;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *add =
+        ask(w, "Filecoin.AddPiece",
+            json_pack("[oni{ssss}]", sector_ref(1), 2032, "Type", "null", "Info", "2032"));
+    const json_t *added = heard(w, "ReturnAddPiece", 0);
+    check_return(added, add, false);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(added, 1), "Size")), SECTOR);
+    assert_true(has_file(w, "unsealed", 1));
+    const json_t *declared = heard(w, "StorageDeclareSector", 0);
+    assert_int_equal(json_integer_value(json_array_get(declared, 2)), 1);
+    assert_true(json_is_false(json_array_get(declared, 3)));
+    assert_true(place_of(w, declared) < place_of(w, added));
+
+    SLK_CLEANUP(slk_json_decrefp) json_t *one = pc1(w, 1);
+    const json_t *pc1_return = heard(w, "ReturnSealPreCommit1", 0);
+    check_return(pc1_return, one, false);
+    assert_int_equal(json_integer_value(json_array_get(heard(w, "StorageDeclareSector", 1), 2)), 2);
+    assert_int_equal(json_integer_value(json_array_get(heard(w, "StorageDeclareSector", 2), 2)), 4);
+
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *two = ask(w, "Filecoin.SealPreCommit2",
+                      json_pack("[oO]", sector_ref(1), json_array_get(pc1_return, 1)));
+    const json_t *pc2_return = heard(w, "ReturnSealPreCommit2", 0);
+    check_return(pc2_return, two, false);
+
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *c1 = ask(w, "Filecoin.SealCommit1",
+                     json_pack("[ooooO]", sector_ref(1), bytes32(7), bytes32(8), zero_pieces(),
+                               json_array_get(pc2_return, 1)));
+    const json_t *c1_return = heard(w, "ReturnSealCommit1", 0);
+    check_return(c1_return, c1, false);
+
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *c2 = ask(w, "Filecoin.SealCommit2",
+                     json_pack("[oO]", sector_ref(1), json_array_get(c1_return, 1)));
+    const json_t *c2_return = heard(w, "ReturnSealCommit2", 0);
+    check_return(c2_return, c2, false);
+    slk_error error = {0};
+    SLK_CLEANUP(slk_buf_done) slk_buf proof;
+    slk_buf_init(&proof, 100);
+    assert_int_equal(slk_json_as_bytes(&proof, json_array_get(c2_return, 1), "proof", &error),
+                     SLK_OK);
+    assert_string_equal(slk_buf_str(&proof), "proof of {\"the\":\"C1\"}");
+
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *release = ask(w, "Filecoin.ReleaseUnsealed", json_pack("[on]", sector_ref(1)));
+    check_return(heard(w, "ReturnReleaseUnsealed", 0), release, false);
+    assert_int_equal(json_integer_value(json_array_get(heard(w, "StorageDropSector", 0), 2)), 1);
+    assert_false(has_file(w, "unsealed", 1));
+
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *finalize = ask(w, "Filecoin.FinalizeSector", json_pack("[o]", sector_ref(1)));
+    check_return(heard(w, "ReturnFinalizeSector", 0), finalize, false);
+    assert_true(has_file(w, "sealed", 1) && has_file(w, "cache", 1));
+}
+
+static void a_refused_return_comes_again(void **state)
+{
+    struct world *w = *state;
+    w->node.refuse_returns = 2;
+    w->node.refusal = "come back later";
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
+    check_return(heard(w, "ReturnSealPreCommit1", 2), id, false);
+    assert_true(
+        json_equal(heard(w, "ReturnSealPreCommit1", 0), heard(w, "ReturnSealPreCommit1", 2)));
+}
+
+/* Told once, and its answer was lost: the node has it. */
+static void what_was_reported_already_is_delivered(void **state)
+{
+    struct world *w = *state;
+    w->node.refuse_returns = 100;
+    w->node.refusal = "result for work x already reported";
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
+    (void)heard(w, "ReturnSealPreCommit1", 0);
+    const size_t beats = count(w, "Session");
+    (void)heard(w, "Session", beats + 4); /* several times as long as it takes to return again */
+    assert_int_equal(count(w, "ReturnSealPreCommit1"), 1);
+    SLK_CLEANUP(slk_json_decrefp) json_t *jobs = ask(w, "Selkie.TaskProgress", json_array());
+    assert_int_equal(json_array_size(jobs), 0);
+}
+
+static void a_full_disk_is_102_and_names_the_worker(void **state)
+{
+    struct world *w = *state;
+    w->proofs.pc1_fails = SLK_E_NOSPACE;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
+    const json_t *params = heard(w, "ReturnSealPreCommit1", 0);
+    check_return(params, id, true);
+    const json_t *fault = json_array_get(params, 2);
+    assert_int_equal(json_integer_value(json_object_get(fault, "Code")), 102);
+    const char *text = json_string_value(json_object_get(fault, "Message"));
+    assert_non_null(strstr(text, "the disk is full"));
+    assert_non_null(strstr(text, "[name: w1]"));
+    assert_true(json_is_null(json_array_get(params, 1)));
+}
+
+static void a_call_of_another_kind_is_returned_as_refused(void **state)
+{
+    struct world *w = *state;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *id = ask(w, "Filecoin.ReplicaUpdate", json_pack("[on]", sector_ref(1)));
+    const json_t *params = heard(w, "ReturnReplicaUpdate", 0);
+    check_return(params, id, true);
+    const char *text = json_string_value(json_object_get(json_array_get(params, 2), "Message"));
+    assert_non_null(strstr(text, "not done by this worker"));
+}
+
+static void wait_pc1_begun(struct world *w, unsigned n)
+{
+    (void)pthread_mutex_lock(&w->proofs.lock);
+    while (w->proofs.pc1_begun < n)
+        (void)pthread_cond_wait(&w->proofs.moved, &w->proofs.lock);
+    (void)pthread_mutex_unlock(&w->proofs.lock);
+}
+
+static void hold_pc1(struct world *w, bool hold)
+{
+    (void)pthread_mutex_lock(&w->proofs.lock);
+    w->proofs.hold_pc1 = hold;
+    (void)pthread_cond_broadcast(&w->proofs.moved);
+    (void)pthread_mutex_unlock(&w->proofs.lock);
+}
+
+static void a_stopped_worker_goes_on_under_the_same_id(void **state)
+{
+    struct world *w = *state;
+    hold_pc1(w, true);
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
+    wait_pc1_begun(w, 1);
+    stop_worker(w);
+    assert_int_equal(count(w, "ReturnSealPreCommit1"), 0);
+    hold_pc1(w, false);
+    start_worker(w);
+    check_return(heard(w, "ReturnSealPreCommit1", 0), id, false);
+    assert_int_equal(w->proofs.pc1_begun, 2);
+}
+
+static void a_result_survives_a_restart_without_work(void **state)
+{
+    struct world *w = *state;
+    w->node.refuse_returns = 1000000;
+    w->node.refusal = "the node is not well";
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
+    (void)heard(w, "ReturnSealPreCommit1", 0);
+    stop_worker(w);
+    const size_t refused = count(w, "ReturnSealPreCommit1");
+    w->node.refuse_returns = 0;
+    start_worker(w);
+    check_return(heard(w, "ReturnSealPreCommit1", refused), id, false);
+    assert_int_equal(w->proofs.pc1_begun, 1);
+}
+
+/* A restarted node knows nothing: it is told all again. */
+static void a_new_session_of_the_node_is_greeted_anew(void **state)
+{
+    struct world *w = *state;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
+    (void)heard(w, "ReturnSealPreCommit1", 0);
+    (void)heard(w, "WorkerConnect", 0);
+    const size_t declared = count(w, "StorageDeclareSector");
+    (void)pthread_mutex_lock(&w->node.lock);
+    slk_uuid_random(w->node.session);
+    (void)pthread_mutex_unlock(&w->node.lock);
+    (void)heard(w, "WorkerConnect", 1);
+    assert_true(place_of(w, heard(w, "StorageAttach", 1)) <
+                place_of(w, heard(w, "WorkerConnect", 1)));
+    const json_t *again = heard(w, "StorageDeclareSector", declared);
+    assert_int_equal(json_integer_value(json_array_get(again, 2)), 2 | 4);
+    assert_int_equal(count(w, "WorkerConnect"), 2);
+}
+
+static void another_version_of_the_node_is_refused(void **state)
+{
+    struct world *w = *state;
+    slk_error error = {0};
+    w->node.api_version = 66817;
+    const slk_worker_options options = {.folder = w->folder,
+                                        .name = "w1",
+                                        .ops = &w->ops,
+                                        .node_url = w->url,
+                                        .node_token = NODE_TOKEN,
+                                        .listen = "127.0.0.1:0",
+                                        .host = "127.0.0.1",
+                                        .secret32 = secret};
+    assert_int_equal(slk_worker_start(&w->worker, &options, never, NULL, &error),
+                     SLK_E_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "1.5.0"));
+}
+
+static void several_are_labelled_together(void **state)
+{
+    struct world *w = *state;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *ids = ask(w, "Selkie.SealPreCommit1Batch",
+                      json_pack("[[ooo]]", pc1_params(1), pc1_params(2), pc1_params(3)));
+    assert_int_equal(json_array_size(ids), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *params = heard(w, "ReturnSealPreCommit1", i);
+        bool known = false;
+        for (size_t k = 0; k < 3; k++)
+            known = known || json_equal(json_array_get(ids, k), json_array_get(params, 0));
+        assert_true(known && json_is_null(json_array_get(params, 2)));
+    }
+    assert_int_equal(w->proofs.batch_n, 3);
+    assert_true(has_file(w, "cache", 1) && has_file(w, "cache", 3));
+}
+
+static void a_canceled_call_is_returned_as_failed(void **state)
+{
+    struct world *w = *state;
+    hold_pc1(w, true);
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
+    wait_pc1_begun(w, 1);
+    SLK_CLEANUP(slk_json_decrefp) json_t *jobs = ask(w, "Selkie.TaskProgress", json_array());
+    const json_t *job = json_array_get(jobs, 0);
+    assert_true(json_equal(json_object_get(job, "ID"), id));
+    assert_string_equal(json_string_value(json_object_get(job, "Task")), "seal/v0/precommit/1");
+    assert_string_equal(json_string_value(json_object_get(job, "State")), "running");
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *done = ask(w, "Selkie.TaskCancel", json_pack("[O]", id));
+    assert_true(json_is_true(done));
+    check_return(heard(w, "ReturnSealPreCommit1", 0), id, true);
+}
+
+/* ---- who may call ---- */
+
+static slk_err try_version(struct world *w)
+{
+    slk_error error = {0};
+    json_t *params = json_array();
+    json_t *result = NULL;
+    const slk_err code =
+        slk_rpc_invoke(w->client, "Filecoin.Version", params, NULL, &result, NULL, &error);
+    json_decref(params);
+    json_decref(result);
+    return code;
+}
+
+static void tokens_of_the_node_are_asked_about_once(void **state)
+{
+    struct world *w = *state;
+    start_worker(w);
+    assert_int_equal(try_version(w), SLK_OK);
+    assert_int_equal(count(w, "AuthVerify"), 0); /* its own */
+    connect_client(w, "a-token-of-the-node");
+    assert_int_equal(try_version(w), SLK_OK);
+    assert_int_equal(try_version(w), SLK_OK);
+    assert_int_equal(count(w, "AuthVerify"), 1);
+    connect_client(w, "");
+    assert_int_not_equal(try_version(w), SLK_OK); /* nobody may read only */
+}
+
+/* ---- pushed data ---- */
+
+struct adding {
+    struct world *w;
+    json_t *params, *id;
+};
+
+static void *add_by_push(void *context)
+{
+    struct adding *adding = context;
+    adding->id = ask(adding->w, "Filecoin.AddPiece", adding->params);
+    return NULL;
+}
+
+static int http(const char *method, const char *url, const char *body, size_t n)
+{
+    slk_error error = {0};
+    slk_http_client *client = NULL;
+    const slk_http_client_options options = {.allow_plain_http = true};
+    slk_http_response response = {0};
+    const slk_http_request request = {.method = method, .url = url, .body = body, .body_bytes = n};
+    assert_int_equal(slk_http_client_new(&client, &options, &error), SLK_OK);
+    const slk_err code = slk_http_call(client, &request, &response, &error);
+    const int status = response.status;
+    slk_http_response_done(&response);
+    slk_http_client_free(client);
+    if (code != SLK_OK)
+        fail_msg("%s: %s", method, error.message);
+    return status;
+}
+
+static void pushed_data_becomes_a_piece(void **state)
+{
+    struct world *w = *state;
+    char uuid[SLK_UUID_CHARS];
+    char url[200];
+    char data[2032];
+    pthread_t thread;
+    start_worker(w);
+    memset(data, 9, sizeof data);
+    slk_uuid_random(uuid);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/rpc/streams/v0/push/%s",
+                   slk_worker_port(w->worker), uuid);
+    struct adding adding = {
+        .w = w,
+        .params = json_pack("[oni{ssss}]", sector_ref(4), 2032, "Type", "push", "Info", uuid)};
+    assert_int_equal(pthread_create(&thread, NULL, add_by_push, &adding), 0);
+    assert_int_equal(http("HEAD", url, NULL, 0), 200);
+    assert_int_equal(http("POST", url, data, sizeof data), 200);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    const json_t *params = heard(w, "ReturnAddPiece", 0);
+    check_return(params, adding.id, false);
+    uint8_t want[32];
+    slk_cid cid;
+    fill(want, 9);
+    slk_comm_d_cid(&cid, want);
+    SLK_CLEANUP(slk_json_decrefp) json_t *expected = slk_json_new_cid(&cid);
+    assert_true(json_equal(json_object_get(json_array_get(params, 1), "PieceCID"), expected));
+    json_decref(adding.id);
+}
+
+static void a_stream_that_nobody_named_is_not_taken(void **state)
+{
+    struct world *w = *state;
+    char url[200];
+    start_worker(w);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/rpc/streams/v0/push/not-a-uuid",
+                   slk_worker_port(w->worker));
+    assert_int_equal(http("HEAD", url, NULL, 0), 400);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(greets_its_node_in_order),
+        TEST(answers_who_it_is),
+        TEST(seals_a_sector_call_by_call),
+        TEST(a_refused_return_comes_again),
+        TEST(what_was_reported_already_is_delivered),
+        TEST(a_full_disk_is_102_and_names_the_worker),
+        TEST(a_call_of_another_kind_is_returned_as_refused),
+        TEST(a_stopped_worker_goes_on_under_the_same_id),
+        TEST(a_result_survives_a_restart_without_work),
+        TEST(a_new_session_of_the_node_is_greeted_anew),
+        TEST(another_version_of_the_node_is_refused),
+        TEST(several_are_labelled_together),
+        TEST(a_canceled_call_is_returned_as_failed),
+        TEST(tokens_of_the_node_are_asked_about_once),
+        TEST(pushed_data_becomes_a_piece),
+        TEST(a_stream_that_nobody_named_is_not_taken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
