@@ -3,6 +3,7 @@
 
 #include "app/service.h"
 #include "app/tool.h"
+#include "app/worker_commands.h"
 
 /* One a line. */
 /* clang-format off */
@@ -20,6 +21,8 @@ const slk_command *const slk_command_tables[] = {
     slk_commands_keeping,
     slk_commands_messages,
     slk_commands_cluster,
+    slk_commands_worker_run,
+    slk_commands_worker,
     slk_commands_auth,
     slk_commands_doctor,
     slk_commands_bundle,

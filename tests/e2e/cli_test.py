@@ -221,7 +221,8 @@ def shells_complete():
 LOOKS = {"info", "status", "wait-api", "log", "log list", "config default", "config check", "config diff", "partner list", "partner show",
          "provider list", "provider show", "provider test", "miner list", "sector list", "sector show", "sector watch", "sector verify", "watch",
          "message list", "node list", "fsck", "auth list", "doctor", "alerts list", "log alerts", "proof verify", "proof check-replica",
-         "proof commd", "proof piece", "params list", "params verify", "version", "cpu", "bench", "plan", "completion"}
+         "proof commd", "proof piece", "params list", "params verify", "version", "worker info", "worker jobs",
+         "worker storage list", "worker tasks list", "worker resources", "cpu", "bench", "plan", "completion"}
 STARTS = {"run", "demo", "devnet run"}
 WRITES_WHAT_IS_NAMED = {"proof pc2", "proof c1", "proof join", "proof unseal", "external pc2"}
 
@@ -261,9 +262,10 @@ def named_commands_exist():
         text = path.read_text()
         if path.suffix == ".c":  # texts that are broken over several lines are one
             text = re.sub(r'"\s*\n\s*"', "", text)
-        for match in re.finditer(r"(?:^|[`\"'(]|: |; |\n|\$ )selkie ([a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)?)([^`\"\n|;<>]*)", text):
+        for match in re.finditer(r"(?:^|[`\"'(]|: |; |\n|\$ )selkie ([a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*){0,2})([^`\"\n|;<>]*)", text):
             words, rest = match[1].split(), match[2]
-            name = match[1] if match[1] in texts else words[0]
+            # The longest beginning that is a command; what follows is an argument.
+            name = next((n for n in (" ".join(words[:k]) for k in range(len(words), 0, -1)) if n in texts), words[0])
             whole_group = words[0] in groups and (len(words) == 1 or words[0] in texts)
             if name not in texts and not (words[0] in PROSE or whole_group):
                 mistakes.append(f"{path.relative_to(ROOT)}: `selkie {match[1]}` is no command")

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Where the API of a lotus-miner, a worker or a node of ours is, and the token for it: out of the
+ * environment, or out of the files `api` and `token` of a repository.
+ * source: reference/lotus-worker 1.3, 1.4 */
+#ifndef SLK_APP_LOTUS_API_H
+#define SLK_APP_LOTUS_API_H
+
+#include "base/err.h"
+#include "codec/apiinfo.h"
+
+/* Zeroed or filled; _done wipes the token, is idempotent. */
+typedef struct slk_lotus_api {
+    slk_apiinfo info;
+    char *url; /* of the RPC: info.url and "/rpc/v0" */
+    char *from; /* for people: "environment variable MINER_API_INFO", "files api and token in …" */
+} slk_lotus_api;
+
+void slk_lotus_api_done(slk_lotus_api *api);
+
+/* The first of these environment variables that is set: NULL ends the list. SLK_E_NOTFOUND: none is. Of
+ * several entries the first counts. */
+SLK_MUST_CHECK slk_err slk_lotus_api_env(slk_lotus_api *ret_api, const char *const *names,
+                                         slk_error *error);
+/* The files of the repository. SLK_E_NOTFOUND names the missing one. */
+SLK_MUST_CHECK slk_err slk_lotus_api_repo(slk_lotus_api *ret_api, const char *folder,
+                                          slk_error *error);
+
+/* The node a worker works for: MINER_API_INFO, STORAGE_API_INFO; else the repository named by `repo`
+ * (NULL: none was), SELKIE_PATH, ~/.lotusminer. SLK_E_NOTFOUND lists what there is to do. */
+SLK_MUST_CHECK slk_err slk_lotus_api_miner(slk_lotus_api *ret_api, const char *repo,
+                                           slk_error *error);
+
+/* A path that may begin with ~/ for the user's home folder. Heap. */
+SLK_MUST_CHECK slk_err slk_home_path(char **ret_path, const char *path, slk_error *error);
+
+#endif

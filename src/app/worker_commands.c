@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* `selkie worker …` on a running worker, over its API; on one of Lotus's just as well. */
+#include "app/lotus_api.h"
+#include "app/service.h"
+#include "app/worker_commands.h"
+
+#include "base/mem.h"
+#include "codec/json.h"
+#include "lotus/resources.h"
+#include "lotus/storage.h"
+#include "lotus/task.h"
+#include "lotus/worker_info.h"
+#include "rpc/client.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define QUIET_MS (-1) /* a drain takes as long as the work */
+
+struct link {
+    slk_lotus_api api;
+    slk_rpc_client *rpc;
+};
+
+static void link_done(struct link *link)
+{
+    slk_rpc_client_free(link->rpc);
+    slk_lotus_api_done(&link->api);
+}
+
+static slk_err find_worker(slk_lotus_api *ret_api, const slk_options *options, slk_error *error)
+{
+    static const char *const names[] = {"WORKER_API_INFO", NULL};
+    SLK_CLEANUP(slk_freep) char *folder = NULL;
+    slk_err code = slk_lotus_api_env(ret_api, names, error);
+    if (code != SLK_E_NOTFOUND)
+        return code;
+    SLK_TRY(slk_home_path(&folder, slk_options_text(options, "worker-repo"), error));
+    code = slk_lotus_api_repo(ret_api, folder, error);
+    if (code == SLK_E_NOTFOUND)
+        return slk_fail(error, SLK_E_NOTFOUND,
+                        "no worker runs in %s (--worker-repo names another, or WORKER_API_INFO)",
+                        folder);
+    return code;
+}
+
+static slk_err link_open(struct link *link, const slk_options *options, slk_error *error)
+{
+    SLK_TRY(find_worker(&link->api, options, error));
+    const slk_rpc_client_options rpc = {.url = link->api.url, .bearer = link->api.info.token};
+    return slk_rpc_client_new(&link->rpc, &rpc, error);
+}
+
+static slk_err ask(struct link *link, const char *method, json_t *params, json_t **ret,
+                   slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *owned = params;
+    if (!owned)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    return slk_rpc_invoke(link->rpc, method, owned, NULL, ret, NULL, error);
+}
+
+static slk_err tell(struct link *link, const char *method, json_t *params, slk_error *error)
+{
+    json_t *result = NULL;
+    SLK_TRY(ask(link, method, params, &result, error));
+    json_decref(result);
+    return SLK_OK;
+}
+
+/* Opens the link, does it, reports. */
+typedef slk_err action(struct link *link, const slk_options *options, slk_error *error);
+static int with_link(const slk_command *command, const slk_options *options, action *act)
+{
+    slk_error error = {0};
+    struct link link = {0};
+    slk_err code = link_open(&link, options, &error);
+    if (code == SLK_OK)
+        code = act(&link, options, &error);
+    link_done(&link);
+    return code == SLK_OK ? SLK_EXIT_DONE : slk_command_fail(command, options, code, &error);
+}
+
+/* ---- info ---- */
+
+struct facts {
+    int64_t version;
+    char session[SLK_UUID_CHARS];
+    bool enabled;
+    slk_lotus_worker_info info;
+    slk_lotus_task_set tasks;
+    slk_lotus_local_paths paths;
+};
+
+static slk_err ask_facts(struct facts *f, struct link *link, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *version = NULL;
+    SLK_CLEANUP(slk_json_decrefp) json_t *session = NULL;
+    SLK_CLEANUP(slk_json_decrefp) json_t *enabled = NULL;
+    SLK_CLEANUP(slk_json_decrefp) json_t *info = NULL;
+    SLK_CLEANUP(slk_json_decrefp) json_t *tasks = NULL;
+    SLK_CLEANUP(slk_json_decrefp) json_t *paths = NULL;
+    SLK_TRY(ask(link, "Filecoin.Version", json_array(), &version, error));
+    SLK_TRY(ask(link, "Filecoin.ProcessSession", json_array(), &session, error));
+    SLK_TRY(ask(link, "Filecoin.Enabled", json_array(), &enabled, error));
+    SLK_TRY(ask(link, "Filecoin.Info", json_array(), &info, error));
+    SLK_TRY(ask(link, "Filecoin.TaskTypes", json_array(), &tasks, error));
+    SLK_TRY(ask(link, "Filecoin.Paths", json_array(), &paths, error));
+    SLK_TRY(slk_json_as_i64(&f->version, version, "Version", error));
+    SLK_TRY(slk_lotus_uuid_read(f->session, session, "ProcessSession", error));
+    f->enabled = json_is_true(enabled);
+    SLK_TRY(slk_lotus_worker_info_read(&f->info, info, "Info", error));
+    SLK_TRY(slk_lotus_task_set_read(&f->tasks, tasks, "TaskTypes", error));
+    return slk_lotus_local_paths_read(&f->paths, paths, "Paths", error);
+}
+
+static void facts_done(struct facts *f)
+{
+    slk_lotus_worker_info_done(&f->info);
+    slk_lotus_local_paths_done(&f->paths);
+}
+
+static int by_order(const void *a, const void *b)
+{
+    const slk_lotus_task *x = a;
+    const slk_lotus_task *y = b;
+    return slk_lotus_task_order(*x) - slk_lotus_task_order(*y);
+}
+
+/* Those of the set in the order in which they are started. */
+static size_t in_order(slk_lotus_task out[SLK_LOTUS_TASKS], slk_lotus_task_set set)
+{
+    size_t n = 0;
+    for (slk_lotus_task t = 0; t < SLK_LOTUS_TASKS; t++)
+        if (set & SLK_LOTUS_TASK_BIT(t))
+            out[n++] = t;
+    qsort(out, n, sizeof *out, by_order);
+    return n;
+}
+
+static void print_bytes(const char *title, uint64_t used, uint64_t total)
+{
+    (void)printf("%s%.1f GiB/%.1f GiB", title, (double)used / (1 << 30), (double)total / (1 << 30));
+}
+
+static void print_info(const struct facts *f)
+{
+    const slk_lotus_machine *m = &f->info.machine;
+    slk_lotus_task tasks[SLK_LOTUS_TASKS];
+    const size_t n = in_order(tasks, f->tasks);
+    (void)printf("Worker version:  %" PRId64 ".%" PRId64 ".%" PRId64 "\n", f->version >> 16,
+                 f->version >> 8 & 0xff, f->version & 0xff);
+    (void)printf("CLI version: selkie %s\n\nSession: %s\nEnabled: %s\n", SLK_VERSION, f->session,
+                 f->enabled ? "true" : "false");
+    (void)printf("Hostname: %s\nCPUs: %" PRIu64 "; GPUs: [", f->info.hostname, m->cpus);
+    for (size_t i = 0; i < m->gpus.n; i++)
+        (void)printf("%s%s", i ? ", " : "", m->gpus.item[i]);
+    print_bytes("]\nRAM: ", m->mem_used, m->mem_physical);
+    print_bytes("; Swap: ", m->mem_swap_used, m->mem_swap);
+    (void)printf("\nTask types: ");
+    for (size_t i = 0; i < n; i++)
+        (void)printf("%s ", slk_lotus_task_short(tasks[i]));
+    (void)printf("\n\n");
+    for (size_t i = 0; i < f->paths.n; i++) {
+        const slk_lotus_local_path *p = &f->paths.item[i];
+        (void)printf("%s:\n\tWeight: %" PRIu64 "; Use: %s%s%s\n\tLocal: %s\n", p->id, p->weight,
+                     p->can_seal ? "Seal " : "", p->can_store ? "Store" : "",
+                     p->can_seal || p->can_store ? "" : "ReadOnly", p->folder);
+    }
+}
+
+static void print_json(json_t *value)
+{
+    (void)json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+    (void)printf("\n");
+}
+
+static slk_err show_facts(const struct facts *f, const slk_options *options, slk_error *error)
+{
+    if (!options->json) {
+        print_info(f);
+        return SLK_OK;
+    }
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *all = json_pack(
+        "{sI ss sb so so so}", "api_version", (json_int_t)f->version, "session", f->session,
+        "enabled", f->enabled, "info", slk_lotus_worker_info_json(&f->info), "tasks",
+        slk_lotus_task_set_json(f->tasks), "paths", slk_lotus_local_paths_json(&f->paths));
+    if (!all)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    print_json(all);
+    return SLK_OK;
+}
+
+static slk_err info(struct link *link, const slk_options *options, slk_error *error)
+{
+    struct facts f = {0};
+    slk_err code = ask_facts(&f, link, error);
+    if (code == SLK_OK)
+        code = show_facts(&f, options, error);
+    facts_done(&f);
+    return code;
+}
+
+/* ---- storage ---- */
+
+static slk_err storage_list(struct link *link, const slk_options *options, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
+    slk_lotus_local_paths paths = {0};
+    SLK_TRY(ask(link, "Filecoin.Paths", json_array(), &value, error));
+    if (options->json) {
+        print_json(value);
+        return SLK_OK;
+    }
+    SLK_TRY(slk_lotus_local_paths_read(&paths, value, "Paths", error));
+    if (paths.n == 0)
+        (void)printf("no storage paths; `selkie worker storage attach --init --seal DIR` adds "
+                     "one\n");
+    for (size_t i = 0; i < paths.n; i++)
+        (void)printf("%s  weight %" PRIu64 "  %s%s %s\n", paths.item[i].id, paths.item[i].weight,
+                     paths.item[i].can_seal ? "seal " : "", paths.item[i].can_store ? "store" : "",
+                     paths.item[i].folder);
+    slk_lotus_local_paths_done(&paths);
+    return SLK_OK;
+}
+
+static slk_err add_words(slk_lotus_strings *list, const char *words, slk_error *error)
+{
+    while (words && *words) {
+        const size_t n = strcspn(words, ",");
+        SLK_CLEANUP(slk_freep) char *word = slk_strf("%.*s", (int)n, words);
+        if (!word || slk_lotus_strings_add(list, word) != SLK_OK)
+            return slk_fail(error, SLK_E_NOMEM, "out of memory");
+        words += n + (words[n] == ',');
+    }
+    return SLK_OK;
+}
+
+static slk_err init_path(const slk_options *options, const char *folder, slk_error *error)
+{
+    slk_lotus_meta meta = {.weight = slk_options_u64(options, "weight"),
+                           .can_seal = slk_options_flag(options, "seal"),
+                           .can_store = slk_options_flag(options, "store"),
+                           .max_storage = slk_options_u64(options, "max-storage")};
+    if (!meta.can_seal && !meta.can_store)
+        return slk_fail(error, SLK_E_INVAL, "say what the path is for: --seal, --store or both");
+    slk_err code = add_words(&meta.filter.groups, slk_options_text(options, "groups"), error);
+    if (code == SLK_OK)
+        code = add_words(&meta.filter.allow_to, slk_options_text(options, "allow-to"), error);
+    if (code == SLK_OK)
+        code = slk_store_init_path(folder, &meta, error);
+    slk_lotus_meta_done(&meta);
+    return code;
+}
+
+static slk_err absolute(char **ret_folder, const slk_options *options, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = NULL;
+    SLK_TRY(slk_home_path(&path, options->args[0], error));
+    char *real = realpath(path, NULL); /* of libc's heap, as slk_free expects */
+    if (!real)
+        return slk_fail(error, SLK_E_NOTFOUND, "there is no folder %s", path);
+    *ret_folder = real;
+    return SLK_OK;
+}
+
+static slk_err storage_attach(struct link *link, const slk_options *options, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *folder = NULL;
+    SLK_TRY(absolute(&folder, options, error));
+    if (slk_service_dry(options, "the folder would become a storage path of the worker"))
+        return SLK_OK;
+    if (slk_options_flag(options, "init"))
+        SLK_TRY(init_path(options, folder, error));
+    SLK_TRY(tell(link, "Filecoin.StorageAddLocal", json_pack("[s]", folder), error));
+    slk_service_say(options, "attached");
+    return SLK_OK;
+}
+
+static slk_err storage_detach(struct link *link, const slk_options *options, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *folder = NULL;
+    SLK_TRY(absolute(&folder, options, error));
+    if (!slk_options_flag(options, "really-do-it")) {
+        if (slk_service_dry(options, "the path would be closed; its files stay"))
+            return SLK_OK;
+        return slk_fail(error, SLK_E_INVAL,
+                        "detaching %s makes what lies there unreachable for the node: pass "
+                        "--really-do-it",
+                        folder);
+    }
+    SLK_TRY(tell(link, "Filecoin.StorageDetachLocal", json_pack("[s]", folder), error));
+    slk_service_say(options, "detached; its files stay where they are");
+    return SLK_OK;
+}
+
+static slk_err storage_redeclare(struct link *link, const slk_options *options, slk_error *error)
+{
+    const char *id = slk_options_text(options, "id");
+    const bool all = slk_options_flag(options, "all");
+    if ((id != NULL) == all)
+        return slk_fail(error, SLK_E_INVAL, "name one path by --id, or take --all");
+    if (slk_service_dry(options, "the node would be told again what lies there"))
+        return SLK_OK;
+    SLK_TRY(tell(link, "Filecoin.StorageRedeclareLocal",
+                 json_pack("[s?b]", id, slk_options_bool(options, "drop-missing")), error));
+    slk_service_say(options, "the node was told again what lies there");
+    return SLK_OK;
+}
+
+/* ---- tasks ---- */
+
+static slk_err tasks_list(struct link *link, const slk_options *options, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
+    slk_lotus_task_set set = 0;
+    slk_lotus_task tasks[SLK_LOTUS_TASKS];
+    SLK_TRY(ask(link, "Filecoin.TaskTypes", json_array(), &value, error));
+    if (options->json) {
+        print_json(value);
+        return SLK_OK;
+    }
+    SLK_TRY(slk_lotus_task_set_read(&set, value, "TaskTypes", error));
+    const size_t n = in_order(tasks, set);
+    for (size_t i = 0; i < n; i++)
+        (void)printf("%-4s %s\n", slk_lotus_task_short(tasks[i]), slk_lotus_task_name(tasks[i]));
+    return SLK_OK;
+}
+
+/* What the operator may switch. source: reference/lotus-worker 1.2 */
+static const slk_lotus_task switchable[] = {
+    SLK_LOTUS_UNSEAL,     SLK_LOTUS_COMMIT2,   SLK_LOTUS_PRECOMMIT2,
+    SLK_LOTUS_PRECOMMIT1, SLK_LOTUS_ADD_PIECE, SLK_LOTUS_DATA_CID,
+};
+
+static slk_err switch_one(struct link *link, const char *method, slk_lotus_task task,
+                          slk_error *error)
+{
+    return tell(link, method, json_pack("[s]", slk_lotus_task_name(task)), error);
+}
+
+static slk_err switch_tasks(struct link *link, const slk_options *options, const char *method,
+                            slk_error *error)
+{
+    slk_lotus_task task;
+    const bool all = slk_options_flag(options, "all");
+    if (all == (options->n_args == 1))
+        return slk_fail(error, SLK_E_INVAL, "name one kind of task (PC1), or take --all");
+    if (!all && !slk_lotus_task_of_short(&task, options->args[0]))
+        return slk_fail(error, SLK_E_INVAL, "no kind of task %.20s; there are UNS C2 PC2 PC1 AP DC",
+                        options->args[0]);
+    if (slk_service_dry(options, "the worker would offer another set of tasks"))
+        return SLK_OK;
+    if (!all)
+        SLK_TRY(switch_one(link, method, task, error));
+    for (size_t i = 0; all && i < sizeof switchable / sizeof *switchable; i++)
+        SLK_TRY(switch_one(link, method, switchable[i], error));
+    slk_service_say(options, "done; the node sees it when it next looks");
+    return SLK_OK;
+}
+
+static slk_err tasks_enable(struct link *link, const slk_options *options, slk_error *error)
+{
+    return switch_tasks(link, options, "Filecoin.TaskEnable", error);
+}
+
+static slk_err tasks_disable(struct link *link, const slk_options *options, slk_error *error)
+{
+    return switch_tasks(link, options, "Filecoin.TaskDisable", error);
+}
+
+/* ---- jobs, stop, drain ---- */
+
+static slk_err jobs(struct link *link, const slk_options *options, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
+    SLK_TRY(ask(link, "Selkie.TaskProgress", json_array(), &list, error));
+    if (options->json) {
+        print_json(list);
+        return SLK_OK;
+    }
+    (void)printf("%-9s %-14s %-16s %-10s %s\n", "ID", "SECTOR", "CALL", "STATE", "PROGRESS");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        slk_lotus_call_id id;
+        SLK_TRY(slk_lotus_call_id_read(&id, json_object_get(row, "ID"), "call", error));
+        const int64_t total = slk_service_number(row, "Total");
+        (void)printf("%-9.8s f0%" PRIu64 "-%-6" PRIu64 " %-16s %-10s %s", id.uuid, id.sector.miner,
+                     id.sector.number, slk_service_text(row, "Method"),
+                     slk_service_text(row, "State"), slk_service_text(row, "Stage"));
+        if (total > 0)
+            (void)printf(" %" PRId64 "%%", 100 * slk_service_number(row, "Done") / total);
+        (void)printf("\n");
+    }
+    return SLK_OK;
+}
+
+static slk_err stop(struct link *link, const slk_options *options, slk_error *error)
+{
+    if (slk_service_dry(options, "the worker would end; work that is not done goes on at the next "
+                                 "start"))
+        return SLK_OK;
+    SLK_TRY(tell(link, "Filecoin.StorageDetachAll", json_array(), error));
+    SLK_TRY(tell(link, "Filecoin.Shutdown", json_array(), error));
+    slk_service_say(options, "the worker ends");
+    return SLK_OK;
+}
+
+static slk_err drain(struct link *link, const slk_options *options, slk_error *error)
+{
+    const slk_rpc_how patient = {.timeout_ms = QUIET_MS};
+    if (slk_service_dry(options, "the worker would take nothing new, finish what it has, and end"))
+        return SLK_OK;
+    SLK_TRY(tell(link, "Filecoin.SetEnabled", json_pack("[b]", 0), error));
+    SLK_TRY(slk_rpc_tell(link->rpc, "Filecoin.WaitQuiet", json_array(), &patient, NULL, error));
+    return stop(link, options, error);
+}
+
+/* ---- resources: of the environment, without a worker ---- */
+
+struct variables {
+    bool all, standard;
+    json_t *json; /* NULL: print */
+};
+
+static bool show_variable(void *context, const char *name, const char *value, const char *standard)
+{
+    const struct variables *v = context;
+    const char *shown = v->standard ? standard : value ? value : v->all ? standard : NULL;
+    if (shown && v->json)
+        return json_object_set_new(v->json, name, json_string(shown)) == 0;
+    if (shown)
+        (void)printf("%s=%s\n", name, shown);
+    return true;
+}
+
+static int run_resources(const slk_command *command, const slk_options *options)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *json = options->json ? json_object() : NULL;
+    struct variables v = {.all = slk_options_flag(options, "all"),
+                          .standard = slk_options_flag(options, "default"),
+                          .json = json};
+    if (options->json && !json)
+        return slk_command_fail(command, options, SLK_E_NOMEM, NULL);
+    slk_lotus_need_variables(NULL, NULL, show_variable, &v);
+    if (json)
+        print_json(json);
+    return SLK_EXIT_DONE;
+}
+
+/* ---- the table ---- */
+
+#define RUN(name)                                                                 \
+    static int run_##name(const slk_command *command, const slk_options *options) \
+    {                                                                             \
+        return with_link(command, options, name);                                 \
+    }
+RUN(info)
+RUN(storage_list)
+RUN(storage_attach)
+RUN(storage_detach)
+RUN(storage_redeclare)
+RUN(tasks_list)
+RUN(tasks_enable)
+RUN(tasks_disable)
+RUN(jobs)
+RUN(stop)
+RUN(drain)
+
+static const slk_option plain_options[] = {SLK_OPTION_WORKER_REPO, {.name = NULL}};
+static const slk_option change_options[] = {
+    SLK_OPTION_WORKER_REPO, SLK_OPTION_DRY_RUN, {.name = NULL}};
+static const slk_option task_options[] = {
+    SLK_OPTION_WORKER_REPO,
+    SLK_OPTION_DRY_RUN,
+    {.name = "all", .type = SLK_OPTION_FLAG, .help = "every kind that can be switched"},
+    {.name = NULL}};
+static const slk_option attach_options[] = {
+    SLK_OPTION_WORKER_REPO,
+    SLK_OPTION_DRY_RUN,
+    {.name = "init", .type = SLK_OPTION_FLAG, .help = "make the folder a storage path first"},
+    {.name = "weight",
+     .type = SLK_OPTION_U64,
+     .fallback = "10",
+     .help = "of the path; 0: read only"},
+    {.name = "seal", .type = SLK_OPTION_FLAG, .help = "sectors are sealed there"},
+    {.name = "store", .type = SLK_OPTION_FLAG, .help = "finished sectors are kept there"},
+    {.name = "max-storage", .type = SLK_OPTION_SIZE, .help = "most bytes to use (default: all)"},
+    {.name = "groups", .type = SLK_OPTION_TEXT, .value = "A,B", .help = "groups it belongs to"},
+    {.name = "allow-to",
+     .type = SLK_OPTION_TEXT,
+     .value = "A,B",
+     .help = "groups its files may be moved to (default: any)"},
+    {.name = NULL}};
+static const slk_option detach_options[] = {
+    SLK_OPTION_WORKER_REPO,
+    SLK_OPTION_DRY_RUN,
+    {.name = "really-do-it", .type = SLK_OPTION_FLAG, .help = "do it"},
+    {.name = NULL}};
+static const slk_option redeclare_options[] = {
+    SLK_OPTION_WORKER_REPO,
+    SLK_OPTION_DRY_RUN,
+    {.name = "id", .type = SLK_OPTION_TEXT, .value = "UUID", .help = "of one path"},
+    {.name = "all", .type = SLK_OPTION_FLAG, .help = "all paths"},
+    {.name = "drop-missing",
+     .type = SLK_OPTION_BOOL,
+     .fallback = "true",
+     .help = "take back what is not there any more"},
+    {.name = NULL}};
+static const slk_option resource_options[] = {
+    {.name = "all", .type = SLK_OPTION_FLAG, .help = "those that are not set, too"},
+    {.name = "default", .type = SLK_OPTION_FLAG, .help = "what holds where nothing is set"},
+    {.name = NULL}};
+
+const slk_command slk_commands_worker[] = {
+    {.name = "worker info",
+     .help = "Show a running worker: session, machine, kinds of work, storage paths.",
+     .example = "selkie worker info --worker-repo ~/.selkieworker",
+     .options = plain_options,
+     .run = run_info},
+    {.name = "worker jobs",
+     .help = "Show what a worker has in hand, and how far it is.",
+     .example = "selkie worker jobs",
+     .options = plain_options,
+     .run = run_jobs},
+    {.name = "worker storage list",
+     .help = "Show a worker's storage paths.",
+     .example = "selkie worker storage list",
+     .options = plain_options,
+     .run = run_storage_list},
+    {.name = "worker storage attach",
+     .args = "DIR",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Give a running worker a storage path.",
+     .example = "selkie worker storage attach --init --seal /mnt/nvme/sealing",
+     .options = attach_options,
+     .run = run_storage_attach},
+    {.name = "worker storage detach",
+     .args = "DIR",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Take a storage path from a running worker; its files stay.",
+     .example = "selkie worker storage detach --really-do-it /mnt/nvme/sealing",
+     .options = detach_options,
+     .run = run_storage_detach},
+    {.name = "worker storage redeclare",
+     .help = "Tell the node again what lies on a worker's paths.",
+     .example = "selkie worker storage redeclare --all",
+     .options = redeclare_options,
+     .run = run_storage_redeclare},
+    {.name = "worker tasks list",
+     .help = "Show the kinds of work a worker offers.",
+     .example = "selkie worker tasks list",
+     .options = plain_options,
+     .run = run_tasks_list},
+    {.name = "worker tasks enable",
+     .args = "[KIND]",
+     .args_max = 1,
+     .help = "Have a worker offer a kind of work: UNS C2 PC2 PC1 AP DC.",
+     .example = "selkie worker tasks enable PC1",
+     .options = task_options,
+     .run = run_tasks_enable},
+    {.name = "worker tasks disable",
+     .args = "[KIND]",
+     .args_max = 1,
+     .help = "Have a worker offer a kind of work no more; what runs goes on.",
+     .example = "selkie worker tasks disable C2",
+     .options = task_options,
+     .run = run_tasks_disable},
+    {.name = "worker resources",
+     .help = "Show the environment variables that change what tasks are reckoned to need.",
+     .example = "selkie worker resources --all",
+     .options = resource_options,
+     .run = run_resources},
+    {.name = "worker stop",
+     .help = "End a worker; calls that are not done go on at its next start.",
+     .example = "selkie worker stop",
+     .options = change_options,
+     .run = run_stop},
+    {.name = "worker drain",
+     .help = "Have a worker take nothing new, finish what it has, and end.",
+     .example = "selkie worker drain",
+     .options = change_options,
+     .run = run_drain},
+    {.name = NULL},
+};
