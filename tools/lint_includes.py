@@ -15,7 +15,7 @@ MAY_INCLUDE = {
     "net": "base codec crypto",
     "proofs": "base crypto codec fil",
     "chain": "base codec fil net",
-    "devnet": "base crypto codec fil net chain",
+    "devnet": "base crypto codec fil net rpc chain",
     "transfer": "base codec crypto fil net",
     "store": "base crypto codec fil net transfer lotus",
     "rpc": "base codec net",

@@ -168,6 +168,7 @@ static slk_err open_chain(slk_devnet *devnet, const slk_devnet_options *wanted, 
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a devnet");
     devnet->options.folder = devnet->folder;
     devnet->options.network_name = NULL;
+    SLK_TRY(slk_dev_rpc_open(devnet, error));
     SLK_TRY(slk_dev_store_open(devnet, error));
     if (devnet->n_tipsets == 0) {
         SLK_TRY(begin_chain(devnet, wanted->network_name, error));
@@ -212,6 +213,7 @@ void slk_devnet_close(slk_devnet *devnet)
     slk_free(devnet->folder);
     slk_free(devnet->network_name);
     slk_crypto_free(devnet->crypto);
+    slk_dev_rpc_close(devnet);
     slk_bytes_wipe(devnet->token_key, sizeof devnet->token_key);
     pthread_mutex_destroy(&devnet->lock);
     slk_free(devnet);

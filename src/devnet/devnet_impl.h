@@ -24,6 +24,7 @@
 #include "fil/address.h"
 #include "fil/message.h"
 #include "fil/sector.h"
+#include "rpc/server.h"
 
 #include <pthread.h>
 
@@ -151,6 +152,8 @@ struct slk_devnet {
     size_t n_fails;
     slk_dev_fault faults[DEVNET_MAX_FAULTS];
     size_t n_faults;
+    slk_rpc_method *methods; /* what rpc serves */
+    slk_rpc_server *rpc;
     slk_dev_verdicts verdicts;
     bool dry_run; /* verdicts of dry runs are not recorded */
 };
@@ -349,6 +352,10 @@ extern const slk_dev_rpc_method slk_dev_rpc_chain_methods[];
 extern const slk_dev_rpc_method slk_dev_rpc_miner_methods[];
 extern const slk_dev_rpc_method slk_dev_rpc_pool_methods[];
 extern const slk_dev_rpc_method slk_dev_rpc_control_methods[];
+
+/* Makes what slk_devnet_handle answers by; its end, also of one that was not made. */
+SLK_MUST_CHECK slk_err slk_dev_rpc_open(slk_devnet *devnet, slk_error *error);
+void slk_dev_rpc_close(slk_devnet *devnet);
 
 json_t *slk_dev_rpc_fail(slk_dev_rpc_error *error, int code, const char *format, ...)
     SLK_PRINTF(3, 4);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* JSON-RPC over HTTP as go-jsonrpc does it: statuses, codes, permissions. source: reference/chain
- * 3.1 */
+/* The chain's methods behind the JSON-RPC server, and the faults it is asked to show. source:
+ * reference/chain 3.1 */
 #include "devnet/devnet_impl.h"
 
 #include "base/clock.h"
@@ -11,12 +11,8 @@
 
 enum {
     CODE_PARSE = -32700,
-    CODE_REQUEST = -32600,
-    CODE_NO_METHOD = -32601,
-    CODE_PARAMS = -32602,
     CODE_GENERIC = 1,
 };
-#define ANSWER_MAX_BYTES ((size_t)64 << 20)
 
 json_t *slk_dev_rpc_fail(slk_dev_rpc_error *error, int code, const char *format, ...)
 {
@@ -110,102 +106,78 @@ json_t *slk_dev_rpc_id_json(uint64_t id)
     return slk_dev_rpc_address_json(&address);
 }
 
+static const slk_dev_rpc_method *const tables[] = {
+    slk_dev_rpc_chain_methods, slk_dev_rpc_miner_methods, slk_dev_rpc_pool_methods,
+    slk_dev_rpc_control_methods};
+#define TABLES (sizeof tables / sizeof *tables)
+
 static const slk_dev_rpc_method *find_method(const char *name)
 {
-    const slk_dev_rpc_method *const tables[] = {slk_dev_rpc_chain_methods,
-                                                slk_dev_rpc_miner_methods, slk_dev_rpc_pool_methods,
-                                                slk_dev_rpc_control_methods};
-    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+    for (size_t t = 0; t < TABLES; t++)
         for (const slk_dev_rpc_method *m = tables[t]; m->name != NULL; m++)
             if (strcmp(m->name, name) == 0)
                 return m;
     return NULL;
 }
 
-/* One call that got past the JSON. *ret_status is what HTTP says if it is the only one. */
-static json_t *call(slk_devnet *devnet, const char *name, const json_t *params,
-                    slk_dev_permission permission, int *ret_status, slk_dev_rpc_error *error)
+static slk_err call(void *context, const slk_rpc_call *rpc, json_t **ret_result, slk_error *error)
 {
-    const slk_dev_rpc_method *method = find_method(name);
-    size_t n = json_array_size(params);
-    *ret_status = 500;
-    if (method == NULL)
-        return slk_dev_rpc_fail(error, CODE_NO_METHOD, "method '%.80s' not found", name);
-    if (n != method->n_params)
-        return slk_dev_rpc_fail(error, CODE_PARAMS, "wrong param count (method '%s'): %zu != %zu",
-                                name, n, method->n_params);
-    *ret_status = 200;
-    if (permission < method->permission)
-        return slk_dev_rpc_fail(
-            error, CODE_GENERIC, "missing permission to invoke '%s' (need '%s')",
-            strchr(name, '.') + 1, slk_dev_permission_names[method->permission]);
+    slk_devnet *devnet = context;
+    slk_dev_rpc_error why = {.code = CODE_GENERIC, .message = "out of memory"};
     if (devnet->broken)
-        return slk_dev_rpc_fail(error, CODE_GENERIC, "the devnet cannot write its log; restart it");
-    json_t *result = method->function(devnet, params, error);
-    if (result == NULL && error->code == CODE_PARSE)
-        *ret_status = 500;
-    return result;
+        return slk_fail(error, SLK_E_IO, "the devnet cannot write its log; restart it");
+    json_t *result = find_method(rpc->method)->function(devnet, rpc->params, &why);
+    if (result == NULL)
+        return slk_rpc_fault(rpc, why.code ? why.code : CODE_GENERIC, error, "%s", why.message);
+    *ret_result = result;
+    return SLK_OK;
 }
 
-static json_t *answer(const json_t *id, json_t *result, const slk_dev_rpc_error *error)
+/* Levels are an order here; a token of one holds those below. */
+static unsigned bits_of(slk_dev_permission permission)
 {
-    if (result != NULL)
-        return json_pack("{s:s, s:O, s:o}", "jsonrpc", "2.0", "id", id, "result", result);
-    return json_pack("{s:s, s:O, s:{s:i, s:s}}", "jsonrpc", "2.0", "id", id, "error", "code",
-                     error->code, "message", error->message);
+    static const unsigned bits[] = {[DEV_NOBODY] = 0,
+                                    [DEV_READ] = SLK_RPC_READ,
+                                    [DEV_WRITE] = SLK_RPC_WRITE,
+                                    [DEV_SIGN] = SLK_RPC_SIGN,
+                                    [DEV_ADMIN] = SLK_RPC_ADMIN};
+    return bits[permission];
 }
 
-static json_t *refuse(int *ret_status, int status, int code, const char *message)
+slk_err slk_dev_rpc_open(slk_devnet *devnet, slk_error *error)
 {
-    const slk_dev_rpc_error error = {.code = code};
-    json_t *null = json_null();
-    slk_dev_rpc_error filled = error;
-    snprintf(filled.message, sizeof filled.message, "%s", message);
-    *ret_status = status;
-    return answer(null, NULL, &filled);
+    size_t n = 0;
+    for (size_t t = 0; t < TABLES; t++)
+        for (const slk_dev_rpc_method *m = tables[t]; m->name != NULL; m++)
+            n++;
+    devnet->methods = slk_calloc(n, sizeof *devnet->methods);
+    if (devnet->methods == NULL)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for the devnet");
+    const slk_rpc_table table = {devnet->methods, n, devnet};
+    n = 0;
+    for (size_t t = 0; t < TABLES; t++)
+        for (const slk_dev_rpc_method *m = tables[t]; m->name != NULL; m++)
+            devnet->methods[n++] =
+                (slk_rpc_method){m->name, (unsigned)m->n_params, bits_of(m->permission), call};
+    const slk_rpc_server_options options = {
+        .tables = &table, .n_tables = 1, .text_bytes = SIZE_MAX};
+    return slk_rpc_server_new(&devnet->rpc, &options, error);
 }
 
-/* One member of a batch or a lone request; NULL with *ret_silent for a notification. */
-static json_t *serve_one(slk_devnet *devnet, const json_t *request, slk_dev_permission permission,
-                         int *ret_status, bool *ret_silent)
+void slk_dev_rpc_close(slk_devnet *devnet)
 {
-    const char *name = json_string_value(json_object_get(request, "method"));
-    const json_t *id = json_object_get(request, "id");
-    json_t *params = json_object_get(request, "params");
-    if (!json_is_object(request) || name == NULL ||
-        (id != NULL && !json_is_integer(id) && !json_is_string(id) && !json_is_null(id)))
-        return refuse(ret_status, 400, CODE_REQUEST, "Invalid request");
-    if (params != NULL && !json_is_null(params) && !json_is_array(params))
-        return refuse(ret_status, 500, CODE_PARSE, "Parse error");
-    slk_dev_rpc_error error = {.code = CODE_GENERIC, .message = "out of memory"};
-    json_t *result = call(devnet, name, params, permission, ret_status, &error);
-    *ret_silent = id == NULL;
-    if (!*ret_silent)
-        return answer(id, result, &error);
-    json_decref(result);
-    *ret_status = 200;
-    return NULL;
-}
-
-static json_t *serve_batch(slk_devnet *devnet, const json_t *batch, slk_dev_permission permission)
-{
-    json_t *answers = json_array();
-    for (size_t i = 0; i < json_array_size(batch) && answers != NULL; i++) {
-        int ignored;
-        bool silent = false;
-        json_t *one = serve_one(devnet, json_array_get(batch, i), permission, &ignored, &silent);
-        if (!silent && json_array_append_new(answers, one) != 0) {
-            json_decref(answers);
-            return NULL;
-        }
-    }
-    return answers;
+    slk_rpc_server_free(devnet->rpc);
+    slk_free(devnet->methods);
 }
 
 /* Takes a fault asked for by Devnet.RpcFault; 0 none. */
-static int64_t take_fault(slk_devnet *devnet, const json_t *request)
+static int64_t take_fault(slk_devnet *devnet, const slk_devnet_request *request)
 {
-    const char *name = json_string_value(json_object_get(request, "method"));
+    SLK_CLEANUP(slk_json_decrefp) json_t *parsed = NULL;
+    if (devnet->n_faults == 0 || slk_json_parse(&parsed, request->body, request->body_bytes,
+                                                SLK_DEVNET_BODY_MAX, NULL) != SLK_OK)
+        return 0;
+    const char *name = json_string_value(json_object_get(parsed, "method"));
     for (size_t i = 0; i < devnet->n_faults && name != NULL; i++) {
         slk_dev_fault *f = &devnet->faults[i];
         if (strcmp(f->method, name) != 0 || f->left <= 0)
@@ -216,28 +188,13 @@ static int64_t take_fault(slk_devnet *devnet, const json_t *request)
     return 0;
 }
 
-static slk_err serve(slk_devnet *devnet, int *ret_status, slk_buf *ret_body, const json_t *request,
-                     slk_dev_permission permission, slk_error *error)
+static slk_err serve(slk_devnet *devnet, int *ret_status, slk_buf *ret_body,
+                     const slk_devnet_request *request, slk_dev_permission permission,
+                     slk_error *error)
 {
-    bool silent = false;
-    SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
-    *ret_status = 200;
-    if (json_is_array(request) && json_array_size(request) > 0)
-        value = serve_batch(devnet, request, permission);
-    else
-        value = serve_one(devnet, request, permission, ret_status, &silent);
-    if (silent)
-        return SLK_OK;
-    slk_err code = slk_json_print(ret_body, value);
-    if (code == SLK_OK)
-        code = slk_buf_text(ret_body, "\n");
-    return code == SLK_OK ? SLK_OK : slk_fail(error, code, "no memory for an answer");
-}
-
-static slk_err serve_with_faults(slk_devnet *devnet, int *ret_status, slk_buf *ret_body,
-                                 const json_t *request, slk_dev_permission permission,
-                                 slk_error *error)
-{
+    slk_rpc_caller caller = {.token = "", .peer = ""};
+    for (int p = DEV_READ; p <= (int)permission; p++)
+        caller.permissions |= bits_of((slk_dev_permission)p);
     pthread_mutex_lock(&devnet->lock);
     int64_t fault = take_fault(devnet, request);
     pthread_mutex_unlock(&devnet->lock);
@@ -248,7 +205,8 @@ static slk_err serve_with_faults(slk_devnet *devnet, int *ret_status, slk_buf *r
     if (fault < 0)
         slk_clock_sleep_ms(-fault);
     pthread_mutex_lock(&devnet->lock);
-    slk_err code = serve(devnet, ret_status, ret_body, request, permission, error);
+    slk_err code = slk_rpc_answer(devnet->rpc, &caller, request->body, request->body_bytes,
+                                  ret_status, ret_body, error);
     pthread_mutex_unlock(&devnet->lock);
     if (code == SLK_OK && fault == 1) { /* done, but the answer is cut */
         ret_body->len /= 2;
@@ -296,14 +254,5 @@ slk_err slk_devnet_handle(slk_devnet *devnet, int *ret_status, slk_buf *ret_body
         *ret_status = 405;
         return SLK_OK;
     }
-    SLK_CLEANUP(slk_json_decrefp) json_t *parsed = NULL;
-    slk_err code =
-        slk_json_parse(&parsed, request->body, request->body_bytes, SLK_DEVNET_BODY_MAX, error);
-    if (code == SLK_OK)
-        return serve_with_faults(devnet, ret_status, ret_body, parsed, permission, error);
-    SLK_CLEANUP(slk_json_decrefp)
-    json_t *refusal = request->body_bytes == 0
-                          ? refuse(ret_status, 400, CODE_REQUEST, "Invalid request")
-                          : refuse(ret_status, 500, CODE_PARSE, "Parse error");
-    return slk_json_print(ret_body, refusal);
+    return serve(devnet, ret_status, ret_body, request, permission, error);
 }

@@ -83,6 +83,7 @@ static slk_rpc_caller caller_of(const slk_http_exchange *exchange, slk_job *job)
     const guest *g = slk_http_state(exchange);
     return (slk_rpc_caller){.permissions = g->permissions,
                             .token = g->token,
+                            .stranger = !g->token[0],
                             .peer = slk_http_peer(exchange),
                             .job = job};
 }

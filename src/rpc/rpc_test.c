@@ -291,7 +291,7 @@ static void test_no_requests(void **state)
     EXPECT(500, NULL, CALL("true", "Filecoin.Version", "[]"),
            FAULT("null", "-32700", "Parse error"));
     EXPECT(500, NULL, CALL("1", "Filecoin.Version", "{}"), FAULT("1", "-32700", "Parse error"));
-    EXPECT(500, NULL, "{\"id\":1}", FAULT("1", "-32601", "method '' not found"));
+    EXPECT(400, NULL, "{\"id\":1}", FAULT("1", "-32600", "Invalid request"));
 }
 
 static void test_batch_and_notification(void **state)

@@ -111,8 +111,11 @@ static void serve(slk_rpc_server *server, const slk_rpc_caller *caller, slk_rpc_
         refuse(o, CODE_PARSE, "Parse error");
         return;
     }
-    const char *given = json_string_value(json_object_get(one, "method"));
-    const char *name = given ? given : "";
+    const char *name = json_string_value(json_object_get(one, "method"));
+    if (!name) {
+        refuse(o, CODE_REQUEST, "Invalid request");
+        return;
+    }
     json_t *params = slk_json_member(one, "params");
     const slk_rpc_method *method = find_method(server, name, &context);
     if (!method) {
@@ -174,11 +177,6 @@ static slk_err answer_batch(slk_rpc_server *server, const slk_rpc_caller *caller
     return answers && json_array_size(answers) == 0 ? SLK_OK : print_line(answer, answers, error);
 }
 
-bool slk_rpc_is_stranger(const slk_rpc_caller *caller)
-{
-    return !caller->token[0];
-}
-
 slk_err slk_rpc_answer_request(slk_rpc_server *server, const slk_rpc_caller *caller,
                                slk_rpc_request *request, int *ret_status, slk_buf *answer,
                                slk_error *error)
@@ -203,7 +201,7 @@ static slk_err answer_body(slk_rpc_server *server, const slk_rpc_caller *caller,
         return slk_rpc_answer_fault(CODE_REQUEST, "Invalid request", NULL, ret_status, answer,
                                     error);
     const slk_err code = slk_rpc_request_read(&request, body, n, server->options.text_bytes,
-                                              slk_rpc_is_stranger(caller), error);
+                                              caller->stranger, error);
     if (code == SLK_E_NOMEM)
         return code;
     if (code != SLK_OK)

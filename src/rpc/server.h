@@ -120,6 +120,7 @@ typedef struct slk_rpc_caller {
     const char *token; /* "" none */
     const char *peer;
     slk_job *job; /* NULL: nobody cancels */
+    bool stranger; /* what it sends has the narrow limits */
 } slk_rpc_caller;
 
 /* Answers one body, which need not end in NUL: *ret_status and the answer's line appended to answer

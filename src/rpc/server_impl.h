@@ -58,7 +58,6 @@ SLK_MUST_CHECK slk_err slk_rpc_answer_request(slk_rpc_server *server, const slk_
 /* The answer to a request that is none, id null. */
 SLK_MUST_CHECK slk_err slk_rpc_answer_fault(int code, const char *message, const json_t *id,
                                             int *ret_status, slk_buf *answer, slk_error *error);
-bool slk_rpc_is_stranger(const slk_rpc_caller *caller);
 
 /* socket.c: GET of the route, and the end of all calls over WebSockets. */
 slk_err slk_rpc_socket_serve(slk_rpc_server *server, const slk_rpc_caller *caller,

@@ -285,7 +285,7 @@ slk_err slk_rpc_socket_serve(slk_rpc_server *server, const slk_rpc_caller *calle
     connection *c = connection_new(server, caller);
     if (!c)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a WebSocket");
-    const size_t max = slk_rpc_is_stranger(caller) ? STRANGER_BODY_MAX_BYTES : 0;
+    const size_t max = caller->stranger ? STRANGER_BODY_MAX_BYTES : 0;
     const slk_err code = slk_ws_accept(hub, exchange, c, max, &ws, error);
     if (ws)
         slk_ws_drop(ws);
