@@ -393,6 +393,10 @@ static void test_admission(void **state)
     put_head(fd, "/known", stranger, 3); /* refused before the body is there */
     expect(fd, "HTTP/1.1 401", "who are you");
     (void)close(fd);
+    fd = dial(f);
+    put_head(fd, "/known", stranger, KEPT_MAX + 1); /* who it is goes before how much it is */
+    expect(fd, "HTTP/1.1 401", "who are you");
+    (void)close(fd);
     assert_int_equal(f->admitted, 0);
     fd = dial(f);
     put_head(fd, "/known", "", 11);
