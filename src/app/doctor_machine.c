@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/timex.h>
 #include <unistd.h>
 
 #define GIB ((double)(UINT64_C(1) << 30))
@@ -73,8 +72,8 @@ static void look_at_descriptors(slk_doctor *d)
 /* What the kernel knows; whether the time is right only the chain can say. */
 static void look_at_clock(slk_doctor *d)
 {
-    struct timex state = {0};
-    if (adjtimex(&state) == TIME_ERROR)
+    int64_t kept_ms;
+    if (!slk_clock_kept_ms(&kept_ms))
         slk_doctor_say(d, SLK_HEALTH_WARNING, "clock-sync", "run chrony or ntpd",
                        "nothing keeps this machine's clock in time");
     else

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <sys/timex.h>
 #include <time.h>
 
 static uint64_t now_ns(clockid_t id)
@@ -24,6 +25,17 @@ int64_t slk_clock_monotonic_ms(void)
 uint64_t slk_clock_monotonic_ns(void)
 {
     return now_ns(CLOCK_MONOTONIC);
+}
+
+bool slk_clock_kept_ms(int64_t *ret_wall_ms)
+{
+    struct timex state = {0};
+    const int rc = adjtimex(&state); /* with nothing set it changes nothing */
+    if (rc < 0 || rc == TIME_ERROR || (state.status & STA_UNSYNC))
+        return false;
+    const int64_t parts = state.status & STA_NANO ? 1000000 : 1000;
+    *ret_wall_ms = (int64_t)state.time.tv_sec * 1000 + (int64_t)state.time.tv_usec / parts;
+    return true;
 }
 
 void slk_clock_sleep_ms(int64_t ms)
