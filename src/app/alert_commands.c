@@ -57,8 +57,8 @@ static slk_err ack(slk_node *node, const slk_options *options, slk_error *error)
         return SLK_OK;
     uint64_t n = 0;
     const char *by = slk_options_text(options, "by");
-    SLK_TRY(slk_alerts_ack(&n, node->db, rule, subject, by ? by : "operator", slk_clock_wall_ms(),
-                           error));
+    SLK_TRY(slk_alerts_ack(&n, node->db, rule, subject, by ? by : "operator",
+                           slk_seal_now(node->seal), error));
     if (options->json)
         (void)printf("{\"acknowledged\":%" PRIu64 "}\n", n);
     else

@@ -17,7 +17,7 @@
 
 static slk_err create(slk_node *node, const slk_options *options, slk_error *error)
 {
-    const int64_t now = slk_clock_wall_ms();
+    const int64_t now = slk_seal_now(node->seal);
     const char *name = slk_options_text(options, "name");
     const int64_t lasts_ms = (int64_t)slk_options_u64(options, "expires");
     slk_access_grant grant = {.name = name ? name : "",
@@ -48,7 +48,7 @@ static void print_time(const char *title, const json_t *row, const char *field)
 static slk_err list(slk_node *node, const slk_options *options, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *tokens = NULL;
-    SLK_TRY(slk_access_list(&tokens, node->db, slk_clock_wall_ms(), error));
+    SLK_TRY(slk_access_list(&tokens, node->db, slk_seal_now(node->seal), error));
     if (options->json) {
         (void)json_dumpf(tokens, stdout, JSON_COMPACT);
         (void)printf("\n");
@@ -87,7 +87,7 @@ static bool serves(const slk_node *node)
 
 static slk_err ui_open(slk_node *node, const slk_options *options, slk_error *error)
 {
-    const int64_t now = slk_clock_wall_ms();
+    const int64_t now = slk_seal_now(node->seal);
     slk_access_grant grant = {.name = "", .expires_ms = now + LOGIN_TOKEN_MS, .once = true};
     char token[SLK_ACCESS_TOKEN_CHARS];
     SLK_CLEANUP(slk_freep) char *url = NULL;

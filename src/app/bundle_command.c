@@ -85,7 +85,7 @@ static slk_err write_alerts(slk_buf *out, const struct bundle *bundle, slk_error
 static slk_err write_metrics(slk_buf *out, const struct bundle *bundle, slk_error *error)
 {
     slk_exposition x = {.out = out};
-    SLK_TRY(slk_gauges_expose(&x, bundle->node->db, slk_seal_now(bundle->node->seal), error));
+    SLK_TRY(slk_gauges_expose(&x, bundle->node->seal, error));
     return x.code == SLK_OK ? SLK_OK : slk_fail(error, x.code, "out of memory");
 }
 

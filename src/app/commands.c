@@ -21,6 +21,7 @@ const slk_command *const slk_command_tables[] = {
     slk_commands_keeping,
     slk_commands_messages,
     slk_commands_cluster,
+    slk_commands_clock,
     slk_commands_worker_run,
     slk_commands_worker,
     slk_commands_auth,

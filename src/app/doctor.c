@@ -98,6 +98,7 @@ static void look_at_node(slk_doctor *doctor)
     slk_doctor_parameters(doctor);
     slk_doctor_address(doctor);
     slk_doctor_chain(doctor);
+    slk_doctor_time(doctor);
     slk_doctor_peers(doctor);
     doctor->node = NULL;
 }

@@ -46,10 +46,11 @@ void slk_doctor_look(slk_doctor *doctor);
 /* doctor_machine.c: processor, memory, huge pages, descriptors, clock; then disks of an open node. */
 void slk_doctor_machine(slk_doctor *doctor);
 void slk_doctor_disks(slk_doctor *doctor);
-/* doctor_node.c: configuration, database and schema, parameters. */
+/* doctor_node.c: configuration, database and schema, parameters; the time, when the chain was looked at. */
 void slk_doctor_configuration(slk_doctor *doctor);
 void slk_doctor_database(slk_doctor *doctor);
 void slk_doctor_parameters(slk_doctor *doctor);
+void slk_doctor_time(slk_doctor *doctor);
 /* doctor_network.c: address, certificate, chain and money, the peers of both roles. */
 void slk_doctor_address(slk_doctor *doctor);
 void slk_doctor_chain(slk_doctor *doctor);

@@ -12,6 +12,7 @@
 #include "net/client.h"
 #include "net/server.h"
 #include "remote/wire.h"
+#include "seal/times.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -237,6 +238,8 @@ void slk_doctor_chain(slk_doctor *doctor)
         return;
     }
     look_at_head(doctor, &sample);
+    if (!sample.development)
+        slk_time_hear_chain(node->seal, sample.head_ms, sample.epoch_ms);
     for (size_t i = 0; i < sample.miners_n; i++) {
         look_at_money(doctor, &sample.miners[i]);
         look_at_controls(doctor, sample.miners[i].sp_id);

@@ -9,6 +9,7 @@
 #include "fil/sector.h"
 #include "proofs/params/params.h"
 #include "seal/schema.h"
+#include "seal/times.h"
 
 #include <inttypes.h>
 
@@ -55,6 +56,24 @@ void slk_doctor_database(slk_doctor *doctor)
     const int64_t version = row ? slk_column_i64(&q, 0) : 0;
     slk_doctor_say(doctor, SLK_HEALTH_GOOD, "database", NULL,
                    "writable, schema %" PRId64 " of %" PRId64, version, list[n - 1].version);
+}
+
+/* ---- the time ---- */
+
+void slk_doctor_time(slk_doctor *doctor)
+{
+    slk_error error = {0};
+    slk_time_view view;
+    char text[SLK_TIME_TEXT_CHARS];
+    if (!slk_doctor_ok(doctor, slk_time_look(doctor->node->seal, &error), &error, "clock",
+                       "look at the database"))
+        return;
+    slk_time_view_get(&view, doctor->node->seal);
+    slk_time_describe(text, &view);
+    if (view.doubt == SLK_TIME_BELIEVED)
+        slk_doctor_say(doctor, SLK_HEALTH_GOOD, "clock", NULL, "%s", text);
+    else
+        slk_doctor_say(doctor, SLK_HEALTH_FAULT, "clock", SLK_TIME_ADVICE, "%s", text);
 }
 
 /* ---- parameters ---- */

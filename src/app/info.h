@@ -14,7 +14,7 @@
  *  "process":{"pid","serving"} or null,
  *  "nodes","partners","providers","provider","client","queue","running"   as board.h and view.h have them
  *  "alerts"                                                               active ones, as alerts.h has them
- *  "miners","lease"                                                       as summary.h has them
+ *  "miners","lease","money","messages_waiting","clock"                    as summary.h has them
  *  "workers":[{"class","limit"}],
  *  "disks":[{"name","folder","free_bytes","total_bytes"}],
  *  "chain":{"configured"}, with ask_chain also "network","head","node" or "error"}

@@ -4,7 +4,7 @@
 #include "app/amount.h"
 #include "app/paint.h"
 #include "app/service.h"
-#include "base/clock.h"
+#include "seal/times.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -74,12 +74,29 @@ static const json_t *own_row(const json_t *info)
     return NULL;
 }
 
+static void print_clock(const json_t *info, const slk_paint *paint)
+{
+    const json_t *clock = json_object_get(info, "clock");
+    if (strcmp(slk_service_text(clock, "state"), slk_time_doubt_name(SLK_TIME_BELIEVED)) == 0)
+        return;
+    (void)printf("%sClock%s      %sin doubt: %s%s\n           -> %s\n",
+                 slk_paint_in(paint, SLK_BOLD), slk_paint_in(paint, SLK_PLAIN),
+                 slk_paint_in(paint, SLK_RED), slk_service_text(clock, "says"),
+                 slk_paint_in(paint, SLK_PLAIN), SLK_TIME_ADVICE);
+}
+
+/* The time that the node goes by. */
+static int64_t now_of(const json_t *info)
+{
+    return slk_service_number(json_object_get(info, "clock"), "now_ms");
+}
+
 static void print_node(const json_t *info, const slk_paint *paint)
 {
     const json_t *process = json_object_get(info, "process");
     const json_t *row = own_row(info);
     char up[48] = "";
-    format_span(up, sizeof up, slk_clock_wall_ms() - slk_service_number(row, "started_ms"));
+    format_span(up, sizeof up, now_of(info) - slk_service_number(row, "started_ms"));
     (void)printf("%sNode%s       %s", slk_paint_in(paint, SLK_BOLD), slk_paint_in(paint, SLK_PLAIN),
                  slk_service_text(info, "node"));
     if (!json_is_object(process))
@@ -250,7 +267,7 @@ static void print_next(const json_t *info, const slk_paint *paint)
     if (!json_is_object(lease))
         return;
     char left[48];
-    const int64_t ms = slk_service_number(lease, "until_ms") - slk_clock_wall_ms();
+    const int64_t ms = slk_service_number(lease, "until_ms") - now_of(info);
     format_span(left, sizeof left, ms);
     (void)printf("%sNext%s       lease of f0%" PRId64 "/%" PRId64 " %s%s %s%s\n",
                  slk_paint_in(paint, SLK_BOLD), slk_paint_in(paint, SLK_PLAIN),
@@ -288,6 +305,7 @@ void slk_info_print(const json_t *info, bool colour, bool tasks)
     const slk_paint paint = slk_paint_new(colour);
     print_alerts(info, &paint);
     print_failures(info, &paint);
+    print_clock(info, &paint);
     print_node(info, &paint);
     print_chain(info, &paint);
     print_miners(info, &paint);

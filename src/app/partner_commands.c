@@ -154,7 +154,8 @@ static slk_err read_miners(slk_partner_terms *terms, struct lists *lists, const 
 }
 
 /* "30d" or "12h" from now; "never" as 0. */
-static slk_err read_expiry(slk_partner_terms *terms, const char *text, slk_error *error)
+static slk_err read_expiry(slk_partner_terms *terms, const char *text, int64_t now_ms,
+                           slk_error *error)
 {
     const size_t n = strlen(text);
     uint64_t ms = 0, days = 0;
@@ -167,13 +168,13 @@ static slk_err read_expiry(slk_partner_terms *terms, const char *text, slk_error
         ms = days * 24 * 3600 * 1000;
     else if (slk_parse_duration(&ms, text) != SLK_OK || ms > (uint64_t)INT64_MAX / 2)
         return slk_fail(error, SLK_E_INVAL, "--expires wants a time such as 30d or 12h, or never");
-    terms->expires_ms = slk_clock_wall_ms() + (int64_t)ms;
+    terms->expires_ms = now_ms + (int64_t)ms;
     return SLK_OK;
 }
 
 /* The terms the options name, and which they are. */
 static slk_err read_terms(slk_partner_terms *terms, unsigned *ret_what, struct lists *lists,
-                          const slk_options *options, slk_error *error)
+                          slk_node *node, const slk_options *options, slk_error *error)
 {
     const char *proofs = slk_options_text(options, "proof-types");
     const char *miners = slk_options_text(options, "miners");
@@ -186,7 +187,7 @@ static slk_err read_terms(slk_partner_terms *terms, unsigned *ret_what, struct l
     if (miners)
         SLK_TRY(read_miners(terms, lists, miners, error));
     if (expires)
-        SLK_TRY(read_expiry(terms, expires, error));
+        SLK_TRY(read_expiry(terms, expires, slk_seal_now(node->seal), error));
     if (slk_options_has(options, "weight")) {
         const uint64_t weight = slk_options_u64(options, "weight");
         if (weight < 1 || weight > SLK_PARTNER_WEIGHT_MAX)
@@ -225,7 +226,7 @@ static slk_err partner_add(slk_node *node, const slk_options *options, slk_error
     struct lists lists = {0};
     slk_partner_terms terms;
     unsigned what;
-    SLK_TRY(read_terms(&terms, &what, &lists, options, error));
+    SLK_TRY(read_terms(&terms, &what, &lists, node, options, error));
     char token[SLK_TOKEN_CHARS];
     struct shown shown = {
         .options = options, .node = node, .name = options->args[0], .token = token};
@@ -357,7 +358,7 @@ static slk_err partner_set(slk_node *node, const slk_options *options, slk_error
     slk_partner_terms terms;
     unsigned what;
     int64_t id;
-    SLK_TRY(read_terms(&terms, &what, &lists, options, error));
+    SLK_TRY(read_terms(&terms, &what, &lists, node, options, error));
     if (what == 0)
         return slk_fail(error, SLK_E_INVAL,
                         "say what to change: --url, --allowance, --proof-types, --miners, --weight "

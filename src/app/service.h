@@ -23,6 +23,7 @@ extern const slk_command slk_commands_sectors[]; /* sector …, watch */
 extern const slk_command slk_commands_keeping[]; /* sector renew, drain, orphans */
 extern const slk_command slk_commands_messages[]; /* message list */
 extern const slk_command slk_commands_cluster[]; /* node list, fsck */
+extern const slk_command slk_commands_clock[]; /* clock, clock accept */
 extern const slk_command slk_commands_auth[]; /* auth …, ui open */
 extern const slk_command slk_commands_bundle[]; /* support-bundle */
 extern const slk_command slk_commands_doctor[]; /* doctor */

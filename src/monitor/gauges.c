@@ -7,13 +7,20 @@
 
 #define LABELS_MAX 4
 
+/* What $1 is. */
+typedef enum gauge_asks {
+    ASKS_NOTHING,
+    ASKS_NOW,
+    ASKS_LIVED, /* lived time, in which leases end */
+} gauge_asks;
+
 typedef struct gauge {
     const char *name;
     const char *help;
     slk_sql sql; /* labels, then the value; a value that is NULL is no sample */
     const char *labels[LABELS_MAX]; /* names, in the order of the columns */
     double unit; /* the value is multiplied by it */
-    bool asks_now; /* $1 is the time */
+    gauge_asks asks;
 } gauge;
 
 #define MINER(column) "'f0' || CAST(" column " AS TEXT)"
@@ -36,7 +43,7 @@ static const gauge gauges[] = {
                                     "'')" LIMIT},
      {"role", "state", "miner", "peer"},
      1,
-     false},
+     ASKS_NOTHING},
     {"selkie_sectors_failed",
      "Sectors that stopped and need somebody, by role and reason.",
      {"gauges.failed", "SELECT 'provider', failed_reason, count(*) FROM rseal_provider_pipeline"
@@ -45,7 +52,7 @@ static const gauge gauges[] = {
                        " WHERE failed = 1 AND after_cleanup = 0 GROUP BY failed_reason" LIMIT},
      {"role", "reason"},
      1,
-     false},
+     ASKS_NOTHING},
     {"selkie_tasks",
      "Tasks by class and step: running, ready (could run now) or waiting (for their time).",
      {"gauges.tasks", "SELECT class, kind, CASE WHEN owner IS NOT NULL THEN 'running'"
@@ -53,7 +60,7 @@ static const gauge gauges[] = {
                       " FROM task GROUP BY 1, 2, 3" LIMIT},
      {"class", "step", "state"},
      1,
-     true},
+     ASKS_NOW},
     {"selkie_task_progress_ratio",
      "How far running work is in its stage, all of one step and stage together.",
      {"gauges.progress",
@@ -63,7 +70,7 @@ static const gauge gauges[] = {
       " GROUP BY kind, progress_stage" LIMIT},
      {"step", "stage"},
      0.0001,
-     false},
+     ASKS_NOTHING},
     {"selkie_task_progress_rate",
      "Units of the stage done per second by running work since the stage began.",
      {"gauges.rate",
@@ -72,21 +79,21 @@ static const gauge gauges[] = {
       " GROUP BY kind, progress_stage" LIMIT},
      {"step", "stage"},
      1,
-     true},
+     ASKS_NOW},
     {"selkie_partner_allowance_remaining",
      "Sectors a partner may still order.",
      {"gauges.remaining", "SELECT partner_name, allowance_remaining FROM rseal_delegated_partners"
                           " ORDER BY id" LIMIT},
      {"partner"},
      1,
-     false},
+     ASKS_NOTHING},
     {"selkie_partner_allowance_limit",
      "Sectors and slots a partner may have here at once.",
      {"gauges.total", "SELECT partner_name, allowance_total FROM rseal_delegated_partners"
                       " ORDER BY id" LIMIT},
      {"partner"},
      1,
-     false},
+     ASKS_NOTHING},
     {"selkie_partner_sectors",
      "Sectors of a partner that are not cleaned up.",
      {"gauges.partner_sectors",
@@ -95,7 +102,7 @@ static const gauge gauges[] = {
       " GROUP BY p.partner_name" LIMIT},
      {"partner"},
      1,
-     false},
+     ASKS_NOTHING},
     {"selkie_partner_slots",
      "Places promised to a partner for the next seconds.",
      {"gauges.slots",
@@ -104,14 +111,14 @@ static const gauge gauges[] = {
       " GROUP BY p.partner_name" LIMIT},
      {"partner"},
      1,
-     true},
+     ASKS_NOW},
     {"selkie_provider_enabled",
      "Whether a provider gets orders: 1, or 0 when it is paused or switched off.",
      {"gauges.providers", "SELECT CAST(id AS TEXT), provider_name, " MINER(
                               "sp_id") ", enabled FROM rseal_client_providers ORDER BY id" LIMIT},
      {"id", "provider", "miner"},
      1,
-     false},
+     ASKS_NOTHING},
     {"selkie_lease_soonest_seconds",
      "Time left of the sealed sector whose lease ends first.",
      {"gauges.soonest", "SELECT CAST(min(cleanup_timeout) - $1 AS BIGINT)"
@@ -119,7 +126,7 @@ static const gauge gauges[] = {
                         " AND cleanup_requested = 0"},
      {NULL},
      0.001,
-     true},
+     ASKS_LIVED},
     {"selkie_leases_ending",
      "Sealed sectors whose lease ends within 12 hours.",
      {"gauges.ending", "SELECT count(*) FROM rseal_provider_pipeline WHERE after_cleanup = 0"
@@ -127,7 +134,7 @@ static const gauge gauges[] = {
                        " AND cleanup_timeout <= $1 + 43200000"},
      {NULL},
      1,
-     true},
+     ASKS_LIVED},
     {"selkie_chain_messages_pending",
      "Messages sent to the chain and not yet seen to have landed.",
      {"gauges.messages", "SELECT state, count(*) FROM rseal_client_pipeline"
@@ -135,21 +142,21 @@ static const gauge gauges[] = {
                          " GROUP BY state"},
      {"state"},
      1,
-     false},
+     ASKS_NOTHING},
     {"selkie_alerts",
      "Active alerts by rule and severity, and whether somebody has acknowledged them.",
      {"gauges.alerts", "SELECT rule, severity, CASE WHEN acked_ms = 0 THEN 'false' ELSE 'true' END,"
                        " count(*) FROM alert WHERE cleared_ms = 0 GROUP BY 1, 2, 3" LIMIT},
      {"rule", "severity", "acknowledged"},
      1,
-     false},
+     ASKS_NOTHING},
     {"selkie_node_seen_seconds",
      "Time since a node of this database last showed that it lives.",
      {"gauges.nodes", "SELECT name, roles, CAST($1 - seen_ms AS BIGINT) FROM node"
                       " WHERE name <> 'operator' ORDER BY name" LIMIT},
      {"node", "roles"},
      0.001,
-     true},
+     ASKS_NOW},
 };
 
 static int labels_of(const gauge *g)
@@ -160,14 +167,13 @@ static int labels_of(const gauge *g)
     return n;
 }
 
-static slk_err expose_one(slk_exposition *x, slk_db *db, const gauge *g, int64_t now_ms,
-                          slk_error *error)
+static slk_err expose_one(slk_exposition *x, slk_seal *seal, const gauge *g, slk_error *error)
 {
     const int n = labels_of(g);
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
-    SLK_TRY(slk_query_init(&q, db, &g->sql, error));
-    if (g->asks_now)
-        slk_bind_i64(&q, 1, now_ms);
+    SLK_TRY(slk_query_init(&q, slk_seal_db(seal), &g->sql, error));
+    if (g->asks != ASKS_NOTHING)
+        slk_bind_i64(&q, 1, g->asks == ASKS_LIVED ? slk_seal_lived(seal) : slk_seal_now(seal));
     slk_expose_family(x, g->name, SLK_METRIC_GAUGE, g->help);
     while (true) {
         bool row = false;
@@ -183,9 +189,9 @@ static slk_err expose_one(slk_exposition *x, slk_db *db, const gauge *g, int64_t
     }
 }
 
-slk_err slk_gauges_expose(slk_exposition *exposition, slk_db *db, int64_t now_ms, slk_error *error)
+slk_err slk_gauges_expose(slk_exposition *exposition, slk_seal *seal, slk_error *error)
 {
     for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++)
-        SLK_TRY(expose_one(exposition, db, &gauges[i], now_ms, error));
+        SLK_TRY(expose_one(exposition, seal, &gauges[i], error));
     return SLK_OK;
 }

@@ -7,14 +7,12 @@
 #ifndef SLK_MONITOR_GAUGES_H
 #define SLK_MONITOR_GAUGES_H
 
-#include "db/db.h"
 #include "monitor/exposition.h"
-
-#include <stdint.h>
+#include "seal/seal.h"
 
 #define SLK_GAUGE_SAMPLES 1000
 
-SLK_MUST_CHECK slk_err slk_gauges_expose(slk_exposition *exposition, slk_db *db, int64_t now_ms,
+SLK_MUST_CHECK slk_err slk_gauges_expose(slk_exposition *exposition, slk_seal *seal,
                                          slk_error *error);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/cond.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "seal/times.h"
 
 #define LOOK_MS_DEFAULT 30000
 #define CLEAR_MS_DEFAULT 60000
@@ -23,6 +24,8 @@ static void take_sample(slk_monitor *monitor)
                 "why=\"%s\" next=\"the chain is asked for the rest\"",
                 slk_error_text(&error, code));
     chain->sample(chain->ctx, &sample);
+    if (sample.answered && !sample.development)
+        slk_time_hear_chain(monitor->options.seal, sample.head_ms, sample.epoch_ms);
     slk_assert(pthread_mutex_lock(&monitor->mutex) == 0);
     monitor->sample = sample;
     slk_assert(pthread_mutex_unlock(&monitor->mutex) == 0);

@@ -4,7 +4,6 @@
 #include "monitor/monitor_impl.h"
 
 #include "access/access.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "monitor/exposition.h"
@@ -12,6 +11,7 @@
 #include "monitor/process.h"
 #include "remote/wire.h"
 #include "seal/disk.h"
+#include "seal/times.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -286,6 +286,20 @@ static void expose_chain(slk_exposition *x, slk_monitor *monitor)
     expose_miner(x, &s, pledge_fil);
 }
 
+static void expose_clock(slk_exposition *x, const slk_seal *seal)
+{
+    slk_time_view view;
+    slk_time_view_get(&view, seal);
+    slk_expose_family(x, "selkie_clock_in_doubt", SLK_METRIC_GAUGE,
+                      "Whether the wall clock cannot be believed, and why.");
+    for (unsigned i = SLK_TIME_BELIEVED + 1; i < SLK_TIME_DOUBTS; i++)
+        slk_expose(x, SLK_LABELS({"why", slk_time_doubt_name((slk_time_doubt)i)}),
+                   view.doubt == (slk_time_doubt)i);
+    slk_expose_family(x, "selkie_clock_ahead_seconds", SLK_METRIC_GAUGE,
+                      "The wall clock less the time the node goes by; 0 when it is believed.");
+    slk_expose(x, SLK_NO_LABELS, (double)(view.wall_ms - view.believed_ms) / 1000);
+}
+
 /* ---- the whole ---- */
 
 slk_err slk_monitor_page(slk_buf *out, slk_monitor *monitor, const slk_http_server *server,
@@ -299,7 +313,8 @@ slk_err slk_monitor_page(slk_buf *out, slk_monitor *monitor, const slk_http_serv
     expose_provider(&x, o->provider);
     expose_steps(&x, o->seal);
     expose_peer(&x, o->peer);
-    SLK_TRY(slk_gauges_expose(&x, slk_seal_db(o->seal), slk_seal_now(o->seal), error));
+    SLK_TRY(slk_gauges_expose(&x, o->seal, error));
+    expose_clock(&x, o->seal);
     expose_disks(&x, o->seal);
     expose_chain(&x, monitor);
     slk_process_expose(&x, monitor->started_ms);
@@ -323,7 +338,7 @@ static slk_err get_metrics(void *context, slk_http_exchange *exchange, slk_error
         slk_access_who who;
         const char *token = slk_http_bearer(exchange);
         const slk_err code =
-            slk_access_check(&who, slk_seal_db(o->seal), token, slk_clock_wall_ms(), error);
+            slk_access_check(&who, slk_seal_db(o->seal), token, slk_seal_now(o->seal), error);
         SLK_TRY(code == SLK_E_AUTH && token ? slk_http_guessed(exchange, error) : code);
     }
     SLK_CLEANUP(slk_buf_done) slk_buf page;

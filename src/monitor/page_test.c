@@ -3,6 +3,7 @@
 #include "monitor/monitor.h"
 
 #include "base/mem.h"
+#include "seal/times.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>
@@ -109,6 +110,27 @@ static void the_page_tells_of_both_roles(void **state)
     must_have(&page, "\nselkie_chain_deposit_fil{miner=\"f01000\"} 0.125\n");
 }
 
+static void the_page_tells_of_the_clock(void **state)
+{
+    world *w = *state;
+    SLK_CLEANUP(slk_monitor_freep) slk_monitor *client = monitor_on(&w->client, true);
+    SLK_CLEANUP(slk_buf_done) slk_buf page;
+    slk_buf_init(&page, PAGE_BYTES);
+    read_page(&page, client);
+    must_have(&page, "\nselkie_clock_in_doubt{why=\"ahead\"} 0\n");
+    must_have(&page, "\nselkie_clock_ahead_seconds 0\n");
+    w->clock_off_ms = INT64_C(-365) * 24 * 3600 * 1000;
+    assert_int_equal(slk_time_look(w->client.seal, NULL), SLK_OK);
+    read_page(&page, client);
+    must_have(&page, "\nselkie_clock_in_doubt{why=\"behind\"} 1\n");
+    must_have(&page, "\nselkie_clock_ahead_seconds -31536000\n");
+    w->clock_off_ms = 0;
+    assert_int_equal(slk_monitor_look(client, NULL), SLK_OK); /* hears a chain of this year */
+    assert_int_equal(slk_time_look(w->client.seal, NULL), SLK_OK);
+    read_page(&page, client);
+    must_have(&page, "\nselkie_clock_in_doubt{why=\"refuted\"} 1\n");
+}
+
 static void no_secret_is_on_the_page(void **state)
 {
     world *w = *state;
@@ -191,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_page_tells_of_both_roles, make, unmake),
+        cmocka_unit_test_setup_teardown(the_page_tells_of_the_clock, make, unmake),
         cmocka_unit_test_setup_teardown(no_secret_is_on_the_page, make, unmake),
         cmocka_unit_test_setup_teardown(ten_thousand_sectors_are_quick, make, unmake),
     };

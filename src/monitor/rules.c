@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "monitor/rules_impl.h"
 #include "net/certificate.h"
+#include "seal/times.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 typedef enum parameter {
     ASK_NOTHING,
     ASK_NOW,
+    ASK_LIVED, /* in which leases end */
     ASK_ALLOWANCE,
 } parameter;
 
@@ -101,13 +103,13 @@ static const sql_rule sql_rules[] = {
      SLK_SEVERITY_CRITICAL,
      "call the partner: in less than an hour the sector is removed",
      {"rules.lease_1h", LEASE " AND r.cleanup_timeout <= $1 + 3600000 ORDER BY 1" LIMIT},
-     {ASK_NOW}},
+     {ASK_LIVED}},
     {"lease-ending",
      SLK_SEVERITY_WARNING,
      "tell the partner, or renew the lease: within 12 hours the sector is removed",
      {"rules.lease_12h", LEASE " AND r.cleanup_timeout > $1 + 3600000"
                                " AND r.cleanup_timeout <= $1 + 43200000 ORDER BY 1" LIMIT},
-     {ASK_NOW}},
+     {ASK_LIVED}},
     {"renewal-failing",
      SLK_SEVERITY_CRITICAL,
      "call whoever runs the provider: in less than 12 hours it removes the sector",
@@ -152,8 +154,9 @@ slk_err slk_rule_rows(slk_look *look, slk_query *q, const char *name, slk_severi
 static slk_err look_sql(slk_look *look, const slk_rules *rules, const sql_rule *rule,
                         slk_error *error)
 {
-    const int64_t values[] = {
-        [ASK_NOW] = slk_seal_now(rules->seal), [ASK_ALLOWANCE] = rules->allowance_low};
+    const int64_t values[] = {[ASK_NOW] = slk_seal_now(rules->seal),
+                              [ASK_LIVED] = slk_seal_lived(rules->seal),
+                              [ASK_ALLOWANCE] = rules->allowance_low};
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
     SLK_TRY(slk_query_init(&q, slk_seal_db(rules->seal), &rule->sql, error));
     for (int i = 0; i < 2 && rule->ask[i] != ASK_NOTHING; i++)
@@ -196,6 +199,10 @@ static slk_err look_clock(slk_look *look, const slk_rules *rules, const slk_chai
 {
     const int64_t age_ms = chain->taken_ms - chain->head_ms;
     slk_condition c;
+    slk_time_view view;
+    slk_time_view_get(&view, rules->seal);
+    if (view.doubt == SLK_TIME_REFUTED)
+        return SLK_OK; /* that says it all */
     if (age_ms < -SKEW_MS) {
         c = slk_rule_own(rules, "clock-skew", SLK_SEVERITY_WARNING,
                          "set this machine's clock (chrony or ntpd)", "");
@@ -210,6 +217,18 @@ static slk_err look_clock(slk_look *look, const slk_rules *rules, const slk_chai
                      "let the chain node sync; or this machine's clock is ahead", "");
     (void)snprintf(c.summary, sizeof c.summary, "the chain node's head is %" PRId64 " s old",
                    age_ms / 1000);
+    return slk_look_add(look, &c, error);
+}
+
+static slk_err look_doubt(slk_look *look, const slk_rules *rules, slk_error *error)
+{
+    slk_time_view view;
+    slk_time_view_get(&view, rules->seal);
+    if (view.doubt == SLK_TIME_BELIEVED)
+        return SLK_OK;
+    slk_condition c =
+        slk_rule_own(rules, "clock-in-doubt", SLK_SEVERITY_CRITICAL, SLK_TIME_ADVICE, "");
+    slk_time_describe(c.summary, &view);
     return slk_look_add(look, &c, error);
 }
 
@@ -274,6 +293,7 @@ slk_err slk_rules_look(slk_look *ret_look, const slk_rules *rules, const slk_cha
     keep(&look, &code, error, slk_rule_stuck(&look, rules, &why), &why);
     keep(&look, &code, error, slk_rule_deadlines(&look, rules, chain, &why), &why);
     keep(&look, &code, error, look_certificate(&look, rules, &why), &why);
+    keep(&look, &code, error, look_doubt(&look, rules, &why), &why);
     keep(&look, &code, error, look_chain(&look, rules, chain, &why), &why);
     keep(&look, &code, error, look_balance(&look, rules, chain, &why), &why);
     keep(&look, &code, error, slk_rule_disk(&look, rules, &why), &why);

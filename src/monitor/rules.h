@@ -15,6 +15,7 @@
  *   chain-unreachable     no chain node answers                              critical
  *   chain-behind          the chain node's head is old                       warning
  *   clock-skew            the head is in this machine's future               warning
+ *   clock-in-doubt        the clock is hours off and not confirmed: the node goes by its own   critical
  *   balance-low           the sender cannot pay for the next sectors         critical
  *   disk-low              the scratch or storage disk has no room for the next sectors   critical
  *   certificate-expiring  in 14 days, in 2                                   warning, critical

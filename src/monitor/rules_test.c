@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "net/certificate.h"
+#include "seal/times.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>
@@ -375,6 +376,29 @@ static void the_chain_is_watched(void **state)
     expect_one(&rules, &chain, "clock-skew", WARNING, "c1", "5 s in this machine's future");
 }
 
+static void a_clock_in_doubt_is_told(void **state)
+{
+    world *w = *state;
+    const slk_rules rules = rules_of(&w->provider);
+    const slk_chain_sample none = {0};
+    w->clock_off_ms = 365 * DAY_S * 1000;
+    assert_int_equal(slk_time_look(w->provider.seal, NULL), SLK_OK);
+    expect_one(&rules, &none, "clock-in-doubt", CRITICAL, "p1", "the clock says 2024-11-13T");
+    expect_one(&rules, &none, "clock-in-doubt", CRITICAL, "p1", "goes by 2023-11-14T");
+    w->clock_off_ms = -3 * 3600 * 1000;
+    assert_int_equal(slk_time_look(w->provider.seal, NULL), SLK_OK);
+    expect_one(&rules, &none, "clock-in-doubt", CRITICAL, "p1",
+               "before what the database has seen");
+    w->clock_off_ms = 0;
+    assert_int_equal(slk_time_look(w->provider.seal, NULL), SLK_OK);
+    expect_none(&rules, &none);
+    slk_chain_sample chain = healthy(w);
+    chain.head_ms = w->now_ms + 3600 * 1000;
+    slk_time_hear_chain(w->provider.seal, chain.head_ms, chain.epoch_ms);
+    assert_int_equal(slk_time_look(w->provider.seal, NULL), SLK_OK);
+    expect_one(&rules, &chain, "clock-in-doubt", CRITICAL, "p1", "the chain has a block of");
+}
+
 static void money_is_watched(void **state)
 {
     world *w = *state;
@@ -446,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(renewals_are_urgent_near_the_end, make, unmake),
         cmocka_unit_test_setup_teardown(the_heart_keeps_what_rules_need, make, unmake),
         cmocka_unit_test_setup_teardown(the_chain_is_watched, make, unmake),
+        cmocka_unit_test_setup_teardown(a_clock_in_doubt_is_told, make, unmake),
         cmocka_unit_test_setup_teardown(money_is_watched, make, unmake),
         cmocka_unit_test_setup_teardown(disks_are_watched, make, unmake),
         cmocka_unit_test_setup_teardown(certificates_are_watched, make, unmake),

@@ -2,6 +2,7 @@
 #include "remote/peer.h"
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "codec/cid.h"
@@ -26,6 +27,8 @@
 /* What making it takes, as C1, and a minute to send it: not as long as the peer likes. */
 #define MANIFEST_TIMEOUT_MS (C1_STALL_MS + 60000)
 #define URL_MAX_BYTES 2048u
+#define UNSURE_LEFT_MS (INT64_C(24) * 3600 * 1000)
+#define MOST_LEFT_S (INT64_C(10) * 365 * 86400)
 
 struct slk_remote_peer {
     slk_http_client *quick;
@@ -271,6 +274,16 @@ static bool read_completion(slk_seal_completion *ret, const slk_wire_status *sta
     return true;
 }
 
+/* For how long the files are kept. Where only a time is said it is that of a clock which may be wrong, and
+ * so may ours: then no more than a day is counted on. Both in seconds. */
+static int64_t lease_left_ms(int64_t until_s, int64_t left_s)
+{
+    if (left_s > 0)
+        return (left_s < MOST_LEFT_S ? left_s : MOST_LEFT_S) * 1000;
+    const int64_t left_ms = until_s * 1000 - slk_clock_wall_ms();
+    return left_ms < UNSURE_LEFT_MS ? left_ms : UNSURE_LEFT_MS;
+}
+
 static slk_err peer_status(void *ctx, slk_seal_status *ret, const slk_seal_remote *to,
                            const slk_seal_sector *sector, slk_error *error)
 {
@@ -296,8 +309,10 @@ static slk_err peer_status(void *ctx, slk_seal_status *ret, const slk_seal_remot
     slk_peer_copy_printable(status.stage, sizeof status.stage, answer.stage);
     status.stage_done = answer.stage_done;
     status.stage_total = answer.stage_total;
-    if (answer.lease_until > 0 && answer.lease_until < INT64_MAX / 1000)
+    if (answer.lease_until > 0 && answer.lease_until < INT64_MAX / 1000) {
         status.lease_until_ms = answer.lease_until * 1000;
+        status.lease_left_ms = lease_left_ms(answer.lease_until, answer.lease_left);
+    }
     *ret = status;
     return SLK_OK;
 }
@@ -647,9 +662,8 @@ static slk_err peer_repeats_c1(void *ctx, bool *ret_repeats, const slk_seal_remo
     return SLK_OK;
 }
 
-static slk_err peer_renew(void *ctx, bool *ret_can, int64_t *ret_until_ms,
-                          const slk_seal_remote *to, const slk_seal_sector *sector,
-                          slk_error *error)
+static slk_err peer_renew(void *ctx, bool *ret_can, int64_t *ret_left_ms, const slk_seal_remote *to,
+                          const slk_seal_sector *sector, slk_error *error)
 {
     slk_wire_capabilities can;
     SLK_TRY(slk_peer_capabilities(ctx, &can, to->url, error));
@@ -666,7 +680,7 @@ static slk_err peer_renew(void *ctx, bool *ret_can, int64_t *ret_until_ms,
     if (answer.lease_until < 0 || answer.lease_until > INT64_MAX / 1000)
         return slk_fail(error, SLK_E_PROTO, "call `renew`: the lease ends at no possible time");
     *ret_can = can.supports_renew;
-    *ret_until_ms = answer.lease_until * 1000;
+    *ret_left_ms = lease_left_ms(answer.lease_until, answer.lease_left);
     return SLK_OK;
 }
 

@@ -176,22 +176,40 @@ static void extras_are_announced(void **state)
     (void)state;
     slk_error error = {0};
     bool can = true;
-    int64_t until_ms = -1;
+    int64_t left_ms = -1;
     slk_remote_called called = {0};
     script_is(200, "{\"supported_proofs\":[5]}");
-    assert_int_equal(peer.renew(peer.ctx, &can, &until_ms, &to, &sector, &error), SLK_OK);
+    assert_int_equal(peer.renew(peer.ctx, &can, &left_ms, &to, &sector, &error), SLK_OK);
     assert_false(can);
     assert_int_equal(slk_remote_peer_call_back(client, &can, &called, &to, TOKEN, &error), SLK_OK);
     assert_false(can);
     assert_int_equal(script.calls, 2);
     script_is(200, "{\"supports_renew\":true}");
-    assert_int_equal(peer.renew(peer.ctx, &can, &until_ms, &to, &sector, &error), SLK_E_PROTO);
+    assert_int_equal(peer.renew(peer.ctx, &can, &left_ms, &to, &sector, &error), SLK_E_PROTO);
     script_is(200, "{\"supports_renew\":true,\"lease_until\":-1}");
-    assert_int_equal(peer.renew(peer.ctx, &can, &until_ms, &to, &sector, &error), SLK_E_PROTO);
-    script_is(200, "{\"supports_renew\":true,\"lease_until\":5}");
-    assert_int_equal(peer.renew(peer.ctx, &can, &until_ms, &to, &sector, &error), SLK_OK);
+    assert_int_equal(peer.renew(peer.ctx, &can, &left_ms, &to, &sector, &error), SLK_E_PROTO);
+    script_is(200, "{\"supports_renew\":true,\"lease_until\":5,\"lease_left\":7}");
+    assert_int_equal(peer.renew(peer.ctx, &can, &left_ms, &to, &sector, &error), SLK_OK);
     assert_true(can);
-    assert_int_equal(until_ms, 5000);
+    assert_int_equal(left_ms, 7000);
+}
+
+/* Who says a time alone may have a wrong clock, and so may we: no more than a day is counted on. */
+static void a_lease_by_the_clock_is_trusted_for_a_day(void **state)
+{
+    (void)state;
+    slk_error error = {0};
+    bool can = false;
+    int64_t left_ms = 0;
+    script_is(200, "{\"supports_renew\":true,\"lease_until\":9000000000}");
+    assert_int_equal(peer.renew(peer.ctx, &can, &left_ms, &to, &sector, &error), SLK_OK);
+    assert_int_equal(left_ms, 24 * 3600 * 1000);
+    script_is(200, "{\"supports_renew\":true,\"lease_until\":5}");
+    assert_int_equal(peer.renew(peer.ctx, &can, &left_ms, &to, &sector, &error), SLK_OK);
+    assert_true(left_ms < 0);
+    script_is(200, "{\"supports_renew\":true,\"lease_until\":5,\"lease_left\":9000000000000000}");
+    assert_int_equal(peer.renew(peer.ctx, &can, &left_ms, &to, &sector, &error), SLK_OK);
+    assert_true(left_ms > 0);
 }
 
 static void malformed_answers_are_protocol_errors(void **state)
@@ -379,6 +397,7 @@ int main(void)
         cmocka_unit_test(an_echoed_token_is_hidden),
         cmocka_unit_test(statuses_mean_what_ops_says),
         cmocka_unit_test(extras_are_announced),
+        cmocka_unit_test(a_lease_by_the_clock_is_trusted_for_a_day),
         cmocka_unit_test(malformed_answers_are_protocol_errors),
         cmocka_unit_test(a_completion_is_whole_or_none),
         cmocka_unit_test(files_of_a_wrong_size_never_get_their_name),

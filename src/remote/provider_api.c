@@ -237,6 +237,12 @@ static slk_err read_sector_call(struct sector_call *ret, const slk_remote_provid
                                error);
 }
 
+/* What is left of a lease in whole seconds. One that is over has not gone unsaid. */
+static int64_t left_s(int64_t left_ms)
+{
+    return left_ms >= 2000 ? left_ms / 1000 : 1;
+}
+
 static slk_err post_status(slk_remote_provider *provider, slk_http_exchange *exchange,
                            slk_error *error)
 {
@@ -253,6 +259,8 @@ static slk_err post_status(slk_remote_provider *provider, slk_http_exchange *exc
     answer.stage_done = status.stage_done;
     answer.stage_total = status.stage_total;
     answer.lease_until = status.lease_until_ms / 1000;
+    if (answer.lease_until > 0)
+        answer.lease_left = left_s(status.lease_left_ms);
     if (status.has_completion) {
         const slk_seal_completion *done = &status.completion;
         (void)snprintf(answer.tree_d_cid, sizeof answer.tree_d_cid, "%s", done->tree_d_cid);
@@ -313,7 +321,8 @@ static slk_err post_renew(slk_remote_provider *provider, slk_http_exchange *exch
         slk_endpoint_hide_sector(slk_provider_renew(&until_ms, provider->seal, sector.partner.id,
                                                     sector.sp_id, sector.number, error),
                                  error));
-    const slk_wire_renewed answer = {.lease_until = until_ms / 1000};
+    const slk_wire_renewed answer = {.lease_until = until_ms / 1000,
+                                     .lease_left = left_s(until_ms - slk_seal_now(provider->seal))};
     return slk_endpoint_reply(exchange, &slk_wire_type_renewed, &answer, error);
 }
 

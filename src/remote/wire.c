@@ -25,7 +25,7 @@ typedef struct wire_field {
     size_t size;
 } wire_field;
 
-#define WIRE_FIELDS_MAX 10
+#define WIRE_FIELDS_MAX 11
 
 struct slk_wire_type {
     size_t size;
@@ -109,11 +109,15 @@ TYPE(status) = {
         FIELD(slk_wire_status, stage_done, WIRE_I64, WIRE_OMIT_EMPTY),
         FIELD(slk_wire_status, stage_total, WIRE_I64, WIRE_OMIT_EMPTY),
         FIELD(slk_wire_status, lease_until, WIRE_I64, WIRE_OMIT_EMPTY),
+        FIELD(slk_wire_status, lease_left, WIRE_I64, WIRE_OMIT_EMPTY),
     },
 };
 TYPE(renewed) = {
     SIZE(renewed),
-    {FIELD(slk_wire_renewed, lease_until, WIRE_I64, WIRE_REQUIRED)},
+    {
+        FIELD(slk_wire_renewed, lease_until, WIRE_I64, WIRE_REQUIRED),
+        FIELD(slk_wire_renewed, lease_left, WIRE_I64, WIRE_OMIT_EMPTY),
+    },
 };
 TYPE(call_back) = {
     SIZE(call_back),

@@ -92,10 +92,12 @@ typedef struct slk_wire_status {
     int64_t stage_done;
     int64_t stage_total;
     int64_t lease_until; /* Unix seconds; 0 none */
+    int64_t lease_left; /* seconds from now; 0 not said */
 } slk_wire_status;
 
 typedef struct slk_wire_renewed { /* renew */
     int64_t lease_until; /* Unix seconds */
+    int64_t lease_left; /* seconds from now; 0 not said */
 } slk_wire_renewed;
 
 typedef struct slk_wire_call_back { /* call-back */

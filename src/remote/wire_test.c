@@ -55,7 +55,8 @@ static void every_message_is_go_json(void **state)
                "{\"reached\":false,\"url\":\"https://a\",\"step\":\"tcp\",\"reason\":\"no\"}");
     round_trip(&slk_wire_type_nonce, &(slk_wire_nonce){"ab"}, "{\"nonce\":\"ab\"}");
     round_trip(&slk_wire_type_nonce_known, &(slk_wire_nonce_known){true}, "{\"known\":true}");
-    round_trip(&slk_wire_type_renewed, &(slk_wire_renewed){9}, "{\"lease_until\":9}");
+    round_trip(&slk_wire_type_renewed, &(slk_wire_renewed){9, 4},
+               "{\"lease_until\":9,\"lease_left\":4}");
     round_trip(&slk_wire_type_token_request, &(slk_wire_token_request){"ab"},
                "{\"partner_token\":\"ab\"}");
     round_trip(&slk_wire_type_authorized, &(slk_wire_authorized){false, "", 0},
@@ -74,10 +75,10 @@ static void every_message_is_go_json(void **state)
                "{\"state\":\"pending\"}");
     round_trip(&slk_wire_type_status,
                &(slk_wire_status){
-                   "complete", "baga", "bago", -800, {2, {0xff, 0xfe}}, "", "layer 2", 3, 4, 5},
+                   "complete", "baga", "bago", -800, {2, {0xff, 0xfe}}, "", "layer 2", 3, 4, 5, 6},
                "{\"state\":\"complete\",\"tree_d_cid\":\"baga\",\"tree_r_cid\":\"bago\","
                "\"ticket_epoch\":-800,\"ticket_value\":\"//4=\",\"stage\":\"layer 2\","
-               "\"stage_done\":3,\"stage_total\":4,\"lease_until\":5}");
+               "\"stage_done\":3,\"stage_total\":4,\"lease_until\":5,\"lease_left\":6}");
     round_trip(&slk_wire_type_commit1, &(slk_wire_commit1){"t", 1, 2, 0, {1, {3}}},
                "{\"partner_token\":\"t\",\"sp_id\":1,\"sector_number\":2,\"seed_value\":\"Aw==\"}");
     round_trip(&slk_wire_type_commit1, &(slk_wire_commit1){"t", 1, 2, 272, {1, {3}}},

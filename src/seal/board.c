@@ -158,13 +158,16 @@ static slk_err provider_part(json_t **ret, slk_seal *seal, slk_error *error)
     SLK_TRY(
         slk_sql_number(&slots, slk_seal_db(seal), &live_slots, SLK_ARGS(slk_arg_i(now)), error));
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
-    SLK_TRY(slk_sql_row(&q, slk_seal_db(seal), &leases, SLK_ARGS(slk_arg_i(now + LEASE_SOON_MS)),
-                        "leases", error));
+    SLK_TRY(slk_sql_row(&q, slk_seal_db(seal), &leases,
+                        SLK_ARGS(slk_arg_i(slk_seal_lived(seal) + LEASE_SOON_MS)), "leases",
+                        error));
+    const int64_t first = slk_column_i64(&q, 1);
     SLK_TRY(states(&by_state, seal, &provider_states, error));
     *ret = json_pack("{s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:o}", "enabled", o->provider, "draining",
                      drain.on, "leases_ending", (json_int_t)slk_column_i64(&q, 0), "lease_first_ms",
-                     (json_int_t)slk_column_i64(&q, 1), "capacity", (json_int_t)o->capacity_sectors,
-                     "used", (json_int_t)used, "slots", (json_int_t)slots, "states", by_state);
+                     (json_int_t)(first > 0 ? slk_seal_when_lived(seal, first) : 0), "capacity",
+                     (json_int_t)o->capacity_sectors, "used", (json_int_t)used, "slots",
+                     (json_int_t)slots, "states", by_state);
     return *ret ? SLK_OK : no_memory(error);
 }
 

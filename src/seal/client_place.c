@@ -286,7 +286,7 @@ static slk_err order_again(bool *ret_accepted, slk_side *s, slk_error *error)
     if (s->row.provider_enabled || others == 0)
         code = order_from(ret_accepted, s, "", error);
     bool away = code == SLK_E_UNREACHABLE || code == SLK_E_TIMEOUT || code == SLK_E_BUSY;
-    bool long_ago = slk_seal_now_steady(s->seal) - asked_ms > ANSWER_MS;
+    bool long_ago = slk_seal_age(s->seal, asked_ms) > ANSWER_MS;
     bool leave = code == SLK_E_AUTH || (away && (!s->row.provider_enabled || long_ago));
     if (!leave || others == 0)
         return code;
@@ -382,7 +382,7 @@ slk_err slk_client_leave_stalled(bool *ret_moved, slk_task *task, const slk_clie
     SLK_TRY(slk_client_usual_ms(&usual_ms, db, row->provider_id, error));
     int64_t most =
         usual_ms > o->stall_ms / o->stall_factor ? usual_ms * o->stall_factor : o->stall_ms;
-    const int64_t age_ms = slk_seal_now_steady(task->seal) - row->state_ms;
+    const int64_t age_ms = slk_seal_age(task->seal, row->state_ms);
     const bool still = still_ms > most, endless = is_endless(age_ms, most);
     if (!still && !endless && !row->provider_left)
         return SLK_OK;

@@ -41,7 +41,8 @@ static slk_err liar(slk_side *s, const char *reason, const char *why, slk_error 
 /* What a poll found out, for its save. */
 struct polled {
     slk_seal_completion completion;
-    int64_t lease_until_ms; /* 0: not said */
+    bool has_lease; /* how long it is kept was said */
+    int64_t lease_left_ms;
 };
 
 static slk_err poll_complete(slk_side *s, const slk_seal_status *status, slk_error *error)
@@ -55,7 +56,8 @@ static slk_err poll_complete(slk_side *s, const slk_seal_status *status, slk_err
         return liar(s, "bad-completion", "the provider says complete without proper CIDs or ticket",
                     error);
     out->completion = status->completion;
-    out->lease_until_ms = status->lease_until_ms;
+    out->has_lease = status->lease_until_ms > 0;
+    out->lease_left_ms = status->lease_left_ms;
     s->task->event = SLK_EV_SEALED;
     slk_task_note(s->task, "CommR %s", out->completion.tree_r_cid);
     return SLK_OK;
@@ -79,16 +81,15 @@ static slk_err note_remote(int64_t *ret_still_ms, slk_side *s, const slk_seal_st
 {
     const slk_client_row *row = &s->row;
     const char *name = slk_seal_remote_state_name(status->state);
-    int64_t now = slk_seal_now_steady(s->seal);
     if (!has_moved(row, status)) {
-        *ret_still_ms = now - row->remote_moved_ms;
+        *ret_still_ms = slk_seal_age(s->seal, row->remote_moved_ms);
         return SLK_OK;
     }
     *ret_still_ms = 0;
     return slk_sql_run(slk_seal_db(s->seal), &set_remote,
                        SLK_ARGS(slk_arg_u(s->task->sp_id), slk_arg_u(s->task->number),
                                 slk_arg_t(name), slk_arg_t(status->stage),
-                                slk_arg_i(status->stage_done), slk_arg_i(now)),
+                                slk_arg_i(status->stage_done), slk_arg_i(slk_seal_now(s->seal))),
                        NULL, error);
 }
 
@@ -127,8 +128,8 @@ static slk_err poll_failed(slk_side *s, slk_err code, slk_error *error)
     (void)snprintf(why, sizeof why, "%s", slk_error_text(error, code));
     int64_t since = s->row.remote_moved_ms > 0 ? s->row.remote_moved_ms : s->row.state_ms;
     if (slk_seal_verdict_of(code) == SLK_SEAL_WAIT && code != SLK_E_CANCELED)
-        SLK_TRY(slk_client_leave_stalled(&moved, s->task, &s->row,
-                                         slk_seal_now_steady(s->seal) - since, why, error));
+        SLK_TRY(slk_client_leave_stalled(&moved, s->task, &s->row, slk_seal_age(s->seal, since),
+                                         why, error));
     if (slk_seal_verdict_of(code) == SLK_SEAL_RETRY && s->task->last_attempt)
         return slk_client_replace(s->task, &s->row, "failed", "poll", why, error);
     return moved ? SLK_OK : code;
@@ -171,9 +172,9 @@ slk_err slk_step_client_poll_save(slk_task *task, slk_db *db, slk_error *error)
         return SLK_OK;
     const struct polled *p = task->output;
     SLK_TRY(slk_client_store_completion(db, &sector, &p->completion, error));
-    if (p->lease_until_ms == 0)
+    if (!p->has_lease)
         return SLK_OK;
-    return slk_client_store_lease(db, task->seal, task->sp_id, task->number, p->lease_until_ms,
+    return slk_client_store_lease(db, task->seal, task->sp_id, task->number, p->lease_left_ms,
                                   error);
 }
 
@@ -236,8 +237,8 @@ static slk_err peer_failed(slk_side *s, slk_err code, const char *reason, slk_er
     char why[SLK_SEAL_REASON_CHARS];
     (void)snprintf(why, sizeof why, "%.200s", slk_error_text(error, code));
     if (code == SLK_E_UNREACHABLE || code == SLK_E_TIMEOUT || code == SLK_E_AUTH)
-        SLK_TRY(slk_client_leave_stalled(
-            &moved, s->task, &s->row, slk_seal_now_steady(s->seal) - s->row.state_ms, why, error));
+        SLK_TRY(slk_client_leave_stalled(&moved, s->task, &s->row,
+                                         slk_seal_age(s->seal, s->row.state_ms), why, error));
     bool theirs = code == SLK_E_NOTFOUND || code == SLK_E_PROTO || code == SLK_E_CORRUPT;
     if (!theirs || !s->task->last_attempt)
         return moved ? SLK_OK : code;

@@ -72,6 +72,8 @@ slk_err slk_drain_look(slk_drain *ret_drain, slk_seal *seal, slk_error *error)
                         .cleaning = slk_column_i64(&q, 4),
                         .failed = slk_column_i64(&q, 5)};
         last_lease = slk_column_i64(&q, 6);
+        if (last_lease > 0)
+            last_lease = slk_seal_when_lived(seal, last_lease);
     }
     SLK_TRY(slk_sql_number(&pace, slk_seal_db(seal), &read_pace, NULL, 0, error));
     const int64_t now = slk_seal_now(seal), to_seal = d.ordered + d.sealing;

@@ -175,7 +175,7 @@ static slk_err prepare(slk_look *l, slk_batch *b, slk_error *error)
 static slk_err pick_node(slk_look *l, slk_batch *b, char ret_node[SLK_SEAL_NODE_CHARS],
                          slk_error *error)
 {
-    const bool patient = b->node[0] && slk_seal_now(l->seal) - b->tried_ms < NODE_PATIENCE_MS;
+    const bool patient = b->node[0] && slk_seal_age(l->seal, b->tried_ms) < NODE_PATIENCE_MS;
     const slk_seal_message message = message_of(b);
     memcpy(ret_node, b->node, sizeof b->node);
     return patient ? SLK_OK : l->chain->choose_node(l->chain->ctx, ret_node, &message, error);
@@ -327,7 +327,7 @@ slk_err slk_batch_urge(slk_look *l, slk_batch *b, const slk_seal_landing *landin
     int64_t stuck_ms = STUCK_EPOCHS * l->net.epoch_ms;
     stuck_ms = stuck_ms > STUCK_MS ? stuck_ms : STUCK_MS;
     uint64_t leader = 0;
-    if (slk_seal_now(l->seal) - b->sent_ms < stuck_ms ||
+    if (slk_seal_age(l->seal, b->sent_ms) < stuck_ms ||
         slk_batch_leader(&leader, l->seal, b, true, NULL) != SLK_OK || leader != l->task->number)
         return wait_for_it(l, b, "");
     return raise_fee(l, b, error);

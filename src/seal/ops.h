@@ -339,6 +339,7 @@ typedef struct slk_seal_status {
     slk_seal_completion completion;
     char fail_reason[SLK_SEAL_REASON_CHARS]; /* of failed and gone; "" when none */
     int64_t lease_until_ms; /* the provider keeps the files until then; 0 when it does not say */
+    int64_t lease_left_ms; /* for so long, by no clock's time; set when lease_until_ms is */
     char stage[32]; /* of the work at hand, "layer 3"; "" when there is none or it does not say */
     int64_t stage_done, stage_total; /* in units of its own; total 0: not known */
 } slk_seal_status;
@@ -376,9 +377,9 @@ typedef struct slk_seal_peer {
     /* Whether C1 may be asked for again and again, each time for another seed, until finalize. */
     slk_err (*repeats_c1)(void *ctx, bool *ret_repeats, const slk_seal_remote *to,
                           slk_error *error);
-    /* The sector's lease begins anew, until *ret_until_ms. *ret_can false: the provider does not renew
-     * leases. */
-    slk_err (*renew)(void *ctx, bool *ret_can, int64_t *ret_until_ms, const slk_seal_remote *to,
+    /* The sector's lease begins anew, for *ret_left_ms from now. *ret_can false: the provider does not
+     * renew leases. */
+    slk_err (*renew)(void *ctx, bool *ret_can, int64_t *ret_left_ms, const slk_seal_remote *to,
                      const slk_seal_sector *sector, slk_error *error);
     slk_err (*finalize)(void *ctx, const slk_seal_remote *to, const slk_seal_sector *sector,
                         slk_error *error);
@@ -409,6 +410,7 @@ typedef struct slk_seal_clock {
     void *ctx;
     int64_t (*wall_ms)(void *ctx);
     int64_t (*monotonic_ms)(void *ctx); /* given together with wall_ms */
+    bool (*kept_ms)(void *ctx, int64_t *ret_ms); /* slk_clock_kept_ms; NULL: nothing keeps it */
 } slk_seal_clock;
 
 /* All of them together; borrowed by the node until it is stopped. peer and prover are always

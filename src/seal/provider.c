@@ -93,8 +93,10 @@ slk_err slk_provider_status(slk_seal_status *ret_status, slk_seal *seal, int64_t
     slk_seal_status status = {.state = remote_state(&row)};
     if (status.state == SLK_SEAL_REMOTE_GONE)
         (void)snprintf(status.fail_reason, sizeof status.fail_reason, "%s", row.cleanup_reason);
-    else
-        status.lease_until_ms = row.lease_until_ms;
+    else if (row.lease_until_ms > 0) {
+        status.lease_left_ms = row.lease_until_ms - slk_seal_lived(seal);
+        status.lease_until_ms = slk_seal_when_lived(seal, row.lease_until_ms);
+    }
     if (status.state == SLK_SEAL_REMOTE_COMPLETE) {
         status.has_completion = true;
         status.completion = row.completion;
@@ -280,7 +282,7 @@ static slk_err note_c1(slk_seal *seal, uint64_t sp_id, uint64_t number, int64_t 
         (void)snprintf(detail, sizeof detail, "seed %s of epoch %ld", hex, (long)seed_epoch);
     struct c1_note note = {slk_seal_change(seal, SLK_PIPELINE_PROVIDER, sp_id, number,
                                            SLK_EVENT_COUNT, "endpoint", detail),
-                           slk_seal_until(seal, slk_seal_get_options(seal)->cleanup_timeout_ms)};
+                           slk_seal_lived(seal) + slk_seal_get_options(seal)->cleanup_timeout_ms};
     return slk_db_tx(slk_seal_db(seal), c1_note_body, &note, error);
 }
 

@@ -13,9 +13,10 @@
  * disk has no room for the whole sector beside those under way (disk.h).
  *
  * A sealed or failed sector is kept here under a lease (rseal_provider_pipeline.cleanup_timeout): from
- * the moment it is sealed, whether the client could be told or not, for cleanup_timeout_ms. Asking for
- * C1 and renewing start it anew. 12 h and 1 h before its end the timeline notes "lease_ending" and the
- * log warns; at its end the files go as if the client had asked. Both sides see the end in the status. */
+ * the moment it is sealed, whether the client could be told or not, for cleanup_timeout_ms of lived time
+ * (times.h). Asking for C1 and renewing start it anew. 12 h and 1 h before its end the timeline notes
+ * "lease_ending" and the log warns; at its end the files go as if the client had asked. Both sides see the
+ * end in the status. */
 #ifndef SLK_SEAL_PROVIDER_H
 #define SLK_SEAL_PROVIDER_H
 

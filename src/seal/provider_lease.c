@@ -68,10 +68,10 @@ static slk_err let_go_body(slk_db *db, void *context, slk_error *error)
     const slk_change *c = &g->change;
     int64_t over = 1;
     if (g->only_if_over)
-        SLK_TRY(slk_sql_number(&over, db, &still_over,
-                               SLK_ARGS(slk_arg_u(c->sp_id), slk_arg_u(c->number),
-                                        slk_arg_i(slk_seal_now_steady(g->seal))),
-                               error));
+        SLK_TRY(slk_sql_number(
+            &over, db, &still_over,
+            SLK_ARGS(slk_arg_u(c->sp_id), slk_arg_u(c->number), slk_arg_i(slk_seal_lived(g->seal))),
+            error));
     g->done = over != 0;
     if (!g->done)
         return SLK_OK;
@@ -146,7 +146,7 @@ slk_err slk_provider_operator_cancel(slk_seal *seal, uint64_t sp_id, uint64_t nu
 struct renewal {
     slk_seal *seal;
     slk_change change;
-    int64_t until_ms; /* in: at least; out: as it is now */
+    int64_t until_ms; /* lived time; in: at least; out: as it is now */
 };
 
 static slk_err renew_body(slk_db *db, void *context, slk_error *error)
@@ -162,7 +162,7 @@ static slk_err renew_body(slk_db *db, void *context, slk_error *error)
                         "the sector has no lease: it is not sealed yet, or is being cleaned up");
     r->until_ms = until;
     char at[32], detail[64];
-    slk_clock_format(at, sizeof at, until);
+    slk_clock_format(at, sizeof at, slk_seal_when_lived(r->seal, until));
     (void)snprintf(detail, sizeof detail, "until %s", at);
     r->change.detail = detail;
     return slk_state_note(db, &r->change, "lease_renewed", error);
@@ -172,21 +172,21 @@ static slk_err renew_to(int64_t *ret_until_ms, slk_seal *seal, const slk_provide
                         int64_t for_ms, const char *actor, slk_error *error)
 {
     /* Asking all the time must not fill the timeline. */
-    const int64_t until = slk_seal_until(seal, for_ms), left = row->lease_until_ms - until + for_ms;
-    if (row->lease_until_ms > 0 && !row->cleanup_requested &&
-        until - row->lease_until_ms < HOUR_MS && left > for_ms / 2) {
-        *ret_until_ms = row->lease_until_ms;
+    const int64_t lived = slk_seal_lived(seal), left = row->lease_until_ms - lived;
+    if (row->lease_until_ms > 0 && !row->cleanup_requested && for_ms - left < HOUR_MS &&
+        left > for_ms / 2) {
+        *ret_until_ms = slk_seal_when_lived(seal, row->lease_until_ms);
         return SLK_OK;
     }
     struct renewal r = {.seal = seal,
                         .change = slk_seal_change(seal, SLK_PIPELINE_PROVIDER, row->sector.sp_id,
                                                   row->sector.number, SLK_EVENT_COUNT, actor, ""),
-                        .until_ms = until};
+                        .until_ms = lived + for_ms};
     slk_err code = slk_db_tx(slk_seal_db(seal), renew_body, &r, error);
     SLK_TRY(code);
     slk_log(SLK_LOG_INFO, "lease.renewed", "sector=f0%" PRIu64 "/%" PRIu64 " actor=%s kept_ms=%ld",
             row->sector.sp_id, row->sector.number, actor, (long)for_ms);
-    *ret_until_ms = r.until_ms;
+    *ret_until_ms = slk_seal_when_lived(seal, r.until_ms);
     return SLK_OK;
 }
 
@@ -211,8 +211,9 @@ slk_err slk_provider_operator_renew(int64_t *ret_until_ms, slk_seal *seal, uint6
     if (row.lease_until_ms == 0 || row.cleanup_requested)
         return slk_fail(error, SLK_E_CONFLICT,
                         "the sector has no lease: it is not sealed yet, or is being cleaned up");
-    const int64_t until = slk_seal_until(seal, lease_ms);
-    *ret_until_ms = until > row.lease_until_ms ? until : row.lease_until_ms;
+    const int64_t until = slk_seal_lived(seal) + lease_ms;
+    *ret_until_ms =
+        slk_seal_when_lived(seal, until > row.lease_until_ms ? until : row.lease_until_ms);
     return SLK_OK;
 }
 
@@ -221,7 +222,7 @@ slk_err slk_provider_operator_renew(int64_t *ret_until_ms, slk_seal *seal, uint6
 struct due {
     uint64_t sp_id;
     uint64_t number;
-    int64_t until_ms;
+    int64_t until_ms; /* lived time */
 };
 
 struct warning {
@@ -246,7 +247,7 @@ static slk_err warn_body(slk_db *db, void *context, slk_error *error)
 static slk_err warn_of(slk_seal *seal, const struct due *d, int64_t now, slk_error *error)
 {
     char at[32], detail[96];
-    slk_clock_format(at, sizeof at, d->until_ms);
+    slk_clock_format(at, sizeof at, slk_seal_when_lived(seal, d->until_ms));
     (void)snprintf(detail, sizeof detail, "the files are removed at %s unless the lease is renewed",
                    at);
     struct warning w = {.change = slk_seal_change(seal, SLK_PIPELINE_PROVIDER, d->sp_id, d->number,
@@ -296,7 +297,7 @@ static slk_err read_due(struct due list[LOOK_MAX], size_t *ret_n, slk_seal *seal
 
 slk_err slk_provider_leases_look(slk_seal *seal, slk_error *error)
 {
-    const int64_t now = slk_seal_now_steady(seal);
+    const int64_t now = slk_seal_lived(seal);
     struct due list[LOOK_MAX];
     size_t n = 0;
     SLK_TRY(read_due(list, &n, seal, now, error));
@@ -308,6 +309,6 @@ slk_err slk_provider_leases_look(slk_seal *seal, slk_error *error)
 
 slk_err slk_provider_leases_give(slk_seal *seal, slk_error *error)
 {
-    const int64_t until = slk_seal_until(seal, slk_seal_get_options(seal)->cleanup_timeout_ms);
+    const int64_t until = slk_seal_lived(seal) + slk_seal_get_options(seal)->cleanup_timeout_ms;
     return slk_sql_run(slk_seal_db(seal), &give_failed, SLK_ARGS(slk_arg_i(until)), NULL, error);
 }

@@ -316,7 +316,7 @@ slk_err slk_step_provider_trees_save(slk_task *task, slk_db *db, slk_error *erro
                            NULL, error);
     const int64_t now = slk_seal_now(task->seal);
     const int64_t until =
-        slk_seal_until(task->seal, slk_seal_get_options(task->seal)->cleanup_timeout_ms);
+        slk_seal_lived(task->seal) + slk_seal_get_options(task->seal)->cleanup_timeout_ms;
     return slk_sql_run(db, &save_trees,
                        SLK_ARGS(slk_arg_u(task->sp_id), slk_arg_u(task->number),
                                 slk_arg_t(out->tree_d_cid), slk_arg_t(out->tree_r_cid),

@@ -34,7 +34,7 @@ typedef struct slk_provider_row {
     char failed_message[SLK_SEAL_REASON_CHARS];
     char partner_url[512];
     char partner_token[512]; /* wrapped */
-    int64_t lease_until_ms; /* 0: none yet */
+    int64_t lease_until_ms; /* lived time; 0: none yet */
     char cleanup_reason[64]; /* why it goes, once cleanup_requested */
     char folder_id[80]; /* where its files are, "" none yet */
 } slk_provider_row;
@@ -222,10 +222,12 @@ SLK_MUST_CHECK slk_err slk_client_chain_counts(const char **ret_what, slk_seal *
 SLK_MUST_CHECK slk_err slk_seal_collect_slots(slk_db *db, const slk_seal *seal, int64_t now_ms,
                                               slk_error *error);
 
-/* Notes until when the provider keeps the sector, and when that is to be renewed; inside a
+/* Start of a client: all leases are to be renewed at once, for how much of them is over nobody knows. */
+SLK_MUST_CHECK slk_err slk_client_leases_anew(slk_seal *seal, slk_error *error);
+/* Notes for how long from now the provider keeps the sector, and when that is to be renewed; inside a
  * transaction. */
 SLK_MUST_CHECK slk_err slk_client_store_lease(slk_db *db, const slk_seal *seal, uint64_t sp_id,
-                                              uint64_t number, int64_t until_ms, slk_error *error);
+                                              uint64_t number, int64_t left_ms, slk_error *error);
 
 /* Stops counting on a provider that lied: no new orders go to it, unfinished ones go elsewhere. */
 SLK_MUST_CHECK slk_err slk_client_distrust(slk_seal *seal, int64_t provider_id, const char *why,

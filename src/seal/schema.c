@@ -423,6 +423,13 @@ static const char records[] =
     " (sp_id, commit_group, commit_ready_ms, sector_number)"
     " WHERE commit_ready_ms IS NOT NULL AND commit_uuid IS NULL;";
 
+/* Times that no wall clock moves (times.h). cleanup_timeout and renew_ms are lived times from here on: in
+ * an older database lived time begins where the wall clock was when its nodes were seen last. */
+static const char times[] =
+    "CREATE TABLE seal_time ("
+    " id SMALLINT PRIMARY KEY, lived_ms BIGINT NOT NULL, believed_ms BIGINT NOT NULL,"
+    " jumps BIGINT NOT NULL, jumped_ms BIGINT NOT NULL);";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -446,6 +453,7 @@ static const slk_migration migrations[] = {
     {20, "seal: what is here, counted", load},
     {21, "farm: calls of workers", worker_calls},
     {22, "seal: indexes of records, messages and counts", records},
+    {23, "seal: lived and believed time", times},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

@@ -48,37 +48,6 @@ const slk_seal_options *slk_seal_get_options(const slk_seal *seal)
     return &seal->options;
 }
 
-int64_t slk_seal_now(const slk_seal *seal)
-{
-    int64_t now_ms;
-    if (!seal->ops.clock.wall_ms && slk_db_now_ms(&now_ms, seal->db, NULL) == SLK_OK)
-        return now_ms;
-    return slk_seal_now_ms(&seal->ops);
-}
-
-static int64_t monotonic_ms(const slk_seal_ops *ops)
-{
-    return ops->clock.wall_ms ? ops->clock.monotonic_ms(ops->clock.ctx) : slk_clock_monotonic_ms();
-}
-
-/* What the clock would say had nobody set it since the start. */
-static int64_t now_by_life(const slk_seal *seal)
-{
-    return seal->start_wall_ms + monotonic_ms(&seal->ops) - seal->start_monotonic_ms;
-}
-
-int64_t slk_seal_now_steady(const slk_seal *seal)
-{
-    const int64_t wall = slk_seal_now(seal), lived = now_by_life(seal);
-    return wall < lived ? wall : lived;
-}
-
-int64_t slk_seal_until(const slk_seal *seal, int64_t for_ms)
-{
-    const int64_t wall = slk_seal_now(seal), lived = now_by_life(seal);
-    return (wall > lived ? wall : lived) + for_ms;
-}
-
 int64_t slk_seal_slot_end(const slk_seal *seal, int64_t now_ms)
 {
     return now_ms + seal->options.slot_ms;
@@ -272,6 +241,7 @@ static slk_err check_apart(const slk_seal_options *o, slk_error *error)
 
 static slk_err init_threads(slk_seal *seal, slk_error *error)
 {
+    SLK_TRY(slk_time_init(&seal->time, error));
     int rc = pthread_mutex_init(&seal->mutex, NULL);
     rc = rc ? rc : slk_cond_init(&seal->work);
     rc = rc ? rc : slk_cond_init(&seal->look);
@@ -314,9 +284,11 @@ static slk_err open_database(slk_seal *seal, slk_error *error)
     size_t n;
     const slk_migration *list = slk_seal_migrations(&n);
     SLK_TRY(slk_db_migrate(seal->db, list, n, error));
+    SLK_TRY(slk_time_open(seal, error));
     SLK_TRY(slk_member_join(seal, error));
     if (seal->options.beside)
         return SLK_OK;
+    SLK_TRY(slk_client_leases_anew(seal, error));
     SLK_TRY(slk_task_release_own(seal, error));
     SLK_TRY(slk_task_mend_marks(seal, error));
     uint64_t broken = 0;
@@ -338,8 +310,6 @@ slk_err slk_seal_new(slk_seal **ret_seal, slk_db *db, const slk_seal_ops *ops,
     seal->db = db;
     seal->ops = *ops;
     seal->options = *options;
-    seal->start_wall_ms = slk_seal_now(seal);
-    seal->start_monotonic_ms = monotonic_ms(&seal->ops);
     fill_defaults(&seal->options, slk_db_is_server(db));
     SLK_TRY(check_options(&seal->options, error));
     SLK_TRY(init_counts(seal, error));
@@ -364,6 +334,7 @@ void slk_seal_free(slk_seal *seal)
         (void)pthread_cond_destroy(&seal->work);
         (void)pthread_mutex_destroy(&seal->mutex);
     }
+    slk_time_done(&seal->time);
     slk_free(seal->counts);
     slk_free(seal);
 }
@@ -438,8 +409,10 @@ static slk_err collect_garbage(slk_seal *seal, slk_error *error)
     SLK_TRY(slk_provider_leases_give(seal, error));
     SLK_TRY(slk_seal_collect_slots(seal->db, seal, now, error));
     SLK_TRY(slk_load_settle(seal, 1, error)); /* before rows go that the sums hold */
-    return slk_sql_run(seal->db, &collect_rows,
-                       SLK_ARGS(slk_arg_i(now - seal->options.keep_row_ms)), NULL, error);
+    const int64_t before = now - seal->options.keep_row_ms;
+    if (slk_seal_age(seal, before) < seal->options.keep_row_ms)
+        return SLK_OK; /* the clock jumped meanwhile: what is older than that is not known */
+    return slk_sql_run(seal->db, &collect_rows, SLK_ARGS(slk_arg_i(before)), NULL, error);
 }
 
 /* How long the scheduler may sleep: until the next task is due, at most schedule_ms. */
@@ -456,6 +429,7 @@ static int64_t sleep_ms(slk_seal *seal)
 static slk_err look_for_work(slk_seal *seal, slk_error *error)
 {
     uint64_t made;
+    SLK_TRY(slk_time_look(seal, error));
     if (seal->options.provider) {
         SLK_TRY(slk_provider_leases_look(seal, error));
         SLK_TRY(slk_load_settle(seal, SLK_LOAD_UNSETTLED_MAX, error));
@@ -633,6 +607,8 @@ void slk_seal_stop(slk_seal *seal)
         return;
     slk_error error = {0};
     slk_err code = slk_task_release_own(seal, &error);
+    if (code == SLK_OK)
+        code = slk_time_store(seal, &error);
     if (code == SLK_OK)
         code = slk_member_leave(seal, &error);
     if (code != SLK_OK)

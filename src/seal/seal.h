@@ -113,14 +113,15 @@ const slk_step_counts *slk_seal_step_counts(const slk_seal *seal, size_t step);
 slk_db *slk_seal_db(slk_seal *seal);
 const slk_seal_ops *slk_seal_get_ops(const slk_seal *seal);
 const slk_seal_options *slk_seal_get_options(const slk_seal *seal); /* defaults filled in */
-/* By the clock that the nodes of this database share (db.h), or the one ops gave. */
+/* Believed time (times.h): the clock that the nodes of this database share (db.h), or the one ops gave,
+ * unless it is in doubt. */
 int64_t slk_seal_now(const slk_seal *seal);
-/* Now, but never further from the start of this process than it has really been running: a wall
- * clock that jumps ahead must not make time-outs run out and delete a client's files. */
-int64_t slk_seal_now_steady(const slk_seal *seal);
-/* The end of a time that begins now, for what must not end early: a wall clock that was set back
- * meanwhile does not shorten it. Its counterpart is slk_seal_now_steady, by which it ends. */
-int64_t slk_seal_until(const slk_seal *seal, int64_t for_ms);
+/* How long it is since a believed time, but never more than was lived since the clock last jumped: what
+ * is done because much time has passed is not done because a clock was set. */
+int64_t slk_seal_age(const slk_seal *seal, int64_t since_ms);
+/* Lived time (times.h), by which leases end; and the believed time at which it will be lived_ms. */
+int64_t slk_seal_lived(const slk_seal *seal);
+int64_t slk_seal_when_lived(const slk_seal *seal, int64_t lived_ms);
 /* When a slot given now ends. */
 int64_t slk_seal_slot_end(const slk_seal *seal, int64_t now_ms);
 /* One that ends later than that was given before the clock was set back. A minute lies between the two:

@@ -6,6 +6,7 @@
 #include "seal/arrival.h"
 #include "seal/member.h"
 #include "seal/seal.h"
+#include "seal/times.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -45,8 +46,7 @@ struct slk_seal {
     slk_step_counts *counts; /* of each step */
     char instance[37]; /* of this node, this start */
     char folder_id[SLK_PIPELINE_COUNT][SLK_FOLDER_ID_CHARS];
-    int64_t start_wall_ms;
-    int64_t start_monotonic_ms;
+    slk_time time;
 
     pthread_mutex_t mutex;
     pthread_cond_t work; /* workers: generation rose, or stopping */

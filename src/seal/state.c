@@ -333,7 +333,8 @@ static const slk_sql effect[SLK_EVENT_COUNT] = {
     /* Until when it is kept is known if it was asked: else it is, within the hour. */
     [SLK_EV_SEALED] = {"client.sealed",
                        "UPDATE rseal_client_pipeline SET after_sdr = 1, renew_ms ="
-                       " CASE WHEN renew_ms > 0 THEN renew_ms ELSE state_ms + 3600000 END"
+                       " CASE WHEN renew_ms > 0 THEN renew_ms ELSE 3600000 +"
+                       " COALESCE((SELECT lived_ms FROM seal_time WHERE id = 1), 0) END"
                        " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_FETCHED] = {"client.fetched", "UPDATE rseal_client_pipeline SET after_fetch = 1"
                                           " WHERE sp_id = $1 AND sector_number = $2"},

@@ -5,6 +5,7 @@
 #include "codec/bigint.h"
 #include "codec/json.h"
 #include "seal/sql_impl.h"
+#include "seal/times.h"
 
 static const slk_sql miners = {
     "summary.miners",
@@ -57,7 +58,7 @@ static slk_err read_lease(json_t **ret_lease, slk_seal *seal, slk_error *error)
     SLK_TRY(slk_query_step(&q, &row, error));
     *ret_lease = row ? json_pack("{s:I,s:I,s:I}", "sp_id", (json_int_t)slk_column_i64(&q, 0),
                                  "number", (json_int_t)slk_column_i64(&q, 1), "until_ms",
-                                 (json_int_t)slk_column_i64(&q, 2))
+                                 (json_int_t)slk_seal_when_lived(seal, slk_column_i64(&q, 2)))
                      : json_null();
     return *ret_lease ? SLK_OK : no_memory(error);
 }
@@ -100,6 +101,17 @@ static slk_err read_money(json_t *list, slk_seal *seal, slk_error *error)
     }
 }
 
+static json_t *clock_json(const slk_seal *seal)
+{
+    slk_time_view view;
+    char text[SLK_TIME_TEXT_CHARS];
+    slk_time_view_get(&view, seal);
+    slk_time_describe(text, &view);
+    return json_pack("{s:s,s:I,s:I,s:s}", "state", slk_time_doubt_name(view.doubt), "now_ms",
+                     (json_int_t)view.believed_ms, "wall_ms", (json_int_t)view.wall_ms, "says",
+                     text);
+}
+
 slk_err slk_summary(slk_buf *out, slk_seal *seal, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *list = json_array();
@@ -111,7 +123,7 @@ slk_err slk_summary(slk_buf *out, slk_seal *seal, slk_error *error)
     SLK_TRY(slk_sql_number(&messages, slk_seal_db(seal), &unlanded, NULL, 0, error));
     SLK_TRY(read_lease(&next, seal, error));
     SLK_CLEANUP(slk_json_decrefp)
-    json_t *all = json_pack("{s:O,s:O,s:O,s:I}", "miners", list, "lease", next, "money", money,
-                            "messages_waiting", (json_int_t)messages);
+    json_t *all = json_pack("{s:O,s:O,s:O,s:I,s:o}", "miners", list, "lease", next, "money", money,
+                            "messages_waiting", (json_int_t)messages, "clock", clock_json(seal));
     return all ? slk_json_print(out, all) : no_memory(error);
 }

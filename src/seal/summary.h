@@ -5,7 +5,9 @@
  *  "lease":{"sp_id","number","until_ms"}                  of the sealed sector whose lease ends first,
  *                                                         or null
  *  "money":[{"sp_id","deposits","pledges"}]               bound on chain for our sectors, attoFIL
- *  "messages_waiting"}                                    to the chain, that have not landed
+ *  "messages_waiting"                                     to the chain, that have not landed
+ *  "clock":{"state","now_ms","wall_ms","says"}}          times.h: a doubt's name, believed time, the
+ *                                                         clock's, and a sentence
  * Cost: a few milliseconds at 10,000 sectors. */
 #ifndef SLK_SEAL_SUMMARY_H
 #define SLK_SEAL_SUMMARY_H

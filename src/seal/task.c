@@ -74,8 +74,8 @@ static slk_err read_ready(struct batch *b, slk_db *db, slk_error *error)
     if (b->step->find)
         return b->step->find(b->key, &b->n, b->seal, db, error);
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
-    SLK_TRY(slk_sql_open(&q, db, b->step->ready, SLK_ARGS(slk_arg_i(slk_seal_now_steady(b->seal))),
-                         error));
+    SLK_TRY(
+        slk_sql_open(&q, db, b->step->ready, SLK_ARGS(slk_arg_i(slk_seal_lived(b->seal))), error));
     bool row = true;
     for (; b->n < SLK_STEP_FIND_MAX; b->n++) {
         SLK_TRY(slk_query_step(&q, &row, error));
@@ -128,7 +128,7 @@ static slk_err find_work(bool *has, slk_seal *seal, slk_pipeline pipeline, slk_e
     const slk_step *steps = slk_seal_steps(&n);
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
     SLK_TRY(slk_sql_open(&q, seal->db, slk_seal_work(pipeline),
-                         SLK_ARGS(slk_arg_i(slk_seal_now_steady(seal))), error));
+                         SLK_ARGS(slk_arg_i(slk_seal_lived(seal))), error));
     for (bool row = true;;) {
         SLK_TRY(slk_query_step(&q, &row, error));
         if (!row)
@@ -253,7 +253,7 @@ static slk_err failed_body(slk_db *db, void *context, slk_error *error)
     SLK_TRY(end_task(db, f->task, f->step, error));
     if (f->step->pipeline == SLK_PIPELINE_PROVIDER) {
         const slk_seal *seal = f->task->seal;
-        const int64_t until = slk_seal_until(seal, seal->options.cleanup_timeout_ms);
+        const int64_t until = slk_seal_lived(seal) + seal->options.cleanup_timeout_ms;
         SLK_TRY(slk_sql_run(
             db, &set_timeout,
             SLK_ARGS(slk_arg_u(f->task->sp_id), slk_arg_u(f->task->number), slk_arg_i(until)), NULL,

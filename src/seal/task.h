@@ -20,7 +20,7 @@
  * - A heartbeat renews leases of running tasks and stores their progress; a task whose row is to be
  *   canceled, or whose lease was lost, has its slk_job canceled.
  * - A restarted node takes back its own claims at once (same node name), others' after the lease.
- * - Leases are times of the database's clock (slk_db_now_ms), so that nodes agree and a jump of one
+ * - Leases are believed times (times.h) of the database's clock, so that nodes agree and a jump of one
  *   node's clock changes nothing; were they ever to disagree, work would be done twice, but never
  *   have a double effect: the fence decides.
  */
@@ -86,7 +86,7 @@ typedef struct slk_step {
     slk_task_class class;
     bool files; /* touches the sector's files: runs only where they are (member.h) */
     /* SELECT sp_id, sector_number of rows ready and without this task, best first, at most
-     * SLK_STEP_FIND_MAX; $1 now. Its cost must not grow with the rows that wait: see ROWS in steps.c. */
+     * SLK_STEP_FIND_MAX; $1 lived time. Its cost must not grow with the rows that wait: see ROWS in steps.c. */
     const slk_sql *ready;
     /* Instead of ready where a statement cannot say which: fills *ret_n keys, sp_id and number. */
     slk_err (*find)(uint64_t ret_keys[SLK_STEP_FIND_MAX][2], size_t *ret_n, slk_seal *seal,
@@ -115,7 +115,7 @@ typedef struct slk_step {
 
 /* The table of all steps; index < *ret_n. */
 const slk_step *slk_seal_steps(size_t *ret_n);
-/* Names of the steps of that pipeline for which a row is ready; $1 now. */
+/* Names of the steps of that pipeline for which a row is ready; $1 lived time. */
 const slk_sql *slk_seal_work(slk_pipeline pipeline);
 
 /* Makes tasks for all ready rows of the node's roles; *ret_made of them. */

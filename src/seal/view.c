@@ -163,6 +163,19 @@ static json_t *number_or_null(const slk_query *q, int column)
     return slk_column_is_null(q, column) ? json_null() : json_integer(slk_column_i64(q, column));
 }
 
+/* One moment in both times of the database (times.h). */
+typedef struct moment {
+    int64_t now_ms, lived_ms;
+} moment;
+
+/* A column in lived time as the time that the clock will say. */
+static json_t *lived_or_null(const slk_query *q, int column, const moment *at)
+{
+    if (slk_column_is_null(q, column))
+        return json_null();
+    return json_integer(at->now_ms + slk_column_i64(q, column) - at->lived_ms);
+}
+
 /* json_object_set_new refuses a NULL value, so one check at the end finds any lack of memory. */
 static void put(json_t *object, bool *ok, const char *key, json_t *value)
 {
@@ -286,11 +299,11 @@ static void put_client_columns(json_t *o, bool *ok, const slk_query *q)
     put(o, ok, "lease_until_ms", number_or_null(q, 30));
 }
 
-static void put_provider_columns(json_t *o, bool *ok, const slk_query *q)
+static void put_provider_columns(json_t *o, bool *ok, const slk_query *q, const moment *at)
 {
     put(o, ok, "ticket_source", text_or_null(q, 23));
     put(o, ok, "notified", json_boolean(slk_column_bool(q, 24)));
-    put(o, ok, "lease_until_ms", number_or_null(q, 25));
+    put(o, ok, "lease_until_ms", lived_or_null(q, 25, at));
     put(o, ok, "started_ms", number_or_null(q, 26));
     put(o, ok, "sealed_ms", number_or_null(q, 27));
     put(o, ok, "reserved_bytes", number_or_null(q, 28));
@@ -309,7 +322,7 @@ static json_t *next_json(const slk_query *q, bool client)
     return json_string(slk_state_next(state));
 }
 
-static json_t *sector_json(const slk_query *q, bool client, int64_t now_ms)
+static json_t *sector_json(const slk_query *q, bool client, const moment *at)
 {
     json_t *o = json_object();
     bool ok = o != NULL;
@@ -323,7 +336,7 @@ static json_t *sector_json(const slk_query *q, bool client, int64_t now_ms)
     put(o, &ok, "message", text_or_null(q, 6));
     put(o, &ok, "since_ms", json_integer(slk_column_i64(q, 7)));
     put(o, &ok, "created_ms", json_integer(slk_column_i64(q, 8)));
-    put(o, &ok, "task", task_json(q, now_ms));
+    put(o, &ok, "task", task_json(q, at->now_ms));
     put(o, &ok, "next", next_json(q, client));
     put(o, &ok, "peer", text_or_null(q, 19));
     put(o, &ok, "comm_d", text_or_null(q, 20));
@@ -332,7 +345,7 @@ static json_t *sector_json(const slk_query *q, bool client, int64_t now_ms)
     if (client)
         put_client_columns(o, &ok, q);
     else
-        put_provider_columns(o, &ok, q);
+        put_provider_columns(o, &ok, q, at);
     if (ok)
         return o;
     json_decref(o);
@@ -413,7 +426,7 @@ enum kind {
     KIND_MINER
 };
 
-static json_t *row_json(const slk_query *q, enum kind kind, int64_t now_ms)
+static json_t *row_json(const slk_query *q, enum kind kind, const moment *at)
 {
     switch (kind) {
     case KIND_PARTNER:
@@ -421,9 +434,9 @@ static json_t *row_json(const slk_query *q, enum kind kind, int64_t now_ms)
     case KIND_PROVIDER:
         return provider_json(q);
     case KIND_PROVIDER_SECTOR:
-        return sector_json(q, false, now_ms);
+        return sector_json(q, false, at);
     case KIND_CLIENT_SECTOR:
-        return sector_json(q, true, now_ms);
+        return sector_json(q, true, at);
     case KIND_EVENT:
         return event_json(q);
     case KIND_MINER:
@@ -438,7 +451,7 @@ static json_t *row_json(const slk_query *q, enum kind kind, int64_t now_ms)
 static slk_err append_rows(json_t *array, slk_seal *seal, const slk_sql *sql, const slk_arg *args,
                            size_t n, enum kind kind, slk_error *error)
 {
-    int64_t now = slk_seal_now(seal);
+    const moment at = {slk_seal_now(seal), slk_seal_lived(seal)};
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
     SLK_TRY(slk_sql_open(&q, slk_seal_db(seal), sql, args, n, error));
     bool row = true;
@@ -446,7 +459,7 @@ static slk_err append_rows(json_t *array, slk_seal *seal, const slk_sql *sql, co
         SLK_TRY(slk_query_step(&q, &row, error));
         if (!row)
             return SLK_OK;
-        if (json_array_append_new(array, row_json(&q, kind, now)) != 0)
+        if (json_array_append_new(array, row_json(&q, kind, &at)) != 0)
             return slk_fail(error, SLK_E_NOMEM, "out of memory");
     }
 }

@@ -946,8 +946,8 @@ static slk_err peer_repeats_c1(void *ctx, bool *ret_repeats, const slk_seal_remo
     return SLK_OK;
 }
 
-static slk_err peer_renew(void *ctx, bool *ret_can, int64_t *ret_until_ms,
-                          const slk_seal_remote *to, const slk_seal_sector *s, slk_error *error)
+static slk_err peer_renew(void *ctx, bool *ret_can, int64_t *ret_left_ms, const slk_seal_remote *to,
+                          const slk_seal_sector *s, slk_error *error)
 {
     world *w = ctx;
     slk_partner p;
@@ -956,7 +956,11 @@ static slk_err peer_renew(void *ctx, bool *ret_can, int64_t *ret_until_ms,
     if (w->no_renewals)
         return SLK_OK;
     SLK_TRY(partner_of(&p, w, to, error));
-    return slk_provider_renew(ret_until_ms, seal_of(w, to), p.id, s->sp_id, s->number, error);
+    int64_t until_ms = 0;
+    slk_seal *seal = seal_of(w, to);
+    SLK_TRY(slk_provider_renew(&until_ms, seal, p.id, s->sp_id, s->number, error));
+    *ret_left_ms = until_ms - slk_seal_now(seal);
+    return SLK_OK;
 }
 
 static slk_err peer_ticket(void *ctx, uint8_t out32[32], int64_t *ret_epoch, const char *url,
@@ -1022,6 +1026,13 @@ static int64_t clock_monotonic_ms(void *ctx)
     return w->now_ms;
 }
 
+static bool clock_kept_ms(void *ctx, int64_t *ret_ms)
+{
+    const world *w = ctx;
+    *ret_ms = w->now_ms;
+    return w->clock_kept;
+}
+
 static bool crash_at(void *ctx, const char *point)
 {
     world_node *node = ctx;
@@ -1050,7 +1061,7 @@ static slk_seal_ops stub_ops(world *w)
                  peer_repeats_c1, peer_renew, peer_finalize, peer_cleanup, peer_ticket,
                  peer_complete},
         .keeper = {w, keeper_hash, keeper_wrap, keeper_unwrap},
-        .clock = {w, clock_wall_ms, clock_monotonic_ms},
+        .clock = {w, clock_wall_ms, clock_monotonic_ms, clock_kept_ms},
     };
 }
 

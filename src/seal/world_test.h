@@ -128,6 +128,7 @@ struct world {
     char folder[64];
     int64_t now_ms;
     int64_t clock_off_ms; /* so wrong is the wall clock */
+    bool clock_kept; /* the kernel says that it is right, and knows the right time */
     int64_t head;
     world_node provider, client;
     world_node other; /* a second provider, honest; see world_second */

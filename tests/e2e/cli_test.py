@@ -220,7 +220,7 @@ def shells_complete():
 # just the files that its line names.
 LOOKS = {"info", "status", "wait-api", "log", "log list", "config default", "config check", "config diff", "partner list", "partner show",
          "provider list", "provider show", "provider test", "miner list", "sector list", "sector show", "sector watch", "sector verify", "watch",
-         "message list", "node list", "fsck", "auth list", "doctor", "alerts list", "log alerts", "proof verify", "proof check-replica",
+         "message list", "clock", "node list", "fsck", "auth list", "doctor", "alerts list", "log alerts", "proof verify", "proof check-replica",
          "proof commd", "proof piece", "params list", "params verify", "version", "worker info", "worker jobs",
          "worker storage list", "worker tasks list", "worker resources", "cpu", "bench", "plan", "completion"}
 STARTS = {"run", "demo", "devnet run"}
