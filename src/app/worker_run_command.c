@@ -420,6 +420,12 @@ static const slk_option options[] = {
      .env = "SELKIE_WORKER_NODE_CA",
      .value = "FILE",
      .help = "certificate of a node that is reached by https"},
+    /* Lotus's, of no use here: calls and heartbeats have limits of their own, and nothing runs on a GPU. */
+    {.name = "timeout", .type = SLK_OPTION_DURATION},
+    {.name = "http-server-timeout", .type = SLK_OPTION_DURATION},
+    {.name = "post-parallel-reads", .type = SLK_OPTION_U64},
+    {.name = "post-read-timeout", .type = SLK_OPTION_DURATION},
+    {.name = "enable-gpu-proving", .type = SLK_OPTION_BOOL},
     SLK_OPTION_DRY_RUN,
     {.name = NULL},
 };

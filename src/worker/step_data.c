@@ -4,10 +4,16 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "codec/bitfield.h"
 #include "codec/json.h"
 #include "store/unsealed.h"
 #include "worker/source.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define ZEROS_BYTES 65536u
 
 /* ---- a piece's data ---- */
 
@@ -21,6 +27,26 @@ static slk_err write_padded(void *context, const uint8_t *bytes, size_t n, uint6
 {
     const struct piece_file *into = context;
     return slk_unsealed_write(into->file, bytes, n, into->offset + offset, error);
+}
+
+/* Zeros where an attempt that came to nothing has left something: [offset, end), which mostly is a hole. */
+static slk_err write_zeros(slk_unsealed *file, uint64_t offset, uint64_t end, slk_error *error)
+{
+    static const uint8_t zeros[ZEROS_BYTES];
+    while (offset < end) {
+        const off_t data = lseek(file->fd, slk_i64(offset), SEEK_DATA);
+        if (data < 0 && errno == ENXIO)
+            return SLK_OK; /* none up to the file's end */
+        if (data < 0)
+            return slk_fail_errno(error, errno, "cannot look into %s", file->path);
+        offset = slk_max_u64(offset, slk_u64(data));
+        if (offset >= end)
+            return SLK_OK;
+        const size_t n = (size_t)slk_min_u64(end - offset, sizeof zeros);
+        SLK_TRY(slk_unsealed_write(file, zeros, n, offset, error));
+        offset += n;
+    }
+    return SLK_OK;
 }
 
 /* The piece of the call's data; into NULL: nothing is written. */
@@ -83,6 +109,7 @@ static slk_err add_to(slk_worker_run *run, slk_lotus_piece *ret_piece, slk_unsea
         return slk_fail(error, SLK_E_INVAL,
                         "a piece of %lu bytes does not fit behind %lu in a sector of %lu", padded,
                         offset, run->shape->bytes);
+    SLK_TRY(write_zeros(file, offset, offset + padded, error));
     SLK_TRY(
         take_piece(run, ret_piece, raw_bytes, json_array_get(run->params, 3), true, &into, error));
     return slk_unsealed_allocate(file, offset, padded, error);
@@ -109,7 +136,7 @@ static slk_err add_first(slk_worker_run *run, slk_lotus_piece *ret_piece, uint64
     return slk_store_place(store, room, &run->ref.id, SLK_LOTUS_UNSEALED, error);
 }
 
-/* What lies behind the pieces is of no piece, or of an attempt that came to nothing: zeros again. */
+/* What is allocated behind the pieces is of an attempt that came to nothing. */
 static slk_err add_behind(slk_worker_run *run, slk_lotus_piece *ret_piece, uint64_t offset,
                           uint64_t raw_bytes, slk_error *error)
 {

@@ -34,6 +34,36 @@ static slk_err authorise_remote(void *context, bool *ret_allowed, const char *to
     return SLK_OK;
 }
 
+/* C1 for a node that would rather not fetch the files. */
+static slk_err make_porep(void *context, slk_buf *out, const slk_store_porep_request *request,
+                          slk_job *job, slk_error *error)
+{
+    slk_worker *worker = context;
+    const slk_worker_ops *ops = worker->options.ops;
+    const slk_lotus_pieces no_pieces = {0};
+    slk_lotus_cids cids = {.defined = true};
+    char name[SLK_UUID_CHARS];
+    SLK_CLEANUP(slk_freep) char *sealed = NULL;
+    SLK_CLEANUP(slk_freep) char *cache = NULL;
+    SLK_CLEANUP(slk_freep) char *path = NULL;
+    const slk_lotus_sector *id = &request->sector.id;
+    memcpy(cids.comm_d, request->comm_d, 32);
+    memcpy(cids.comm_r, request->comm_r, 32);
+    SLK_TRY(slk_store_find(worker->store, NULL, &sealed, id, SLK_LOTUS_SEALED, error));
+    SLK_TRY(slk_store_find(worker->store, NULL, &cache, id, SLK_LOTUS_CACHE, error));
+    slk_uuid_random(name);
+    path = slk_worker_journal_out(worker->journal, name); /* of no call: gone at the next start */
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for C1");
+    const slk_worker_paths paths = {.sealed = sealed, .cache = cache};
+    slk_err code = ops->c1(ops->ctx, &request->sector, &cids, request->ticket, request->seed,
+                           &no_pieces, &paths, path, job, error);
+    if (code == SLK_OK)
+        code = slk_file_read_all(out, path, error);
+    const slk_err removed = slk_remove_tree(path, code == SLK_OK ? error : NULL);
+    return code != SLK_OK ? code : removed;
+}
+
 static slk_err open_node(slk_worker *worker, slk_error *error)
 {
     const slk_worker_options *o = &worker->options;
@@ -77,8 +107,10 @@ static slk_err open_api(slk_worker *worker, slk_error *error)
                                         .authorise = authorise_rpc,
                                         .authorise_context = worker,
                                         .anonymous = SLK_RPC_READ};
-    const slk_store_server_options remote = {
-        .store = worker->store, .context = worker, .authorise = authorise_remote};
+    const slk_store_server_options remote = {.store = worker->store,
+                                             .context = worker,
+                                             .authorise = authorise_remote,
+                                             .porep = make_porep};
     SLK_TRY(slk_push_new(&worker->push, error));
     SLK_TRY(slk_rpc_server_new(&worker->api, &rpc, error));
     SLK_TRY(slk_store_server_new(&worker->remote, &remote, error));

@@ -120,6 +120,7 @@ static const slk_rpc_method methods[] = {
     {"Filecoin.ReturnFinalizeSector", 2, SLK_RPC_ADMIN, hear},
     {"Filecoin.ReturnReleaseUnsealed", 2, SLK_RPC_ADMIN, hear},
     {"Filecoin.ReturnDataCid", 3, SLK_RPC_ADMIN, hear},
+    {"Filecoin.ReturnUnsealPiece", 2, SLK_RPC_ADMIN, hear},
     {"Filecoin.ReturnFetch", 2, SLK_RPC_ADMIN, hear},
     {"Filecoin.ReturnReplicaUpdate", 3, SLK_RPC_ADMIN, hear},
 };
@@ -131,6 +132,17 @@ static slk_err let_in(void *context, const char *token, unsigned *ret_permission
         return slk_fail(error, SLK_E_AUTH, "whose token is that?");
     *ret_permissions = SLK_RPC_READ | SLK_RPC_ADMIN;
     return SLK_OK;
+}
+
+static void listen_at(struct node *node, unsigned port)
+{
+    slk_error error = {0};
+    char listen[32];
+    (void)snprintf(listen, sizeof listen, "127.0.0.1:%u", port);
+    const slk_http_server_options http = {
+        .listen = listen, .routes = node->routes, .n_routes = SLK_RPC_ROUTES};
+    if (slk_http_server_new(&node->http, &http, &error) != SLK_OK)
+        fail_msg("%s", error.message);
 }
 
 static void start_node(struct node *node)
@@ -145,9 +157,7 @@ static void start_node(struct node *node)
     node->api_version = 66816;
     assert_int_equal(slk_rpc_server_new(&node->rpc, &rpc, &error), SLK_OK);
     slk_rpc_server_routes(node->rpc, node->routes);
-    const slk_http_server_options http = {
-        .listen = "127.0.0.1:0", .routes = node->routes, .n_routes = SLK_RPC_ROUTES};
-    assert_int_equal(slk_http_server_new(&node->http, &http, &error), SLK_OK);
+    listen_at(node, 0);
 }
 
 static void stop_node(struct node *node)
@@ -170,6 +180,7 @@ struct proofs {
     unsigned pc1_begun;
     slk_err pc1_fails;
     size_t batch_n;
+    unsigned unsealed;
 };
 
 static void fill(uint8_t out32[32], uint8_t byte)
@@ -314,6 +325,25 @@ static slk_err p_finalize(void *ctx, const slk_lotus_sector_ref *sector, const c
     return slk_remove_tree(layer, error);
 }
 
+/* Data of nothing but 'U'. */
+static slk_err p_unseal(void *ctx, const slk_lotus_sector_ref *sector, const uint8_t comm_d32[32],
+                        const uint8_t ticket32[32], const char *sealed, const char *work,
+                        uint64_t offset, uint64_t length, slk_worker_padded *padded, void *context,
+                        slk_job *job, slk_error *error)
+{
+    struct proofs *p = ctx;
+    uint8_t data[SECTOR];
+    (void)sector;
+    (void)comm_d32;
+    (void)ticket32;
+    (void)offset;
+    (void)job;
+    assert_true(slk_file_exists(sealed) && slk_file_exists(work));
+    p->unsealed++;
+    memset(data, 'U', sizeof data);
+    return padded(context, data, (size_t)length / 127 * 128, 0, error);
+}
+
 /* ---- the world ---- */
 
 struct world {
@@ -405,7 +435,8 @@ static int set_up(void **state)
                               .pc2 = p_pc2,
                               .c1 = p_c1,
                               .c2 = p_c2,
-                              .finalize = p_finalize};
+                              .finalize = p_finalize,
+                              .unseal = p_unseal};
     assert_int_equal(slk_jwt_make(&w->token, &claims, secret, &error), SLK_OK);
     make_path(w);
     *state = w;
@@ -644,6 +675,79 @@ static void seals_a_sector_call_by_call(void **state)
     assert_true(has_file(w, "sealed", 1) && has_file(w, "cache", 1));
 }
 
+/* source of trailers: reference/lotus-worker 6.5 */
+static void check_unsealed(const struct world *w, unsigned number, size_t at, uint8_t byte,
+                           const char *trailer, size_t trailer_bytes)
+{
+    slk_error error = {0};
+    SLK_CLEANUP(slk_freep) char *path = file_of(w, "unsealed", number);
+    SLK_CLEANUP(slk_buf_done) slk_buf file;
+    slk_buf_init(&file, 2 * SECTOR);
+    assert_int_equal(slk_file_read_all(&file, path, &error), SLK_OK);
+    assert_int_equal(file.len, SECTOR + trailer_bytes);
+    assert_memory_equal(file.data + SECTOR, trailer, trailer_bytes);
+    assert_int_equal(file.data[at], byte);
+}
+
+static json_t *add_zeros(struct world *w, unsigned number, json_t *existing)
+{
+    return ask(w, "Filecoin.AddPiece",
+               json_pack("[ooi{ssss}]", sector_ref(number), existing, 1016, "Type", "null", "Info",
+                         "1016"));
+}
+
+static void pieces_lie_one_behind_the_other(void **state)
+{
+    struct world *w = *state;
+    slk_error error = {0};
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *first = add_zeros(w, 5, json_null());
+    check_return(heard(w, "ReturnAddPiece", 0), first, false);
+    check_unsealed(w, 5, 0, 0, "\x04\x10\x01\x03\x00\x00\x00", 7);
+    /* What an attempt that came to nothing has left behind the first piece is no zero. */
+    SLK_CLEANUP(slk_freep) char *path = file_of(w, "unsealed", 5);
+    SLK_CLEANUP(slk_closep) int fd = -1;
+    assert_int_equal(slk_file_open_rw(&fd, path, &error), SLK_OK);
+    assert_int_equal(slk_file_write_at(fd, "x", 1, 1500, path, &error), SLK_OK);
+    SLK_CLEANUP(slk_json_decrefp) json_t *second = add_zeros(w, 5, json_pack("[i]", 1016));
+    check_return(heard(w, "ReturnAddPiece", 1), second, false);
+    check_unsealed(w, 5, 1500, 0, "\x04\x10\x02\x03\x00\x00\x00", 7);
+    /* A third does not fit, one behind pieces that are not there neither. */
+    SLK_CLEANUP(slk_json_decrefp) json_t *third = add_zeros(w, 5, json_pack("[ii]", 1016, 1016));
+    check_return(heard(w, "ReturnAddPiece", 2), third, true);
+    SLK_CLEANUP(slk_json_decrefp) json_t *other = add_zeros(w, 6, json_pack("[i]", 1016));
+    check_return(heard(w, "ReturnAddPiece", 3), other, true);
+}
+
+static json_t *unseal(struct world *w, unsigned offset)
+{
+    json_t *pieces = zero_pieces();
+    json_t *comm_d = json_incref(json_object_get(json_array_get(pieces, 0), "PieceCID"));
+    json_decref(pieces);
+    return ask(w, "Filecoin.UnsealPiece",
+               json_pack("[oiioo]", sector_ref(1), offset, 1016, bytes32(7), comm_d));
+}
+
+static void data_is_unsealed_once(void **state)
+{
+    struct world *w = *state;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *one = pc1(w, 1);
+    (void)heard(w, "ReturnSealPreCommit1", 0);
+    assert_false(has_file(w, "unsealed", 1));
+    SLK_CLEANUP(slk_json_decrefp) json_t *first = unseal(w, 0);
+    check_return(heard(w, "ReturnUnsealPiece", 0), first, false);
+    check_unsealed(w, 1, 7, 'U', "\x04\x10\x01\x03\x00\x00\x00", 7);
+    SLK_CLEANUP(slk_json_decrefp) json_t *again = unseal(w, 0);
+    check_return(heard(w, "ReturnUnsealPiece", 1), again, false);
+    assert_int_equal(w->proofs.unsealed, 1); /* it was there */
+    SLK_CLEANUP(slk_json_decrefp) json_t *rest = unseal(w, 1016);
+    check_return(heard(w, "ReturnUnsealPiece", 2), rest, false);
+    check_unsealed(w, 1, 1024 + 7, 'U', "\x04\x10\x02\x03\x00\x00\x00", 7);
+    SLK_CLEANUP(slk_json_decrefp) json_t *beyond = unseal(w, 2032);
+    check_return(heard(w, "ReturnUnsealPiece", 3), beyond, true);
+}
+
 static void a_refused_return_comes_again(void **state)
 {
     struct world *w = *state;
@@ -767,6 +871,36 @@ static void a_new_session_of_the_node_is_greeted_anew(void **state)
     assert_int_equal(count(w, "WorkerConnect"), 2);
 }
 
+/* What became of files meanwhile is told before the result. */
+static void work_goes_on_while_the_node_is_away(void **state)
+{
+    struct world *w = *state;
+    hold_pc1(w, true);
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
+    wait_pc1_begun(w, 1);
+    (void)heard(w, "WorkerConnect", 0);
+    const unsigned port = slk_http_server_port(w->node.http);
+    slk_http_server_free(w->node.http);
+    const size_t attached = count(w, "StorageAttach");
+    hold_pc1(w, false);
+    for (;;) { /* until it has ended, and cannot be returned */
+        SLK_CLEANUP(slk_json_decrefp) json_t *jobs = ask(w, "Selkie.TaskProgress", json_array());
+        const json_t *job = json_array_get(jobs, 0);
+        if (strcmp(json_string_value(json_object_get(job, "State")), "returning") == 0)
+            break;
+    }
+    assert_int_equal(count(w, "StorageDeclareSector"), 0);
+    listen_at(&w->node, port);
+    const json_t *returned = heard(w, "ReturnSealPreCommit1", 0);
+    check_return(returned, id, false);
+    const json_t *declared = heard(w, "StorageDeclareSector", 0);
+    assert_int_equal(json_integer_value(json_array_get(declared, 2)), 2 | 4);
+    assert_true(place_of(w, heard(w, "StorageAttach", attached)) < place_of(w, returned));
+    assert_true(place_of(w, declared) < place_of(w, returned));
+    assert_int_equal(count(w, "WorkerConnect"), 1); /* its session is the same */
+}
+
 static void another_version_of_the_node_is_refused(void **state)
 {
     struct world *w = *state;
@@ -864,21 +998,35 @@ static void *add_by_push(void *context)
     return NULL;
 }
 
-static int http(const char *method, const char *url, const char *body, size_t n)
+/* *ret_body (may be NULL): heap. */
+static int http_as(const char *bearer, const char *method, const char *url, const char *body,
+                   size_t n, char **ret_body)
 {
     slk_error error = {0};
     slk_http_client *client = NULL;
     const slk_http_client_options options = {.allow_plain_http = true};
     slk_http_response response = {0};
-    const slk_http_request request = {.method = method, .url = url, .body = body, .body_bytes = n};
+    const slk_http_request request = {.method = method,
+                                      .url = url,
+                                      .bearer = bearer,
+                                      .body = body,
+                                      .body_bytes = n,
+                                      .content_type = body ? "application/json" : NULL};
     assert_int_equal(slk_http_client_new(&client, &options, &error), SLK_OK);
     const slk_err code = slk_http_call(client, &request, &response, &error);
     const int status = response.status;
+    if (ret_body)
+        *ret_body = slk_strdup(slk_buf_str(&response.body));
     slk_http_response_done(&response);
     slk_http_client_free(client);
     if (code != SLK_OK)
         fail_msg("%s: %s", method, error.message);
     return status;
+}
+
+static int http(const char *method, const char *url, const char *body, size_t n)
+{
+    return http_as(NULL, method, url, body, n, NULL);
 }
 
 static void pushed_data_becomes_a_piece(void **state)
@@ -921,6 +1069,36 @@ static void a_stream_that_nobody_named_is_not_taken(void **state)
     assert_int_equal(http("HEAD", url, NULL, 0), 400);
 }
 
+/* ---- for other nodes ---- */
+
+static void c1_is_made_for_who_asks_over_remote(void **state)
+{
+    struct world *w = *state;
+    uint8_t comm[32];
+    slk_cid comm_r, comm_d;
+    char url[100];
+    char *answer = NULL;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *one = pc1(w, 1);
+    (void)heard(w, "ReturnSealPreCommit1", 0);
+    fill(comm, 3);
+    slk_comm_r_cid(&comm_r, comm);
+    fill(comm, 1);
+    slk_comm_d_cid(&comm_d, comm);
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *body =
+        json_pack("{so so so so so}", "Sector", sector_ref(1), "Sealed", slk_json_new_cid(&comm_r),
+                  "Unsealed", slk_json_new_cid(&comm_d), "Ticket", bytes32(7), "Seed", bytes32(8));
+    char *text = json_dumps(body, JSON_COMPACT);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/remote/vanilla/porep",
+                   slk_worker_port(w->worker));
+    assert_int_equal(http_as(w->token, "POST", url, text, strlen(text), &answer), 200);
+    assert_string_equal(answer, "{\"the\":\"C1\"}");
+    slk_free(answer);
+    assert_int_equal(http("POST", url, text, strlen(text)), 401);
+    free(text);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -928,6 +1106,8 @@ int main(void)
         TEST(greets_its_node_in_order),
         TEST(answers_who_it_is),
         TEST(seals_a_sector_call_by_call),
+        TEST(pieces_lie_one_behind_the_other),
+        TEST(data_is_unsealed_once),
         TEST(a_refused_return_comes_again),
         TEST(what_was_reported_already_is_delivered),
         TEST(a_full_disk_is_102_and_names_the_worker),
@@ -935,12 +1115,14 @@ int main(void)
         TEST(a_stopped_worker_goes_on_under_the_same_id),
         TEST(a_result_survives_a_restart_without_work),
         TEST(a_new_session_of_the_node_is_greeted_anew),
+        TEST(work_goes_on_while_the_node_is_away),
         TEST(another_version_of_the_node_is_refused),
         TEST(several_are_labelled_together),
         TEST(a_canceled_call_is_returned_as_failed),
         TEST(tokens_of_the_node_are_asked_about_once),
         TEST(pushed_data_becomes_a_piece),
         TEST(a_stream_that_nobody_named_is_not_taken),
+        TEST(c1_is_made_for_who_asks_over_remote),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

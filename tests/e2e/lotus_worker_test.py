@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """A real lotus-miner has its sectors sealed by our worker, C2 included, and the chain verifies them; so,
-too, when worker or miner are killed in the middle of each call. Runs where ../shared/lotus-devnet is."""
+too, when worker or miner are killed in the middle of each call, when a fetch is cut, and when a disk is
+full in PC1. Runs where ../shared/lotus-devnet is."""
 import contextlib
+import functools
+import http.server
+import signal
+import threading
 
 from lotus_miner import *
 from support import *
@@ -17,10 +22,10 @@ def place(options=()):
         yield folder, miner, worker
 
 
-def wait_proving(miner, worker, number):
+def wait_proving(miner, worker, number, may_fail=False):
     def is_proving():
         state = miner.state(number)
-        expect("Failed" not in state or "Finalize" in state, f"sector {number} is in {state}\n{worker.log()[-3000:]}\n{miner.log()[-3000:]}")
+        expect(may_fail or "Failed" not in state, f"sector {number} is in {state}\n{worker.log()[-3000:]}\n{miner.log()[-3000:]}")
         return state == "Proving"
     wait(is_proving, PROVING_SECONDS, f"sector {number} to be proving",
          lambda: f"state {miner.state(number)}\n{worker.log()[-3000:]}\n--- miner\n{miner.log()[-3000:]}")
@@ -80,6 +85,77 @@ def miner_killed():
     killed_at_each_call(lambda miner, worker: miner.kill_and_start())
 
 
+def data_cid():
+    """The miner's own command hands data to our worker: pushed through the miner, and by URL."""
+    with place() as (folder, miner, worker):
+        path = folder / "data"
+        path.write_bytes(piece_bytes("data-cid", 0, 2032))
+        want = selkie("proof", "piece", path)["commitment_cid"]
+        expect(want in miner.cli("sealing", "data-cid", str(path), "2048").split(), f"pushed data is not {want}")
+        with served(path) as url:
+            expect(want in miner.cli("sealing", "data-cid", "--file-size", "2032", url, "2048").split(), f"data by URL is not {want}")
+        equal(worker.taken(), ["DataCid", "DataCid"], "calls")
+
+
+@contextlib.contextmanager
+def served(path):
+    """One file by HTTP; yields its URL."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=path.parent)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/{path.name}"
+        server.shutdown()
+
+
+def fetch_cut():
+    """Labels on one worker, trees on another: while that fetches them the first hangs, then is gone; it comes again."""
+    first = ("--precommit2=false", "--commit=false", "--unseal=false")
+    second = ("--addpiece=false", "--precommit1=false", "--unseal=false")
+    with Folder() as folder, Miner(folder) as miner, Worker(folder, miner, "w1", first) as w1, Worker(folder, miner, "w2", second) as w2:
+        number = miner.pledge()
+        wait(lambda: "Fetch" in w2.taken(), 120, "the second worker to fetch", lambda: w2.log()[-2000:] + miner.log()[-2000:])
+        w1.process.send_signal(signal.SIGSTOP)
+        time.sleep(1)  # no condition: whatever is under way stands still for a while
+        w1.kill_and_start()
+        wait_proving(miner, w2, number, may_fail=True)
+        expect({"SealPreCommit2", "SealCommit2"} <= set(w2.taken()) and "SealPreCommit1" in w1.taken(), f"{w1.taken()} {w2.taken()}")
+
+
+@contextlib.contextmanager
+def few_files(folder, count):
+    """A disk that has room for bytes, but not for more files: what is full is found only when one is made."""
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=64m,nr_inodes={count}", "selkie-test", str(folder)], capture_output=True)
+    expect(done.returncode == 0, f"mount: {done.stderr!r}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def disk_full():
+    """PC1 finds the disk full: code 102, and the miner tries again until there is room."""
+    if os.getuid() != 0:
+        print("# skip disk full: only root may mount")
+        return
+    with Folder() as folder, few_files(folder / "disk", 200), Miner(folder) as miner:
+        path = folder / "disk" / "path"
+        path.mkdir()
+        with Worker(folder, miner, options=("--no-local-storage",)) as worker:
+            selkie("worker", "storage", "attach", "--init", "--seal", path, "--worker-repo", worker.folder)
+            ballast, files = folder / "disk" / "ballast", 0
+            ballast.mkdir()
+            while os.statvfs(ballast).f_ffree > 3:  # AddPiece needs one
+                (ballast / str(files)).touch()
+                files += 1
+            number = miner.pledge()
+            failed = wait(lambda: [r for r in worker.events("call.failed") if r["method"] == "SealPreCommit1"], 120, "PC1 to find the disk full",
+                          lambda: worker.log()[-2000:])
+            equal(failed[0]["code"], "no-space", "why")
+            shutil.rmtree(ballast)
+            wait_proving(miner, worker, number, may_fail=True)
+
+
 if __name__ == "__main__":
     if not (DEVNET / "start.sh").exists():
         skip("lotus worker: ../shared/lotus-devnet is not here")
@@ -87,4 +163,7 @@ if __name__ == "__main__":
         ("lotus-worker-pledged", pledged),
         ("lotus-worker-killed", worker_killed),
         ("lotus-worker-miner-killed", miner_killed),
+        ("lotus-worker-data-cid", data_cid),
+        ("lotus-worker-fetch-cut", fetch_cut),
+        ("lotus-worker-disk-full", disk_full),
     ])
