@@ -52,6 +52,8 @@ static slk_err insert(slk_bitfield *set, size_t at, slk_bit_range range)
 
 static void erase(slk_bitfield *set, size_t at, size_t n)
 {
+    if (n == 0)
+        return;
     set->n -= n;
     memmove(set->ranges + at, set->ranges + at + n, (set->n - at) * sizeof *set->ranges);
 }

@@ -151,7 +151,7 @@ slk_err slk_store_init_path(const char *folder, const slk_lotus_meta *meta, slk_
     slk_uuid_random(fresh.id);
     const slk_err code = slk_lotus_meta_print(&text, &fresh);
     if (code != SLK_OK)
-        return slk_fail(error, code, "%s would be too long", file);
+        return slk_fail(error, code, "%s cannot be written: %s", file, slk_error_text(NULL, code));
     return slk_file_write_atomic(file, text.data, text.len, 0644, error);
 }
 
@@ -174,12 +174,16 @@ slk_err slk_store_list_read(slk_lotus_strings *ret_folders, const char *list_fil
 }
 
 /* The list may name a folder by another name than the canonical one. */
-static void take_off(slk_lotus_strings *folders, const char *folder)
+static slk_err take_off(slk_lotus_strings *folders, const char *folder)
 {
-    for (size_t i = folders->n; i > 0; i--)
-        if (strcmp(folders->item[i - 1], folder) == 0 ||
-            slk_file_same(folders->item[i - 1], folder))
-            slk_lotus_strings_remove(folders, folders->item[i - 1]);
+    for (size_t i = folders->n; i > 0; i--) {
+        SLK_CLEANUP(slk_freep) char *name = slk_strdup(folders->item[i - 1]);
+        if (!name)
+            return SLK_E_NOMEM;
+        if (strcmp(name, folder) == 0 || slk_file_same(name, folder))
+            slk_lotus_strings_remove(folders, name);
+    }
+    return SLK_OK;
 }
 
 slk_err slk_store_list_change(const char *list_file, const char *folder, bool add, slk_error *error)
@@ -190,11 +194,13 @@ slk_err slk_store_list_change(const char *list_file, const char *folder, bool ad
     SLK_CLEANUP(slk_buf_done) slk_buf text;
     slk_buf_init(&text, SLK_LOTUS_STORAGE_MAX_BYTES);
     SLK_TRY(slk_store_list_read(&folders, list_file, error));
-    take_off(&folders, folder);
-    slk_err code = add ? slk_lotus_strings_add(&folders, folder) : SLK_OK;
+    slk_err code = take_off(&folders, folder);
+    if (code == SLK_OK && add)
+        code = slk_lotus_strings_add(&folders, folder);
     if (code == SLK_OK)
         code = slk_lotus_storage_print(&text, &folders);
     if (code != SLK_OK)
-        return slk_fail(error, code, "%s would be too long", list_file);
+        return slk_fail(error, code, "%s cannot be written: %s", list_file,
+                        slk_error_text(NULL, code));
     return slk_file_write_atomic(list_file, text.data, text.len, 0644, error);
 }

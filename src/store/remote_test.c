@@ -92,7 +92,8 @@ static slk_err produce(void *context, uint8_t *out, size_t capacity, size_t *ret
     sending *s = context;
     (void)error;
     *ret_n = slk_min_u64(capacity, s->f->tar.len - s->at);
-    memcpy(out, s->f->tar.data + s->at, *ret_n);
+    if (*ret_n > 0)
+        memcpy(out, s->f->tar.data + s->at, *ret_n);
     s->at += *ret_n;
     return SLK_OK;
 }

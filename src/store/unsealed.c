@@ -116,8 +116,8 @@ static slk_err write_trailer(const slk_unsealed *file, slk_error *error)
     if (code == SLK_OK)
         code = slk_buf_append(&trailer, length, sizeof length);
     if (code != SLK_OK)
-        return slk_fail(error, code, "what is allocated of %s does not fit its trailer",
-                        file->path);
+        return slk_fail(error, code, "what is allocated of %s cannot be noted: %s", file->path,
+                        slk_error_text(NULL, code));
     SLK_TRY(slk_file_sync(file->fd, file->path, error));
     SLK_TRY(slk_file_write_at(file->fd, trailer.data, trailer.len, file->sector_bytes, file->path,
                               error));
@@ -162,7 +162,8 @@ slk_err slk_unsealed_allocate(slk_unsealed *file, uint64_t offset, uint64_t n, s
         return SLK_OK;
     const slk_err code = slk_bitfield_add_range(&file->allocated, offset, offset + n);
     if (code != SLK_OK)
-        return slk_fail(error, code, "%s has too many parts", file->path);
+        return slk_fail(error, code, "the parts of %s cannot be noted: %s", file->path,
+                        slk_error_text(NULL, code));
     return write_trailer(file, error);
 }
 
@@ -200,7 +201,8 @@ slk_err slk_unsealed_keep(slk_unsealed *file, const slk_bitfield *keep, slk_erro
     SLK_CLEANUP(slk_bitfield_done) slk_bitfield gone = {0};
     const slk_err code = split(&kept, &gone, &file->allocated, keep);
     if (code != SLK_OK)
-        return slk_fail(error, code, "%s has too many parts", file->path);
+        return slk_fail(error, code, "the parts of %s cannot be noted: %s", file->path,
+                        slk_error_text(NULL, code));
     /* The trailer first: nothing may be called allocated that is gone. */
     const slk_bitfield before = file->allocated;
     file->allocated = kept;
