@@ -118,6 +118,12 @@ typedef struct slk_config {
     /* [Workers] */
     int64_t compute_workers;
     int64_t chain_workers;
+    int64_t worker_lost_ms;
+    /* [API] */
+    char *api_listen; /* multiaddr; "": not served */
+    /* [Storage] */
+    bool allow_precommit1;
+    bool allow_commit;
     /* [Metrics] */
     bool metrics;
     bool metrics_loopback; /* without a token */

@@ -178,6 +178,18 @@ const slk_config_key slk_config_keys[] = {
      "Sectors labelled, hashed or checked at once."},
     {"Workers", "Chain", KEY_NUMBER, AT(chain_workers), "2", 1, 64, NULL,
      "Chain calls made at once."},
+    {"Workers", "LostAfter", KEY_TIME, AT(worker_lost_ms), "10m", 1000, 24 * HOURS, NULL,
+     "A connected worker that does not answer for so long has lost its tasks: others get them."},
+    {"API", "ListenAddress", KEY_TEXT, AT(api_listen), "/ip4/127.0.0.1/tcp/2345/http", 0, 0, NULL,
+     "Where workers reach this node, ours and lotus-worker, as a multiaddr; empty: none can. A "
+     "port "
+     "that is taken is one that the system chooses, unless this is set: the repository's file "
+     "`api` "
+     "has it."},
+    {"Storage", "AllowPreCommit1", KEY_BOOL, AT(allow_precommit1), "true", 0, 0, NULL,
+     "Label sectors in this process, too; false: on connected workers alone."},
+    {"Storage", "AllowCommit", KEY_BOOL, AT(allow_commit), "true", 0, 0, NULL,
+     "Make proofs (C2) in this process, too; false: on connected workers alone."},
     {"Metrics", "Enable", KEY_BOOL, AT(metrics), "true", 0, 0, NULL,
      "Serve /metrics for Prometheus: to this machine without a token, unless DelegateTLS is on, to "
      "others with an access token that may read."},

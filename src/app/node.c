@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* source: seal/seal.h, slk_seal_new: sectors that all threads label together */
+#define BATCHED_SECTORS_MAX 256u
+
 static slk_err no_memory(slk_error *error)
 {
     return slk_fail(error, SLK_E_NOMEM, "out of memory for the node");
@@ -201,6 +204,25 @@ static void fill_options(slk_seal_options *options, const slk_node *node, bool t
     fill_batching(options, config);
 }
 
+/* The heart's computations are done by workers from here on, this process being one of them: tasks are
+ * claimed by many threads, most of which wait for workers. */
+static slk_err open_farm(slk_node *node, slk_seal_ops *ops, slk_seal_options *options,
+                         slk_error *error)
+{
+    const slk_farm_service_options farm = {.repo = &node->repo,
+                                           .db = node->db,
+                                           .prover = &ops->prover,
+                                           .usual_proof = options->seal_proofs[0]};
+    SLK_TRY(slk_farm_service_new(&node->farm, &farm, error));
+    slk_farm_service_prover(&ops->prover, node->farm);
+    const unsigned batch = options->batch_sectors > 1 ? options->batch_sectors : 1;
+    const unsigned most = BATCHED_SECTORS_MAX / batch;
+    options->workers[SLK_CLASS_COMPUTE] =
+        most < SLK_FARM_COMPUTE_THREADS ? most : SLK_FARM_COMPUTE_THREADS;
+    options->workers[SLK_CLASS_SNARK] = SLK_FARM_SNARK_THREADS;
+    return SLK_OK;
+}
+
 static slk_err open_seal(slk_node *node, bool tool, slk_error *error)
 {
     slk_seal_ops ops = {0};
@@ -220,6 +242,8 @@ static slk_err open_seal(slk_node *node, bool tool, slk_error *error)
     if (node->provider && !tool)
         SLK_TRY(slk_self_test(options.seal_proofs, &options.seal_proofs_n, &ops.prover, &node->repo,
                               node->crypto, error));
+    if (!tool)
+        SLK_TRY(open_farm(node, &ops, &options, error));
     options.scratch_folder = node->scratch_folder;
     options.storage_folder = node->storage_folder;
     SLK_TRY(slk_seal_new(&node->seal, node->db, &ops, &options, error));
@@ -277,7 +301,9 @@ void slk_node_close(slk_node *node)
 {
     if (!node)
         return;
+    slk_farm_service_stop(node->farm);
     slk_seal_free(node->seal);
+    slk_farm_service_free(node->farm);
     slk_db_close(node->db);
     slk_remote_peer_free(node->peer);
     slk_chain_ops_free(node->chain);

@@ -31,6 +31,8 @@
 /* made by meson: SLK_REVISION, "" when the source is no git checkout */
 #include <slk_revision.h>
 
+#define BLOCK_DELAY_S 30 /* what a worker is told; it makes nothing of it */
+
 #define ROUTES_MAX (SLK_REMOTE_PROVIDER_ROUTES + SLK_REMOTE_CLIENT_ROUTES + SLK_PAGE_ROUTES_MAX + 3)
 
 /* What runs beside the heart. */
@@ -309,6 +311,9 @@ static void print_start(const struct service *service)
                      "%s\n",
                      folder, node->repo.config.development ? 5 : 8, folder);
     (void)printf("                selkie watch --repo %s\n", folder);
+    if (*slk_farm_service_address(node->farm))
+        (void)printf("  workers       %s   (selkie auth api-info --perm worker --repo %s)\n",
+                     slk_farm_service_address(node->farm), folder);
     if (node->repo.config.page_enable)
         (void)printf("  page          %s/   (selkie ui open --repo %s prints a login token)\n",
                      service->url, folder);
@@ -321,6 +326,7 @@ static slk_err start(struct service *service, slk_error *error)
     SLK_TRY(check_network(node, error));
     if (node->repo.config.http_enable)
         SLK_TRY(start_server(service, error));
+    SLK_TRY(slk_farm_service_start(node->farm, BLOCK_DELAY_S, error));
     SLK_TRY(slk_seal_start(node->seal, error));
     if (service->monitor)
         SLK_TRY(slk_monitor_start(service->monitor, error));
@@ -342,6 +348,7 @@ static void stop(struct service *service)
     slk_http_server_free(service->server);
     slk_monitor_free(service->monitor);
     slk_delivery_free(service->delivery);
+    slk_farm_service_stop(service->node->farm);
     slk_seal_stop(service->node->seal);
     slk_remote_provider_free(service->provider);
     slk_relay_free(service->relay);

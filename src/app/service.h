@@ -25,6 +25,7 @@ extern const slk_command slk_commands_messages[]; /* message list */
 extern const slk_command slk_commands_cluster[]; /* node list, fsck */
 extern const slk_command slk_commands_clock[]; /* clock, clock accept */
 extern const slk_command slk_commands_auth[]; /* auth …, ui open */
+extern const slk_command slk_commands_farm[]; /* worker list …, sealing …, auth api-info */
 extern const slk_command slk_commands_bundle[]; /* support-bundle */
 extern const slk_command slk_commands_doctor[]; /* doctor */
 extern const slk_command slk_commands_alerts[]; /* alerts …, log alerts */

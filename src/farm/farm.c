@@ -86,8 +86,9 @@ slk_err slk_farm_new(slk_farm **ret_farm, const slk_farm_options *options, slk_e
     if (farm->options.lost_ms == 0)
         farm->options.lost_ms = 600000;
     farm->ca_file = options->ca_file ? slk_strdup(options->ca_file) : NULL;
-    const slk_err code =
-        options->ca_file && !farm->ca_file ? no_memory(error) : make_parts(farm, options, error);
+    farm->results_folder = slk_strdup(options->results_folder);
+    const bool copied = farm->results_folder && (farm->ca_file || !options->ca_file);
+    const slk_err code = copied ? make_parts(farm, options, error) : no_memory(error);
     if (code != SLK_OK) {
         slk_farm_free(farm);
         return code;

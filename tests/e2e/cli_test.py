@@ -222,7 +222,8 @@ LOOKS = {"info", "status", "wait-api", "log", "log list", "config default", "con
          "provider list", "provider show", "provider test", "miner list", "sector list", "sector show", "sector watch", "sector verify", "watch",
          "message list", "clock", "node list", "fsck", "auth list", "doctor", "alerts list", "log alerts", "proof verify", "proof check-replica",
          "proof commd", "proof piece", "params list", "params verify", "version", "worker info", "worker jobs",
-         "worker storage list", "worker tasks list", "worker resources", "cpu", "bench", "plan", "completion"}
+         "worker storage list", "worker tasks list", "worker resources", "worker list", "worker ghosts", "sealing jobs",
+         "sealing sched-diag", "sealing why", "auth api-info", "cpu", "bench", "plan", "completion"}
 STARTS = {"run", "demo", "devnet run"}
 WRITES_WHAT_IS_NAMED = {"proof pc2", "proof c1", "proof join", "proof unseal", "external pc2"}
 

@@ -60,6 +60,7 @@ class Farm:
             "SELKIE_CLIENT_POLLINTERVAL": self.poll,
             "SELKIE_CLIENT_TICKETSLACK": "100",
             "SELKIE_PROVIDER_SEALPROOFS": "[5, 6, 7]",
+            "SELKIE_API_LISTENADDRESS": "/ip4/127.0.0.1/tcp/0/http",
             **self.more,
         }
 

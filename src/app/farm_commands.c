@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* selkie worker list …, selkie sealing …, selkie auth api-info: a running node's workers and what they
+ * do, asked of its API. */
+#include "app/lotus_api.h"
+#include "app/lotus_keys.h"
+#include "app/service.h"
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "codec/json.h"
+#include "codec/multiaddr.h"
+#include "lotus/worker_info.h"
+#include "rpc/client.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- asking ---- */
+
+/* params stolen. */
+static slk_err ask(json_t **ret, const slk_options *options, const char *method, json_t *params,
+                   slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *given = params;
+    SLK_CLEANUP(slk_lotus_api_done) slk_lotus_api api = {0};
+    SLK_CLEANUP(slk_rpc_client_freep) slk_rpc_client *client = NULL;
+    if (!given)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a question");
+    slk_err code = slk_lotus_api_repo(&api, slk_options_text(options, "repo"), error);
+    if (code == SLK_E_NOTFOUND)
+        return slk_fail_context(error, code, "the node does not serve workers now");
+    SLK_TRY(code);
+    const slk_rpc_client_options at = {.url = api.url, .bearer = api.info.token};
+    SLK_TRY(slk_rpc_client_new(&client, &at, error));
+    return slk_rpc_invoke(client, method, given, NULL, ret, NULL, error);
+}
+
+typedef slk_err farm_action(const slk_options *options, slk_error *error);
+
+static int run(const slk_command *command, const slk_options *options, farm_action *action)
+{
+    slk_error error = {0};
+    const slk_err code = action(options, &error);
+    return code == SLK_OK ? SLK_EXIT_DONE : slk_command_fail(command, options, code, &error);
+}
+
+static void print_json(const json_t *value)
+{
+    (void)json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+    (void)printf("\n");
+}
+
+/* ---- workers ---- */
+
+static void print_names(const json_t *names)
+{
+    for (size_t i = 0; i < json_array_size(names); i++)
+        (void)printf("%s%s", i ? " " : "", json_string_value(json_array_get(names, i)));
+}
+
+static void print_worker(const json_t *row)
+{
+    (void)printf("%-8.8s %-20.20s %-6s %-6s %7" PRId64 " %5" PRId64 " %6.0f GiB  ",
+                 slk_service_text(row, "Session"), slk_service_text(row, "Hostname"),
+                 slk_service_text(row, "Kind"), slk_service_bool(row, "Open") ? "open" : "closed",
+                 slk_service_number(row, "Running"), slk_service_number(row, "CPUs"),
+                 (double)slk_service_number(row, "MemPhysical") / (1 << 30));
+    print_names(json_object_get(row, "Tasks"));
+    const char *why = slk_service_text(row, "Why");
+    (void)printf("%s%s\n", *why ? "\n         " : "", why);
+}
+
+static slk_err list_workers(const slk_options *options, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
+    SLK_TRY(ask(&list, options, "Selkie.Workers", json_array(), error));
+    if (options->json) {
+        print_json(list);
+        return SLK_OK;
+    }
+    (void)printf("%-8s %-20s %-6s %-6s %7s %5s %10s  %s\n", "SESSION", "HOST", "KIND", "STATE",
+                 "RUNNING", "CPUS", "MEMORY", "TASKS");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        print_worker(json_array_get(list, i));
+    return SLK_OK;
+}
+
+static int run_list(const slk_command *command, const slk_options *options)
+{
+    return run(command, options, list_workers);
+}
+
+static slk_err set_open(const slk_options *options, bool open, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *nothing = NULL;
+    if (slk_service_dry(options, open ? "the worker would get work" : "it would get none"))
+        return SLK_OK;
+    SLK_TRY(ask(&nothing, options, "Selkie.WorkerOpen",
+                json_pack("[s b]", options->args[0], open ? 1 : 0), error));
+    slk_service_say(options, open ? "the worker gets work again"
+                                  : "the worker gets no more work; what it does goes on");
+    return SLK_OK;
+}
+
+static slk_err enable(const slk_options *options, slk_error *error)
+{
+    return set_open(options, true, error);
+}
+
+static slk_err disable(const slk_options *options, slk_error *error)
+{
+    return set_open(options, false, error);
+}
+
+static int run_enable(const slk_command *command, const slk_options *options)
+{
+    return run(command, options, enable);
+}
+
+static int run_disable(const slk_command *command, const slk_options *options)
+{
+    return run(command, options, disable);
+}
+
+static void print_ghosts(const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        (void)printf("f0%" PRId64 "/%" PRId64 " on %s, %s%s\n", slk_service_number(row, "Miner"),
+                     slk_service_number(row, "Number"), slk_service_text(row, "Path"),
+                     slk_service_bool(row, "Known") ? "which is over" : "which nobody here knows",
+                     slk_service_bool(row, "Removed") ? ": removed" : "");
+    }
+    if (json_array_size(list) == 0)
+        (void)printf("no worker has files of a sector that is not under way here\n");
+}
+
+static slk_err look_for_ghosts(const slk_options *options, bool remove, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
+    SLK_TRY(ask(&list, options, "Selkie.Ghosts", json_pack("[b]", remove ? 0 : 1), error));
+    if (options->json)
+        print_json(list);
+    else
+        print_ghosts(list);
+    return SLK_OK;
+}
+
+static slk_err ghosts(const slk_options *options, slk_error *error)
+{
+    return look_for_ghosts(options, false, error);
+}
+
+static slk_err remove_ghosts(const slk_options *options, slk_error *error)
+{
+    const bool dry = slk_options_flag(options, "dry-run");
+    if (!dry && !slk_options_flag(options, "really-do-it"))
+        return slk_fail(error, SLK_E_INVAL,
+                        "files of sectors that this node does not know may be somebody's: look at "
+                        "`selkie worker ghosts`, then say --really-do-it");
+    return look_for_ghosts(options, !dry, error);
+}
+
+static int run_ghosts(const slk_command *command, const slk_options *options)
+{
+    return run(command, options, ghosts);
+}
+
+static int run_remove_ghosts(const slk_command *command, const slk_options *options)
+{
+    return run(command, options, remove_ghosts);
+}
+
+/* ---- sealing ---- */
+
+static void print_job(const char *session, const json_t *row, int64_t now_ms)
+{
+    slk_lotus_job job;
+    char state[SLK_LOTUS_JOB_STATE_CHARS];
+    if (slk_lotus_job_read(&job, row, "job", NULL) != SLK_OK)
+        return;
+    slk_lotus_job_state(state, job.run_wait);
+    (void)printf("%-8.8s f0%" PRIu64 "/%-8" PRIu64 " %-8.8s %-16.16s %-4s %-12s %8" PRId64 " s",
+                 job.id.uuid, job.sector.miner, job.sector.number, session, job.hostname,
+                 slk_lotus_task_short(job.task), state, (now_ms - job.start_ms) / 1000);
+    const char *stage = slk_service_text(row, "Stage");
+    const int64_t total = slk_service_number(row, "Total");
+    if (*stage)
+        (void)printf("  %s", stage);
+    if (*stage && total > 0)
+        (void)printf(" %" PRId64 " %%", slk_service_number(row, "Done") * 100 / total);
+    (void)printf("\n");
+}
+
+static slk_err jobs(const slk_options *options, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *all = NULL;
+    SLK_TRY(ask(&all, options, "Filecoin.WorkerJobs", json_array(), error));
+    if (options->json) {
+        print_json(all);
+        return SLK_OK;
+    }
+    (void)printf("%-8s %-15s %-8s %-16s %-4s %-12s %10s\n", "ID", "SECTOR", "WORKER", "HOST",
+                 "TASK", "STATE", "TIME");
+    const char *session;
+    json_t *list;
+    json_object_foreach(all, session, list) for (size_t i = 0; i < json_array_size(list); i++)
+        print_job(session, json_array_get(list, i), slk_clock_wall_ms());
+    return SLK_OK;
+}
+
+static int run_jobs(const slk_command *command, const slk_options *options)
+{
+    return run(command, options, jobs);
+}
+
+/* What waits, one line each with the reason; number -1: of all sectors. */
+static void print_waiting(const json_t *diag, int64_t number)
+{
+    const json_t *list = json_object_get(json_object_get(diag, "SchedInfo"), "Requests");
+    const json_t *why = json_object_get(diag, "Why");
+    unsigned printed = 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        slk_lotus_waiting w;
+        if (slk_lotus_waiting_read(&w, json_array_get(list, i), "request", NULL) != SLK_OK ||
+            (number >= 0 && w.sector.number != (uint64_t)number))
+            continue;
+        (void)printf("f0%" PRIu64 "/%" PRIu64 " %s: %s\n", w.sector.miner, w.sector.number,
+                     slk_lotus_task_short(w.task), slk_service_text(why, w.id));
+        printed++;
+    }
+    if (printed == 0)
+        (void)printf("nothing waits for a worker; `selkie sector show N` tells what a sector waits "
+                     "for\n");
+}
+
+static slk_err sched_diag(const slk_options *options, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *diag = NULL;
+    SLK_TRY(ask(&diag, options, "Filecoin.SealingSchedDiag", json_pack("[b]", 0), error));
+    if (options->json)
+        print_json(diag);
+    else
+        print_waiting(diag, -1);
+    return SLK_OK;
+}
+
+static int run_sched_diag(const slk_command *command, const slk_options *options)
+{
+    return run(command, options, sched_diag);
+}
+
+static slk_err why(const slk_options *options, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *diag = NULL;
+    uint64_t number = 0;
+    if (slk_parse_u64(&number, options->args[0]) != SLK_OK || number > INT64_MAX)
+        return slk_fail(error, SLK_E_INVAL, "`%.40s` is no sector number", options->args[0]);
+    SLK_TRY(ask(&diag, options, "Filecoin.SealingSchedDiag", json_pack("[b]", 0), error));
+    if (options->json)
+        print_json(json_object_get(diag, "Why"));
+    else
+        print_waiting(diag, (int64_t)number);
+    return SLK_OK;
+}
+
+static int run_why(const slk_command *command, const slk_options *options)
+{
+    return run(command, options, why);
+}
+
+/* The one call whose id begins so. */
+static slk_err find_call(slk_lotus_call_id *ret, const json_t *all, const char *begin,
+                         slk_error *error)
+{
+    unsigned found = 0;
+    const char *session;
+    json_t *list;
+    json_object_foreach((json_t *)(uintptr_t)all, session, list)
+    {
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            slk_lotus_job job;
+            SLK_TRY(slk_lotus_job_read(&job, json_array_get(list, i), "job", error));
+            if (strncmp(job.id.uuid, begin, strlen(begin)) != 0 ||
+                strcmp(job.id.uuid, SLK_UUID_NIL) == 0)
+                continue;
+            *ret = job.id;
+            found++;
+        }
+    }
+    if (found == 1)
+        return SLK_OK;
+    return slk_fail(error, SLK_E_NOTFOUND, "%s job's id begins with `%.40s`",
+                    found ? "more than one" : "no", begin);
+}
+
+static slk_err abort_job(const slk_options *options, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *all = NULL;
+    SLK_CLEANUP(slk_json_decrefp) json_t *nothing = NULL;
+    slk_lotus_call_id id;
+    SLK_TRY(ask(&all, options, "Filecoin.WorkerJobs", json_array(), error));
+    SLK_TRY(find_call(&id, all, options->args[0], error));
+    if (slk_service_dry(options, "the job would be given up"))
+        return SLK_OK;
+    SLK_TRY(ask(&nothing, options, "Filecoin.SealingAbort",
+                json_pack("[o]", slk_lotus_call_id_json(&id)), error));
+    slk_service_say(options, "given up; the sector goes on with another worker, or tries again");
+    return SLK_OK;
+}
+
+static int run_abort(const slk_command *command, const slk_options *options)
+{
+    return run(command, options, abort_job);
+}
+
+/* ---- tokens of the API ---- */
+
+/* In Lotus's order: each includes those before it; "worker" stands alone. */
+static slk_err words_of(const char *words[5], const char *perm, slk_error *error)
+{
+    static const char *const order[] = {"read", "write", "sign", "admin"};
+    if (strcmp(perm, "worker") == 0) {
+        words[0] = "worker";
+        words[1] = NULL;
+        return SLK_OK;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        words[i] = order[i];
+        words[i + 1] = NULL;
+        if (strcmp(perm, order[i]) == 0)
+            return SLK_OK;
+    }
+    return slk_fail(error, SLK_E_INVAL, "no permission `%.40s`: read, write, sign, admin or worker",
+                    perm);
+}
+
+static slk_err print_info(const slk_options *options, const char *token, slk_error *error)
+{
+    SLK_CLEANUP(slk_buf_done) slk_buf address;
+    slk_multiaddr known;
+    slk_buf_init(&address, SLK_MULTIADDR_TEXT_CHARS);
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(slk_options_text(options, "repo"), "api");
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a path");
+    slk_err code = slk_file_read_all(&address, path, error);
+    if (code == SLK_OK)
+        code = slk_multiaddr_parse(&known, slk_buf_str(&address), false, error);
+    if (code != SLK_OK)
+        return slk_fail_context(error, code, "the node does not serve workers now");
+    if (options->json)
+        (void)printf("{\"token\":\"%s\",\"address\":\"%s\"}\n", token, slk_buf_str(&address));
+    else
+        (void)printf("MINER_API_INFO=%s:%s\n", token, slk_buf_str(&address));
+    return SLK_OK;
+}
+
+static slk_err api_info(const slk_options *options, slk_error *error)
+{
+    const char *words[5];
+    uint8_t secret[SLK_JWT_SECRET_BYTES];
+    char *token = NULL;
+    SLK_TRY(words_of(words, slk_options_text(options, "perm"), error));
+    SLK_TRY(slk_lotus_secret(secret, slk_options_text(options, "repo"), error));
+    slk_err code = slk_lotus_token(&token, secret, words, error);
+    slk_bytes_wipe(secret, sizeof secret);
+    SLK_TRY(code);
+    code = print_info(options, token, error);
+    slk_bytes_wipe(token, strlen(token));
+    slk_free(token);
+    return code;
+}
+
+static int run_api_info(const slk_command *command, const slk_options *options)
+{
+    return run(command, options, api_info);
+}
+
+/* ---- the table ---- */
+
+static const slk_option plain_options[] = {SLK_OPTION_REPO, {.name = NULL}};
+static const slk_option change_options[] = {SLK_OPTION_REPO, SLK_OPTION_DRY_RUN, {.name = NULL}};
+static const slk_option ghost_options[] = {
+    SLK_OPTION_REPO,
+    {.name = "really-do-it", .type = SLK_OPTION_FLAG, .help = "they are nobody's"},
+    SLK_OPTION_DRY_RUN,
+    {.name = NULL},
+};
+static const slk_option info_options[] = {
+    SLK_OPTION_REPO,
+    {.name = "perm",
+     .type = SLK_OPTION_TEXT,
+     .fallback = "worker",
+     .value = "PERM",
+     .help = "worker (all that a worker of ours needs), read, write, sign or admin (which "
+             "lotus-worker wants)"},
+    {.name = NULL},
+};
+
+const slk_command slk_commands_farm[] = {
+    {.name = "worker list",
+     .help = "Show the workers of a running node: this process, ours and Lotus's.",
+     .example = "selkie worker list",
+     .options = plain_options,
+     .run = run_list},
+    {.name = "worker enable",
+     .args = "SESSION",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Give a worker work again that was closed, by hand or because its work was false.",
+     .example = "selkie worker enable 6f6b1d0a",
+     .options = change_options,
+     .run = run_enable},
+    {.name = "worker disable",
+     .args = "SESSION",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Give a worker no new work; what it does goes on.",
+     .example = "selkie worker disable 6f6b1d0a",
+     .options = change_options,
+     .run = run_disable},
+    {.name = "worker ghosts",
+     .help = "Show files on workers of sectors that are not under way here.",
+     .example = "selkie worker ghosts",
+     .options = plain_options,
+     .run = run_ghosts},
+    {.name = "worker remove-ghosts",
+     .help =
+         "Remove files on workers of sectors that are not under way here; never what is stored.",
+     .example = "selkie worker remove-ghosts --really-do-it",
+     .options = ghost_options,
+     .run = run_remove_ghosts},
+    {.name = "sealing jobs",
+     .help = "Show what the workers do now, and results that wait to be used.",
+     .example = "selkie sealing jobs",
+     .options = plain_options,
+     .run = run_jobs},
+    {.name = "sealing sched-diag",
+     .help = "Show what waits for a worker, and why.",
+     .example = "selkie sealing sched-diag",
+     .options = plain_options,
+     .run = run_sched_diag},
+    {.name = "sealing why",
+     .args = "NUMBER",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Show why a sector waits for a worker.",
+     .example = "selkie sealing why 7",
+     .options = plain_options,
+     .run = run_why},
+    {.name = "sealing abort",
+     .args = "ID",
+     .args_min = 1,
+     .args_max = 1,
+     .help = "Give up a job of a worker: its task begins anew elsewhere.",
+     .example = "selkie sealing abort 6f6b1d0a",
+     .options = change_options,
+     .run = run_abort},
+    {.name = "auth api-info",
+     .help =
+         "Print MINER_API_INFO, with which a worker or a tool of Lotus finds this node and is let "
+         "in.",
+     .example = "selkie auth api-info --perm worker",
+     .options = info_options,
+     .run = run_api_info},
+    {.name = NULL},
+};

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "app/farm_service.h"
+
+#include "app/lotus_keys.h"
+#include "base/bytes.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "codec/multiaddr.h"
+#include "farm/api.h"
+#include "farm/farm.h"
+#include "farm/prover.h"
+#include "net/server.h"
+#include "rpc/server.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_ADDRESS "/ip4/127.0.0.1/tcp/2345/http"
+
+struct slk_farm_service {
+    const slk_repo *repo;
+    slk_db *db;
+    int64_t usual_proof;
+    slk_farm *farm;
+    slk_farm_prover *prover;
+    slk_farm_api *api;
+    slk_rpc_server *rpc;
+    slk_http_server *server;
+    slk_http_route routes[SLK_RPC_ROUTES];
+    char address[SLK_MULTIADDR_TEXT_CHARS];
+};
+
+static slk_err no_memory(slk_error *error)
+{
+    return slk_fail(error, SLK_E_NOMEM, "out of memory for the workers' API");
+}
+
+static slk_lotus_task_set local_tasks(const slk_config *config)
+{
+    return SLK_LOTUS_TASK_BIT(SLK_LOTUS_PRECOMMIT2) | /* what is checked here counts as that */
+           (config->allow_precommit1 ? SLK_LOTUS_TASK_BIT(SLK_LOTUS_PRECOMMIT1) : 0) |
+           (config->allow_commit ? SLK_LOTUS_TASK_BIT(SLK_LOTUS_COMMIT2) : 0);
+}
+
+static slk_err make_farm(slk_farm_service *service, const slk_farm_service_options *options,
+                         slk_error *error)
+{
+    const slk_config *config = &options->repo->config;
+    SLK_CLEANUP(slk_freep) char *results = slk_path_join(options->repo->folder, "worker-results");
+    if (!results)
+        return no_memory(error);
+    const slk_farm_options farm = {
+        .db = options->db,
+        .node_name = options->repo->name,
+        .results_folder = results,
+        .prover = *options->prover,
+        .local_tasks = local_tasks(config),
+        .local_compute = (unsigned)config->compute_workers,
+        .local_snark = (unsigned)config->snark_workers,
+        .usual_proof = options->usual_proof,
+        .ca_file = *config->trusted_certificates ? config->trusted_certificates : NULL,
+        .lost_ms = config->worker_lost_ms,
+    };
+    SLK_TRY(slk_farm_new(&service->farm, &farm, error));
+    return slk_farm_prover_new(&service->prover, service->farm, options->prover, error);
+}
+
+slk_err slk_farm_service_new(slk_farm_service **ret_service,
+                             const slk_farm_service_options *options, slk_error *error)
+{
+    slk_farm_service *service = slk_calloc(1, sizeof *service);
+    if (!service)
+        return no_memory(error);
+    service->repo = options->repo;
+    service->db = options->db;
+    service->usual_proof = options->usual_proof;
+    const slk_err code = make_farm(service, options, error);
+    if (code != SLK_OK) {
+        slk_farm_service_free(service);
+        return code;
+    }
+    *ret_service = service;
+    return SLK_OK;
+}
+
+void slk_farm_service_prover(slk_seal_prover *ret_ops, slk_farm_service *service)
+{
+    slk_farm_prover_fill(ret_ops, service->prover);
+}
+
+const char *slk_farm_service_address(const slk_farm_service *service)
+{
+    return service->address;
+}
+
+/* ---- the API ---- */
+
+static slk_err write_file(const slk_repo *repo, const char *name, const char *text, unsigned mode,
+                          slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(repo->folder, name);
+    if (!path)
+        return no_memory(error);
+    return slk_file_write_atomic(path, text, strlen(text), mode, error);
+}
+
+/* The token that lets the tools beside this node in. It stays the same while the secret does. */
+static slk_err write_token(const slk_repo *repo, const uint8_t secret32[32], slk_error *error)
+{
+    static const char *const words[] = {"read", "write", "sign", "admin", NULL};
+    char *token = NULL;
+    SLK_TRY(slk_lotus_token(&token, secret32, words, error));
+    const slk_err code = write_file(repo, "token", token, 0600, error);
+    slk_bytes_wipe(token, strlen(token));
+    slk_free(token);
+    return code;
+}
+
+static slk_err make_api(slk_farm_service *service, int64_t block_delay_s, slk_error *error)
+{
+    slk_farm_api_options options = {.farm = service->farm,
+                                    .version = SLK_VERSION,
+                                    .block_delay_s = block_delay_s,
+                                    .db = service->db,
+                                    .usual_proof = service->usual_proof};
+    SLK_TRY(slk_lotus_secret(options.secret32, service->repo->folder, error));
+    slk_err code = write_token(service->repo, options.secret32, error);
+    if (code == SLK_OK)
+        code = slk_farm_api_new(&service->api, &options, error);
+    slk_bytes_wipe(options.secret32, sizeof options.secret32);
+    SLK_TRY(code);
+    const slk_rpc_table table = slk_farm_api_table(service->api);
+    const slk_rpc_server_options rpc = {.tables = &table,
+                                        .n_tables = 1,
+                                        .authorise = slk_farm_api_authorise,
+                                        .authorise_context = service->api,
+                                        .anonymous = SLK_RPC_READ};
+    SLK_TRY(slk_rpc_server_new(&service->rpc, &rpc, error));
+    slk_rpc_server_routes(service->rpc, service->routes);
+    return SLK_OK;
+}
+
+static slk_err listen_at(slk_farm_service *service, const slk_multiaddr *address, slk_error *error)
+{
+    char listen[SLK_MULTIADDR_LISTEN_CHARS];
+    slk_multiaddr_listen(listen, address);
+    const slk_http_server_options options = {
+        .listen = listen, .routes = service->routes, .n_routes = SLK_RPC_ROUTES};
+    return slk_http_server_new(&service->server, &options, error);
+}
+
+static slk_err serve(slk_farm_service *service, slk_error *error)
+{
+    const char *text = service->repo->config.api_listen;
+    slk_multiaddr address;
+    slk_err code = slk_multiaddr_parse(&address, text, true, error);
+    if (code != SLK_OK)
+        return slk_fail_context(error, code, "ListenAddress in [API]");
+    if (address.tls)
+        return slk_fail(error, SLK_E_INVAL,
+                        "ListenAddress in [API]: workers call plain HTTP; give it to a network of "
+                        "yours alone, or to a proxy that does the TLS");
+    code = listen_at(service, &address, error);
+    if (code == SLK_E_BUSY && strcmp(text, DEFAULT_ADDRESS) == 0) {
+        address.port = 0; /* nobody chose this one */
+        code = listen_at(service, &address, error);
+    }
+    SLK_TRY(code);
+    address.port = slk_http_server_port(service->server);
+    slk_multiaddr_print(service->address, &address);
+    slk_log(SLK_LOG_INFO, "api.serves", "address=%s", service->address);
+    return write_file(service->repo, "api", service->address, 0644, error);
+}
+
+slk_err slk_farm_service_start(slk_farm_service *service, int64_t block_delay_s, slk_error *error)
+{
+    SLK_TRY(slk_farm_start(service->farm, error));
+    if (!*service->repo->config.api_listen)
+        return SLK_OK;
+    SLK_TRY(make_api(service, block_delay_s, error));
+    return serve(service, error);
+}
+
+void slk_farm_service_stop(slk_farm_service *service)
+{
+    if (!service)
+        return;
+    slk_rpc_server_stop(service->rpc);
+    slk_http_server_free(service->server);
+    if (service->server) { /* nobody shall call where nobody is */
+        SLK_CLEANUP(slk_freep) char *path = slk_path_join(service->repo->folder, "api");
+        if (path)
+            (void)unlink(path);
+    }
+    service->server = NULL;
+    slk_farm_stop(service->farm);
+}
+
+void slk_farm_service_free(slk_farm_service *service)
+{
+    if (!service)
+        return;
+    slk_farm_service_stop(service);
+    slk_rpc_server_free(service->rpc);
+    slk_farm_api_free(service->api);
+    slk_farm_prover_free(service->prover);
+    slk_farm_free(service->farm);
+    slk_free(service);
+}

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Workers serve a provider: a real lotus-worker seals its sectors, over restarts of both and while one
+stands still. Runs where ../shared/lotus-devnet is."""
+
+import farm
+from support import *
+
+DEVNET = SHARED / "lotus-devnet"
+PROVING_SECONDS = 600
+
+
+def lotus_binaries():
+    folder = pathlib.Path(os.environ.get("LOTUS_DEVNET_BIN") or pathlib.Path.home() / ".cache" / "lotus-devnet-bin")
+    if not (folder / "lotus-worker").exists():
+        scratch = folder.with_name(f"{folder.name}.tmp.{os.getpid()}")
+        scratch.mkdir(parents=True, exist_ok=True)
+        subprocess.run(f"zstd -dc --long=29 {DEVNET}/bin.tar.zst | tar x -C {scratch}", shell=True, check=True)
+        try:
+            scratch.rename(folder)
+        except OSError:  # another script was faster
+            shutil.rmtree(scratch)
+    return folder
+
+
+class LotusWorker:
+    """A lotus-worker of the provider, with a folder of its own."""
+
+    def __init__(self, ours, name, tasks="--commit=false"):
+        self.ours, self.folder, self.port = ours, ours.folder / name, farm.free_port()
+        self.log, self.tasks, self.process = ours.folder / f"{name}.log", tasks, None
+        self.params = ours.folder / f"{name}-params"
+        self.params.mkdir()
+        for file in (DEVNET / "params").iterdir():
+            shutil.copy(file, self.params)
+
+    def start(self):
+        info = self.ours.on("provider", "auth", "api-info", "--perm", "admin")
+        environment = {**os.environ, "MINER_API_INFO": f"{info['token']}:{info['address']}", "LOTUS_WORKER_PATH": str(self.folder),
+                       "LOTUS_DEVNET_TRUST_PARAMS": "1", "LOTUS_SKIP_GENESIS_CHECK": "_yes_", "BELLMAN_NO_GPU": "1",
+                       "FIL_PROOFS_PARAMETER_CACHE": str(self.params)}
+        command = f"ulimit -n $(ulimit -Hn); exec {lotus_binaries()}/lotus-worker run --listen 127.0.0.1:{self.port} {self.tasks} --prove-replica-update2=false"
+        self.process = subprocess.Popen(["bash", "-c", command], env=environment, stdin=subprocess.DEVNULL,
+                                        stdout=open(self.log, "ab"), stderr=subprocess.STDOUT)
+        self.ours.wait(self.connected, 120, f"the lotus-worker to connect; {self.tail()}")
+        return self
+
+    def connected(self):
+        expect(self.process.poll() is None, f"lotus-worker ended: {self.tail()}")
+        return any(w["Kind"] == "lotus" and w["Open"] and str(self.port) in w["URL"] for w in workers(self.ours))
+
+    def tail(self):
+        return self.log.read_text(errors="replace")[-1500:] if self.log.exists() else ""
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(9)
+            self.process.wait()
+
+    def files(self):
+        """What lies there of sectors, by type."""
+        return sorted(f"{kind}/{p.name}" for kind in ("unsealed", "sealed", "cache") for p in (self.folder / kind).glob("s-t0*"))
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill()
+
+
+class OwnWorker:
+    """A worker of ours, with a token that lets it do no more than a worker must."""
+
+    def __init__(self, ours, name="own", *options):
+        self.ours, self.folder, self.log, self.options = ours, ours.folder / name, ours.folder / f"{name}.log", options
+
+    def __enter__(self):
+        info = self.ours.on("provider", "auth", "api-info", "--perm", "worker")
+        environment = {**os.environ, "MINER_API_INFO": f"{info['token']}:{info['address']}", "FIL_PROOFS_PARAMETER_CACHE": str(self.ours.params)}
+        self.process = subprocess.Popen([SELKIE, "worker", "run", "--worker-repo", self.folder, "--listen", "127.0.0.1:0", "--development", *self.options],
+                                        env=environment, stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"), stderr=subprocess.STDOUT)
+        self.ours.wait(lambda: any(w["Kind"] == "selkie" and w["Open"] for w in workers(self.ours)), 60, f"our worker to connect: {self.tail()}")
+        return self
+
+    def tail(self):
+        return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
+
+    def files(self):
+        return sorted(f"{kind}/{p.name}" for kind in ("unsealed", "sealed", "cache") for p in self.folder.glob(f"**/{kind}/s-t0*"))
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def workers(ours):
+    return ours.on("provider", "worker", "list")
+
+
+def only_workers(ours):
+    """The provider labels nothing itself."""
+    ours.more |= {"SELKIE_STORAGE_ALLOWPRECOMMIT1": "false"}
+
+
+def jobs(ours):
+    return [job for rows in ours.on("provider", "sealing", "jobs").values() for job in rows]
+
+
+def seals_sectors():
+    """Two sectors from order to proving, all labels, trees and C1 by the lotus-worker."""
+    with Folder() as folder, farm.Farm(folder) as ours:
+        only_workers(ours)
+        ours.prepare()
+        ours.order()
+        ours.wait(lambda: ours.on("provider", "sealing", "sched-diag")["Why"], 60, "the sector to wait for a worker")
+        reasons = list(ours.on("provider", "sealing", "sched-diag")["Why"].values())
+        expect("does not do PC1" in reasons[0], f"the reason why it waits: {reasons}")
+        with LotusWorker(ours, "lotus-worker") as worker:
+            ours.order()
+            ours.wait(lambda: ours.all_proving(2), PROVING_SECONDS, "two sectors to be proving")
+            ours.wait(lambda: not worker.files(), 90, f"the worker's disk to be free: {worker.files()}")
+            for row in ours.sectors("provider"):
+                expect(not row["failed"], row)
+        equal(ours.leftovers(), [], "temporary files")
+
+
+def ours_seals_sectors():
+    """The same by a worker of ours, whose token lets it do nothing else."""
+    with Folder() as folder, farm.Farm(folder) as ours:
+        only_workers(ours)
+        ours.prepare()
+        with OwnWorker(ours) as worker:
+            ours.order(count=2)
+            ours.wait(lambda: ours.all_proving(2), PROVING_SECONDS, f"two sectors to be proving; {worker.tail()}")
+            ours.wait(lambda: not worker.files(), 90, f"the worker's disk to be free: {worker.files()}")
+            equal(ours.on("provider", "worker", "ghosts"), [], "files that nobody needs")
+            taken = worker.log.read_text()
+            expect(taken.count("SealPreCommit1") >= 2, f"the labels are not our worker's: {taken[-2000:]}")
+            expect("AddPiece" not in taken, "an empty sector needs no data")
+
+
+def outlives_a_restart():
+    """The provider is killed while the worker stands still in the middle of its call: the same call is used."""
+    with Folder() as folder, farm.Farm(folder) as ours:
+        only_workers(ours)
+        ours.prepare()
+        with LotusWorker(ours, "lotus-worker") as worker:
+            ours.order()
+            seen = set()
+
+            def pc1_runs():
+                seen.update(j["ID"]["ID"] for j in jobs(ours) if j["Task"].endswith("precommit/1"))
+                return seen
+
+            ours.wait(pc1_runs, 120, "the labels to be begun")
+            worker.signal(19)
+            ours.kill("provider")
+            ours.start("provider")
+            worker.signal(18)
+            ours.wait(lambda: ours.all_proving(1), PROVING_SECONDS, "the sector to be proving")
+            log = ours.log_tail("provider", 1 << 20)
+            expect("given anew" not in log, "the call was given a second time")
+
+
+def a_dead_worker_is_replaced():
+    """One of two workers is killed with a sector; the other does it anew after the time that is set."""
+    with Folder() as folder, farm.Farm(folder) as ours:
+        only_workers(ours)
+        ours.more |= {"SELKIE_WORKERS_LOSTAFTER": "15s"}
+        ours.prepare()
+        with LotusWorker(ours, "first") as first:
+            ours.order()
+            ours.wait(lambda: jobs(ours), 120, "the sector to be given to the worker")
+            first.kill()
+            with LotusWorker(ours, "second"):
+                ours.wait(lambda: ours.all_proving(1), PROVING_SECONDS, "the sector to be proving")
+
+
+if __name__ == "__main__":
+    if not (DEVNET / "start.sh").exists():
+        skip("farm worker: ../shared/lotus-devnet is not here")
+    run_cases([("lotus-worker-seals", seals_sectors), ("own-worker-seals", ours_seals_sectors),
+               ("provider-killed-while-it-works", outlives_a_restart),
+               ("worker-killed", a_dead_worker_is_replaced)])
