@@ -12,6 +12,7 @@
 
 #define URLS_MAX 64u
 #define FETCH_CONNECTIONS 4u
+#define AGAIN_MS 1000
 
 static int by_weight(const void *a, const void *b)
 {
@@ -25,8 +26,14 @@ static bool is_ours(slk_worker *worker, const slk_lotus_place *place)
     return slk_store_get(worker->store, place->id) != NULL;
 }
 
-/* URLs of other nodes' copies, lightest first; they live as long as places. */
-static size_t gather_urls(const char *out[URLS_MAX], slk_worker *worker, slk_lotus_places *places)
+/* A copy at another node; the texts live as long as the places they come from. */
+struct source {
+    const char *url;
+    const char *path_id;
+};
+
+/* Lightest first. */
+static size_t gather(struct source out[URLS_MAX], slk_worker *worker, slk_lotus_places *places)
 {
     size_t n = 0;
     if (places->n > 1)
@@ -34,7 +41,7 @@ static size_t gather_urls(const char *out[URLS_MAX], slk_worker *worker, slk_lot
     for (size_t i = 0; i < places->n; i++)
         for (size_t k = 0; k < places->item[i].urls.n && n < URLS_MAX; k++)
             if (!is_ours(worker, &places->item[i]))
-                out[n++] = places->item[i].urls.item[k];
+                out[n++] = (struct source){places->item[i].urls.item[k], places->item[i].id};
     return n;
 }
 
@@ -49,24 +56,60 @@ static slk_err own_ids(slk_lotus_strings *out, slk_worker *worker, slk_error *er
     return SLK_OK;
 }
 
-static void drop_source(slk_worker_run *run, const char *url)
+static bool may_come_back(slk_err code)
 {
-    slk_lotus_strings keep = {0};
-    slk_error error = {0};
-    slk_err code = own_ids(&keep, run->worker, &error);
-    if (code == SLK_OK)
-        code = slk_store_delete_there(run->worker->http, run->worker->options.node_token, url,
-                                      &keep, run->job, &error);
-    slk_lotus_strings_done(&keep);
-    if (code != SLK_OK && code != SLK_E_NOTFOUND)
-        slk_log(SLK_LOG_WARN, "fetch.source_stays", "call=%s why=\"%s\"", run->call->id.uuid,
-                slk_error_text(&error, code));
+    return code == SLK_E_UNREACHABLE || code == SLK_E_TIMEOUT || code == SLK_E_BUSY;
 }
 
-static slk_err fetch(slk_worker_run *run, const char *const *urls, size_t n, unsigned type,
+/* A copy that stays while ours changes would be taken for the sector's: a node that has it and does not
+ * answer is waited for. */
+static slk_err delete_there(slk_worker_run *run, const char *url, const slk_lotus_strings *keep,
+                            slk_error *error)
+{
+    slk_worker *worker = run->worker;
+    const int64_t until = slk_clock_monotonic_ms() + worker->options.source_wait_ms;
+    for (;;) {
+        const slk_err code = slk_store_delete_there(worker->http, worker->options.node_token, url,
+                                                    keep, run->job, error);
+        if (!may_come_back(code) || slk_clock_monotonic_ms() >= until)
+            return code;
+        SLK_TRY(slk_job_check(run->job, error));
+        slk_clock_sleep_ms(AGAIN_MS);
+    }
+}
+
+/* One that cannot be reached is at least taken off the node's index. */
+static slk_err drop_source(slk_worker_run *run, const struct source *source, unsigned type,
+                           slk_error *error)
+{
+    slk_lotus_strings keep = {0};
+    slk_error why = {0};
+    slk_err code = own_ids(&keep, run->worker, &why);
+    if (code == SLK_OK)
+        code = delete_there(run, source->url, &keep, &why);
+    slk_lotus_strings_done(&keep);
+    if (code == SLK_OK || code == SLK_E_NOTFOUND)
+        return SLK_OK;
+    if (code == SLK_E_CANCELED) {
+        *error = why;
+        return code;
+    }
+    slk_log(SLK_LOG_WARN, "source.stays",
+            "call=%s type=%s why=\"%s\" then=\"the node is told to "
+            "forget it\"",
+            run->call ? run->call->id.uuid : "", slk_lotus_type_name(type),
+            slk_error_text(&why, code));
+    const slk_miner miner = slk_worker_miner_for(run->worker, run->job);
+    return slk_miner_drop(&miner, source->path_id, &run->ref.id, type, error);
+}
+
+static slk_err fetch(slk_worker_run *run, const struct source *sources, size_t n, unsigned type,
                      slk_lotus_path_type path_type, slk_lotus_acquire_mode mode, slk_error *error)
 {
     slk_worker *worker = run->worker;
+    const char *urls[URLS_MAX];
+    for (size_t i = 0; i < n; i++)
+        urls[i] = sources[i].url;
     const slk_store_fetch what = {
         .client = worker->http,
         .bearer = worker->options.node_token,
@@ -88,8 +131,7 @@ static slk_err fetch(slk_worker_run *run, const char *const *urls, size_t n, uns
         return SLK_OK;
     const slk_miner miner = slk_worker_miner_for(worker, run->job);
     SLK_TRY(slk_miner_declare(&miner, path->meta.id, &run->ref.id, type, true, error));
-    drop_source(run, urls[from]);
-    return SLK_OK;
+    return drop_source(run, &sources[from], type, error);
 }
 
 slk_err slk_worker_acquire(slk_worker_run *run, unsigned type, slk_lotus_path_type path_type,
@@ -99,13 +141,13 @@ slk_err slk_worker_acquire(slk_worker_run *run, unsigned type, slk_lotus_path_ty
     slk_err code = slk_store_find(worker->store, NULL, ret_file, &run->ref.id, type, error);
     if (code != SLK_E_NOTFOUND)
         return code;
-    const char *urls[URLS_MAX];
+    struct source sources[URLS_MAX];
     slk_lotus_places places = {0};
     const slk_miner miner = slk_worker_miner_for(worker, run->job);
     SLK_TRY(slk_miner_find(&miner, &run->ref.id, type, &places, error));
-    const size_t n = gather_urls(urls, worker, &places);
+    const size_t n = gather(sources, worker, &places);
     if (n > 0)
-        code = fetch(run, urls, n, type, path_type, mode, error);
+        code = fetch(run, sources, n, type, path_type, mode, error);
     else
         code = slk_fail(error, SLK_E_NOTFOUND,
                         "no node has the %s of sector %lu of f0%lu, says the storage index",
@@ -118,15 +160,16 @@ slk_err slk_worker_acquire(slk_worker_run *run, unsigned type, slk_lotus_path_ty
 static slk_err clear_type(slk_worker_run *run, unsigned type, slk_error *error)
 {
     slk_worker *worker = run->worker;
-    const char *urls[URLS_MAX];
+    struct source sources[URLS_MAX];
     slk_lotus_places places = {0};
     const slk_miner miner = slk_worker_miner_for(worker, run->job);
     SLK_TRY(slk_miner_find(&miner, &run->ref.id, type, &places, error));
-    const size_t n = gather_urls(urls, worker, &places);
-    for (size_t i = 0; i < n; i++)
-        drop_source(run, urls[i]);
+    const size_t n = gather(sources, worker, &places);
+    slk_err code = SLK_OK;
+    for (size_t i = 0; i < n && code == SLK_OK; i++)
+        code = drop_source(run, &sources[i], type, error);
     slk_lotus_places_done(&places);
-    return SLK_OK;
+    return code;
 }
 
 slk_err slk_worker_clear_others(slk_worker_run *run, unsigned types, slk_error *error)

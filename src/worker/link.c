@@ -17,7 +17,7 @@
 
 slk_miner slk_worker_miner_for(slk_worker *worker, slk_job *job)
 {
-    return (slk_miner){.rpc = worker->rpc, .job = job ? job : &worker->life};
+    return (slk_miner){.rpc = worker->rpc, .job = job, .patient = true};
 }
 
 static void log_failure(slk_log_level level, const char *event, slk_err code,

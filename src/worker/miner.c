@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "worker/miner.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "codec/json.h"
 
@@ -9,6 +10,26 @@
 
 /* A return may carry some tens of megabytes. */
 #define RETURN_TIMEOUT_MS (10 * 60 * 1000)
+#define AGAIN_MS 1000
+
+static bool may_come_back(slk_err code)
+{
+    return code == SLK_E_UNREACHABLE || code == SLK_E_TIMEOUT || code == SLK_E_BUSY;
+}
+
+static slk_err invoke(const slk_miner *miner, const char *method, const json_t *params,
+                      json_t **ret_result, slk_error *error)
+{
+    const slk_rpc_how how = {.job = miner->job};
+    for (;;) {
+        const slk_err code =
+            slk_rpc_invoke(miner->rpc, method, params, &how, ret_result, NULL, error);
+        if (!miner->patient || !may_come_back(code))
+            return code;
+        SLK_TRY(slk_job_check(miner->job, error));
+        slk_clock_sleep_ms(AGAIN_MS);
+    }
+}
 
 /* One call; params is stolen. ret_result NULL: dropped. */
 static slk_err call(const slk_miner *miner, const char *method, json_t *params, json_t **ret_result,
@@ -16,10 +37,9 @@ static slk_err call(const slk_miner *miner, const char *method, json_t *params, 
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *owned = params;
     json_t *result = NULL;
-    const slk_rpc_how how = {.job = miner->job};
     if (!owned)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for %s", method);
-    const slk_err code = slk_rpc_invoke(miner->rpc, method, owned, &how, &result, NULL, error);
+    const slk_err code = invoke(miner, method, owned, &result, error);
     if (code != SLK_OK)
         return slk_fail_context(error, code, "%s", method);
     if (ret_result)

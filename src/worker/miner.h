@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What a worker asks and tells the node it works for: a lotus-miner, or a node of ours. One function per
- * method; each is one call, bounded in time, and safe from many threads. Codes as slk_rpc_invoke.
+ * method; each is one call, bounded in time unless `patient`, and safe from many threads. Codes as slk_rpc_invoke.
  * source: reference/lotus-worker 5 */
 #ifndef SLK_WORKER_MINER_H
 #define SLK_WORKER_MINER_H
@@ -12,11 +12,14 @@
 #include "lotus/worker_info.h"
 #include "rpc/client.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct slk_miner {
     slk_rpc_client *rpc; /* borrowed */
     slk_job *job; /* canceled: calls end; borrowed */
+    bool
+        patient; /* a node that does not answer is asked again until it does, or the job is canceled */
 } slk_miner;
 
 SLK_MUST_CHECK slk_err slk_miner_version(const slk_miner *miner, slk_lotus_version *ret_version,

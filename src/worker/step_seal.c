@@ -39,6 +39,7 @@ slk_err slk_step_pc2(slk_worker_run *run, slk_error *error)
                                SLK_LOTUS_ACQUIRE_MOVE, &sealed, error));
     SLK_TRY(slk_worker_acquire(run, SLK_LOTUS_CACHE, SLK_LOTUS_PATH_SEALING, SLK_LOTUS_ACQUIRE_MOVE,
                                &cache, error));
+    SLK_TRY(slk_worker_clear_others(run, SLK_LOTUS_SEALED | SLK_LOTUS_CACHE, error));
     const slk_worker_paths paths = {.sealed = sealed, .cache = cache};
     SLK_TRY(ops->pc2(ops->ctx, &cids, &run->ref, pc1.comm_d, pc1.has_ticket ? pc1.ticket : NULL,
                      &paths, run->job, error));

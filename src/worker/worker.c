@@ -14,6 +14,7 @@
 
 #define FETCHES 5u
 #define BEAT_MS 10000 /* source: reference/lotus-worker 5.3 */
+#define SOURCE_WAIT_MS 60000
 #define AGAIN_MS 5000 /* source: reference/lotus-worker 4.5 */
 
 /* ---- parts ---- */
@@ -71,7 +72,7 @@ static slk_err open_node(slk_worker *worker, slk_error *error)
         .url = o->node_url, .bearer = o->node_token, .ca_file = o->node_ca_file};
     const slk_http_client_options http = {.allow_plain_http = true, .ca_file = o->node_ca_file};
     SLK_TRY(slk_rpc_client_new(&worker->rpc, &rpc, error));
-    worker->miner = slk_worker_miner_for(worker, NULL);
+    worker->miner = (slk_miner){.rpc = worker->rpc, .job = &worker->life};
     SLK_TRY(slk_auth_new(&worker->auth, o->secret32, &worker->miner, error));
     return slk_http_client_new(&worker->http, &http, error);
 }
@@ -217,6 +218,8 @@ static slk_err make(slk_worker **ret, const slk_worker_options *options, slk_err
     worker->options = *options;
     if (worker->options.parallel_fetches == 0)
         worker->options.parallel_fetches = FETCHES;
+    if (worker->options.source_wait_ms == 0)
+        worker->options.source_wait_ms = SOURCE_WAIT_MS;
     if (worker->options.beat_ms == 0)
         worker->options.beat_ms = BEAT_MS;
     if (worker->options.again_ms == 0)

@@ -69,7 +69,7 @@ void slk_worker_report_health(slk_worker *worker);
 SLK_MUST_CHECK slk_err slk_worker_settle(slk_worker *worker, slk_error *error);
 /* For the store: declares and drops, or notes that the node missed it. */
 void slk_worker_store_hooks(slk_store_hooks *ret_hooks, slk_worker *worker);
-/* A fresh job's call to the node: as worker->miner, ended by job as well. */
+/* The node for a step: waits for it where it is away, until job is canceled. */
 slk_miner slk_worker_miner_for(slk_worker *worker, slk_job *job);
 
 /* ---- returns.c */
@@ -128,8 +128,8 @@ SLK_MUST_CHECK slk_err slk_worker_acquire(slk_worker_run *run, unsigned type,
                                           slk_lotus_path_type path_type,
                                           slk_lotus_acquire_mode mode, char **ret_file,
                                           slk_error *error);
-/* Removes all copies of the types but ours (or ours, too), wherever the index has them. Failures of others
- * are logged. */
+/* Removes the copies of the types that other nodes have, wherever the index has them: they are not the
+ * sector's any more. A node that does not answer is waited for; then the index is told to forget its copy. */
 SLK_MUST_CHECK slk_err slk_worker_clear_others(slk_worker_run *run, unsigned types,
                                                slk_error *error);
 

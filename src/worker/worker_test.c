@@ -901,6 +901,24 @@ static void work_goes_on_while_the_node_is_away(void **state)
     assert_int_equal(count(w, "WorkerConnect"), 1); /* its session is the same */
 }
 
+/* A step that must ask its node something does not fail because it is away. */
+static void a_step_waits_for_its_node(void **state)
+{
+    struct world *w = *state;
+    start_worker(w);
+    (void)heard(w, "WorkerConnect", 0);
+    const unsigned port = slk_http_server_port(w->node.http);
+    slk_http_server_free(w->node.http);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
+    for (bool running = false; !running;) {
+        SLK_CLEANUP(slk_json_decrefp) json_t *jobs = ask(w, "Selkie.TaskProgress", json_array());
+        const json_t *job = json_array_get(jobs, 0);
+        running = strcmp(json_string_value(json_object_get(job, "State")), "waiting") != 0;
+    }
+    listen_at(&w->node, port);
+    check_return(heard(w, "ReturnSealPreCommit1", 0), id, false);
+}
+
 static void another_version_of_the_node_is_refused(void **state)
 {
     struct world *w = *state;
@@ -1116,6 +1134,7 @@ int main(void)
         TEST(a_result_survives_a_restart_without_work),
         TEST(a_new_session_of_the_node_is_greeted_anew),
         TEST(work_goes_on_while_the_node_is_away),
+        TEST(a_step_waits_for_its_node),
         TEST(another_version_of_the_node_is_refused),
         TEST(several_are_labelled_together),
         TEST(a_canceled_call_is_returned_as_failed),

@@ -119,6 +119,8 @@ def fetch_cut():
         w1.kill_and_start()
         wait_proving(miner, w2, number, may_fail=True)
         expect({"SealPreCommit2", "SealCommit2"} <= set(w2.taken()) and "SealPreCommit1" in w1.taken(), f"{w1.taken()} {w2.taken()}")
+        # Nothing of what the first had is taken for the sector's once the second has changed it.
+        equal([r for w in (w1, w2) for r in w.events("call.failed") if r["code"] == "corrupt"], [], "proofs of stale files")
 
 
 @contextlib.contextmanager
