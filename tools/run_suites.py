@@ -151,7 +151,7 @@ SUITES = {
     "long": long, "end-to-end": end_to_end,
 }
 MEASURING = ("bench_test", "page_test", "siege_test")
-LONGEST = ("bad_input_test", "oracle_test")
+LONGEST = ("bad_input_test", "oracle_test", "lotus_worker_test", "lotus_worker_kill_test")
 QUICK = ("build", "lints", "unit")
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """A real Lotus chain with its miner, which seals nothing by itself, and workers of ours for it; all of
 them can be killed and started again at any moment. Needs ../shared/lotus-devnet."""
+import contextlib
 import json
 import os
 import pathlib
@@ -12,13 +13,16 @@ import time
 import urllib.request
 
 import farm
-from support import SELKIE, SHARED, Failed, expect
+from support import SELKIE, SHARED, Failed, Folder, expect
 
 DEVNET = SHARED / "lotus-devnet"
 BINARIES = pathlib.Path(os.environ.get("LOTUS_DEVNET_BIN") or
                         pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "lotus-devnet-bin")
 OURS = {f"LOTUS_STORAGE_ALLOW{kind}": "false" for kind in ("ADDPIECE", "PRECOMMIT1", "PRECOMMIT2", "COMMIT", "UNSEAL")}
 START_SECONDS = 300
+PROVING_SECONDS = 900
+# Each call of a sector without data, in the order of a sector's life. source: reference/lotus-worker 9.1
+TRACE = ["AddPiece", "Fetch", "SealPreCommit1", "SealPreCommit2", "SealCommit1", "SealCommit2", "ReleaseUnsealed", "FinalizeSector"]
 
 
 def wait(condition, seconds, what, logs=lambda: ""):
@@ -153,3 +157,18 @@ class Worker:
 
     def taken(self):
         return [row["method"] for row in self.events("call.taken")]
+
+
+@contextlib.contextmanager
+def place(options=()):
+    with Folder() as folder, Miner(folder) as miner, Worker(folder, miner, options=options) as worker:
+        yield folder, miner, worker
+
+
+def wait_proving(miner, worker, number, may_fail=False):
+    def is_proving():
+        state = miner.state(number)
+        expect(may_fail or "Failed" not in state, f"sector {number} is in {state}\n{worker.log()[-3000:]}\n{miner.log()[-3000:]}")
+        return state == "Proving"
+    wait(is_proving, PROVING_SECONDS, f"sector {number} to be proving",
+         lambda: f"state {miner.state(number)}\n{worker.log()[-3000:]}\n--- miner\n{miner.log()[-3000:]}")

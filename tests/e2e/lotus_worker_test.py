@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """A real lotus-miner has its sectors sealed by our worker, C2 included, and the chain verifies them; so,
-too, when worker or miner are killed in the middle of each call, when a fetch is cut, and when a disk is
-full in PC1. Runs where ../shared/lotus-devnet is."""
+too, when a fetch is cut, and when a disk is full in PC1. Runs where ../shared/lotus-devnet is."""
 import contextlib
 import functools
 import http.server
@@ -10,26 +9,6 @@ import threading
 
 from lotus_miner import *
 from support import *
-
-PROVING_SECONDS = 900
-# Each call of a sector without data, in the order of a sector's life. source: reference/lotus-worker 9.1
-TRACE = ["AddPiece", "Fetch", "SealPreCommit1", "SealPreCommit2", "SealCommit1", "SealCommit2", "ReleaseUnsealed", "FinalizeSector"]
-
-
-@contextlib.contextmanager
-def place(options=()):
-    with Folder() as folder, Miner(folder) as miner, Worker(folder, miner, options=options) as worker:
-        yield folder, miner, worker
-
-
-def wait_proving(miner, worker, number, may_fail=False):
-    def is_proving():
-        state = miner.state(number)
-        expect(may_fail or "Failed" not in state, f"sector {number} is in {state}\n{worker.log()[-3000:]}\n{miner.log()[-3000:]}")
-        return state == "Proving"
-    wait(is_proving, PROVING_SECONDS, f"sector {number} to be proving",
-         lambda: f"state {miner.state(number)}\n{worker.log()[-3000:]}\n--- miner\n{miner.log()[-3000:]}")
-
 
 def pledged():
     """One sector, and what Lotus's own commands say of our worker meanwhile."""
@@ -57,32 +36,31 @@ def pledged():
         # What is left of the sector lies with the miner, which fetched it from us.
         wait(lambda: not (worker.folder / "sealed" / f"s-t01000-{number}").exists(), 120, "the miner to have the sealed file",
              lambda: worker.log()[-2000:])
+        commands(miner, worker)
 
 
-def killed_at_each_call(kill_one):
-    """kill_one(miner, worker) as soon as a method has been taken for the first time."""
-    with place() as (_, miner, worker):
-        number = miner.pledge()
-        killed = set()
-        deadline = time.monotonic() + PROVING_SECONDS
-        while miner.state(number) != "Proving":
-            expect(time.monotonic() < deadline, f"sector {number} is in {miner.state(number)} after kills at {sorted(killed)}\n"
-                   f"{worker.log()[-4000:]}\n--- miner\n{miner.log()[-3000:]}")
-            fresh = [m for m in worker.taken() if m in TRACE and m not in killed]
-            if fresh:
-                killed.add(fresh[0])
-                kill_one(miner, worker)
-            time.sleep(0.02)
-        wait(lambda: set(worker.taken()) >= set(TRACE), 120, "the last calls", lambda: f"{worker.taken()}\n{worker.log()[-3000:]}")
-        expect(len(killed) >= 6, f"killed only at {sorted(killed)}")
-
-
-def worker_killed():
-    killed_at_each_call(lambda miner, worker: worker.kill_and_start())
-
-
-def miner_killed():
-    killed_at_each_call(lambda miner, worker: miner.kill_and_start())
+def commands(miner, worker):
+    """Our own on the running worker, which ends by the last."""
+    of = ("--worker-repo", worker.folder)
+    plan = selkie("worker", "run", "--dry-run", "--worker-repo", worker.folder / "other", environment={"MINER_API_INFO": miner.info})
+    equal((plan["listen"], plan["host"], plan["from"]), ("127.0.0.1:3456", "127.0.0.1", "environment variable MINER_API_INFO"), "--dry-run")
+    expect(miner.token not in json.dumps(plan) and not (worker.folder / "other").exists(), "--dry-run makes and shows nothing that it should not")
+    refused = subprocess.run([SELKIE, "worker", "run", "--windowpost", *map(str, of)], capture_output=True, text=True, timeout=60)
+    expect(refused.returncode == 1 and "--windowpost" in refused.stderr, f"PoSt is refused: {refused.stderr}")
+    selkie("worker", "tasks", "disable", "PC1", *of)
+    expect("seal/v0/precommit/1" not in selkie("worker", "tasks", "list", *of), "PC1 is switched off")
+    selkie("worker", "tasks", "enable", "--all", *of)
+    expect("seal/v0/precommit/1" in selkie("worker", "tasks", "list", *of), "all is switched on")
+    equal(selkie("worker", "storage", "list", *of)[0]["LocalPath"], str(worker.folder), "its path")
+    selkie("worker", "storage", "redeclare", "--all", *of)
+    secrets = [miner.token, (worker.folder / "token").read_text()]
+    expect(not any(s in worker.log() or s in (worker.folder / "selkie.log").read_text() for s in secrets), "no token is in a log")
+    equal((worker.folder / "token").stat().st_mode & 0o777, 0o600, "mode of the token")
+    selkie("worker", "drain", *of)
+    wait(lambda: worker.process.poll() is not None, 60, "the drained worker to end", lambda: worker.log()[-2000:])
+    equal(worker.process.returncode, 0, "exit status of a drained worker")
+    expect(not (worker.folder / "api").exists(), "who has ended is not to be found")
+    selkie("worker", "info", *of, status=1)
 
 
 def data_cid():
@@ -163,8 +141,6 @@ if __name__ == "__main__":
         skip("lotus worker: ../shared/lotus-devnet is not here")
     run_cases([
         ("lotus-worker-pledged", pledged),
-        ("lotus-worker-killed", worker_killed),
-        ("lotus-worker-miner-killed", miner_killed),
         ("lotus-worker-data-cid", data_cid),
         ("lotus-worker-fetch-cut", fetch_cut),
         ("lotus-worker-disk-full", disk_full),
