@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `selkie auth …` and `selkie ui open`: who may look at this node and change it. */
+#include "app/farm_ask.h"
 #include "app/lock.h"
 #include "app/service.h"
 
@@ -15,6 +16,25 @@
 
 #define LOGIN_TOKEN_MS (INT64_C(15) * 60 * 1000)
 
+/* One of the API for workers, which no table knows. */
+static slk_err create_jwt(const slk_node *node, const slk_options *options, slk_error *error)
+{
+    char *token = NULL;
+    if (slk_options_text(options, "name") || slk_options_u64(options, "expires"))
+        return slk_fail(error, SLK_E_INVAL, "a JWT has no name and no end here");
+    if (slk_service_dry(options, "a token would be made and shown"))
+        return SLK_OK;
+    SLK_TRY(
+        slk_farm_make_token(&token, node->repo.folder, slk_options_text(options, "perm"), error));
+    if (options->json)
+        (void)printf("{\"token\":\"%s\"}\n", token);
+    else
+        (void)printf("%s\n", token);
+    slk_bytes_wipe(token, strlen(token));
+    slk_free(token);
+    return SLK_OK;
+}
+
 static slk_err create(slk_node *node, const slk_options *options, slk_error *error)
 {
     const int64_t now = slk_seal_now(node->seal);
@@ -23,6 +43,8 @@ static slk_err create(slk_node *node, const slk_options *options, slk_error *err
     slk_access_grant grant = {.name = name ? name : "",
                               .expires_ms = lasts_ms ? now + lasts_ms : 0};
     char token[SLK_ACCESS_TOKEN_CHARS], given[SLK_ACCESS_NAME_CHARS];
+    if (slk_options_flag(options, "jwt"))
+        return create_jwt(node, options, error);
     SLK_TRY(slk_role_parse(&grant.role, slk_options_text(options, "perm"), error));
     if (slk_service_dry(options, "a token would be made and shown"))
         return SLK_OK;
@@ -122,7 +144,12 @@ static const slk_option create_options[] = {
      .type = SLK_OPTION_TEXT,
      .required = true,
      .value = "ROLE",
-     .help = "read, write (works with sectors) or admin (partners, providers, tokens, too)"},
+     .help =
+         "read, write (works with sectors) or admin (partners, providers, tokens, too); with --jwt "
+         "also sign and worker"},
+    {.name = "jwt",
+     .type = SLK_OPTION_FLAG,
+     .help = "one for the API of workers and Lotus's tools, as Lotus has them (see auth api-info)"},
     {.name = "name",
      .type = SLK_OPTION_TEXT,
      .value = "NAME",

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* selkie worker list …, selkie sealing …, selkie auth api-info: a running node's workers and what they
  * do, asked of its API. */
-#include "app/lotus_api.h"
-#include "app/lotus_keys.h"
+#include "app/farm_ask.h"
 #include "app/service.h"
 
 #include "base/bytes.h"
@@ -13,7 +12,6 @@
 #include "codec/json.h"
 #include "codec/multiaddr.h"
 #include "lotus/worker_info.h"
-#include "rpc/client.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,18 +23,7 @@
 static slk_err ask(json_t **ret, const slk_options *options, const char *method, json_t *params,
                    slk_error *error)
 {
-    SLK_CLEANUP(slk_json_decrefp) json_t *given = params;
-    SLK_CLEANUP(slk_lotus_api_done) slk_lotus_api api = {0};
-    SLK_CLEANUP(slk_rpc_client_freep) slk_rpc_client *client = NULL;
-    if (!given)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory for a question");
-    slk_err code = slk_lotus_api_repo(&api, slk_options_text(options, "repo"), error);
-    if (code == SLK_E_NOTFOUND)
-        return slk_fail_context(error, code, "the node does not serve workers now");
-    SLK_TRY(code);
-    const slk_rpc_client_options at = {.url = api.url, .bearer = api.info.token};
-    SLK_TRY(slk_rpc_client_new(&client, &at, error));
-    return slk_rpc_invoke(client, method, given, NULL, ret, NULL, error);
+    return slk_farm_ask(ret, slk_options_text(options, "repo"), method, params, 0, error);
 }
 
 typedef slk_err farm_action(const slk_options *options, slk_error *error);
@@ -320,25 +307,6 @@ static int run_abort(const slk_command *command, const slk_options *options)
 
 /* ---- tokens of the API ---- */
 
-/* In Lotus's order: each includes those before it; "worker" stands alone. */
-static slk_err words_of(const char *words[5], const char *perm, slk_error *error)
-{
-    static const char *const order[] = {"read", "write", "sign", "admin"};
-    if (strcmp(perm, "worker") == 0) {
-        words[0] = "worker";
-        words[1] = NULL;
-        return SLK_OK;
-    }
-    for (size_t i = 0; i < 4; i++) {
-        words[i] = order[i];
-        words[i + 1] = NULL;
-        if (strcmp(perm, order[i]) == 0)
-            return SLK_OK;
-    }
-    return slk_fail(error, SLK_E_INVAL, "no permission `%.40s`: read, write, sign, admin or worker",
-                    perm);
-}
-
 static slk_err print_info(const slk_options *options, const char *token, slk_error *error)
 {
     SLK_CLEANUP(slk_buf_done) slk_buf address;
@@ -361,15 +329,10 @@ static slk_err print_info(const slk_options *options, const char *token, slk_err
 
 static slk_err api_info(const slk_options *options, slk_error *error)
 {
-    const char *words[5];
-    uint8_t secret[SLK_JWT_SECRET_BYTES];
     char *token = NULL;
-    SLK_TRY(words_of(words, slk_options_text(options, "perm"), error));
-    SLK_TRY(slk_lotus_secret(secret, slk_options_text(options, "repo"), error));
-    slk_err code = slk_lotus_token(&token, secret, words, error);
-    slk_bytes_wipe(secret, sizeof secret);
-    SLK_TRY(code);
-    code = print_info(options, token, error);
+    SLK_TRY(slk_farm_make_token(&token, slk_options_text(options, "repo"),
+                                slk_options_text(options, "perm"), error));
+    const slk_err code = print_info(options, token, error);
     slk_bytes_wipe(token, strlen(token));
     slk_free(token);
     return code;

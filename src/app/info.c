@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/info.h"
 
+#include "app/farm_ask.h"
 #include "app/lock.h"
 #include "app/service.h"
 #include "base/file.h"
@@ -13,6 +14,8 @@
 
 #include <string.h>
 #include <sys/statvfs.h>
+
+#define USE_MS 500
 
 static slk_err no_memory(slk_error *error)
 {
@@ -128,12 +131,25 @@ static slk_err put_alerts(json_t *info, const slk_node *node, slk_error *error)
     return json_object_set_new(info, "alerts", list) == 0 ? SLK_OK : no_memory(error);
 }
 
+/* What a running node's workers do; null when it does not tell within the time of a look. */
+static slk_err put_worker_use(json_t *info, const slk_node *node, slk_error *error)
+{
+    json_t *use = NULL;
+    slk_error why = {0};
+    if (!json_is_object(json_object_get(info, "process")) ||
+        slk_farm_ask(&use, node->repo.folder, "Selkie.WorkerUse", json_array(), USE_MS, &why) !=
+            SLK_OK)
+        use = json_null();
+    return json_object_set_new(info, "worker_use", use) == 0 ? SLK_OK : no_memory(error);
+}
+
 slk_err slk_info_gather(json_t **ret_info, slk_node *node, bool ask_chain, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *info = json_object();
     if (!info)
         return no_memory(error);
     SLK_TRY(put_own(info, node, error));
+    SLK_TRY(put_worker_use(info, node, error));
     SLK_TRY(merge_view(info, slk_summary, node, error));
     SLK_TRY(put_counts(info, error));
     SLK_TRY(put_alerts(info, node, error));

@@ -16,9 +16,11 @@
  *  "alerts"                                                               active ones, as alerts.h has them
  *  "miners","lease","money","messages_waiting","clock"                    as summary.h has them
  *  "workers":[{"class","limit"}],
+ *  "worker_use":{"LocalTotal","LocalReserved","LocalBusy","RemoteTotal","RemoteBusy"} of the running
+ *                node, else null
  *  "disks":[{"name","folder","free_bytes","total_bytes"}],
  *  "chain":{"configured"}, with ask_chain also "network","head","node" or "error"}
- * Without the chain it reads the database and the disks alone. */
+ * Without the chain it reads the database and the disks, and asks the node on this machine alone. */
 SLK_MUST_CHECK slk_err slk_info_gather(json_t **ret_info, slk_node *node, bool ask_chain,
                                        slk_error *error);
 

@@ -223,6 +223,19 @@ static void print_workers(const json_t *info, const slk_paint *paint)
     }
 }
 
+/* As Lotus's first miners had it. source: reference/lotus-worker 1.5 */
+static void print_use(const json_t *info)
+{
+    const json_t *use = json_object_get(info, "worker_use");
+    if (!json_is_object(use))
+        return;
+    (void)printf("Worker use:\n\tLocal: %" PRId64 " / %" PRId64 " (+%" PRId64
+                 " reserved)\n\tRemote: %" PRId64 " / %" PRId64 "\n",
+                 slk_service_number(use, "LocalBusy"), slk_service_number(use, "LocalTotal"),
+                 slk_service_number(use, "LocalReserved"), slk_service_number(use, "RemoteBusy"),
+                 slk_service_number(use, "RemoteTotal"));
+}
+
 static void print_disks(const json_t *info, const slk_paint *paint)
 {
     const json_t *disks = json_object_get(info, "disks");
@@ -311,6 +324,7 @@ void slk_info_print(const json_t *info, bool colour, bool tasks)
     print_miners(info, &paint);
     print_peers(info, &paint);
     print_workers(info, &paint);
+    print_use(info);
     print_disks(info, &paint);
     print_money(info, &paint);
     print_next(info, &paint);

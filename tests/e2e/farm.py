@@ -46,6 +46,12 @@ class Farm:
     def url(self, name):
         return f"https://127.0.0.1:{self.ports[name]}"
 
+    def api_port(self, name):
+        """Where workers find the node, also when it has been started again."""
+        if f"{name}-api" not in self.ports:
+            self.ports[f"{name}-api"] = free_port()
+        return self.ports[f"{name}-api"]
+
     def environment(self, name):
         chain = {"SELKIE_NETWORK_CHAINAPIINFO": self.chain_info} if self.chain_info else {
             "SELKIE_NETWORK_CHAINAPIINFOFILE": str(self.repo("devnet") / "api-info")}
@@ -60,7 +66,7 @@ class Farm:
             "SELKIE_CLIENT_POLLINTERVAL": self.poll,
             "SELKIE_CLIENT_TICKETSLACK": "100",
             "SELKIE_PROVIDER_SEALPROOFS": "[5, 6, 7]",
-            "SELKIE_API_LISTENADDRESS": "/ip4/127.0.0.1/tcp/0/http",
+            "SELKIE_API_LISTENADDRESS": f"/ip4/127.0.0.1/tcp/{self.api_port(name)}/http",
             **self.more,
         }
 

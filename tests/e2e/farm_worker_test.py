@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Workers serve a provider: a real lotus-worker seals its sectors, over restarts of both and while one
-stands still. Runs where ../shared/lotus-devnet is."""
+"""Workers serve a node: ours, and where ../shared/lotus-devnet is a real lotus-worker, also when either side
+is killed; one lies."""
+
+import base64
+import http.server
+import threading
+import uuid
 
 import farm
 from support import *
@@ -73,15 +78,15 @@ class LotusWorker:
 class OwnWorker:
     """A worker of ours, with a token that lets it do no more than a worker must."""
 
-    def __init__(self, ours, name="own", *options):
-        self.ours, self.folder, self.log, self.options = ours, ours.folder / name, ours.folder / f"{name}.log", options
+    def __init__(self, ours, name="own", of="provider"):
+        self.ours, self.of, self.folder, self.log = ours, of, ours.folder / name, ours.folder / f"{name}.log"
 
     def __enter__(self):
-        info = self.ours.on("provider", "auth", "api-info", "--perm", "worker")
+        info = self.ours.on(self.of, "auth", "api-info", "--perm", "worker")
         environment = {**os.environ, "MINER_API_INFO": f"{info['token']}:{info['address']}", "FIL_PROOFS_PARAMETER_CACHE": str(self.ours.params)}
-        self.process = subprocess.Popen([SELKIE, "worker", "run", "--worker-repo", self.folder, "--listen", "127.0.0.1:0", "--development", *self.options],
+        self.process = subprocess.Popen([SELKIE, "worker", "run", "--worker-repo", self.folder, "--listen", "127.0.0.1:0", "--development"],
                                         env=environment, stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"), stderr=subprocess.STDOUT)
-        self.ours.wait(lambda: any(w["Kind"] == "selkie" and w["Open"] for w in workers(self.ours)), 60, f"our worker to connect: {self.tail()}")
+        self.ours.wait(lambda: any(w["Kind"] == "selkie" and w["Open"] for w in workers(self.ours, self.of)), 60, f"our worker to connect: {self.tail()}")
         return self
 
     def tail(self):
@@ -96,8 +101,80 @@ class OwnWorker:
             self.process.wait()
 
 
-def workers(ours):
-    return ours.on("provider", "worker", "list")
+class Liar:
+    """A worker that takes every task at once, and returns what PC1 would, but of other data."""
+
+    def __init__(self, ours):
+        self.session, self.path = str(uuid.uuid4()), str(uuid.uuid4())
+        self.info = ours.on("provider", "auth", "api-info", "--perm", "worker")
+        self.node = self.info["address"].split("/")[4]
+        liar, self.asked = self, []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                result = liar.answer(request["method"].split(".")[1], request.get("params") or [])
+                body = json.dumps({"jsonrpc": "2.0", "id": request["id"], **result}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def call(self, method, *parameters):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.node}/rpc/v0", method="POST",
+                                         data=json.dumps({"jsonrpc": "2.0", "id": 1, "method": f"Filecoin.{method}", "params": parameters}).encode(),
+                                         headers={"Content-Type": "application/json", "Authorization": f"Bearer {self.info['token']}"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            body = json.load(answer)
+        expect("error" not in body, f"{method}: {body}")
+
+    def answer(self, method, parameters):
+        tasks = ("addpiece", "precommit/1", "precommit/2", "commit/1", "finalize", "fetch")
+        plain = {"Version": 67328, "Session": self.session, "TaskTypes": {f"seal/v0/{t}": {} for t in tasks},
+                 "Paths": [{"ID": self.path, "Weight": 10, "LocalPath": "/nowhere", "CanSeal": True, "CanStore": False}],
+                 "Info": {"Hostname": "liar", "IgnoreResources": True, "Resources": {
+                     "MemPhysical": 1 << 40, "MemUsed": 0, "MemSwap": 0, "MemSwapUsed": 0, "CPUs": 64, "GPUs": None, "Resources": None}}}
+        if method in plain:
+            return {"result": plain[method]}
+        if method == "Hello":
+            return {"error": {"code": -32601, "message": "method 'Selkie.Hello' not found"}}
+        self.asked.append(method)
+        call = {"Sector": parameters[0]["ID"], "ID": str(uuid.uuid4())}
+        threading.Thread(target=self.finish, args=(method, call), daemon=True).start()
+        return {"result": call}
+
+    def finish(self, method, call):
+        zeros = "baga6ea4seaqpy7usqklokfx2vxuynmupslkeutzexe2uqurdg5vhtebhxqmpqmy"
+        if method == "AddPiece":
+            self.call("ReturnAddPiece", call, {"Size": 2048, "PieceCID": {"/": zeros}}, None)
+        else:
+            layers = [{"id": f"layer-{n}", "path": "/nowhere", "rows_to_discard": 0, "size": 64} for n in (1, 2)]
+            out = {"comm_d": [1] * 31 + [0], "config": {"id": "tree-d", "path": "/nowhere", "rows_to_discard": 0, "size": 127},
+                   "labels": {"StackedDrg2KiBV1": {"_h": None, "labels": layers}}, "registered_proof": "StackedDrg2KiBV1_1"}
+            self.call("ReturnSealPreCommit1", call, base64.b64encode(json.dumps(out).encode()).decode(), None)
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        stat = {"Capacity": 1 << 40, "Available": 1 << 40, "FSAvailable": 1 << 40, "Reserved": 0, "Max": 0, "Used": 0}
+        self.call("StorageAttach", {"ID": self.path, "URLs": [f"{self.url}/remote"], "Weight": 10, "MaxStorage": 0, "CanSeal": True,
+                                    "CanStore": False, "Groups": None, "AllowTo": None, "AllowTypes": None, "DenyTypes": None,
+                                    "AllowMiners": None, "DenyMiners": None}, stat)
+        self.call("WorkerConnect", f"{self.url}/rpc/v0")
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+
+
+def workers(ours, name="provider"):
+    return ours.on(name, "worker", "list")
 
 
 def only_workers(ours):
@@ -179,9 +256,39 @@ def a_dead_worker_is_replaced():
                 ours.wait(lambda: ours.all_proving(1), PROVING_SECONDS, "the sector to be proving")
 
 
+def a_liar_is_closed():
+    """A worker returns labels of other data: it is named and closed, the node does the work itself."""
+    with Folder() as folder, farm.Farm(folder) as ours:
+        ours.prepare()
+        with Liar(ours) as liar:
+            ours.order()
+            ours.wait(lambda: ours.all_proving(1), PROVING_SECONDS, "the sector to be proving")
+            equal(liar.asked, ["AddPiece", "SealPreCommit1"], "what the liar was asked for")
+            row = next(w for w in workers(ours) if w["Hostname"] == "liar")
+            expect(not row["Open"] and "CommD" in row["Why"], f"the liar: {row}")
+            expect("farm.worker_lies" in ours.log_tail("provider", 1 << 20), "the log names it")
+            ours.on("provider", "worker", "enable", row["Session"][:8])
+            expect(next(w for w in workers(ours) if w["Hostname"] == "liar")["Open"], "an operator opens it again")
+
+
+def proofs_by_a_worker():
+    """C2 of a client by a worker of ours; the client makes none itself."""
+    with Folder() as folder, farm.Farm(folder) as ours:
+        ours.more |= {"SELKIE_STORAGE_ALLOWCOMMIT": "false"}
+        ours.prepare()
+        with OwnWorker(ours, "prover", of="client") as worker:
+            ours.order()
+            ours.wait(lambda: ours.all_proving(1), PROVING_SECONDS, f"the sector to be proving; {worker.tail()}")
+            expect("SealCommit2" in worker.log.read_text(), "the proof is not our worker's")
+            use = ours.on("client", "info")["worker_use"]
+            equal((use["RemoteTotal"], use["RemoteBusy"]), (1, 0), "workers in use")
+
+
 if __name__ == "__main__":
-    if not (DEVNET / "start.sh").exists():
-        skip("farm worker: ../shared/lotus-devnet is not here")
-    run_cases([("lotus-worker-seals", seals_sectors), ("own-worker-seals", ours_seals_sectors),
-               ("provider-killed-while-it-works", outlives_a_restart),
-               ("worker-killed", a_dead_worker_is_replaced)])
+    cases = [("own-worker-seals", ours_seals_sectors), ("own-worker-proves", proofs_by_a_worker), ("worker-lies", a_liar_is_closed)]
+    if (DEVNET / "start.sh").exists():
+        cases += [("lotus-worker-seals", seals_sectors), ("provider-killed-while-it-works", outlives_a_restart),
+                  ("worker-killed", a_dead_worker_is_replaced)]
+    else:
+        print("# skip the cases with a lotus-worker: ../shared/lotus-devnet is not here")
+    run_cases(cases)

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "app/farm_ask.h"
+
+#include "app/lotus_api.h"
+#include "app/lotus_keys.h"
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "codec/json.h"
+#include "rpc/client.h"
+
+#include <string.h>
+
+slk_err slk_farm_ask(json_t **ret, const char *folder, const char *method, json_t *params,
+                     int64_t timeout_ms, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *given = params;
+    SLK_CLEANUP(slk_lotus_api_done) slk_lotus_api api = {0};
+    SLK_CLEANUP(slk_rpc_client_freep) slk_rpc_client *client = NULL;
+    if (!given)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a question");
+    const slk_err code = slk_lotus_api_repo(&api, folder, error);
+    if (code == SLK_E_NOTFOUND)
+        return slk_fail_context(error, code, "the node does not serve workers now");
+    SLK_TRY(code);
+    const slk_rpc_client_options at = {.url = api.url, .bearer = api.info.token};
+    const slk_rpc_how how = {.timeout_ms = timeout_ms};
+    SLK_TRY(slk_rpc_client_new(&client, &at, error));
+    return slk_rpc_invoke(client, method, given, &how, ret, NULL, error);
+}
+
+static slk_err words_of(const char *words[5], const char *perm, slk_error *error)
+{
+    static const char *const order[] = {"read", "write", "sign", "admin"};
+    if (strcmp(perm, "worker") == 0) {
+        words[0] = "worker";
+        words[1] = NULL;
+        return SLK_OK;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        words[i] = order[i];
+        words[i + 1] = NULL;
+        if (strcmp(perm, order[i]) == 0)
+            return SLK_OK;
+    }
+    return slk_fail(error, SLK_E_INVAL, "no permission `%.40s`: read, write, sign, admin or worker",
+                    perm);
+}
+
+slk_err slk_farm_make_token(char **ret_token, const char *folder, const char *perm,
+                            slk_error *error)
+{
+    const char *words[5];
+    uint8_t secret[SLK_JWT_SECRET_BYTES];
+    SLK_TRY(words_of(words, perm, error));
+    SLK_TRY(slk_lotus_secret(secret, folder, error));
+    const slk_err code = slk_lotus_token(ret_token, secret, words, error);
+    slk_bytes_wipe(secret, sizeof secret);
+    return code;
+}
