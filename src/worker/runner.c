@@ -77,9 +77,18 @@ static size_t gather_at_work(const slk_runner *runner, const slk_worker_call **o
 
 /* ---- one group's thread ---- */
 
+/* Ended by _stop rather than by itself. */
+static bool is_to_run_again(slk_runner *runner, struct item *item)
+{
+    (void)pthread_mutex_lock(&runner->lock);
+    const bool stopping = runner->stopping;
+    (void)pthread_mutex_unlock(&runner->lock);
+    return stopping && item->call->outcome.fault.failed && item->job.canceled;
+}
+
 static void end_item(slk_runner *runner, struct item *item)
 {
-    const bool again = runner->stopping && item->call->outcome.fault.failed && item->job.canceled;
+    const bool again = is_to_run_again(runner, item);
     if (!again) {
         item->call->done = true;
         runner->options.keep(runner->options.context, item->call);
