@@ -55,8 +55,22 @@ struct node {
     int64_t api_version;
     slk_rpc_server *rpc;
     slk_http_server *http;
-    slk_http_route routes[SLK_RPC_ROUTES];
+    slk_http_route routes[SLK_RPC_ROUTES + 2];
+    unsigned port;
+    bool has_sealed; /* of sector 9, for who fetches it */
+    unsigned busy_deletes, deletes; /* so many are refused for now */
 };
+
+#define OTHER_PATH "11111111-2222-4333-8444-555555555555"
+
+/* Where the sealed file is: here. */
+static json_t *place_of_sealed(const struct node *node)
+{
+    char url[100];
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/remote/sealed/s-t01000-9", node->port);
+    return json_pack("[{ss s[s] s[] sI sb sb sb}]", "ID", OTHER_PATH, "URLs", url, "BaseURLs",
+                     "Weight", (json_int_t)10, "CanSeal", 1, "CanStore", 0, "Primary", 0);
+}
 
 static slk_err answer(struct node *node, const char *method, json_t **ret, slk_error *error)
 {
@@ -73,7 +87,7 @@ static slk_err answer(struct node *node, const char *method, json_t **ret, slk_e
     else if (strcmp(method, "AuthVerify") == 0)
         *ret = json_pack("[ss]", "read", "admin");
     else if (strcmp(method, "StorageFindSector") == 0)
-        *ret = json_array();
+        *ret = node->has_sealed ? place_of_sealed(node) : json_array();
     else if (strcmp(method, "StorageList") == 0)
         *ret = json_object();
     else if (strncmp(method, "Return", 6) == 0 && node->refuse_returns > 0) {
@@ -134,15 +148,37 @@ static slk_err let_in(void *context, const char *token, unsigned *ret_permission
     return SLK_OK;
 }
 
+static slk_err get_sealed(void *context, slk_http_exchange *exchange, slk_error *error)
+{
+    static const uint8_t bytes[SECTOR];
+    (void)context;
+    (void)error;
+    return slk_http_reply_bytes(exchange, 200, "application/octet-stream", bytes, sizeof bytes);
+}
+
+static slk_err delete_sealed(void *context, slk_http_exchange *exchange, slk_error *error)
+{
+    struct node *node = context;
+    (void)error;
+    (void)pthread_mutex_lock(&node->lock);
+    node->deletes++;
+    const bool busy = node->busy_deletes > 0;
+    node->busy_deletes -= busy;
+    (void)pthread_mutex_unlock(&node->lock);
+    return slk_http_reply_empty(exchange, busy ? 503 : 200);
+}
+
 static void listen_at(struct node *node, unsigned port)
 {
     slk_error error = {0};
     char listen[32];
     (void)snprintf(listen, sizeof listen, "127.0.0.1:%u", port);
-    const slk_http_server_options http = {
-        .listen = listen, .routes = node->routes, .n_routes = SLK_RPC_ROUTES};
+    const slk_http_server_options http = {.listen = listen,
+                                          .routes = node->routes,
+                                          .n_routes = sizeof node->routes / sizeof *node->routes};
     if (slk_http_server_new(&node->http, &http, &error) != SLK_OK)
         fail_msg("%s", error.message);
+    node->port = slk_http_server_port(node->http);
 }
 
 static void start_node(struct node *node)
@@ -157,6 +193,14 @@ static void start_node(struct node *node)
     node->api_version = 66816;
     assert_int_equal(slk_rpc_server_new(&node->rpc, &rpc, &error), SLK_OK);
     slk_rpc_server_routes(node->rpc, node->routes);
+    node->routes[SLK_RPC_ROUTES] = (slk_http_route){.method = "GET",
+                                                    .path = "/remote/sealed/s-t01000-9",
+                                                    .handler = get_sealed,
+                                                    .context = node};
+    node->routes[SLK_RPC_ROUTES + 1] = (slk_http_route){.method = "DELETE",
+                                                        .path = "/remote/sealed/s-t01000-9",
+                                                        .handler = delete_sealed,
+                                                        .context = node};
     listen_at(node, 0);
 }
 
@@ -356,6 +400,7 @@ struct world {
     char worker_url[96];
     char *token; /* the worker's own */
     slk_rpc_client *client;
+    int64_t source_wait_ms;
 };
 
 static bool never(void *context)
@@ -384,6 +429,7 @@ static void start_worker(struct world *w)
                                         .listen = "127.0.0.1:0",
                                         .host = "127.0.0.1",
                                         .secret32 = secret,
+                                        .source_wait_ms = w->source_wait_ms,
                                         .beat_ms = 50,
                                         .again_ms = 50};
     if (slk_worker_start(&w->worker, &options, never, NULL, &error) != SLK_OK)
@@ -1087,6 +1133,46 @@ static void a_stream_that_nobody_named_is_not_taken(void **state)
     assert_int_equal(http("HEAD", url, NULL, 0), 400);
 }
 
+/* ---- from other nodes ---- */
+
+static json_t *fetch_sealed(struct world *w)
+{
+    w->node.has_sealed = true;
+    return ask(w, "Filecoin.Fetch", json_pack("[oiss]", sector_ref(9), 2, "sealing", "move"));
+}
+
+static void what_was_moved_is_gone_where_it_was(void **state)
+{
+    struct world *w = *state;
+    w->node.busy_deletes = 1;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = fetch_sealed(w);
+    const json_t *returned = heard(w, "ReturnFetch", 0);
+    check_return(returned, id, false);
+    assert_true(has_file(w, "sealed", 9));
+    assert_int_equal(w->node.deletes, 2); /* asked again, as it was refused for now */
+    const json_t *moved = heard(w, "StorageDeclareSector", 1);
+    assert_true(json_is_true(json_array_get(moved, 3))); /* ours is the one */
+    assert_true(place_of(w, moved) < place_of(w, returned));
+    assert_int_equal(count(w, "StorageDropSector"), 0);
+}
+
+/* It might come back with a copy that is not the sector's any more: the index is told to forget that. */
+static void a_source_that_stays_away_is_forgotten(void **state)
+{
+    struct world *w = *state;
+    w->source_wait_ms = 1;
+    w->node.busy_deletes = 1000;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = fetch_sealed(w);
+    const json_t *returned = heard(w, "ReturnFetch", 0);
+    check_return(returned, id, false);
+    const json_t *dropped = heard(w, "StorageDropSector", 0);
+    assert_string_equal(json_string_value(json_array_get(dropped, 0)), OTHER_PATH);
+    assert_int_equal(json_integer_value(json_array_get(dropped, 2)), 2);
+    assert_true(place_of(w, dropped) < place_of(w, returned));
+}
+
 /* ---- for other nodes ---- */
 
 static void c1_is_made_for_who_asks_over_remote(void **state)
@@ -1141,6 +1227,8 @@ int main(void)
         TEST(tokens_of_the_node_are_asked_about_once),
         TEST(pushed_data_becomes_a_piece),
         TEST(a_stream_that_nobody_named_is_not_taken),
+        TEST(what_was_moved_is_gone_where_it_was),
+        TEST(a_source_that_stays_away_is_forgotten),
         TEST(c1_is_made_for_who_asks_over_remote),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
