@@ -128,6 +128,8 @@ slk_err slk_step_check_replica(slk_worker_run *run, slk_error *error)
     slk_store *store = run->worker->store;
     SLK_CLEANUP(slk_freep) char *sealed = NULL;
     SLK_CLEANUP(slk_freep) char *cache = NULL;
+    if (json_is_true(json_array_get(run->params, 3)))
+        return slk_fail(error, SLK_E_UNSUPPORTED, "a replica is checked here once it is whole");
     if (slk_lotus_comm_r_read(cids.comm_r, json_object_get(what, "CommR"), "CommR", error) !=
             SLK_OK ||
         slk_lotus_comm_d_read(cids.comm_d, json_object_get(what, "CommD"), "CommD", error) !=

@@ -134,6 +134,7 @@ static const slk_rpc_method methods[] = {
     {"Filecoin.ReturnFinalizeSector", 2, SLK_RPC_ADMIN, hear},
     {"Filecoin.ReturnReleaseUnsealed", 2, SLK_RPC_ADMIN, hear},
     {"Filecoin.ReturnDataCid", 3, SLK_RPC_ADMIN, hear},
+    {"Filecoin.ReturnSelkieCheck", 3, SLK_RPC_ADMIN, hear},
     {"Filecoin.ReturnUnsealPiece", 2, SLK_RPC_ADMIN, hear},
     {"Filecoin.ReturnFetch", 2, SLK_RPC_ADMIN, hear},
     {"Filecoin.ReturnReplicaUpdate", 3, SLK_RPC_ADMIN, hear},
@@ -388,6 +389,22 @@ static slk_err p_unseal(void *ctx, const slk_lotus_sector_ref *sector, const uin
     return padded(context, data, (size_t)length / 127 * 128, 0, error);
 }
 
+static slk_err p_check(void *ctx, bool *ret_valid, char *why, const slk_lotus_sector_ref *sector,
+                       const slk_lotus_cids *cids, const uint8_t ticket32[32],
+                       const slk_worker_paths *paths, slk_job *job, slk_error *error)
+{
+    (void)ctx;
+    (void)sector;
+    (void)ticket32;
+    (void)job;
+    (void)error;
+    assert_true(slk_file_exists(paths->sealed) && slk_file_exists(paths->cache));
+    *ret_valid = cids->comm_r[0] == 3;
+    if (!*ret_valid)
+        (void)snprintf(why, SLK_WORKER_REASON_CHARS, "it is another");
+    return SLK_OK;
+}
+
 /* ---- the world ---- */
 
 struct world {
@@ -482,7 +499,8 @@ static int set_up(void **state)
                               .c1 = p_c1,
                               .c2 = p_c2,
                               .finalize = p_finalize,
-                              .unseal = p_unseal};
+                              .unseal = p_unseal,
+                              .check_replica = p_check};
     assert_int_equal(slk_jwt_make(&w->token, &claims, secret, &error), SLK_OK);
     make_path(w);
     *state = w;
@@ -1020,6 +1038,39 @@ static void a_canceled_call_is_returned_as_failed(void **state)
     check_return(heard(w, "ReturnSealPreCommit1", 0), id, true);
 }
 
+static json_t *check_replica(struct world *w, uint8_t comm_r_byte, bool arriving)
+{
+    uint8_t comm[32];
+    slk_cid comm_r, comm_d;
+    fill(comm, comm_r_byte);
+    slk_comm_r_cid(&comm_r, comm);
+    fill(comm, 1);
+    slk_comm_d_cid(&comm_d, comm);
+    return ask(w, "Selkie.CheckReplica",
+               json_pack("[os{so so so}b]", sector_ref(1), "", "CommR", slk_json_new_cid(&comm_r),
+                         "CommD", slk_json_new_cid(&comm_d), "Ticket", bytes32(7), arriving));
+}
+
+static void a_replica_is_checked_for_our_nodes(void **state)
+{
+    struct world *w = *state;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *one = pc1(w, 1);
+    (void)heard(w, "ReturnSealPreCommit1", 0);
+    SLK_CLEANUP(slk_json_decrefp) json_t *right = check_replica(w, 3, false);
+    const json_t *returned = heard(w, "ReturnSelkieCheck", 0);
+    check_return(returned, right, false);
+    assert_true(json_is_true(json_object_get(json_array_get(returned, 1), "Valid")));
+    SLK_CLEANUP(slk_json_decrefp) json_t *wrong = check_replica(w, 4, false);
+    returned = heard(w, "ReturnSelkieCheck", 1);
+    check_return(returned, wrong, false);
+    const json_t *verdict = json_array_get(returned, 1);
+    assert_true(json_is_false(json_object_get(verdict, "Valid")));
+    assert_string_equal(json_string_value(json_object_get(verdict, "Why")), "it is another");
+    SLK_CLEANUP(slk_json_decrefp) json_t *early = check_replica(w, 3, true);
+    check_return(heard(w, "ReturnSelkieCheck", 2), early, true);
+}
+
 /* ---- who may call ---- */
 
 static slk_err try_version(struct world *w)
@@ -1224,6 +1275,7 @@ int main(void)
         TEST(another_version_of_the_node_is_refused),
         TEST(several_are_labelled_together),
         TEST(a_canceled_call_is_returned_as_failed),
+        TEST(a_replica_is_checked_for_our_nodes),
         TEST(tokens_of_the_node_are_asked_about_once),
         TEST(pushed_data_becomes_a_piece),
         TEST(a_stream_that_nobody_named_is_not_taken),
