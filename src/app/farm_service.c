@@ -187,7 +187,8 @@ void slk_farm_service_stop(slk_farm_service *service)
 {
     if (!service)
         return;
-    slk_rpc_server_stop(service->rpc);
+    if (service->rpc) /* the start may have failed before there was one */
+        slk_rpc_server_stop(service->rpc);
     slk_http_server_free(service->server);
     if (service->server) { /* nobody shall call where nobody is */
         SLK_CLEANUP(slk_freep) char *path = slk_path_join(service->repo->folder, "api");

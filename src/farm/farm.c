@@ -68,6 +68,7 @@ static slk_err make_parts(slk_farm *farm, const slk_farm_options *options, slk_e
         return no_memory(error);
     farm->made = true;
     slk_uuid_random(farm->session);
+    farm->since_ms = slk_clock_monotonic_ms();
     SLK_TRY(make_token(farm, error));
     SLK_TRY(slk_http_client_new(&farm->http, &http, error));
     SLK_TRY(slk_farm_index_new(&farm->index, error));

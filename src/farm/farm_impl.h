@@ -67,6 +67,7 @@ struct slk_farm {
     char *ca_file; /* NULL: the system's */
     char *results_folder;
     char session[SLK_UUID_CHARS];
+    int64_t since_ms; /* monotonic: made */
     char *token;
     uint8_t secret32[32]; /* of token alone */
     slk_http_client *http; /* files of workers */

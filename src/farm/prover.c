@@ -362,6 +362,15 @@ static slk_err check_brought(slk_farm_prover *p, const slk_seal_sector *sector,
     return trial_c1(p, sector, comm, pc1, ticket, paths, job, error);
 }
 
+/* It was done, and this node has been here, for longer than a worker is waited for. */
+static bool is_long_gone(const slk_farm_prover *p, const slk_farm_call *call)
+{
+    const slk_farm *farm = p->farm;
+    const int64_t here_ms = slk_clock_monotonic_ms() - farm->since_ms;
+    const int64_t done_ms = slk_clock_wall_ms() - call->ended_ms;
+    return here_ms > farm->options.lost_ms && done_ms > farm->options.lost_ms;
+}
+
 /* PC2 is done there: files come here and are looked at. */
 static slk_err take_sealed(slk_farm_prover *p, slk_seal_commitments *ret,
                            const slk_seal_sector *sector, const slk_farm_call *pc1,
@@ -379,6 +388,8 @@ static slk_err take_sealed(slk_farm_prover *p, slk_seal_commitments *ret,
         code = p->own.sector_bytes(p->own.ctx, &bytes, sector->seal_proof, error);
     if (code == SLK_OK)
         code = slk_farm_bring_finished(p->farm, &ref.id, bytes, paths, job, error);
+    if (code == SLK_E_UNREACHABLE && is_long_gone(p, pc2))
+        code = slk_fail_context(error, SLK_E_NOTFOUND, "the replica is gone");
     if (code == SLK_OK)
         code = check_brought(p, sector, &comm, pc1, ticket, paths, job, error);
     if (code == SLK_E_PROTO || code == SLK_E_INVAL) {
@@ -391,12 +402,14 @@ static slk_err take_sealed(slk_farm_prover *p, slk_seal_commitments *ret,
 }
 
 /* The layers are gone with their worker: labelling begins anew. */
-static slk_err layers_gone(slk_farm_prover *p, const slk_lotus_sector *sector, slk_error *error)
+static slk_err layers_gone(slk_farm_prover *p, const slk_lotus_sector *sector,
+                           const slk_seal_paths *paths, slk_error *error)
 {
     slk_error dropping = {0};
     const slk_err code = slk_farm_calls_drop_sector(p->farm->calls, sector, &dropping);
     if (code != SLK_OK)
         return slk_fail(error, code, "%s", dropping.message);
+    slk_farm_forget_brought(paths);
     return slk_fail_context(error, SLK_E_CORRUPT, "the layers are gone with their worker");
 }
 
@@ -416,8 +429,8 @@ static slk_err farm_pc2(void *ctx, slk_seal_commitments *ret, const slk_seal_sec
     code = pc2_there(p, &pc2, &ref, &pc1, job, error);
     if (code == SLK_OK)
         code = take_sealed(p, ret, sector, &pc1, &pc2, paths, job, error);
-    else if (code == SLK_E_NOTFOUND)
-        code = layers_gone(p, &ref.id, error);
+    if (code == SLK_E_NOTFOUND)
+        code = layers_gone(p, &ref.id, paths, error);
     if (code == SLK_E_CANCELED && !slk_farm_is_stopping(p->farm))
         slk_farm_forget_brought(paths);
     slk_farm_call_done(&pc1);

@@ -93,8 +93,9 @@ static void unlink_worker(slk_farm_worker *worker, const char *why)
     worker->next = farm->leaving;
     farm->leaving = worker;
     slk_sched_remove_worker(farm->sched, worker->id);
-    slk_log(SLK_LOG_INFO, "farm.worker_left", "worker=\"%s\" session=%s why=\"%s\"",
-            worker->info.hostname, worker->session, why);
+    if (!worker->local)
+        slk_log(SLK_LOG_INFO, "farm.worker_left", "worker=\"%s\" session=%s why=\"%s\"",
+                worker->info.hostname, worker->session, why);
     slk_farm_moved(farm);
 }
 

@@ -4,6 +4,7 @@ is killed; one lies."""
 
 import base64
 import http.server
+import socket
 import threading
 import uuid
 
@@ -219,6 +220,22 @@ def ours_seals_sectors():
             expect("AddPiece" not in taken, "an empty sector needs no data")
 
 
+def a_node_that_cannot_start():
+    """It says why, and leaves nothing behind that a worker would call."""
+    with Folder() as folder, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        busy = f"127.0.0.1:{taken.getsockname()[1]}"
+        selkie("init", "--repo", folder / "node")
+        for more in ({"SELKIE_HTTP_LISTENADDRESS": busy}, {"SELKIE_API_LISTENADDRESS": f"/ip4/127.0.0.1/tcp/{busy.split(':')[1]}/http"}):
+            environment = {**os.environ, "SELKIE_NETWORK_DEVELOPMENT": "true", "SELKIE_HTTP_LISTENADDRESS": "127.0.0.1:0", **more}
+            done = subprocess.run([SELKIE, "run", "--repo", folder / "node", "--role", "provider"], capture_output=True, text=True, timeout=60,
+                                  env=environment, check=False)
+            equal(done.returncode, 1, f"the exit status with {more}: {done.stderr[-500:]}")
+            expect(busy in done.stderr, f"what it says: {done.stderr[-500:]}")
+            expect(not (folder / "node" / "api").exists(), "the file api")
+
+
 def outlives_a_restart():
     """The provider is killed while the worker stands still in the middle of its call: the same call is used."""
     with Folder() as folder, farm.Farm(folder) as ours:
@@ -285,7 +302,8 @@ def proofs_by_a_worker():
 
 
 if __name__ == "__main__":
-    cases = [("own-worker-seals", ours_seals_sectors), ("own-worker-proves", proofs_by_a_worker), ("worker-lies", a_liar_is_closed)]
+    cases = [("own-worker-seals", ours_seals_sectors), ("own-worker-proves", proofs_by_a_worker), ("worker-lies", a_liar_is_closed),
+             ("node-that-cannot-start", a_node_that_cannot_start)]
     if (DEVNET / "start.sh").exists():
         cases += [("lotus-worker-seals", seals_sectors), ("provider-killed-while-it-works", outlives_a_restart),
                   ("worker-killed", a_dead_worker_is_replaced)]
