@@ -4,11 +4,13 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "codec/base64.h"
+#include "net/token.h"
 
 #include <gnutls/crypto.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -181,12 +183,43 @@ static void test_long(void **state)
     slk_free(payload);
 }
 
+/* As a peer may quote it. */
+static void test_hidden(void **state)
+{
+    (void)state;
+    char text[2 * sizeof admin_token + 64];
+    const char *const around[][2] = {
+        {"bad token ", ""}, {"\"", "\" is void"}, {"Bearer:", ", and"}};
+    for (size_t i = 0; i < sizeof around / sizeof *around; i++) {
+        (void)snprintf(text, sizeof text, "%s%s%s", around[i][0], admin_token, around[i][1]);
+        slk_net_token_hide(text);
+        assert_null(strstr(text, "eyJ"));
+        assert_null(strstr(text, "uHl5"));
+        assert_memory_equal(text, around[i][0], strlen(around[i][0]));
+        assert_string_equal(text + strlen(text) - strlen(around[i][1]), around[i][1]);
+    }
+    /* Cut by the text's end: what is left of it goes, too. */
+    (void)snprintf(text, sizeof text, "bad token %.20s", admin_token);
+    slk_net_token_hide(text);
+    assert_string_equal(text, "bad token ********************");
+    (void)snprintf(text, sizeof text, "bad token %s %s", admin_token, admin_token);
+    slk_net_token_hide(text);
+    assert_null(strstr(text, "eyJ"));
+    const char *const harmless[] = {"the eyJ of a storm", "eyJ", "heyJude.", ""};
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
+        (void)snprintf(text, sizeof text, "%s", harmless[i]);
+        slk_net_token_hide(text);
+        assert_string_equal(text, harmless[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),          cmocka_unit_test(test_end_and_id),
         cmocka_unit_test(test_other_algorithms), cmocka_unit_test(test_each_changed_character),
         cmocka_unit_test(test_claims),           cmocka_unit_test(test_long),
+        cmocka_unit_test(test_hidden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,9 +17,9 @@ bool slk_net_token_matches(const char *token, const char *hash64);
 /* HMAC-SHA-256 of n bytes under the secret's text, in hex: proves to whoever shares the secret that we
  * wrote them. */
 void slk_net_sign(char out65[65], const char *secret, const void *bytes, size_t n);
-/* Overwrites every run of SLK_NET_TOKEN_CHARS or more hex digits with '*': text of a peer, which may echo
- * the token it was sent, ends in logs and in the database. A run cut by the text's end counts from
- * half the length on. */
+/* Overwrites every run of SLK_NET_TOKEN_CHARS or more hex digits, and every JWT (net/jwt.h), with '*': text
+ * of a peer, which may echo the token it was sent, ends in logs and in the database. A run cut by the
+ * text's end counts from half its least length on. */
 void slk_net_token_hide(char *text);
 
 #endif

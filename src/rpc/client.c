@@ -249,6 +249,7 @@ static slk_err read_answer(const slk_http_response *response, const char *method
         SLK_TRY(slk_http_expect_success(response, method, error));
         return slk_fail(error, SLK_E_PROTO, "%s: the peer answered %d", method, status);
     }
+    slk_net_token_hide(why.message);
     if (code != SLK_OK)
         return slk_fail(error, SLK_E_PROTO, "%s: the answer is no JSON: %s", method, why.message);
     const json_t *its = json_object_get(answer, "id");
