@@ -23,6 +23,9 @@
 #define QUEUED_DEFAULT ((size_t)64 << 20)
 #define PING_DEFAULT 5000
 #define SILENCE_DEFAULT 30000
+#define QUEUED_MESSAGES 16u /* of the greatest size, where that is less than the hub's */
+#define PONG_BEHIND_MAX \
+    ((size_t)4096) /* who leaves so much unread gets no Pong. source: RFC 6455 5.5.3 */
 #define CLOSE_WAIT_MS 1000 /* for the peer's Close, and for it to take what is queued */
 #define TICK_MS 100
 #define READ_BYTES ((size_t)1 << 16)
@@ -52,6 +55,7 @@ struct slk_ws {
     slk_buf out; /* frames not yet written, from out_at */
     size_t out_at;
     bool waits_to_write;
+    int64_t written_ms; /* when some of out was taken last, or out began to fill */
 };
 
 struct slk_ws_hub {
@@ -142,6 +146,7 @@ static void flush(slk_ws *ws)
         if (n <= 0)
             break; /* a broken connection shows when it is read */
         ws->out_at += (size_t)n;
+        ws->written_ms = slk_clock_monotonic_ms();
     }
     if (ws->out_at == ws->out.len) {
         slk_buf_reset(&ws->out);
@@ -167,6 +172,8 @@ static slk_err queue(slk_ws *ws, uint8_t op, const void *bytes, size_t n)
     const size_t header_n = slk_ws_header(header, op, n);
     if (ws->out.len > 0)
         compact(ws);
+    else
+        ws->written_ms = slk_clock_monotonic_ms();
     SLK_TRY(slk_buf_reserve(&ws->out, header_n + n));
     SLK_TRY(slk_buf_append(&ws->out, header, header_n));
     SLK_TRY(slk_buf_append(&ws->out, bytes, n));
@@ -267,7 +274,7 @@ static void end_sending(slk_ws *ws)
 static void pong(slk_ws *ws, const ws_event *event)
 {
     lock(&ws->mutex);
-    if (!ws->close_sent)
+    if (!ws->close_sent && ws->out.len - ws->out_at <= PONG_BEHIND_MAX)
         (void)queue(ws, WS_OP_PONG, event->bytes, event->n);
     unlock(&ws->mutex);
 }
@@ -389,7 +396,8 @@ static bool look_at(slk_ws *ws, int64_t now)
 {
     const slk_ws_options *o = &ws->hub->options;
     lock(&ws->mutex);
-    bool over = (ws->end_ms && ws->end_ms <= now) || now - ws->heard_ms > o->silence_ms;
+    bool over = (ws->end_ms && ws->end_ms <= now) || now - ws->heard_ms > o->silence_ms ||
+                (ws->out.len > 0 && now - ws->written_ms > o->silence_ms);
     if (!over && ws->ping_ms <= now && !ws->close_sent) {
         ws->ping_ms = now + o->ping_ms;
         over = queue(ws, WS_OP_PING, "", 0) != SLK_OK;
@@ -545,8 +553,10 @@ slk_err slk_ws_accept(slk_ws_hub *hub, slk_http_exchange *exchange, void *owner,
     slk_ws *ws = ws_new(hub, owner);
     if (!ws)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a WebSocket");
-    if (max_message_bytes && max_message_bytes < ws->parser.max_message)
+    if (max_message_bytes && max_message_bytes < ws->parser.max_message) {
         ws->parser.max_message = max_message_bytes;
+        ws->out.max = (size_t)slk_min_u64(ws->out.max, QUEUED_MESSAGES * max_message_bytes);
+    }
     slk_ws_hold(ws);
     const slk_err code = slk_http_reply_upgrade(exchange, "websocket", &upgrade, ws, error);
     if (code == SLK_OK) {

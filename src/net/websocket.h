@@ -5,7 +5,8 @@
  * connection costs no thread (over TLS it keeps the one it has). Version 13, no extensions; a
  * subprotocol that is asked for is taken. Messages may come in fragments; they are bounded, and
  * gathered in memory up to 1 MiB and in a file without a name above. Text must be UTF-8.
- * An empty Ping goes out every ping_ms; a peer of which nothing came for silence_ms is dropped. */
+ * An empty Ping goes out every ping_ms; a peer of which nothing came for silence_ms, or which took
+ * nothing of what is queued for it, is dropped. */
 #ifndef SLK_NET_WEBSOCKET_H
 #define SLK_NET_WEBSOCKET_H
 
@@ -44,7 +45,7 @@ void slk_ws_hub_free(slk_ws_hub *hub);
 /* In a handler of a GET route: makes the connection one of the hub, or answers 400 or 426 when no
  * proper WebSocket was asked for. owner goes to the events: `closed` is called exactly once for it if
  * *ret_ws is set. The connection is held by then: slk_ws_drop. max_message_bytes: of this one, if it is
- * less than the hub's; 0 the hub's. */
+ * less than the hub's, and 16 such are queued for it at most; 0 the hub's. */
 SLK_MUST_CHECK slk_err slk_ws_accept(slk_ws_hub *hub, slk_http_exchange *exchange, void *owner,
                                      size_t max_message_bytes, slk_ws **ret_ws, slk_error *error);
 

@@ -489,6 +489,29 @@ static void test_flood(void **state)
     hang_up(&c);
 }
 
+/* Who sends all the time and reads nothing is no better than who is silent. */
+static void test_sends_and_does_not_read(void **state)
+{
+    fixture *f = *state;
+    client c;
+    const int small = 4096;
+    open_ws(f, &c);
+    assert_int_equal(setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    char *text = slk_alloc(MESSAGE_MAX, 1);
+    assert_non_null(text);
+    memset(text, 'x', MESSAGE_MAX);
+    put_frame(&c, 0x81, text, MESSAGE_MAX);
+    put_frame(&c, 0x81, text, MESSAGE_MAX);
+    const int64_t until = slk_clock_monotonic_ms() + 10 * SILENCE_MS;
+    while (f->closed == 0 && slk_clock_monotonic_ms() < until) {
+        put_frame(&c, 0x89, text, 125);
+        (void)poll(NULL, 0, 20);
+    }
+    assert_int_equal(f->closed, 1);
+    slk_free(text);
+    hang_up(&c);
+}
+
 static void test_server_ends(void **state)
 {
     fixture *f = *state;
@@ -554,11 +577,14 @@ int main(void)
 #define PLAIN(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 #define TLS(name) cmocka_unit_test_setup_teardown(name, make_tls, unmake)
     const struct CMUnitTest tests[] = {
-        PLAIN(test_echo),        TLS(test_echo),        PLAIN(test_fragments),
-        TLS(test_fragments),     PLAIN(test_faults),    PLAIN(test_early_and_slow_bytes),
-        PLAIN(test_silence),     TLS(test_silence),     PLAIN(test_many),
-        TLS(test_many),          PLAIN(test_flood),     TLS(test_flood),
-        PLAIN(test_server_ends), TLS(test_server_ends), PLAIN(test_refusals),
+        PLAIN(test_echo),        TLS(test_echo),
+        PLAIN(test_fragments),   TLS(test_fragments),
+        PLAIN(test_faults),      PLAIN(test_early_and_slow_bytes),
+        PLAIN(test_silence),     TLS(test_silence),
+        PLAIN(test_many),        PLAIN(test_sends_and_does_not_read),
+        TLS(test_many),          PLAIN(test_flood),
+        TLS(test_flood),         PLAIN(test_server_ends),
+        TLS(test_server_ends),   PLAIN(test_refusals),
         PLAIN(test_gone_before), TLS(test_gone_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,8 +129,11 @@ static slk_err serve_too_large(void *context, slk_http_exchange *exchange, slk_e
 
 static slk_err serve_get(void *context, slk_http_exchange *exchange, slk_error *error)
 {
+    slk_rpc_server *server = context;
     const slk_rpc_caller caller = caller_of(exchange, NULL);
-    return slk_rpc_socket_serve(context, &caller, exchange, error);
+    if (caller.stranger && server->options.no_strange_sockets)
+        return slk_http_reply_empty(exchange, 401);
+    return slk_rpc_socket_serve(server, &caller, exchange, error);
 }
 
 void slk_rpc_server_routes(slk_rpc_server *server, slk_http_route out[SLK_RPC_ROUTES])

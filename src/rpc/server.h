@@ -72,6 +72,8 @@ typedef struct slk_rpc_server_options {
                          slk_error *error);
     void *authorise_context;
     unsigned anonymous; /* permissions without a token: Lotus says SLK_RPC_READ */
+    bool
+        no_strange_sockets; /* a WebSocket without a token is answered 401: it could stay for ever */
     const char *spool_folder; /* for big messages of WebSockets; NULL: memory. Borrowed */
     size_t text_bytes; /* 0: SLK_RPC_TEXT_BYTES; SIZE_MAX: all strings become values */
 } slk_rpc_server_options;
