@@ -16,6 +16,7 @@
 struct slk_worker_journal {
     slk_db *db;
     char *folder; /* of the blobs */
+    int64_t last_seq; /* of the rows that were there at the opening */
 };
 
 static const slk_migration migrations[] = {
@@ -111,6 +112,17 @@ static slk_err drop_strays(const slk_worker_journal *journal, slk_error *error)
 
 /* ---- opening ---- */
 
+static slk_err note_last(slk_worker_journal *journal, slk_error *error)
+{
+    static const slk_sql last = {"taken.last", "SELECT max(seq) FROM worker_taken"};
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    bool row = false;
+    SLK_TRY(slk_query_init(&q, journal->db, &last, error));
+    SLK_TRY(slk_query_step(&q, &row, error));
+    journal->last_seq = row ? slk_column_i64(&q, 0) : 0;
+    return SLK_OK;
+}
+
 static slk_err open_parts(slk_worker_journal *journal, const char *folder, slk_error *error)
 {
     SLK_CLEANUP(slk_freep) char *file = slk_path_join(folder, "calls.db");
@@ -120,6 +132,7 @@ static slk_err open_parts(slk_worker_journal *journal, const char *folder, slk_e
     SLK_TRY(slk_folder_make(journal->folder, 0700, error));
     SLK_TRY(slk_db_open(&journal->db, file, 0, error));
     SLK_TRY(slk_db_migrate(journal->db, migrations, sizeof migrations / sizeof *migrations, error));
+    SLK_TRY(note_last(journal, error));
     return drop_strays(journal, error);
 }
 
@@ -293,8 +306,8 @@ slk_err slk_worker_journal_load(slk_worker_journal *journal, slk_worker_journal_
     static const slk_sql next = {
         "taken.next",
         "SELECT uuid, miner, number, method, batch, params, repeatable, taken_ms, done, result,"
-        " result_file, failed, fault, message, seq FROM worker_taken WHERE seq > $1"
-        " ORDER BY seq LIMIT 1"};
+        " result_file, failed, fault, message, seq FROM worker_taken"
+        " WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT 1"};
     for (int64_t after = -1;;) {
         slk_worker_call *call = slk_worker_call_new();
         if (!call)
@@ -305,6 +318,7 @@ slk_err slk_worker_journal_load(slk_worker_journal *journal, slk_worker_journal_
             SLK_CLEANUP(slk_query_done) slk_query q = {0};
             code = slk_query_init(&q, journal->db, &next, error);
             slk_bind_i64(&q, 1, after);
+            slk_bind_i64(&q, 2, journal->last_seq);
             if (code == SLK_OK)
                 code = slk_query_step(&q, &row, error);
             if (code == SLK_OK && row)

@@ -65,7 +65,8 @@ SLK_MUST_CHECK slk_err slk_worker_journal_end(slk_worker_journal *journal,
 SLK_MUST_CHECK slk_err slk_worker_journal_drop(slk_worker_journal *journal, const char *uuid,
                                                slk_error *error);
 
-/* All calls there are, oldest first, given to take, which owns each then. A row that cannot be read is
+/* All calls there were when it was opened, oldest first, given to take, which owns each then. What has
+ * been taken since is not among them: a worker serves while it waits for its node. A row that cannot be read is
  * SLK_E_CORRUPT and names the call. */
 typedef slk_err slk_worker_journal_each(void *context, slk_worker_call *call, slk_error *error);
 SLK_MUST_CHECK slk_err slk_worker_journal_load(slk_worker_journal *journal,

@@ -115,6 +115,27 @@ static bool is_there(char *owned_path)
 
 /* ---- tests ---- */
 
+/* A worker serves before it goes through what is left from before. */
+static void what_is_taken_since_is_not_loaded(void **state)
+{
+    (void)state;
+    slk_worker_call *old = make("AddPiece", 1);
+    take(old);
+    reopen();
+    slk_worker_call *fresh = make("AddPiece", 2);
+    take(fresh);
+    struct loaded loaded = load();
+    assert_int_equal(loaded.n, 1);
+    assert_string_equal(loaded.call[0]->id.uuid, old->id.uuid);
+    free_loaded(&loaded);
+    reopen();
+    loaded = load();
+    assert_int_equal(loaded.n, 2);
+    free_loaded(&loaded);
+    slk_worker_call_free(old);
+    slk_worker_call_free(fresh);
+}
+
 static void a_taken_call_is_there_after_a_restart(void **state)
 {
     (void)state;
@@ -232,9 +253,11 @@ static void a_list_is_taken_whole_or_not_at_all(void **state)
                                  make("SealPreCommit1", 3)};
     strcpy(calls[2]->id.uuid, calls[0]->id.uuid); /* the third cannot be */
     assert_int_not_equal(slk_worker_journal_take(journal, calls, 3, &error), SLK_OK);
+    reopen();
     struct loaded loaded = load();
     assert_int_equal(loaded.n, 0);
     assert_int_equal(slk_worker_journal_take(journal, calls, 2, &error), SLK_OK);
+    reopen();
     loaded = load();
     assert_int_equal(loaded.n, 2);
     free_loaded(&loaded);
@@ -246,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_taken_call_is_there_after_a_restart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_taken_since_is_not_loaded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_result_is_there_until_it_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failure_is_kept_word_for_word, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_live_as_long_as_their_call, set_up, tear_down),

@@ -80,12 +80,42 @@ static struct stream *find(const slk_push *push, const char *uuid)
     return NULL;
 }
 
+/* Off the list: known no more. */
+static void forget(slk_push *push, struct stream *stream)
+{
+    for (struct stream **at = &push->first; *at; at = &(*at)->next) {
+        if (*at != stream)
+            continue;
+        *at = stream->next;
+        push->n--;
+        stream->closed = true;
+        drop_ref(stream);
+        return;
+    }
+}
+
+/* When all places are taken, the stream that no call has named for the longest time gives way: a call
+ * names its own at once, and anybody can open others. */
+static slk_err make_room(slk_push *push, slk_error *error)
+{
+    struct stream *oldest = NULL;
+    if (push->n < SLK_PUSH_STREAMS_MAX)
+        return SLK_OK;
+    for (struct stream *s = push->first; s; s = s->next) /* the list begins with the newest */
+        if (!s->claimed)
+            oldest = s;
+    if (!oldest)
+        return slk_fail(error, SLK_E_BUSY, "%u streams are open already", push->n);
+    forget(push, oldest);
+    (void)pthread_cond_broadcast(&push->moved);
+    return SLK_OK;
+}
+
 static slk_err find_or_add(struct stream **ret, slk_push *push, const char *uuid, slk_error *error)
 {
     struct stream *s = find(push, uuid);
     if (!s) {
-        if (push->n == SLK_PUSH_STREAMS_MAX)
-            return slk_fail(error, SLK_E_BUSY, "%u streams are open already", push->n);
+        SLK_TRY(make_room(push, error));
         s = slk_calloc(1, sizeof *s);
         if (!s)
             return slk_fail(error, SLK_E_NOMEM, "out of memory for a stream");
@@ -99,20 +129,6 @@ static slk_err find_or_add(struct stream **ret, slk_push *push, const char *uuid
     }
     *ret = s;
     return SLK_OK;
-}
-
-/* Off the list: known no more. */
-static void forget(slk_push *push, struct stream *stream)
-{
-    for (struct stream **at = &push->first; *at; at = &(*at)->next) {
-        if (*at != stream)
-            continue;
-        *at = stream->next;
-        push->n--;
-        stream->closed = true;
-        drop_ref(stream);
-        return;
-    }
 }
 
 void slk_push_stop(slk_push *push)
@@ -199,6 +215,9 @@ static slk_err head(void *context, slk_http_exchange *exchange, slk_error *error
     lock(push);
     const bool opened = wait_opened(push, s);
     const bool claimed = s->claimed;
+    unlock(push);
+    slk_http_on_leave(exchange, NULL, NULL); /* while there is a stream to tell */
+    lock(push);
     leave_unclaimed(push, s);
     drop_ref(s);
     unlock(push);

@@ -6,7 +6,8 @@
  *   worker:      claim (RPC call) ... open (task) -> reads a pipe --> close
  *
  * The UUID is the only secret, as in Lotus; so a stream that no call has claimed is let go after
- * SLK_PUSH_CLAIM_MS, and only one HEAD and one POST are taken for each. Safe from many threads. */
+ * SLK_PUSH_CLAIM_MS, or earlier when all places are taken, and only one HEAD and one POST are taken for
+ * each. A claimed one lasts until it is closed: whoever claims has to. Safe from many threads. */
 #ifndef SLK_WORKER_PUSH_H
 #define SLK_WORKER_PUSH_H
 

@@ -26,8 +26,8 @@ static const slk_worker_step steps[] = {
     {"SealCommit2", "ReturnSealCommit2", 2, SLK_LOTUS_COMMIT2, true, "null", 0, 0, slk_step_c2},
     {"FinalizeSector", "ReturnFinalizeSector", 1, SLK_LOTUS_FINALIZE, true, NULL, 0, FILES, slk_step_finalize},
     {"ReleaseUnsealed", "ReturnReleaseUnsealed", 2, SLK_LOTUS_FINALIZE_UNSEALED, true, NULL, 0, SLK_LOTUS_UNSEALED, slk_step_release},
-    {"MoveStorage", "ReturnMoveStorage", 2, SLK_LOTUS_FETCH, true, NULL, 0, ANY_FILES, slk_step_move},
-    {"Fetch", "ReturnFetch", 4, SLK_LOTUS_FETCH, true, NULL, 0, ANY_FILES, slk_step_fetch},
+    {"MoveStorage", "ReturnMoveStorage", 2, SLK_LOTUS_FETCH, true, NULL, 0, SLK_LOTUS_ALL_TYPES, slk_step_move},
+    {"Fetch", "ReturnFetch", 4, SLK_LOTUS_FETCH, true, NULL, 0, SLK_LOTUS_ALL_TYPES, slk_step_fetch},
     {"UnsealPiece", "ReturnUnsealPiece", 5, SLK_LOTUS_UNSEAL, true, NULL, 0, ANY_FILES, slk_step_unseal},
     {"DataCid", "ReturnDataCid", 2, SLK_LOTUS_DATA_CID, false, NO_PIECE, 0, 0, slk_step_data_cid},
     {"ReplicaUpdate", "ReturnReplicaUpdate", 2, SLK_LOTUS_REPLICA_UPDATE, true, "{\"NewSealed\":null,\"NewUnsealed\":null}", 0, 0, NULL},
@@ -214,10 +214,20 @@ static bool fits(void *context, const slk_worker_call *call, const slk_worker_ca
                SLK_LOTUS_FITS;
 }
 
+/* The data is the last parameter of the calls that have any. */
+void slk_worker_close_stream(slk_worker *worker, const slk_worker_call *call)
+{
+    SLK_CLEANUP(slk_freep) slk_lotus_source *source = slk_calloc(1, sizeof *source);
+    const json_t *data = json_array_get(call->params, json_array_size(call->params) - 1);
+    if (!call->repeatable && source && slk_lotus_source_read(source, data, "data", NULL) == SLK_OK)
+        slk_push_close(worker->push, source->text);
+}
+
 static void keep(void *context, const slk_worker_call *call)
 {
     slk_worker *worker = context;
     slk_error error = {0};
+    slk_worker_close_stream(worker, call);
     const slk_err code = slk_worker_journal_end(worker->journal, call, &error);
     if (code != SLK_OK)
         slk_log(SLK_LOG_ERROR, "call.not_kept",

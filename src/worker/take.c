@@ -12,6 +12,7 @@
 #include "base/uuid.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BLOB_PARAM 1u /* of SealCommit2: the output of commit 1 */
@@ -107,6 +108,8 @@ static slk_err hand_over(slk_worker *worker, slk_worker_call *const *calls, size
     for (size_t i = 0; i < n; i++) {
         if (code != SLK_OK && !calls[i]->done)
             fail_call(worker, calls[i], code, &why);
+        if (calls[i]->done)
+            slk_worker_close_stream(worker, calls[i]);
         slk_log(SLK_LOG_INFO, "call.taken", "call=%s method=%s sector=%lu-%lu", calls[i]->id.uuid,
                 calls[i]->method, calls[i]->id.sector.miner, calls[i]->id.sector.number);
     }
@@ -161,6 +164,26 @@ static slk_err add_one(struct taking *taking, slk_worker *worker, const slk_work
     return SLK_OK;
 }
 
+static int by_sector(const void *a, const void *b)
+{
+    const slk_lotus_sector *x = &(*(slk_worker_call *const *)a)->id.sector;
+    const slk_lotus_sector *y = &(*(slk_worker_call *const *)b)->id.sector;
+    if (x->miner != y->miner)
+        return x->miner < y->miner ? -1 : 1;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+/* Each run holds its sectors' files one after the other: in the same order everywhere, so that no two
+ * batches wait for each other, and each once, so that none waits for itself. */
+static slk_err put_in_order(struct taking *taking, const slk_rpc_call *rpc, slk_error *error)
+{
+    qsort(taking->calls, taking->n, sizeof(slk_worker_call *), by_sector);
+    for (size_t i = 1; i < taking->n; i++)
+        if (by_sector(&taking->calls[i - 1], &taking->calls[i]) == 0)
+            return slk_rpc_bad_param(rpc, 0, "a list with each sector once", error);
+    return SLK_OK;
+}
+
 static slk_err take_all(struct taking *taking, slk_worker *worker, const slk_rpc_call *rpc,
                         slk_error *error)
 {
@@ -173,6 +196,7 @@ static slk_err take_all(struct taking *taking, slk_worker *worker, const slk_rpc
         return slk_rpc_bad_param(rpc, 0, "a list of 1 to 1024 sectors", error);
     for (size_t i = 0; i < n; i++)
         SLK_TRY(add_one(taking, worker, step, batch, json_array_get(list, i), rpc, error));
+    SLK_TRY(put_in_order(taking, rpc, error));
     return hand_over(worker, taking->calls, n, error);
 }
 

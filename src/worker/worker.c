@@ -107,7 +107,9 @@ static slk_err open_api(slk_worker *worker, slk_error *error)
                                         .n_tables = 1,
                                         .authorise = authorise_rpc,
                                         .authorise_context = worker,
-                                        .anonymous = SLK_RPC_READ};
+                                        .anonymous = SLK_RPC_READ,
+                                        .no_strange_sockets = true,
+                                        .spool_folder = worker->options.folder};
     const slk_store_server_options remote = {.store = worker->store,
                                              .context = worker,
                                              .authorise = authorise_remote,

@@ -114,6 +114,8 @@ SLK_MUST_CHECK slk_err slk_worker_read_sector(slk_worker_run *run, const slk_wor
                                               slk_error *error);
 /* "a parameter of the call: <what *error says>", SLK_E_INVAL. */
 slk_err slk_worker_bad_param(slk_error *error);
+/* Answers whoever sends the stream that the call named, read or not; of another call nothing. */
+void slk_worker_close_stream(slk_worker *worker, const slk_worker_call *call);
 /* Sets the result; NULL is out of memory. */
 SLK_MUST_CHECK slk_err slk_worker_answer(slk_worker_run *run, json_t *value, slk_error *error);
 /* Several SealPreCommit1 of one proof, labelled together. */

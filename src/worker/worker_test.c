@@ -226,6 +226,7 @@ struct proofs {
     slk_err pc1_fails;
     size_t batch_n;
     unsigned unsealed;
+    uint64_t batch_first; /* number of its first sector */
 };
 
 static void fill(uint8_t out32[32], uint8_t byte)
@@ -310,6 +311,7 @@ static void p_pc1_batch(void *ctx, const slk_worker_pc1 *list, size_t n,
 {
     struct proofs *p = ctx;
     p->batch_n = n;
+    p->batch_first = list[0].sector.id.number;
     for (size_t i = 0; i < n; i++) {
         uint8_t comm_d[32];
         slk_error error = {0};
@@ -1007,7 +1009,7 @@ static void several_are_labelled_together(void **state)
     start_worker(w);
     SLK_CLEANUP(slk_json_decrefp)
     json_t *ids = ask(w, "Selkie.SealPreCommit1Batch",
-                      json_pack("[[ooo]]", pc1_params(1), pc1_params(2), pc1_params(3)));
+                      json_pack("[[ooo]]", pc1_params(3), pc1_params(1), pc1_params(2)));
     assert_int_equal(json_array_size(ids), 3);
     for (size_t i = 0; i < 3; i++) {
         const json_t *params = heard(w, "ReturnSealPreCommit1", i);
@@ -1017,7 +1019,25 @@ static void several_are_labelled_together(void **state)
         assert_true(known && json_is_null(json_array_get(params, 2)));
     }
     assert_int_equal(w->proofs.batch_n, 3);
+    assert_int_equal(w->proofs.batch_first, 1); /* all batches take their sectors in one order */
     assert_true(has_file(w, "cache", 1) && has_file(w, "cache", 3));
+}
+
+/* It would wait for itself. */
+static void a_batch_with_a_sector_twice_is_refused(void **state)
+{
+    struct world *w = *state;
+    slk_error error = {0};
+    json_t *result = NULL;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *params = json_pack("[[ooo]]", pc1_params(1), pc1_params(2), pc1_params(1));
+    assert_int_equal(slk_rpc_invoke(w->client, "Selkie.SealPreCommit1Batch", params, NULL, &result,
+                                    NULL, &error),
+                     SLK_E_INVAL);
+    assert_non_null(strstr(error.message, "each sector once"));
+    SLK_CLEANUP(slk_json_decrefp) json_t *jobs = ask(w, "Selkie.TaskProgress", json_array());
+    assert_int_equal(json_array_size(jobs), 0);
 }
 
 static void a_canceled_call_is_returned_as_failed(void **state)
@@ -1174,6 +1194,26 @@ static void pushed_data_becomes_a_piece(void **state)
     json_decref(adding.id);
 }
 
+/* Its sender is not left waiting, and its place is free again. */
+static void data_of_a_call_that_fails_before_reading_is_not_sent(void **state)
+{
+    struct world *w = *state;
+    char uuid[SLK_UUID_CHARS];
+    char url[200];
+    pthread_t thread;
+    start_worker(w);
+    slk_uuid_random(uuid);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/rpc/streams/v0/push/%s",
+                   slk_worker_port(w->worker), uuid);
+    struct adding adding = {
+        .w = w, .params = json_pack("[oni{ssss}]", sector_ref(4), 0, "Type", "push", "Info", uuid)};
+    assert_int_equal(pthread_create(&thread, NULL, add_by_push, &adding), 0);
+    assert_int_equal(http("HEAD", url, NULL, 0), 204);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    check_return(heard(w, "ReturnAddPiece", 0), adding.id, true);
+    json_decref(adding.id);
+}
+
 static void a_stream_that_nobody_named_is_not_taken(void **state)
 {
     struct world *w = *state;
@@ -1277,7 +1317,9 @@ int main(void)
         TEST(a_canceled_call_is_returned_as_failed),
         TEST(a_replica_is_checked_for_our_nodes),
         TEST(tokens_of_the_node_are_asked_about_once),
+        TEST(a_batch_with_a_sector_twice_is_refused),
         TEST(pushed_data_becomes_a_piece),
+        TEST(data_of_a_call_that_fails_before_reading_is_not_sent),
         TEST(a_stream_that_nobody_named_is_not_taken),
         TEST(what_was_moved_is_gone_where_it_was),
         TEST(a_source_that_stays_away_is_forgotten),
