@@ -106,7 +106,9 @@ def drained_and_kept():
         farm.kill("provider")
         farm.start("provider")
         here = farm.on("provider", "drain", "--dry-run")
-        expect(here["draining"] and here["here"]["sealed"] == 1 and here["empty_by_ms"] == renewed, f"what is here: {here}")
+        expect(here["draining"] and here["here"]["sealed"] == 1, f"what is here: {here}")
+        later = here["empty_by_ms"] - renewed  # a lease stands still while no node lives; a kill loses up to a minute of what was lived
+        expect(-1000 < later < 120_000, f"empty {later} ms after the lease that was given")
         farm.on("provider", "drain", "--off")
         equal(post(farm, "order", {**order, "sector_number": 6})["accepted"], True, "an order afterwards")
         post(farm, "cleanup", {"partner_token": token, "sp_id": 1000, "sector_number": 5})
