@@ -480,8 +480,8 @@ slk_err slk_step_client_release(slk_task *task, slk_error *error)
     SLK_CLEANUP(slk_side_done) slk_side s = {0};
     SLK_TRY(slk_side_begin(&s, task, error));
     s.has_files = slk_seal_files_try(s.seal, SLK_PIPELINE_CLIENT, task->sp_id, task->number);
-    if (!s.has_files) /* a fetch that was told to stop has not stopped yet */
-        return slk_task_wait(task, 200, "the files are in use");
+    if (!s.has_files)
+        return slk_task_wait(task, SLK_TASK_FILES_WAIT_MS, "the files are in use");
     if (s.row.has_provider)
         SLK_TRY(tell_release(&s, error));
     if (s.row.cancel_requested)

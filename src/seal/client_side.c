@@ -40,5 +40,5 @@ slk_err slk_side_take_files(slk_side *s, slk_error *error)
     SLK_TRY(slk_seal_files_enter(s->seal, SLK_PIPELINE_CLIENT, s->task->sp_id, s->task->number,
                                  &s->task->job, error));
     s->has_files = true;
-    return SLK_OK;
+    return slk_task_check_ours(s->task, error);
 }

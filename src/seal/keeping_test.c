@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "seal/drain.h"
 #include "seal/orphans.h"
+#include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
 #include "seal/world_test.h"
 
@@ -328,6 +329,94 @@ static void cancel_from_elsewhere(void **state)
     assert_false(any_file(w, 1));
 }
 
+/* By the clock alone, which stands, the removal of files that somebody uses would never come back. */
+static void cancel_waits_for_the_files(void **state)
+{
+    world *w = *state;
+    char reason[SLK_SEAL_REASON_CHARS], text[32];
+    slk_seal *seal = w->provider.seal;
+    uint64_t ran = 0;
+    assert_true(order(w, 1, reason));
+    assert_int_equal(slk_seal_files_enter(seal, SLK_PIPELINE_PROVIDER, WORLD_SP, 1, NULL, NULL),
+                     SLK_OK);
+    assert_int_equal(slk_provider_operator_cancel(seal, WORLD_SP, 1, false, false, NULL), SLK_OK);
+    assert_int_equal(slk_seal_run_ready(&ran, seal, 100, NULL), SLK_OK);
+    assert_int_equal(ran, 0);
+    assert_string_equal(world_state(&w->provider, 1, text), "ordered");
+    slk_seal_files_leave(seal, SLK_PIPELINE_PROVIDER, WORLD_SP, 1);
+    assert_int_equal(slk_seal_run_ready(&ran, seal, 100, NULL), SLK_OK);
+    assert_string_equal(world_state(&w->provider, 1, text), "cleaned");
+}
+
+static bool is_awaited(slk_seal *seal)
+{
+    pthread_mutex_lock(&seal->mutex);
+    const bool is = seal->file_users && seal->file_users->awaited;
+    pthread_mutex_unlock(&seal->mutex);
+    return is;
+}
+
+/* Nor does a node's own time bring it back: who leaves the files wakes it. */
+static void files_left_wake_the_workers(void **state)
+{
+    world *w = *state;
+    char reason[SLK_SEAL_REASON_CHARS], text[32];
+    w->provider.options.schedule_ms = HOUR;
+    world_node_close(&w->provider);
+    world_node_open(&w->provider);
+    slk_seal *seal = w->provider.seal;
+    assert_true(order(w, 1, reason));
+    assert_int_equal(slk_seal_files_enter(seal, SLK_PIPELINE_PROVIDER, WORLD_SP, 1, NULL, NULL),
+                     SLK_OK);
+    assert_int_equal(slk_provider_operator_cancel(seal, WORLD_SP, 1, false, false, NULL), SLK_OK);
+    assert_int_equal(slk_seal_start(seal, NULL), SLK_OK);
+    for (unsigned i = 0; i < 20000 && !is_awaited(seal); i++)
+        usleep(1000);
+    assert_true(is_awaited(seal));
+    slk_seal_files_leave(seal, SLK_PIPELINE_PROVIDER, WORLD_SP, 1);
+    for (unsigned i = 0; i < 20000 && strcmp(world_state(&w->provider, 1, text), "cleaned") != 0;
+         i++)
+        usleep(1000);
+    slk_seal_stop(seal);
+    assert_string_equal(world_state(&w->provider, 1, text), "cleaned");
+}
+
+/* While a claimed PC1 is on its way to the files another process cancels its sector, and all is cleaned up
+ * before it gets there. */
+static bool cancel_before_the_work(void *context, const char *point)
+{
+    world_node *node = context;
+    char text[32];
+    if (strcmp(point, "task.claimed") != 0 || strcmp(world_state(node, 1, text), "ticketed") != 0)
+        return false;
+    slk_seal_options options = node->options;
+    options.node_name = "tool";
+    options.beside = true;
+    options.crash_at = NULL;
+    slk_seal *tool = NULL;
+    uint64_t made = 0;
+    bool ran = false;
+    assert_int_equal(slk_seal_new(&tool, node->db, &node->ops, &options, NULL), SLK_OK);
+    assert_int_equal(slk_provider_operator_cancel(tool, WORLD_SP, 1, false, false, NULL), SLK_OK);
+    assert_int_equal(slk_task_schedule(&made, tool, NULL), SLK_OK);
+    assert_int_equal(slk_task_run_one(&ran, tool, SLK_CLASS_CALL, NULL), SLK_OK);
+    assert_true(ran);
+    slk_seal_free(tool);
+    return false;
+}
+
+static void canceled_work_makes_no_files(void **state)
+{
+    world *w = *state;
+    char reason[SLK_SEAL_REASON_CHARS];
+    w->provider.options.crash_at = cancel_before_the_work;
+    world_node_close(&w->provider);
+    world_node_open(&w->provider);
+    assert_true(order(w, 1, reason));
+    until(w, 1, "cleaned");
+    assert_false(any_file(w, 1));
+}
+
 static void cancel_of_sealed(void **state)
 {
     world *w = *state;
@@ -522,6 +611,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(failed_by_hand, make, unmake),
         cmocka_unit_test_setup_teardown(cancel_stops_the_work, make, unmake),
         cmocka_unit_test_setup_teardown(cancel_from_elsewhere, make, unmake),
+        cmocka_unit_test_setup_teardown(cancel_waits_for_the_files, make, unmake),
+        cmocka_unit_test_setup_teardown(files_left_wake_the_workers, make, unmake),
+        cmocka_unit_test_setup_teardown(canceled_work_makes_no_files, make, unmake),
         cmocka_unit_test_setup_teardown(cancel_of_sealed, make, unmake),
         cmocka_unit_test_setup_teardown(drained, make, unmake),
         cmocka_unit_test_setup_teardown(drain_says_when, make, unmake),

@@ -160,6 +160,7 @@ static slk_err work_begin(struct work *w, slk_task *task, bool wait, slk_error *
     else if (!slk_seal_files_try(seal, SLK_PIPELINE_PROVIDER, task->sp_id, task->number))
         return slk_fail(error, SLK_E_BUSY, "the files are in use");
     w->entered = true;
+    SLK_TRY(slk_task_check_ours(task, error));
     return slk_provider_row_read(&w->row, seal, task->sp_id, task->number, error);
 }
 
@@ -360,12 +361,8 @@ slk_err slk_step_provider_finalize(slk_task *task, slk_error *error)
 slk_err slk_step_provider_cleanup(slk_task *task, slk_error *error)
 {
     slk_seal *seal = task->seal;
-    if (!slk_seal_files_try(seal, SLK_PIPELINE_PROVIDER, task->sp_id, task->number)) {
-        /* Whatever still works on them is told to stop; the files go when it has. */
-        (void)slk_seal_cancel_running(seal, SLK_PIPELINE_PROVIDER, task->sp_id, task->number);
-        slk_job_init(&task->job);
-        return slk_task_wait(task, 200, "the files are in use");
-    }
+    if (!slk_seal_files_try(seal, SLK_PIPELINE_PROVIDER, task->sp_id, task->number))
+        return slk_task_wait(task, SLK_TASK_FILES_WAIT_MS, "the files are in use");
     struct work w = {.task = task, .entered = true};
     slk_err code = slk_seal_places_of(&w.places, slk_seal_get_options(seal)->scratch_folder,
                                       task->sp_id, task->number, error);

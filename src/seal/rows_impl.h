@@ -135,6 +135,11 @@ void slk_seal_random_hex(char *out, size_t n);
 
 /* Run function helpers. */
 slk_err slk_task_wait(slk_task *task, int64_t ms, const char *format, ...) SLK_PRINTF(3, 4);
+/* Wait so long for files that another process uses: it tells nobody here when they are free. */
+#define SLK_TASK_FILES_WAIT_MS 200
+/* SLK_E_CANCELED when the task was dropped or taken over meanwhile. For who has just taken a sector's
+ * files: they may have been removed, for good, while it waited for them. */
+SLK_MUST_CHECK slk_err slk_task_check_ours(const slk_task *task, slk_error *error);
 void slk_task_reason(slk_task *task, const char *reason); /* should it fail, this is why */
 void slk_task_give_up(slk_task *task, const char *reason); /* it fails now, for this reason */
 void slk_task_note(slk_task *task, const char *format, ...) SLK_PRINTF(2, 3);

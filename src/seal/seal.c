@@ -346,11 +346,17 @@ void slk_seal_freep(slk_seal **seal)
 
 /* ---- threads ---- */
 
+/* Mutex held. */
+static void want_look(slk_seal *seal)
+{
+    seal->look_wanted = true;
+    pthread_cond_signal(&seal->look);
+}
+
 void slk_seal_wake(slk_seal *seal)
 {
     pthread_mutex_lock(&seal->mutex);
-    seal->look_wanted = true;
-    pthread_cond_signal(&seal->look);
+    want_look(seal);
     pthread_mutex_unlock(&seal->mutex);
 }
 
@@ -660,7 +666,8 @@ static bool take_files(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id, ui
         slk_member_unlock(fd, seal, pipeline, sp_id, number);
         return false;
     }
-    *user = (slk_seal_file_user){pipeline, sp_id, number, fd, NULL};
+    *user =
+        (slk_seal_file_user){.pipeline = pipeline, .sp_id = sp_id, .number = number, .lock_fd = fd};
     *at = user;
     return true;
 }
@@ -698,9 +705,21 @@ void slk_seal_files_leave(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id,
     slk_seal_file_user *user = *at;
     *at = user->next;
     slk_member_unlock(user->lock_fd, seal, pipeline, sp_id, number);
+    if (user->awaited)
+        want_look(seal);
     slk_free(user);
     pthread_cond_broadcast(&seal->files_free);
     pthread_mutex_unlock(&seal->mutex);
+}
+
+bool slk_seal_files_await(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id, uint64_t number)
+{
+    pthread_mutex_lock(&seal->mutex);
+    slk_seal_file_user *user = *find_user(seal, pipeline, sp_id, number);
+    if (user)
+        user->awaited = true;
+    pthread_mutex_unlock(&seal->mutex);
+    return user != NULL;
 }
 
 unsigned slk_seal_cancel_running(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id,

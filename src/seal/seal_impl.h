@@ -20,6 +20,7 @@ typedef struct slk_seal_file_user {
     uint64_t sp_id;
     uint64_t number;
     int lock_fd; /* -1: nobody else can be at them */
+    bool awaited; /* a task was passed over for it: who leaves wakes the workers */
     struct slk_seal_file_user *next;
 } slk_seal_file_user;
 
@@ -76,6 +77,10 @@ struct slk_seal {
 
 /* The counts of a step of the table, to add to. */
 slk_step_counts *slk_seal_counts_of(slk_seal *seal, const slk_step *step);
+
+/* Whether someone in this process uses the sector's files. If so, the workers look for work again as soon
+ * as they are free: a task that was passed over for it needs no time to come back at. */
+bool slk_seal_files_await(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id, uint64_t number);
 
 /* Cancels the jobs of that sector that run here; returns how many. */
 unsigned slk_seal_cancel_running(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id,

@@ -475,13 +475,15 @@ static slk_err find_mates(struct together *t, slk_error *error)
         SLK_TRY(slk_query_step(&q, &row, error));
         if (!row)
             break;
-        if (slk_task_runs_here(seal, slk_column_i64(&q, 0)))
+        const int64_t id = slk_column_i64(&q, 0);
+        const uint64_t sp_id = slk_u64(slk_column_i64(&q, 1));
+        const uint64_t number = slk_u64(slk_column_i64(&q, 2));
+        if (slk_task_must_wait(seal, t->step, id, sp_id, number))
             continue;
         slk_task *task = new_task(seal);
         if (!task)
             return slk_fail(error, SLK_E_NOMEM, "out of memory");
-        slk_task_fill(task, t->step, slk_column_i64(&q, 0), slk_u64(slk_column_i64(&q, 1)),
-                      slk_u64(slk_column_i64(&q, 2)), slk_column_i64(&q, 3));
+        slk_task_fill(task, t->step, id, sp_id, number, slk_column_i64(&q, 3));
         task->created_ms = slk_column_i64(&q, 4);
         task->fence = slk_column_i64(&q, 5);
         slk_sql_copy_text(task->folder_id, sizeof task->folder_id, &q, 6);

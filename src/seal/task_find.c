@@ -86,7 +86,7 @@ const slk_step *slk_task_step_named(const char *name)
     return NULL;
 }
 
-bool slk_task_runs_here(slk_seal *seal, int64_t id)
+static bool runs_here(slk_seal *seal, int64_t id)
 {
     pthread_mutex_lock(&seal->mutex);
     bool found = false;
@@ -96,11 +96,21 @@ bool slk_task_runs_here(slk_seal *seal, int64_t id)
     return found;
 }
 
-static int64_t count_running(slk_seal *seal)
+bool slk_task_must_wait(slk_seal *seal, const slk_step *step, int64_t id, uint64_t sp_id,
+                        uint64_t number)
+{
+    return runs_here(seal, id) ||
+           (step->files && slk_seal_files_await(seal, step->pipeline, sp_id, number));
+}
+
+/* The most tasks of a class that must wait: of a sector at most one of them needs its files. */
+static int64_t count_waiting(slk_seal *seal)
 {
     int64_t n = 0;
     pthread_mutex_lock(&seal->mutex);
     for (const slk_seal_running *r = seal->running; r; r = r->next)
+        n++;
+    for (const slk_seal_file_user *u = seal->file_users; u; u = u->next)
         n++;
     pthread_mutex_unlock(&seal->mutex);
     return n;
@@ -120,7 +130,7 @@ void slk_task_fill(slk_task *task, const slk_step *step, int64_t id, uint64_t sp
 typedef struct offer {
     slk_task_claim *claim;
     int64_t due_ms;
-    bool passed_over; /* one that runs here */
+    bool passed_over; /* one that must wait */
 } offer;
 
 /* Keeps the current row if it is due longer than what is kept already. */
@@ -128,11 +138,12 @@ static void consider(offer *best, const slk_query *q)
 {
     slk_task_claim *c = best->claim;
     const int64_t id = slk_column_i64(q, 0), due_ms = slk_column_i64(q, 8);
+    const uint64_t sp_id = slk_u64(slk_column_i64(q, 2)), number = slk_u64(slk_column_i64(q, 3));
     const char *kind = slk_column_text(q, 1);
     const slk_step *step = slk_task_step_named(kind ? kind : "");
     if (!step)
         return;
-    if (slk_task_runs_here(c->seal, id)) {
+    if (slk_task_must_wait(c->seal, step, id, sp_id, number)) {
         best->passed_over = true;
         return;
     }
@@ -140,8 +151,7 @@ static void consider(offer *best, const slk_query *q)
         return;
     c->step = step;
     best->due_ms = due_ms;
-    slk_task_fill(c->task, step, id, slk_u64(slk_column_i64(q, 2)), slk_u64(slk_column_i64(q, 3)),
-                  slk_column_i64(q, 4));
+    slk_task_fill(c->task, step, id, sp_id, number, slk_column_i64(q, 4));
     c->task->created_ms = slk_column_i64(q, 5);
     c->task->fence = slk_column_i64(q, 6);
     slk_sql_copy_text(c->task->folder_id, sizeof c->task->folder_id, q, 7);
@@ -194,6 +204,5 @@ slk_err slk_task_find(slk_task_claim *c, slk_error *error)
         return SLK_OK;
     offer best = {.claim = c};
     SLK_TRY(find_among(&best, 1, error));
-    /* What runs here is claimed, unless another node took it over and gave it back. */
-    return best.passed_over ? find_among(&best, count_running(c->seal) + 1, error) : SLK_OK;
+    return best.passed_over ? find_among(&best, count_waiting(c->seal) + 1, error) : SLK_OK;
 }

@@ -24,9 +24,9 @@ typedef struct slk_task_claim {
 } slk_task_claim;
 
 /* Fills c->step and c->task with the task of that class whose turn it is, among those this node may run
- * and does not run already; c->step NULL when there is none. Nothing is claimed. Turns go by the time a
- * task has been due, whether it is new or comes back, so none is passed over for ever; a lease that is
- * over comes first. Costs a few looks into an index, however many wait. */
+ * and can begin (slk_task_must_wait); c->step NULL when there is none. Nothing is claimed. Turns go by the
+ * time a task has been due, whether it is new or comes back, so none is passed over for ever; a lease that
+ * is over comes first. Costs a few looks into an index, however many wait. */
 SLK_MUST_CHECK slk_err slk_task_find(slk_task_claim *c, slk_error *error);
 
 /* n numbers from *ret_first on that no task of this database has or had as id or fence. */
@@ -35,8 +35,10 @@ SLK_MUST_CHECK slk_err slk_task_take_numbers(int64_t *ret_first, slk_seal *seal,
 
 /* NULL for a name that no step has. */
 const slk_step *slk_task_step_named(const char *name);
-/* Whether a thread of this process still works on that task; its lease may be over. */
-bool slk_task_runs_here(slk_seal *seal, int64_t id);
+/* Whether a thread of this process still works on that task, its lease being over, or uses the files that it
+ * needs. The workers look again when that ends. */
+bool slk_task_must_wait(slk_seal *seal, const slk_step *step, int64_t id, uint64_t sp_id,
+                        uint64_t number);
 void slk_task_fill(slk_task *task, const slk_step *step, int64_t id, uint64_t sp_id,
                    uint64_t number, int64_t attempts);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Claims while they last: leases renewed and progress stored, claims given back, tasks dropped. */
 #include "base/mem.h"
+#include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
 #include "seal/task_impl.h"
@@ -139,6 +140,14 @@ slk_err slk_task_release_own(slk_seal *seal, slk_error *error)
 {
     return slk_sql_run(seal->db, &release_own, SLK_ARGS(slk_arg_t(seal->options.node_name)), NULL,
                        error);
+}
+
+slk_err slk_task_check_ours(const slk_task *task, slk_error *error)
+{
+    int64_t ours = 0;
+    SLK_TRY(slk_sql_number(&ours, task->seal->db, &count_task,
+                           SLK_ARGS(slk_arg_i(task->id), slk_arg_i(task->fence)), error));
+    return ours ? SLK_OK : slk_fail(error, SLK_E_CANCELED, "the task is no longer ours");
 }
 
 /* ---- dropping ---- */
