@@ -248,6 +248,9 @@ static slk_err connect_to(slk_worker *worker, const char *session, slk_error *er
     SLK_TRY(slk_miner_connect(&worker->miner, worker->api_url, error));
     (void)pthread_mutex_lock(&worker->lock);
     (void)snprintf(worker->node_session, sizeof worker->node_session, "%s", session);
+    if (worker->return_from_ms == 0)
+        worker->return_from_ms =
+            slk_clock_monotonic_ms() + (worker->resumed ? worker->options.hold_ms : 0);
     (void)pthread_mutex_unlock(&worker->lock);
     slk_log(SLK_LOG_INFO, "node.connected", "url=%s session=%s", worker->api_url, session);
     return SLK_OK;

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LOOK_MS 20
+
 static slk_err value_of(json_t **ret, const slk_worker_call *call, const slk_worker_step *step,
                         slk_error *error)
 {
@@ -64,6 +66,16 @@ static bool deliver(slk_worker *worker, const slk_worker_call *call, bool first)
     return false;
 }
 
+/* A lotus-miner gives what follows from a Return to whom it knows. Until it has seen that our earlier run is
+ * gone, that may be the one that will never answer, and the sector would wait for ever. */
+static bool may_return(slk_worker *worker)
+{
+    (void)pthread_mutex_lock(&worker->lock);
+    const int64_t from = worker->return_from_ms;
+    (void)pthread_mutex_unlock(&worker->lock);
+    return from != 0 && slk_clock_monotonic_ms() >= from;
+}
+
 static bool stopping(slk_worker *worker)
 {
     (void)pthread_mutex_lock(&worker->lock);
@@ -76,6 +88,8 @@ static bool stopping(slk_worker *worker)
 static void *return_main(void *context)
 {
     slk_worker *worker = context;
+    while (!stopping(worker) && !may_return(worker))
+        slk_clock_sleep_ms(LOOK_MS);
     for (uint64_t round = 1; !stopping(worker); round++) {
         const int64_t until = slk_clock_monotonic_ms() + worker->options.again_ms;
         while (!stopping(worker)) {

@@ -15,6 +15,8 @@
 #define FETCHES 5u
 #define BEAT_MS 10000 /* source: reference/lotus-worker 5.3 */
 #define SOURCE_WAIT_MS 60000
+#define HOLD_MS \
+    12000 /* a lotus-miner looks at sessions every 10 s. source: reference/lotus-worker 5.3 */
 #define AGAIN_MS 5000 /* source: reference/lotus-worker 4.5 */
 
 /* ---- parts ---- */
@@ -172,6 +174,7 @@ static slk_err resume(void *context, slk_worker_call *call, slk_error *error)
                         "calls.db holds a call that this version does not know; run the version "
                         "that took it");
     }
+    r->worker->resumed = true;
     slk_log(SLK_LOG_INFO, "call.resumed", "call=%s method=%s sector=%lu-%lu done=%d", call->id.uuid,
             call->method, call->id.sector.miner, call->id.sector.number, call->done);
     const bool joins = r->n > 0 && r->n < SLK_RUNNER_BATCH_MAX && call->batch[0] &&
@@ -222,6 +225,8 @@ static slk_err make(slk_worker **ret, const slk_worker_options *options, slk_err
         worker->options.parallel_fetches = FETCHES;
     if (worker->options.source_wait_ms == 0)
         worker->options.source_wait_ms = SOURCE_WAIT_MS;
+    if (worker->options.hold_ms == 0)
+        worker->options.hold_ms = HOLD_MS;
     if (worker->options.beat_ms == 0)
         worker->options.beat_ms = BEAT_MS;
     if (worker->options.again_ms == 0)

@@ -41,6 +41,8 @@ typedef struct slk_worker_options {
     bool ignore_resources; /* start whatever comes at once */
     /* How long a node that has a copy which must go is waited for; 0: 60 000. */
     int64_t source_wait_ms;
+    /* After a restart with calls in hand: from being connected to the first Return; 0: 12 000. */
+    int64_t hold_ms;
     int64_t beat_ms; /* between looks at the node; 0: 10 000 */
     int64_t again_ms; /* before a result is returned again; 0: 5000 */
 } slk_worker_options;

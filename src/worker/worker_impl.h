@@ -50,6 +50,8 @@ struct slk_worker {
     bool detached; /* nothing is declared any more */
     bool unsettled; /* the node missed a declaration or a drop */
     char node_session[SLK_UUID_CHARS]; /* the one we are registered in; "" none */
+    int64_t return_from_ms; /* monotonic; 0: not connected yet */
+    bool resumed; /* calls of an earlier run were in the journal */
     pthread_t link_thread, return_thread;
     bool link_running, return_running;
 };

@@ -420,6 +420,7 @@ struct world {
     char *token; /* the worker's own */
     slk_rpc_client *client;
     int64_t source_wait_ms;
+    int64_t hold_ms;
 };
 
 static bool never(void *context)
@@ -449,6 +450,7 @@ static void start_worker(struct world *w)
                                         .host = "127.0.0.1",
                                         .secret32 = secret,
                                         .source_wait_ms = w->source_wait_ms,
+                                        .hold_ms = w->hold_ms,
                                         .beat_ms = 50,
                                         .again_ms = 50};
     if (slk_worker_start(&w->worker, &options, never, NULL, &error) != SLK_OK)
@@ -483,6 +485,7 @@ static int set_up(void **state)
     struct world *w = slk_calloc(1, sizeof *w);
     const slk_jwt_claims claims = {.allow = {"read", "admin"}, .n_allow = 2};
     assert_non_null(w);
+    w->hold_ms = 1;
     (void)signal(SIGPIPE, SIG_IGN);
     start_node(&w->node);
     (void)snprintf(w->url, sizeof w->url, "http://127.0.0.1:%u/rpc/v0",
@@ -917,6 +920,27 @@ static void a_result_survives_a_restart_without_work(void **state)
     assert_int_equal(w->proofs.pc1_begun, 1);
 }
 
+/* The node may still know the run before, and would give the next step to that. */
+static void a_restarted_worker_is_known_before_it_returns(void **state)
+{
+    struct world *w = *state;
+    hold_pc1(w, true);
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
+    wait_pc1_begun(w, 1);
+    stop_worker(w);
+    hold_pc1(w, false);
+    w->hold_ms = 700;
+    const size_t connects = count(w, "WorkerConnect");
+    start_worker(w);
+    const json_t *connected = heard(w, "WorkerConnect", connects);
+    const int64_t from = slk_clock_monotonic_ms();
+    const json_t *returned = heard(w, "ReturnSealPreCommit1", 0);
+    check_return(returned, id, false);
+    assert_true(place_of(w, connected) < place_of(w, returned));
+    assert_true(slk_clock_monotonic_ms() - from >= 500);
+}
+
 /* A restarted node knows nothing: it is told all again. */
 static void a_new_session_of_the_node_is_greeted_anew(void **state)
 {
@@ -1309,6 +1333,7 @@ int main(void)
         TEST(a_call_of_another_kind_is_returned_as_refused),
         TEST(a_stopped_worker_goes_on_under_the_same_id),
         TEST(a_result_survives_a_restart_without_work),
+        TEST(a_restarted_worker_is_known_before_it_returns),
         TEST(a_new_session_of_the_node_is_greeted_anew),
         TEST(work_goes_on_while_the_node_is_away),
         TEST(a_step_waits_for_its_node),
