@@ -354,6 +354,34 @@ static void jobs_under_another_end_with_it(void **state)
     assert_int_equal(slk_job_check(&two, NULL), SLK_E_CANCELED);
 }
 
+static void jobs_tell_their_pace(void **state)
+{
+    (void)state;
+    slk_job job;
+    double rate = -1;
+    int64_t left_ms = -1;
+    slk_job_init(&job);
+    slk_job_stage(&job, "one", 1000);
+    const uint64_t since = atomic_load(&job.since_ns);
+    assert_false(slk_job_pace(&rate, &left_ms, &job, since + 1000000000));
+    slk_job_advance(&job, 200);
+    assert_false(slk_job_pace(&rate, &left_ms, &job, since));
+    assert_true(slk_job_pace(&rate, &left_ms, &job, since + 4000000000));
+    assert_true(rate > 49.99 && rate < 50.01);
+    assert_int_equal(left_ms, 16000);
+    /* What was done before it was watched says nothing of its pace. */
+    slk_job_stage(&job, "two", 1000);
+    slk_job_resume(&job, 600);
+    const uint64_t anew = atomic_load(&job.since_ns);
+    assert_false(slk_job_pace(&rate, &left_ms, &job, anew + 1000000000));
+    slk_job_advance(&job, 100);
+    assert_true(slk_job_pace(&rate, &left_ms, &job, anew + 10000000000));
+    assert_true(rate > 9.99 && rate < 10.01);
+    assert_int_equal(left_ms, 30000);
+    slk_job_advance(&job, 400); /* more than there was: nobody knows */
+    assert_false(slk_job_pace(&rate, &left_ms, &job, anew + 20000000000));
+}
+
 static void jobs_remember_their_stages(void **state)
 {
     (void)state;
@@ -402,6 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uuids_are_random_and_of_one_form),
         cmocka_unit_test(jobs_under_another_end_with_it),
+        cmocka_unit_test(jobs_tell_their_pace),
         cmocka_unit_test(jobs_remember_their_stages),
         cmocka_unit_test(numbers_are_parsed_whole),
         cmocka_unit_test(hex_round_trips_and_refuses),

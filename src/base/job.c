@@ -5,15 +5,18 @@
 
 #include <string.h>
 
+#define LEFT_MAX_MS INT64_C(31536000000) /* a year: that is no forecast */
+
 void slk_job_init(slk_job *job)
 {
     atomic_init(&job->stage, "");
     atomic_init(&job->done, 0);
     atomic_init(&job->total, 0);
+    atomic_init(&job->before, 0);
+    atomic_init(&job->since_ns, 0);
     atomic_init(&job->canceled, false);
     job->above = NULL;
     memset(job->time, 0, sizeof job->time);
-    job->stage_start_ns = 0;
 }
 
 void slk_job_init_under(slk_job *job, slk_job *above)
@@ -27,8 +30,7 @@ static void count_stage(slk_job *job)
 {
     const uint64_t now = slk_clock_monotonic_ns();
     const char *stage = atomic_load(&job->stage);
-    const uint64_t spent = now - job->stage_start_ns;
-    job->stage_start_ns = now;
+    const uint64_t spent = now - atomic_exchange(&job->since_ns, now);
     if (*stage == '\0')
         return;
     for (size_t i = 0; i < SLK_JOB_STAGES; i++) {
@@ -47,6 +49,7 @@ void slk_job_stage(slk_job *job, const char *stage, uint64_t total)
         return;
     count_stage(job);
     atomic_store(&job->done, 0);
+    atomic_store(&job->before, 0);
     atomic_store(&job->total, total);
     atomic_store(&job->stage, stage);
 }
@@ -55,6 +58,29 @@ void slk_job_advance(slk_job *job, uint64_t units)
 {
     if (job)
         atomic_fetch_add_explicit(&job->done, units, memory_order_relaxed);
+}
+
+void slk_job_resume(slk_job *job, uint64_t units)
+{
+    if (!job)
+        return;
+    atomic_store(&job->before, units);
+    atomic_store(&job->done, units);
+}
+
+bool slk_job_pace(double *ret_rate, int64_t *ret_left_ms, const slk_job *job, uint64_t now_ns)
+{
+    const uint64_t since_ns = atomic_load(&job->since_ns), before = atomic_load(&job->before);
+    const uint64_t done = atomic_load(&job->done), total = atomic_load(&job->total);
+    if (done <= before || done > total || now_ns <= since_ns)
+        return false;
+    const double rate = 1e9 * (double)(done - before) / (double)(now_ns - since_ns);
+    const double left_ms = 1000 * (double)(total - done) / rate;
+    if (left_ms > (double)LEFT_MAX_MS)
+        return false;
+    *ret_rate = rate;
+    *ret_left_ms = (int64_t)left_ms;
+    return true;
 }
 
 void slk_job_cancel(slk_job *job)
