@@ -89,12 +89,23 @@ json_t *slk_farm_worker_stats(slk_farm *farm); /* Filecoin.WorkerStats */
 /* [{"Session","Hostname","URL","Kind":"local|lotus|selkie","Open","Why","Tasks":["PC1"],"Running",
  *   "CPUs","MemPhysical","GPUs","Paths":[id],"SinceMs","HeardMs"}] */
 json_t *slk_farm_workers(slk_farm *farm);
-/* Filecoin.WorkerJobs, each with our "Stage","Done","Total" besides, when the worker tells. */
+/* Filecoin.WorkerJobs, each with our "Stage","Done","Total" besides, when the worker tells; "Rate" (units
+ * a second) and "LeftMs" (of the stage), when that can be said. */
 SLK_MUST_CHECK slk_err slk_farm_worker_jobs(json_t **ret_jobs, slk_farm *farm, slk_error *error);
 /* Filecoin.SealingSchedDiag, with "Why":{id: sentence} besides. */
 json_t *slk_farm_sched_diag(slk_farm *farm);
 /* {"LocalTotal","LocalReserved","LocalBusy","RemoteTotal","RemoteBusy"}: workers, as the seed's `info`
  * counts them. */
 json_t *slk_farm_use(slk_farm *farm);
+/* All of it for the page and the metrics:
+ * {"workers":[{"session","host","kind","answers","open","why","tasks":["PC1"],"cpus","cpus_used",
+ *              "memory_bytes","memory_used_bytes","gpus","since_ms","silent_ms",
+ *              "running":[{"sp_id","number","task","started_ms", "stage","done","total","rate","left_ms"}]}],
+ *  "waiting":[{"sp_id","number","task","asked_ms","why"}],
+ *  "calls":[{"task","done","failed","ms"}]}
+ * open: by an operator's or our own will; cpus_used and memory_used_bytes: what its tasks take by its
+ * table; since_ms and silent_ms ago; started_ms and asked_ms since 1970; "stage" and so on only where it is
+ * known; calls of other processes, since the node started. */
+json_t *slk_farm_board(slk_farm *farm);
 
 #endif

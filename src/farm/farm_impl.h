@@ -5,6 +5,7 @@
 
 #include "base/cond.h"
 #include "base/job.h"
+#include "base/tally.h"
 #include "farm/calls.h"
 #include "farm/farm.h"
 #include "farm/scheduler.h"
@@ -62,6 +63,12 @@ typedef struct slk_farm_waiting {
     const char *stage;
 } slk_farm_waiting;
 
+/* Calls of one task since the node started. */
+typedef struct slk_farm_counts {
+    slk_counter done, failed;
+    slk_counter ms; /* that those done took, from the call to the Return */
+} slk_farm_counts;
+
 struct slk_farm {
     slk_farm_options options; /* defaults filled in */
     char *ca_file; /* NULL: the system's */
@@ -79,6 +86,7 @@ struct slk_farm {
     bool made; /* the two above exist */
     bool stopping;
     bool started;
+    slk_farm_counts counts[SLK_LOTUS_TASKS];
     slk_sched *sched;
     slk_farm_worker *workers;
     uint64_t last_worker;
@@ -117,6 +125,12 @@ bool slk_farm_worker_holds(const slk_farm_worker *worker, const slk_lotus_sector
                            unsigned types);
 /* The worker's outcome was false: nothing of it is believed any more. */
 void slk_farm_distrust(slk_farm *farm, const char *session, const char *why);
+
+/* show.c: "local", "lotus" or "selkie"; ["PC1"], NULL without memory. */
+const char *slk_farm_worker_kind(const slk_farm_worker *worker);
+json_t *slk_farm_task_names(slk_lotus_task_set tasks);
+/* board.c: how fast the job's stage goes, under the two names, when it can be said. false: no memory. */
+bool slk_farm_put_pace(json_t *row, const slk_job *job, const char *rate_key, const char *left_key);
 
 /* progress.c: takes in [{"ID":CallID,"Stage","Done","Total"}]. Lock held. */
 void slk_farm_take_progress(slk_farm *farm, const json_t *list);

@@ -7,12 +7,38 @@
 #include <string.h>
 
 /* The stages of tasks, as texts that outlive every job. */
-static const char *const stages[] = {
-    "tree-d",      "trees",     "tree-c",  "tree-r-last", "prepare",  "fetch",
-    "fetch cache", "layer 1",   "layer 2", "layer 3",     "layer 4",  "layer 5",
-    "layer 6",     "layer 7",   "layer 8", "layer 9",     "layer 10", "layer 11",
-    "c1",          "synthesis", "ntt",     "msm",         "witness",  "verify",
-};
+static const char *const stages[] = {"piece",
+                                     "tree-d",
+                                     "parents",
+                                     "layers",
+                                     "trees",
+                                     "tree-c",
+                                     "tree-r-last",
+                                     "synthetic",
+                                     "replica",
+                                     "sync",
+                                     "commit-1",
+                                     "circuit",
+                                     "witness",
+                                     "ntt",
+                                     "fft",
+                                     "poseidon",
+                                     "sha256",
+                                     "msm",
+                                     "msm h",
+                                     "verify",
+                                     "check fetched",
+                                     "copy",
+                                     "decode",
+                                     "disk",
+                                     "download",
+                                     "fetch",
+                                     "fetch cache",
+                                     "manifest",
+                                     "move",
+                                     "sample",
+                                     "fetch parameters",
+                                     "verify parameters"};
 
 static const char *known_stage(const char *name)
 {
@@ -34,10 +60,10 @@ static void pass_on(slk_farm_waiting *w, const json_t *row)
     const char *known = known_stage(stage);
     if (w->job && (known != w->stage || total != w->total || done < w->done)) {
         slk_job_stage(w->job, known, (uint64_t)total);
-        w->done = 0;
-    }
-    if (w->job)
+        slk_job_resume(w->job, (uint64_t)done);
+    } else if (w->job) {
         slk_job_advance(w->job, (uint64_t)(done - w->done));
+    }
     w->stage = known;
     w->done = done;
     w->total = total;

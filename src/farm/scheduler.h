@@ -12,6 +12,7 @@
 #define SLK_FARM_SCHEDULER_H
 
 #include "base/err.h"
+#include "base/job.h"
 #include "lotus/name.h"
 #include "lotus/task.h"
 #include "lotus/worker_info.h"
@@ -49,6 +50,7 @@ typedef struct slk_sched_request {
     slk_lotus_sector sector;
     slk_sched_selector *selector; /* NULL: any worker */
     const void *context; /* of selector, borrowed until the request ends */
+    const slk_job *job; /* where its task is, for lists; borrowed likewise; NULL nobody says */
     uint64_t avoided[SLK_SCHED_AVOIDED_MAX]; /* workers that must not have it; 0 none */
 } slk_sched_request;
 

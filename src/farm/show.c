@@ -48,7 +48,7 @@ json_t *slk_farm_worker_stats(slk_farm *farm)
     return NULL;
 }
 
-static json_t *short_names(slk_lotus_task_set set)
+json_t *slk_farm_task_names(slk_lotus_task_set set)
 {
     json_t *names = json_array();
     bool good = names != NULL;
@@ -74,16 +74,18 @@ static json_t *text_list(const slk_lotus_strings *list)
     return NULL;
 }
 
+const char *slk_farm_worker_kind(const slk_farm_worker *worker)
+{
+    return worker->local ? "local" : worker->ours ? "selkie" : "lotus";
+}
+
 static json_t *worker_row(const slk_farm_worker *w)
 {
     const int64_t now = slk_clock_monotonic_ms();
     return json_pack(
         "{ss ss ss ss sb ss so sI sI sI sI so sI sI}", "Session", w->session, "Hostname",
-        w->info.hostname, "URL", w->url ? w->url : "", "Kind",
-        w->local  ? "local"
-        : w->ours ? "selkie"
-                  : "lotus",
-        "Open", w->answers && !w->closed, "Why", w->why, "Tasks", short_names(w->tasks), "Running",
+        w->info.hostname, "URL", w->url ? w->url : "", "Kind", slk_farm_worker_kind(w), "Open",
+        w->answers && !w->closed, "Why", w->why, "Tasks", slk_farm_task_names(w->tasks), "Running",
         (json_int_t)slk_sched_running(w->farm->sched, w->id), "CPUs",
         (json_int_t)w->info.machine.cpus, "MemPhysical", (json_int_t)w->info.machine.mem_physical,
         "GPUs", (json_int_t)w->info.machine.gpus.n, "Paths", text_list(&w->paths), "SinceMs",
@@ -160,12 +162,21 @@ static bool put_call(json_t *all, slk_farm *farm, const slk_farm_call *call)
     if (row && waiting && waiting->stage &&
         !(put(row, "Stage", json_string(waiting->stage)) &&
           put(row, "Done", json_integer(waiting->done)) &&
-          put(row, "Total", json_integer(waiting->total)))) {
+          put(row, "Total", json_integer(waiting->total)) &&
+          (!waiting->job || slk_farm_put_pace(row, waiting->job, "Rate", "LeftMs")))) {
         json_decref(row);
         return false;
     }
     json_t *list = list_of(all, worker ? worker->session : SLK_UUID_NIL);
     return row && list && json_array_append_new(list, row) == 0;
+}
+
+static bool put_stage(json_t *row, const slk_job *job)
+{
+    return !job || (put(row, "Stage", json_string(atomic_load(&job->stage))) &&
+                    put(row, "Done", json_integer((json_int_t)atomic_load(&job->done))) &&
+                    put(row, "Total", json_integer((json_int_t)atomic_load(&job->total))) &&
+                    slk_farm_put_pace(row, job, "Rate", "LeftMs"));
 }
 
 /* Lock held: what this process does itself. */
@@ -184,7 +195,9 @@ static bool put_local(json_t *all, slk_farm *farm)
         memcpy(job.id.uuid, SLK_UUID_NIL, sizeof job.id.uuid);
         memcpy(job.hostname, worker->info.hostname, sizeof job.hostname);
         json_t *list = list_of(all, worker->session);
-        if (!list || json_array_append_new(list, slk_lotus_job_json(&job)) != 0)
+        json_t *row = slk_lotus_job_json(&job);
+        if (!list || !row || json_array_append_new(list, row) != 0 ||
+            !put_stage(row, seen.request.job))
             return false;
     }
     return true;

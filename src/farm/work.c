@@ -110,8 +110,10 @@ static bool is_lost(struct watch *watch)
 static void adopt(struct watch *watch, const slk_farm_work *work)
 {
     const slk_farm_worker *holder = holder_of(watch);
-    const slk_sched_request request = {
-        .task = work->task, .seal_proof = work->sector.proof, .sector = work->sector.id};
+    const slk_sched_request request = {.task = work->task,
+                                       .seal_proof = work->sector.proof,
+                                       .sector = work->sector.id,
+                                       .job = watch->waiting.job};
     if (!watch->adopted && holder)
         watch->adopted = slk_sched_adopt(&watch->request, watch->farm->sched, &request, holder->id,
                                          NULL) == SLK_OK;
@@ -183,6 +185,7 @@ static slk_err finish(slk_farm_call *ret_call, struct watch *watch, const slk_fa
                       bool again, slk_error *error)
 {
     slk_farm *farm = watch->farm;
+    slk_farm_counts *counts = &farm->counts[work->task];
     slk_farm_call done = {0};
     slk_err code = wait_return(watch, work, again, error);
     if (code == SLK_OK)
@@ -190,6 +193,8 @@ static slk_err finish(slk_farm_call *ret_call, struct watch *watch, const slk_fa
     if (code == SLK_OK && done.outcome.fault.failed)
         code = fault_error(&done, error);
     if (code == SLK_OK) {
+        slk_counter_add(&counts->done, 1);
+        slk_counter_add(&counts->ms, (uint64_t)(done.ended_ms - done.created_ms));
         *ret_call = done;
         return SLK_OK;
     }
@@ -199,6 +204,7 @@ static slk_err finish(slk_farm_call *ret_call, struct watch *watch, const slk_fa
     slk_farm_leave(farm);
     if (stopping)
         return code;
+    slk_counter_add(&counts->failed, code != SLK_E_CANCELED);
     if (code == SLK_E_CANCELED || watch->waiting.aborted)
         tell_cancel(farm, watch, &watch->row->call);
     slk_error dropping = {0};
@@ -308,13 +314,14 @@ static slk_err resume(slk_farm_call *ret_call, slk_farm *farm, const slk_farm_wo
 /* ---- a worker with room ---- */
 
 static slk_err ask_for_worker(uint64_t *ret_request, slk_farm *farm, const slk_farm_work *work,
-                              slk_error *error)
+                              const slk_job *job, slk_error *error)
 {
     const slk_sched_request request = {.task = work->task,
                                        .seal_proof = work->sector.proof,
                                        .sector = work->sector.id,
                                        .selector = work->selector,
-                                       .context = work->selector_context};
+                                       .context = work->selector_context,
+                                       .job = job};
     slk_farm_enter(farm);
     const slk_err code = slk_sched_ask(ret_request, farm->sched, &request, error);
     if (code == SLK_OK)
@@ -388,7 +395,7 @@ static slk_err do_fresh(slk_farm_call *ret_call, slk_farm_grant *ret_local, slk_
                         const slk_farm_work *work, slk_job *job, slk_error *error)
 {
     uint64_t request = 0;
-    SLK_TRY(ask_for_worker(&request, farm, work, error));
+    SLK_TRY(ask_for_worker(&request, farm, work, job, error));
     slk_err code = SLK_OK;
     for (unsigned failures = 0;; failures++) {
         slk_farm_grant grant = {0};
@@ -436,7 +443,7 @@ slk_err slk_farm_work_here(slk_farm_grant *ret_here, slk_farm *farm, slk_lotus_t
         .task = task, .sector = *sector, .selector = only_here, .selector_context = farm};
     uint64_t request = 0;
     *ret_here = (slk_farm_grant){0};
-    SLK_TRY(ask_for_worker(&request, farm, &work, error));
+    SLK_TRY(ask_for_worker(&request, farm, &work, job, error));
     slk_farm_enter(farm);
     const bool possible = slk_sched_possible(farm->sched, request);
     slk_farm_leave(farm);
