@@ -90,6 +90,17 @@ void slk_farm_service_prover(slk_seal_prover *ret_ops, slk_farm_service *service
     slk_farm_prover_fill(ret_ops, service->prover);
 }
 
+json_t *slk_farm_service_board(void *service)
+{
+    return slk_farm_board(((slk_farm_service *)service)->farm);
+}
+
+slk_err slk_farm_service_open(slk_farm_service *service, const char *session, bool open,
+                              slk_error *error)
+{
+    return slk_farm_set_open(service->farm, session, open, "closed by an operator", error);
+}
+
 const char *slk_farm_service_address(const slk_farm_service *service)
 {
     return service->address;

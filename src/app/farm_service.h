@@ -12,6 +12,8 @@
 #include "db/db.h"
 #include "seal/ops.h"
 
+#include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Threads that wait for workers, of each class: many more than compute in this process. */
@@ -39,6 +41,13 @@ SLK_MUST_CHECK slk_err slk_farm_service_start(slk_farm_service *service, int64_t
  * on. Idempotent, NULL allowed. */
 void slk_farm_service_stop(slk_farm_service *service);
 void slk_farm_service_free(slk_farm_service *service); /* after the heart; NULL allowed */
+
+/* The node's workers as farm/farm.h, slk_farm_board; a new reference, NULL no memory. Context of
+ * slk_workers_source: the service. */
+json_t *slk_farm_service_board(void *service);
+/* slk_farm_set_open by an operator's will. */
+SLK_MUST_CHECK slk_err slk_farm_service_open(slk_farm_service *service, const char *session,
+                                             bool open, slk_error *error);
 
 /* Where it serves, as a multiaddr; "" it does not. */
 const char *slk_farm_service_address(const slk_farm_service *service);

@@ -95,6 +95,7 @@ static slk_err add_monitor(struct service *service, slk_error *error)
     SLK_TRY(slk_alerting_rules(&rules, config, error));
     SLK_TRY(slk_alerting_delivery(&service->delivery, config, error));
     rules.certificate_file = service->certificate_file;
+    rules.workers = (slk_workers_source){slk_farm_service_board, node->farm};
     const slk_monitor_options options = {
         .seal = node->seal,
         .provider = service->provider,
@@ -149,13 +150,26 @@ static slk_err export_files(void *context, slk_page_copied *ret, const slk_page_
     return SLK_OK;
 }
 
+static slk_err list_workers(void *context, json_t **ret, slk_error *error)
+{
+    const slk_node *node = context;
+    *ret = slk_farm_service_board(node->farm);
+    return *ret ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory for the workers");
+}
+
+static slk_err open_worker(void *context, const char *session, bool open, slk_error *error)
+{
+    const slk_node *node = context;
+    return slk_farm_service_open(node->farm, session, open, error);
+}
+
 static slk_err add_page(struct service *service, slk_error *error)
 {
     slk_node *node = service->node;
     const slk_config *config = &node->repo.config;
     const slk_page_options options = {
         .seal = node->seal,
-        .ops = {own_url, try_provider, verify_files, export_files, node},
+        .ops = {own_url, try_provider, verify_files, export_files, list_workers, open_worker, node},
         .node_name = node->repo.name,
         .version = SLK_VERSION,
         .scratch_folder = node->scratch_folder,

@@ -9,6 +9,7 @@
 #include "monitor/exposition.h"
 #include "monitor/gauges.h"
 #include "monitor/process.h"
+#include "monitor/workers.h"
 #include "remote/wire.h"
 #include "seal/disk.h"
 #include "seal/times.h"
@@ -317,6 +318,7 @@ slk_err slk_monitor_page(slk_buf *out, slk_monitor *monitor, const slk_http_serv
     expose_clock(&x, o->seal);
     expose_disks(&x, o->seal);
     expose_chain(&x, monitor);
+    slk_workers_expose(&x, &o->rules.workers);
     slk_process_expose(&x, monitor->started_ms);
     return x.code == SLK_OK ? SLK_OK
                             : slk_fail(error, x.code, "the page of metrics cannot be written");

@@ -131,6 +131,43 @@ static void the_page_tells_of_the_clock(void **state)
     must_have(&page, "\nselkie_clock_in_doubt{why=\"refuted\"} 1\n");
 }
 
+static json_t *board_stub(void *context)
+{
+    (void)context;
+    return json_loads(
+        "{\"workers\":[{\"session\":\"6f6b1d0a-77\",\"host\":\"seal-1\",\"kind\":\"selkie\","
+        "\"answers\":false,\"open\":true,\"tasks\":[\"PC1\",\"C2\"],"
+        "\"running\":[{\"task\":\"PC1\"},{\"task\":\"PC1\"}]}],"
+        "\"waiting\":[{\"task\":\"AP\"},{\"task\":\"PC2\"},{\"task\":\"AP\"}],"
+        "\"calls\":[{\"task\":\"PC1\",\"done\":3,\"failed\":1,\"ms\":4500}]}",
+        0, NULL);
+}
+
+static void the_page_tells_of_workers(void **state)
+{
+    world *w = *state;
+    SLK_CLEANUP(slk_buf_done) slk_buf page;
+    SLK_CLEANUP(slk_monitor_freep) slk_monitor *monitor = NULL;
+    const slk_monitor_options options = {.seal = w->provider.seal,
+                                         .version = "1",
+                                         .revision = "abc",
+                                         .rules.workers.board = board_stub};
+    slk_buf_init(&page, PAGE_BYTES);
+    assert_int_equal(slk_monitor_new(&monitor, &options, NULL), SLK_OK);
+    read_page(&page, monitor);
+#define OF "{worker=\"seal-1\",kind=\"selkie\",session=\"6f6b1d0a\""
+    must_have(&page, "\nselkie_worker_up" OF "} 0\n");
+    must_have(&page, "\nselkie_worker_open" OF "} 1\n");
+    must_have(&page, "\nselkie_worker_running" OF ",task=\"PC1\"} 2\n");
+    must_have(&page, "\nselkie_worker_running" OF ",task=\"C2\"} 0\n");
+    must_have(&page, "\nselkie_worker_waiting{task=\"C2\"} 0\n"
+                     "selkie_worker_waiting{task=\"AP\"} 2\n"
+                     "# HELP");
+    must_have(&page, "\nselkie_worker_waiting{task=\"PC2\"} 1\n");
+    must_have(&page, "\nselkie_worker_calls_total{task=\"PC1\",result=\"failed\"} 1\n");
+    must_have(&page, "\nselkie_worker_call_seconds_total{task=\"PC1\"} 4.5\n");
+}
+
 static void no_secret_is_on_the_page(void **state)
 {
     world *w = *state;
@@ -214,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_page_tells_of_both_roles, make, unmake),
         cmocka_unit_test_setup_teardown(the_page_tells_of_the_clock, make, unmake),
+        cmocka_unit_test_setup_teardown(the_page_tells_of_workers, make, unmake),
         cmocka_unit_test_setup_teardown(no_secret_is_on_the_page, make, unmake),
         cmocka_unit_test_setup_teardown(ten_thousand_sectors_are_quick, make, unmake),
     };

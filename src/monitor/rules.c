@@ -297,6 +297,7 @@ slk_err slk_rules_look(slk_look *ret_look, const slk_rules *rules, const slk_cha
     keep(&look, &code, error, look_chain(&look, rules, chain, &why), &why);
     keep(&look, &code, error, look_balance(&look, rules, chain, &why), &why);
     keep(&look, &code, error, slk_rule_disk(&look, rules, &why), &why);
+    keep(&look, &code, error, slk_rule_workers(&look, rules, &why), &why);
     *ret_look = look;
     return code;
 }

@@ -19,6 +19,8 @@
  *   balance-low           the sender cannot pay for the next sectors         critical
  *   disk-low              the scratch or storage disk has no room for the next sectors   critical
  *   certificate-expiring  in 14 days, in 2                                   warning, critical
+ *   worker-away           a worker has not answered for two minutes          warning
+ *   worker-refuted        a worker's work was false: it gets none            critical
  *
  * A rule over the database is one read-only statement whose rows are subject and summary. */
 #ifndef SLK_MONITOR_RULES_H
@@ -26,6 +28,7 @@
 
 #include "monitor/alerts.h"
 #include "monitor/chain_sample.h"
+#include "monitor/workers.h"
 #include "seal/seal.h"
 
 typedef struct slk_rules {
@@ -35,6 +38,7 @@ typedef struct slk_rules {
     int64_t disk_sectors; /* sectors there should be room for */
     int64_t balance_sectors; /* sectors there should be money for */
     double balance_fil; /* and never less than this; 0 none */
+    slk_workers_source workers;
 } slk_rules;
 
 /* Looks at everything now; chain is the last sample. Failures of single rules make the look not

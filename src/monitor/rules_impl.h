@@ -12,10 +12,11 @@ SLK_MUST_CHECK slk_err slk_rule_rows(slk_look *look, slk_query *query, const cha
 slk_condition slk_rule_own(const slk_rules *rules, const char *name, slk_severity severity,
                            const char *next, const char *what);
 
-/* rules_stuck.c, rules_deadline.c, rules_disk.c */
+/* rules_stuck.c, rules_deadline.c, rules_disk.c, workers.c */
 SLK_MUST_CHECK slk_err slk_rule_stuck(slk_look *look, const slk_rules *rules, slk_error *error);
 SLK_MUST_CHECK slk_err slk_rule_deadlines(slk_look *look, const slk_rules *rules,
                                           const slk_chain_sample *chain, slk_error *error);
 SLK_MUST_CHECK slk_err slk_rule_disk(slk_look *look, const slk_rules *rules, slk_error *error);
+SLK_MUST_CHECK slk_err slk_rule_workers(slk_look *look, const slk_rules *rules, slk_error *error);
 
 #endif

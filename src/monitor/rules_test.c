@@ -459,6 +459,40 @@ static void certificates_are_watched(void **state)
     assert_int_equal(found.n, 1);
 }
 
+static json_t *board_stub(void *context)
+{
+    char text[512];
+    (void)snprintf(text, sizeof text,
+                   "{\"workers\":[{\"session\":\"6f6b1d0a-77\",\"host\":\"seal-1\",%s}]}",
+                   (const char *)context);
+    return json_loads(text, 0, NULL);
+}
+
+static void workers_are_watched(void **state)
+{
+    world *w = *state;
+    const slk_chain_sample chain = healthy(w);
+    slk_rules rules = rules_of(&w->provider);
+    rules.workers.board = board_stub;
+    char fine[] = "\"answers\":true,\"open\":true,\"silent_ms\":0,\"why\":\"\"";
+    char away[] = "\"answers\":false,\"open\":true,\"silent_ms\":120000,\"why\":\"no answer\"";
+    char short_away[] = "\"answers\":false,\"open\":true,\"silent_ms\":119999,\"why\":\"\"";
+    char shut[] = "\"answers\":false,\"open\":false,\"silent_ms\":999999,"
+                  "\"why\":\"closed by an operator\"";
+    char lied[] = "\"answers\":true,\"open\":false,\"silent_ms\":0,\"why\":\"CommR differs\"";
+    char *const silent[] = {fine, short_away, shut};
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
+        rules.workers.context = silent[i];
+        expect_none(&rules, &chain);
+    }
+    rules.workers.context = away;
+    expect_one(&rules, &chain, "worker-away", WARNING, "p1 worker seal-1 6f6b1d0a",
+               "for 2 min: no answer");
+    rules.workers.context = lied;
+    expect_one(&rules, &chain, "worker-refuted", CRITICAL, "p1 worker seal-1 6f6b1d0a",
+               "CommR differs");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -474,6 +508,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(money_is_watched, make, unmake),
         cmocka_unit_test_setup_teardown(disks_are_watched, make, unmake),
         cmocka_unit_test_setup_teardown(certificates_are_watched, make, unmake),
+        cmocka_unit_test_setup_teardown(workers_are_watched, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

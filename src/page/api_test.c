@@ -35,6 +35,7 @@ typedef struct fixture {
     slk_err tried; /* what a provider's test finds */
     slk_err verified; /* what verifying ends in, once … */
     atomic_bool over; /* … it may end */
+    atomic_bool opened; /* what was last wanted of a worker */
 } fixture;
 
 static slk_err own_url(void *context, char **ret_url, slk_error *error)
@@ -88,15 +89,33 @@ static slk_err export(void *context, slk_page_copied *ret, const slk_page_file_j
     return SLK_OK;
 }
 
+static slk_err workers(void *context, json_t **ret, slk_error *error)
+{
+    (void)context;
+    (void)error;
+    *ret = json_pack("{s:[{s:s}],s:[],s:[]}", "workers", "host", "seal-1", "waiting", "calls");
+    return *ret ? SLK_OK : SLK_E_NOMEM;
+}
+
+static slk_err open_worker(void *context, const char *session, bool open, slk_error *error)
+{
+    fixture *f = context;
+    if (*session == 'f')
+        return slk_fail(error, SLK_E_NOTFOUND, "no such worker");
+    f->opened = open;
+    return SLK_OK;
+}
+
 static void serve(fixture *f, side *s, world_node *node)
 {
-    const slk_page_options options = {.seal = node->seal,
-                                      .node_name = "node-a",
-                                      .version = "1",
-                                      .scratch_folder = node->scratch,
-                                      .storage_folder = node->storage,
-                                      .session_ms = 1000000,
-                                      .ops = {own_url, try_provider, verify, export, f}};
+    const slk_page_options options = {
+        .seal = node->seal,
+        .node_name = "node-a",
+        .version = "1",
+        .scratch_folder = node->scratch,
+        .storage_folder = node->storage,
+        .session_ms = 1000000,
+        .ops = {own_url, try_provider, verify, export, workers, open_worker, f}};
     assert_int_equal(slk_page_new(&s->page, &options, NULL), SLK_OK);
     const slk_http_server_options server = {.listen = "127.0.0.1:0",
                                             .routes = s->routes,
@@ -189,6 +208,8 @@ static const char *text(const json_t *object, const char *field)
     return value ? value : "";
 }
 
+#define SESSION "6f6b1d0a-0000-0000-0000-000000000001"
+
 static void test_roles(void **state)
 {
     fixture *f = *state;
@@ -222,6 +243,8 @@ static void test_roles(void **state)
         {"POST", "providers/1/leave", "{}", SLK_ROLE_ADMIN},
         {"DELETE", "providers/1", NULL, SLK_ROLE_ADMIN},
         {"PUT", "miners/1000", "{\"keep_in_flight\":1}", SLK_ROLE_ADMIN},
+        {"GET", "workers", NULL, SLK_ROLE_READ},
+        {"POST", "workers/" SESSION, "{\"open\":false}", SLK_ROLE_ADMIN},
         {"GET", "tokens", NULL, SLK_ROLE_ADMIN},
         {"POST", "tokens", "{\"role\":\"admin\"}", SLK_ROLE_ADMIN},
         {"DELETE", "tokens/x", NULL, SLK_ROLE_ADMIN},
@@ -566,6 +589,30 @@ static void test_jobs(void **state)
     assert_int_equal(call(NULL, f, s, SLK_ROLE_WRITE, "POST", verify_path, "{}"), 200);
 }
 
+static void test_workers(void **state)
+{
+    fixture *f = *state;
+    const side *s = &f->provider;
+    const char *path = "workers/" SESSION;
+    json_t *board = get(f, s, "workers");
+    assert_string_equal(text(json_array_get(json_object_get(board, "workers"), 0), "host"),
+                        "seal-1");
+    json_decref(board);
+    const char *open = "{\"open\":true}", *dry = "{\"open\":false,\"dry_run\":true}";
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_ADMIN, "POST", path, open), 200);
+    assert_true(f->opened);
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_ADMIN, "POST", path, dry), 200);
+    assert_true(f->opened);
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_ADMIN, "POST", path, "{\"open\":false}"), 200);
+    assert_false(f->opened);
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_ADMIN, "POST", path, "{}"), 400);
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_ADMIN, "POST", "workers/6f6b", open), 400);
+    assert_int_equal(call(NULL, f, s, SLK_ROLE_ADMIN, "POST",
+                          "workers/ff6b1d0a-0000-0000-0000-000000000001", open),
+                     404);
+    assert_false(f->opened);
+}
+
 static slk_err take_first(void *context, const slk_http_response *response, const uint8_t *bytes,
                           size_t n, slk_error *error)
 {
@@ -605,6 +652,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tried, make, unmake),
         cmocka_unit_test_setup_teardown(test_dry_runs, make, unmake),
         cmocka_unit_test_setup_teardown(test_jobs, make, unmake),
+        cmocka_unit_test_setup_teardown(test_workers, make, unmake),
         cmocka_unit_test_setup_teardown(test_events, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@
 static const page_endpoint *const tables[] = {
     slk_page_session_endpoints,  slk_page_board_endpoints,  slk_page_partner_endpoints,
     slk_page_provider_endpoints, slk_page_sector_endpoints, slk_page_job_endpoints,
-    slk_page_token_endpoints,
+    slk_page_token_endpoints,    slk_page_worker_endpoints,
 };
 
 slk_err slk_page_out_of_memory(slk_error *error)

@@ -68,6 +68,10 @@ typedef struct slk_page_ops {
     slk_err (*verify)(void *context, const slk_page_file_job *what, slk_error *error);
     slk_err (*export)(void *context, slk_page_copied *ret, const slk_page_file_job *what,
                       slk_error *error);
+    /* The node's workers: farm/farm.h, slk_farm_board; *ret is a new reference. */
+    slk_err (*workers)(void *context, json_t **ret, slk_error *error);
+    /* Gives that worker work again, or no new work. session: or its beginning. SLK_E_NOTFOUND. */
+    slk_err (*open_worker)(void *context, const char *session, bool open, slk_error *error);
     void *context;
 } slk_page_ops;
 

@@ -56,6 +56,7 @@ extern const page_endpoint slk_page_provider_endpoints[];
 extern const page_endpoint slk_page_sector_endpoints[];
 extern const page_endpoint slk_page_job_endpoints[];
 extern const page_endpoint slk_page_token_endpoints[];
+extern const page_endpoint slk_page_worker_endpoints[];
 
 /* A wrong token of that address; false: it had too many of them, which is answered with 429. Right tokens
  * are never held up. */

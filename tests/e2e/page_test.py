@@ -29,10 +29,10 @@ from support import *
 
 MANY = 10_000
 WAIT = 20
-VIEWS = {"provider": ["", "sectors", "sector/2000/8", "partners"],
+VIEWS = {"provider": ["", "sectors", "sector/2000/8", "workers", "partners"],
          "client": ["", "sectors", "sector/2000/8", "providers", "messages", "alerts", "nodes", "access"]}
 AXE = "sha512-RE3mdQ7P3FRSe7eqCWoeQ/Z9QXrtniSjp1wUjt5nRC3WIpz5rSCve6o3fsZ2aCpJtrZjSZgjwXAoTO5k4tEI0w=="
-ASSETS = ["index.html", "page.css", "icon.svg", "api.js", "app.js", "boards.js", "dom.js", "peers.js", "sectors.js"]
+ASSETS = ["index.html", "page.css", "icon.svg", "api.js", "app.js", "boards.js", "dom.js", "peers.js", "sectors.js", "workers.js"]
 
 
 # ---- plain HTTP, for what a browser hides ----
@@ -493,6 +493,25 @@ def flow_of_a_miner(farm, browser):
     browser.wait(lambda: any("nanoFIL" in t for t in browser.texts("section[aria-label=Sent] tbody tr")), "gas that is far below a FIL")
 
 
+def workers_board(farm, browser):
+    browser.open(farm, "provider", token_for(farm, "provider", "admin"))
+    browser.go("workers")
+    sessions = {w["Session"]: w for w in farm.on("provider", "worker", "list")}
+    row = lambda: browser.wait(lambda: next((r for r in browser.all("main tbody tr") if "PC1" in r.text), None), "the node's own worker")
+    session = next(s for s in sessions if s.startswith(row().find_element(By.CSS_SELECTOR, "code").text))
+    is_open = lambda: next(w for w in farm.on("provider", "worker", "list") if w["Session"] == session)["Open"]
+    expect("free" in row().text and is_open(), f"before: {row().text}")
+    row().find_element(By.XPATH, ".//button[text()='Drain']").click()
+    equal(preview(browser), "What happens: it gets no new work; what it does goes on", "the preview of a drain")
+    browser.button("Drain", "dialog").click()
+    browser.wait(lambda: "closed" in row().text and "by an operator" in row().text, "the worker to be closed")
+    expect(not is_open(), "the worker is closed at the node")
+    row().find_element(By.XPATH, ".//button[text()='Open']").click()
+    expect("closed by an operator" in browser.one("dialog").text, "why it was closed")
+    browser.button("Open", "dialog").click()
+    browser.wait(lambda: "free" in row().text and is_open(), "the worker to be open again")
+
+
 def retry_failed(farm, browser):
     browser.open(farm, "client", token_for(farm, "client", "write"))
     row = next(r for r in call(farm, "client", "GET", "/api/v0/sectors?role=client&failed=1&state=new&limit=100", token=token_for(farm, "client", "read")).json()["rows"])
@@ -849,6 +868,7 @@ def main():
                 ("flow of a miner", lambda: flow_of_a_miner(farm, browser)),
                 ("files of a sector", lambda: files_of_a_sector(farm, browser, found)),
                 ("stages of a sector", lambda: stages_of_a_sector(farm, browser)),
+                ("workers are drained and opened", lambda: workers_board(farm, browser)),
                 ("a failed sector is retried", lambda: retry_failed(farm, browser)),
                 ("lists and pages", lambda: lists_and_pages(farm, browser)),
                 ("keyboard only", lambda: keyboard_only(farm, browser)),

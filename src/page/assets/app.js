@@ -5,10 +5,12 @@ import { live, login, logout, may, resume, session, whenLost } from "/assets/api
 import "/assets/boards.js";
 import "/assets/sectors.js";
 import "/assets/peers.js";
+import "/assets/workers.js";
 
 const VIEWS = [
   { path: "", title: "Overview", element: "slk-overview" },
   { path: "sectors", title: "Sectors", element: "slk-sectors" },
+  { path: "workers", title: "Workers", element: "slk-workers" },
   { path: "partners", title: "Partners", element: "slk-partners", side: "provider" },
   { path: "providers", title: "Providers", element: "slk-providers", side: "client" },
   { path: "messages", title: "Messages", element: "slk-messages", side: "client" },

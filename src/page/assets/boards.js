@@ -8,9 +8,11 @@ const SLOW_MS = 20000; // for what changes without an entry in the timeline
 // A view paints itself from what it fetched and from the live overview; it fetches anew when the
 // node's timeline has grown.
 export class View extends HTMLElement {
+  everyMs = SLOW_MS;
+
   connectedCallback() {
     this.off = live.on((overview) => this.follow(overview));
-    this.slow = setInterval(() => this.load(), SLOW_MS);
+    this.slow = setInterval(() => this.load(), this.everyMs);
     this.load();
   }
 
