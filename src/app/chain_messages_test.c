@@ -577,6 +577,35 @@ static void amounts_as_people_read_them(void **state)
     }
 }
 
+static void spans_and_paces_as_people_read_them(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } spans[] = {{-5, "0 s"},
+                 {59999, "59 s"},
+                 {60000, "1 min"},
+                 {3600000, "1 h 0 min"},
+                 {86399999, "23 h 59 min"},
+                 {97200000, "1 d 3 h"}};
+    static const struct {
+        double rate;
+        int64_t total;
+        const char *text;
+    } paces[] = {{5, 100, "5 %/s"}, {1, 3000, "2 %/min"}, {1, 1000000, "0.4 %/h"},
+                 {0, 100, ""},      {-1, 100, ""},        {1, 0, ""}};
+    char out[SLK_SPAN_CHARS];
+    for (size_t i = 0; i < sizeof spans / sizeof *spans; i++) {
+        slk_span_format(out, spans[i].ms);
+        assert_string_equal(out, spans[i].text);
+    }
+    for (size_t i = 0; i < sizeof paces / sizeof *paces; i++) {
+        slk_pace_format(out, paces[i].rate, paces[i].total);
+        assert_string_equal(out, paces[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -590,6 +619,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(fee_is_raised, make, unmake),
         cmocka_unit_test_setup_teardown(fees_are_raised_within_reason, make, unmake),
         cmocka_unit_test(amounts_as_people_read_them),
+        cmocka_unit_test(spans_and_paces_as_people_read_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

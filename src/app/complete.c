@@ -13,11 +13,14 @@ static const struct {
 } fixed[] = {
     {"run", "role", "provider client both"},
     {NULL, "level", "debug info warn error"},
-    {NULL, "perm", "read write admin"},
+    {"auth create-token", "perm", "read write admin sign worker"},
+    {"auth api-info", "perm", "worker read write sign admin"},
     {NULL, "seal-proof", "5 6 7 8 9"},
     {NULL, "sector-size", "2KiB 8MiB 512MiB 32GiB 64GiB"},
     {"log set-level", NULL, "debug info warn error"},
     {"completion", NULL, "bash zsh fish"},
+    {"worker tasks enable", NULL, "UNS C2 PC2 PC1 AP DC"},
+    {"worker tasks disable", NULL, "UNS C2 PC2 PC1 AP DC"},
     {"sector retry", "from", "order fetch verify seed c1 porep"},
 };
 
@@ -38,6 +41,8 @@ static const struct {
     {"", "miner", SLK_COMPLETE_MINER},
     {"miner ", "MINER", SLK_COMPLETE_MINER},
     {"", "partner", SLK_COMPLETE_PARTNER},
+    {"worker ", "SESSION", SLK_COMPLETE_WORKER},
+    {"sealing abort", "ID", SLK_COMPLETE_CALL},
 };
 
 /* The line so far. */

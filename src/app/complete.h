@@ -8,13 +8,15 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Where names come from: partners, providers, miners, sectors. */
+/* Where names come from: partners, providers, miners, sectors; a running node's workers and what they do. */
 typedef enum slk_complete_kind {
     SLK_COMPLETE_NOTHING, /* the shell's own: files */
     SLK_COMPLETE_PARTNER,
     SLK_COMPLETE_PROVIDER,
     SLK_COMPLETE_MINER,
     SLK_COMPLETE_SECTOR,
+    SLK_COMPLETE_WORKER,
+    SLK_COMPLETE_CALL,
 } slk_complete_kind;
 
 /* Prints the names of that kind that begin with `begin` as slk_complete does. repo: --repo of the

@@ -3,6 +3,7 @@
  * be typed next. */
 #include "app/commands.h"
 #include "app/complete.h"
+#include "app/farm_ask.h"
 #include "app/service.h"
 
 #include "base/mem.h"
@@ -16,6 +17,7 @@
 
 #define TEXT_MAX_BYTES ((size_t)1 << 20)
 #define SECTORS_OFFERED 200u /* the newest */
+#define ASK_MS 2000 /* somebody waits at the keyboard */
 
 static const struct {
     const char *shell, *script;
@@ -90,6 +92,8 @@ static slk_err read_list(json_t **ret, slk_node *node, slk_complete_kind kind)
     case SLK_COMPLETE_SECTOR:
         SLK_TRY(slk_view_sectors(&text, node->seal, SECTORS_OFFERED, NULL));
         break;
+    case SLK_COMPLETE_WORKER:
+    case SLK_COMPLETE_CALL:
     case SLK_COMPLETE_NOTHING:
         return SLK_E_NOTFOUND;
     }
@@ -117,6 +121,12 @@ static slk_err print_name(slk_buf *out, slk_complete_kind kind, const json_t *ro
                        slk_service_number(row, "sp_id"), slk_service_number(row, "number"));
         text = slk_service_text(row, "state");
         break;
+    case SLK_COMPLETE_WORKER:
+        return slk_complete_line(out, slk_service_text(row, "Session"),
+                                 slk_service_text(row, "Hostname"), begin);
+    case SLK_COMPLETE_CALL:
+        return slk_complete_line(out, slk_service_text(json_object_get(row, "ID"), "ID"),
+                                 slk_service_text(row, "Hostname"), begin);
     case SLK_COMPLETE_NOTHING:
         return SLK_OK;
     }
@@ -126,11 +136,31 @@ static slk_err print_name(slk_buf *out, slk_complete_kind kind, const json_t *ro
     return slk_complete_line(out, word, text, begin);
 }
 
+/* Those of a running node. */
+static slk_err farm_names(slk_buf *out, slk_complete_kind kind, const char *repo, const char *begin)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *answer = NULL;
+    const bool calls = kind == SLK_COMPLETE_CALL;
+    const char *session;
+    json_t *list;
+    if (slk_farm_ask(&answer, repo, calls ? "Filecoin.WorkerJobs" : "Selkie.Workers", json_array(),
+                     ASK_MS, NULL) != SLK_OK)
+        return SLK_OK;
+    for (size_t i = 0; !calls && i < json_array_size(answer); i++)
+        SLK_TRY(print_name(out, kind, json_array_get(answer, i), begin));
+    json_object_foreach(answer, session, list) for (size_t i = 0; i < json_array_size(list); i++)
+        SLK_TRY(print_name(out, kind, json_array_get(list, i), begin));
+    return SLK_OK;
+}
+
 /* Says nothing of what fails: there are no names to offer then. */
 static slk_err names(void *context, slk_buf *out, slk_complete_kind kind, const char *repo,
                      const char *begin)
 {
     (void)context;
+    if ((kind == SLK_COMPLETE_WORKER || kind == SLK_COMPLETE_CALL) &&
+        (repo || getenv("SELKIE_PATH")))
+        return farm_names(out, kind, repo ? repo : getenv("SELKIE_PATH"), begin);
     SLK_CLEANUP(slk_node_closep) slk_node *node = NULL;
     SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
     const slk_node_options options = {

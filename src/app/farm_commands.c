@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* selkie worker list …, selkie sealing …, selkie auth api-info: a running node's workers and what they
  * do, asked of its API. */
+#include "app/amount.h"
 #include "app/farm_ask.h"
 #include "app/service.h"
 
@@ -84,7 +85,8 @@ static int run_list(const slk_command *command, const slk_options *options)
 static slk_err set_open(const slk_options *options, bool open, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *nothing = NULL;
-    if (slk_service_dry(options, open ? "the worker would get work" : "it would get none"))
+    if (slk_service_dry(options, open ? "the worker would get work again"
+                                      : "the worker would get no new work"))
         return SLK_OK;
     SLK_TRY(ask(&nothing, options, "Selkie.WorkerOpen",
                 json_pack("[s b]", options->args[0], open ? 1 : 0), error));
@@ -164,23 +166,37 @@ static int run_remove_ghosts(const slk_command *command, const slk_options *opti
 
 /* ---- sealing ---- */
 
-static void print_job(const char *session, const json_t *row, int64_t now_ms)
+/* "  layer 3 40 %, 2 %/min, 30 min left". */
+static void print_stage(const json_t *row)
 {
-    slk_lotus_job job;
-    char state[SLK_LOTUS_JOB_STATE_CHARS];
-    if (slk_lotus_job_read(&job, row, "job", NULL) != SLK_OK)
-        return;
-    slk_lotus_job_state(state, job.run_wait);
-    (void)printf("%-8.8s f0%" PRIu64 "/%-8" PRIu64 " %-8.8s %-16.16s %-4s %-12s %8" PRId64 " s",
-                 job.id.uuid, job.sector.miner, job.sector.number, session, job.hostname,
-                 slk_lotus_task_short(job.task), state, (now_ms - job.start_ms) / 1000);
     const char *stage = slk_service_text(row, "Stage");
     const int64_t total = slk_service_number(row, "Total");
+    const json_t *rate = json_object_get(row, "Rate");
+    char pace[SLK_SPAN_CHARS], left[SLK_SPAN_CHARS];
     if (*stage)
         (void)printf("  %s", stage);
     if (*stage && total > 0)
-        (void)printf(" %" PRId64 " %%", slk_service_number(row, "Done") * 100 / total);
+        (void)printf(" %.0f %%", 100 * (double)slk_service_number(row, "Done") / (double)total);
+    if (*stage && total > 0 && rate) {
+        slk_pace_format(pace, json_number_value(rate), total);
+        slk_span_format(left, slk_service_number(row, "LeftMs"));
+        (void)printf(", %s, %s left", pace, left);
+    }
     (void)printf("\n");
+}
+
+static void print_job(const char *session, const json_t *row, int64_t now_ms)
+{
+    slk_lotus_job job;
+    char state[SLK_LOTUS_JOB_STATE_CHARS], since[SLK_SPAN_CHARS];
+    if (slk_lotus_job_read(&job, row, "job", NULL) != SLK_OK)
+        return;
+    slk_lotus_job_state(state, job.run_wait);
+    slk_span_format(since, now_ms - job.start_ms);
+    (void)printf("%-8.8s f0%" PRIu64 "/%-8" PRIu64 " %-8.8s %-16.16s %-4s %-12s %10s", job.id.uuid,
+                 job.sector.miner, job.sector.number, session, job.hostname,
+                 slk_lotus_task_short(job.task), state, since);
+    print_stage(row);
 }
 
 static slk_err jobs(const slk_options *options, slk_error *error)
@@ -191,8 +207,14 @@ static slk_err jobs(const slk_options *options, slk_error *error)
         print_json(all);
         return SLK_OK;
     }
-    (void)printf("%-8s %-15s %-8s %-16s %-4s %-12s %10s\n", "ID", "SECTOR", "WORKER", "HOST",
-                 "TASK", "STATE", "TIME");
+    if (json_object_size(all) == 0) {
+        (void)printf(
+            "no worker does anything now; `selkie sealing sched-diag` tells what waits for "
+            "one\n");
+        return SLK_OK;
+    }
+    (void)printf("%-8s %-15s %-8s %-16s %-4s %-12s %10s  %s\n", "ID", "SECTOR", "WORKER", "HOST",
+                 "TASK", "STATE", "TIME", "PROGRESS");
     const char *session;
     json_t *list;
     json_object_foreach(all, session, list) for (size_t i = 0; i < json_array_size(list); i++)
@@ -281,7 +303,8 @@ static slk_err find_call(slk_lotus_call_id *ret, const json_t *all, const char *
     }
     if (found == 1)
         return SLK_OK;
-    return slk_fail(error, SLK_E_NOTFOUND, "%s job's id begins with `%.40s`",
+    return slk_fail(error, SLK_E_NOTFOUND,
+                    "%s job's id begins with `%.40s`; `selkie sealing jobs` lists them",
                     found ? "more than one" : "no", begin);
 }
 

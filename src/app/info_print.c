@@ -13,20 +13,6 @@
 #define ALERTS_SHOWN 3u
 #define LEASE_SOON_MS INT64_C(43200000) /* 12 h */
 
-/* "3 d 4 h", "4 h 5 min", "5 min", "6 s". */
-static void format_span(char *out, size_t size, int64_t ms)
-{
-    const int64_t s = ms > 0 ? ms / 1000 : 0;
-    if (s >= 86400)
-        (void)snprintf(out, size, "%" PRId64 " d %" PRId64 " h", s / 86400, s % 86400 / 3600);
-    else if (s >= 3600)
-        (void)snprintf(out, size, "%" PRId64 " h %" PRId64 " min", s / 3600, s % 3600 / 60);
-    else if (s >= 60)
-        (void)snprintf(out, size, "%" PRId64 " min", s / 60);
-    else
-        (void)snprintf(out, size, "%" PRId64 " s", s);
-}
-
 static void format_bytes(char *out, size_t size, int64_t bytes)
 {
     const double gib = (double)bytes / (1 << 30);
@@ -96,7 +82,7 @@ static void print_node(const json_t *info, const slk_paint *paint)
     const json_t *process = json_object_get(info, "process");
     const json_t *row = own_row(info);
     char up[48] = "";
-    format_span(up, sizeof up, now_of(info) - slk_service_number(row, "started_ms"));
+    slk_span_format(up, now_of(info) - slk_service_number(row, "started_ms"));
     (void)printf("%sNode%s       %s", slk_paint_in(paint, SLK_BOLD), slk_paint_in(paint, SLK_PLAIN),
                  slk_service_text(info, "node"));
     if (!json_is_object(process))
@@ -281,7 +267,7 @@ static void print_next(const json_t *info, const slk_paint *paint)
         return;
     char left[48];
     const int64_t ms = slk_service_number(lease, "until_ms") - now_of(info);
-    format_span(left, sizeof left, ms);
+    slk_span_format(left, ms);
     (void)printf("%sNext%s       lease of f0%" PRId64 "/%" PRId64 " %s%s %s%s\n",
                  slk_paint_in(paint, SLK_BOLD), slk_paint_in(paint, SLK_PLAIN),
                  slk_service_number(lease, "sp_id"), slk_service_number(lease, "number"),
@@ -306,7 +292,7 @@ static void print_tasks(const json_t *info, const slk_paint *paint)
         if (total > 0)
             (void)printf(" %3" PRId64 "%%", (int64_t)((double)done * 100 / (double)total));
         if (json_is_integer(json_object_get(task, "eta_ms"))) {
-            format_span(left, sizeof left, slk_service_number(task, "eta_ms"));
+            slk_span_format(left, slk_service_number(task, "eta_ms"));
             (void)printf(", %s left", left);
         }
         (void)printf("   %s\n", slk_service_text(task, "owner"));

@@ -425,12 +425,14 @@ static slk_err drain(struct link *link, const slk_options *options, slk_error *e
 struct variables {
     bool all, standard;
     json_t *json; /* NULL: print */
+    unsigned shown;
 };
 
 static bool show_variable(void *context, const char *name, const char *value, const char *standard)
 {
-    const struct variables *v = context;
+    struct variables *v = context;
     const char *shown = v->standard ? standard : value ? value : v->all ? standard : NULL;
+    v->shown += shown != NULL;
     if (shown && v->json)
         return json_object_set_new(v->json, name, json_string(shown)) == 0;
     if (shown)
@@ -449,6 +451,8 @@ static int run_resources(const slk_command *command, const slk_options *options)
     slk_lotus_need_variables(NULL, NULL, show_variable, &v);
     if (json)
         print_json(json);
+    else if (v.shown == 0)
+        (void)printf("none is set; `selkie worker resources --all` lists what can be\n");
     return SLK_EXIT_DONE;
 }
 

@@ -198,7 +198,8 @@ static slk_err find_node(struct run *run, slk_error *error)
     slk_log(SLK_LOG_INFO, "node.api", "url=%s from=\"%s\"", run->node.url, run->node.from);
     if (!*run->node.info.token)
         return slk_fail(error, SLK_E_AUTH,
-                        "%s holds no token: a worker needs one of permission admin",
+                        "%s holds no token: `selkie auth api-info` on the node, or `lotus-miner "
+                        "auth api-info --perm admin` there, prints one with the address",
                         run->node.from);
     return SLK_OK;
 }
@@ -346,6 +347,10 @@ static int run_worker(const slk_command *command, const slk_options *options)
     slk_error error = {0};
     struct run run = {.options = options, .lock_fd = -1};
     const slk_err code = serve(&run, &error);
+    if (code == SLK_E_AUTH && run.node.info.token && *run.node.info.token)
+        (void)slk_fail_context(&error, code,
+                               "the node refuses the token; `selkie auth api-info` on it, or "
+                               "`lotus-miner auth api-info --perm admin`, prints one");
     stop(&run);
     return code == SLK_OK ? SLK_EXIT_DONE : slk_command_fail(command, options, code, &error);
 }
@@ -432,11 +437,8 @@ static const slk_option options[] = {
 
 const slk_command slk_commands_worker_run[] = {
     {.name = "worker run",
-     .help = "Run a seal worker for a lotus-miner or a selkie node, which MINER_API_INFO names. "
-             "Flags and "
-             "variables of lotus-worker count, too (LOTUS_WORKER_…); snap deals, downloads and "
-             "PoSt are "
-             "not done.",
+     .help = "Run a seal worker for a selkie node or a lotus-miner, which MINER_API_INFO names. "
+             "Flags and variables of lotus-worker count, too.",
      .example = "MINER_API_INFO=TOKEN:/ip4/10.0.0.1/tcp/2345/http selkie worker run --commit=false",
      .options = options,
      .run = run_worker},

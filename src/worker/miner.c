@@ -39,9 +39,7 @@ static slk_err call(const slk_miner *miner, const char *method, json_t *params, 
     json_t *result = NULL;
     if (!owned)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for %s", method);
-    const slk_err code = invoke(miner, method, owned, &result, error);
-    if (code != SLK_OK)
-        return slk_fail_context(error, code, "%s", method);
+    SLK_TRY(invoke(miner, method, owned, &result, error));
     if (ret_result)
         *ret_result = result;
     else
