@@ -82,7 +82,7 @@ static slk_err make_porep(void *context, slk_buf *out, const slk_store_porep_req
 
 /* Sends f->tar without a length, as Lotus sends its archives. */
 typedef struct sending {
-    const fixture *f;
+    slk_buf bytes; /* its own: who hangs up in the middle does not wait for it */
     size_t at;
 } sending;
 
@@ -91,16 +91,18 @@ static slk_err produce(void *context, uint8_t *out, size_t capacity, size_t *ret
 {
     sending *s = context;
     (void)error;
-    *ret_n = slk_min_u64(capacity, s->f->tar.len - s->at);
+    *ret_n = slk_min_u64(capacity, s->bytes.len - s->at);
     if (*ret_n > 0)
-        memcpy(out, s->f->tar.data + s->at, *ret_n);
+        memcpy(out, s->bytes.data + s->at, *ret_n);
     s->at += *ret_n;
     return SLK_OK;
 }
 
 static void release(void *context)
 {
-    slk_free(context);
+    sending *s = context;
+    slk_buf_done(&s->bytes);
+    slk_free(s);
 }
 
 static slk_err get_other(void *context, slk_http_exchange *x, slk_error *error)
@@ -122,7 +124,8 @@ static slk_err get_other(void *context, slk_http_exchange *x, slk_error *error)
                                     last - first + 1);
     }
     sending *s = slk_calloc(1, sizeof *s);
-    s->f = f;
+    slk_buf_init(&s->bytes, f->tar.len + 1);
+    assert_int_equal(slk_buf_append(&s->bytes, f->tar.data, f->tar.len), SLK_OK);
     (void)error;
     return slk_http_reply_stream(x, 200, f->tar_type, f->no_ranges ? slk_i64(f->tar.len) : -1,
                                  produce, release, s);
