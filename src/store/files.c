@@ -18,8 +18,9 @@ static bool is_kept(const slk_store_path *path, const slk_lotus_strings *keep)
 
 /* ---- removing ---- */
 
-slk_err slk_store_remove_leftovers(const slk_store_path *path, const slk_lotus_sector *sector,
-                                   unsigned type, slk_error *error)
+/* What attempts to make the file left on this path. */
+static slk_err remove_leftovers(const slk_store_path *path, const slk_lotus_sector *sector,
+                                unsigned type, slk_error *error)
 {
     SLK_CLEANUP(slk_freep) char *temp = slk_store_temp(path, type, sector);
     for (size_t i = 0; i < SLK_STORE_LEFTOVERS; i++) {
@@ -69,7 +70,7 @@ slk_err slk_store_remove(slk_store *store, size_t *ret_n, const slk_lotus_sector
             n += code == SLK_OK;
         }
         if (code == SLK_OK)
-            code = slk_store_remove_leftovers(paths[i], sector, type, &why);
+            code = remove_leftovers(paths[i], sector, type, &why);
         if (code != SLK_OK && first == SLK_OK) {
             first = code;
             if (error)
@@ -79,6 +80,16 @@ slk_err slk_store_remove(slk_store *store, size_t *ret_n, const slk_lotus_sector
     if (ret_n)
         *ret_n = n;
     return first;
+}
+
+slk_err slk_store_remove_attempts(slk_store *store, const slk_lotus_sector *sector, unsigned type,
+                                  slk_error *error)
+{
+    const slk_store_path *paths[SLK_STORE_PATHS_MAX];
+    const size_t n = slk_store_list(store, paths);
+    for (size_t i = 0; i < n; i++)
+        SLK_TRY(remove_leftovers(paths[i], sector, type, error));
+    return SLK_OK;
 }
 
 /* ---- placing ---- */

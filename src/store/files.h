@@ -21,6 +21,10 @@ SLK_MUST_CHECK slk_err slk_store_remove(slk_store *store, size_t *ret_n,
                                         const slk_lotus_sector *sector, unsigned type,
                                         const slk_lotus_strings *keep, slk_error *error);
 
+/* Removes what is left of attempts to make a file of one type, on all open paths. */
+SLK_MUST_CHECK slk_err slk_store_remove_attempts(slk_store *store, const slk_lotus_sector *sector,
+                                                 unsigned type, slk_error *error);
+
 /* Moves the types that are here to paths that may store; those that are on one stay, and other copies
  * of them are removed. Within a file system by renaming, else by copying (holes stay holes), syncing and
  * removing: at each moment there is a whole copy under the sector's name, and after a crash a repetition

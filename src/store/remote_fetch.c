@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "store/files.h"
 #include "store/room.h"
 #include "store/store_impl.h"
 #include "store/unsealed.h"
@@ -192,16 +193,6 @@ slk_err slk_store_fetch_to(const slk_store_fetch *fetch, const char *dest, const
 
 /* ---- into the store ---- */
 
-/* Attempts may have begun on other paths. */
-static slk_err remove_leftovers(slk_store *store, const slk_store_fetch *fetch, slk_error *error)
-{
-    const slk_store_path *paths[SLK_STORE_PATHS_MAX];
-    const size_t n = slk_store_list(store, paths);
-    for (size_t i = 0; i < n; i++)
-        SLK_TRY(slk_store_remove_leftovers(paths[i], &fetch->sector, fetch->type, error));
-    return SLK_OK;
-}
-
 slk_err slk_store_fetch_here(slk_store *store, const slk_store_path **ret_path, size_t *ret_url,
                              const slk_store_fetch *fetch, slk_lotus_path_type path_type,
                              slk_job *job, slk_error *error)
@@ -220,7 +211,8 @@ slk_err slk_store_fetch_here(slk_store *store, const slk_store_path **ret_path, 
     SLK_TRY(slk_store_room_reserve(&room, store, &wish, error));
     SLK_TRY(slk_store_fetch_to(fetch, slk_store_room_file(room, fetch->type),
                                slk_store_room_temp(room, fetch->type), ret_url, job, error));
-    SLK_TRY(remove_leftovers(store, fetch, error));
+    /* Attempts may have begun on other paths. */
+    SLK_TRY(slk_store_remove_attempts(store, &fetch->sector, fetch->type, error));
     *ret_path = slk_store_room_path(room, fetch->type);
     return slk_store_tell_placed(store, *ret_path, &fetch->sector, fetch->type, error);
 }

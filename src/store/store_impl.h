@@ -42,10 +42,6 @@ bool slk_store_is_reserved(slk_store *store, const slk_store_path *path);
 /* Whether a file can be renamed from one to the other, as far as can be seen. */
 bool slk_store_same_disk(const slk_store_path *a, const slk_store_path *b);
 
-/* Removes what attempts to make the file left on this path. */
-slk_err slk_store_remove_leftovers(const slk_store_path *path, const slk_lotus_sector *sector,
-                                   unsigned type, slk_error *error);
-
 /* The hooks, when there are. */
 slk_err slk_store_tell_dropping(const slk_store *store, const slk_store_path *path,
                                 const slk_lotus_sector *sector, unsigned type, slk_error *error);

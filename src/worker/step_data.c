@@ -115,6 +115,15 @@ static slk_err add_to(slk_worker_run *run, slk_lotus_piece *ret_piece, slk_unsea
     return slk_unsealed_allocate(file, offset, padded, error);
 }
 
+/* What came to nothing is begun anew by the next attempt, and would take the disk of others until then. */
+static slk_err end_temp(slk_unsealed *file, const char *temp, slk_err code)
+{
+    slk_unsealed_done(file);
+    if (code != SLK_OK)
+        (void)unlink(temp);
+    return code;
+}
+
 static slk_err add_first(slk_worker_run *run, slk_lotus_piece *ret_piece, uint64_t raw_bytes,
                          slk_error *error)
 {
@@ -127,12 +136,11 @@ static slk_err add_first(slk_worker_run *run, slk_lotus_piece *ret_piece, uint64
     SLK_TRY(slk_store_remove(store, NULL, &run->ref.id, SLK_LOTUS_UNSEALED, NULL, error));
     SLK_TRY(slk_store_room_reserve(&room, store, &wish, error));
     slk_unsealed file = SLK_UNSEALED_NONE;
-    slk_err code = slk_unsealed_create(&file, slk_store_room_temp(room, SLK_LOTUS_UNSEALED),
-                                       run->shape->bytes, error);
+    const char *temp = slk_store_room_temp(room, SLK_LOTUS_UNSEALED);
+    slk_err code = slk_unsealed_create(&file, temp, run->shape->bytes, error);
     if (code == SLK_OK)
         code = add_to(run, ret_piece, &file, 0, raw_bytes, error);
-    slk_unsealed_done(&file);
-    SLK_TRY(code);
+    SLK_TRY(end_temp(&file, temp, code));
     return slk_store_place(store, room, &run->ref.id, SLK_LOTUS_UNSEALED, error);
 }
 
@@ -285,8 +293,7 @@ static slk_err unseal_new(slk_worker_run *run, const struct wanted *w, slk_error
     slk_err code = slk_unsealed_create(&file, temp, run->shape->bytes, error);
     if (code == SLK_OK)
         code = unseal_missing(run, &file, w, temp, error);
-    slk_unsealed_done(&file);
-    SLK_TRY(code);
+    SLK_TRY(end_temp(&file, temp, code));
     return slk_store_place(store, room, &run->ref.id, SLK_LOTUS_UNSEALED, error);
 }
 

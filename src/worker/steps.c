@@ -133,6 +133,21 @@ static void fail_restarted(slk_worker *worker, slk_worker_call *call)
                    worker->options.name);
 }
 
+/* Nobody goes on with what such a call has begun. */
+static void drop_attempt(slk_worker *worker, const slk_worker_call *call, unsigned type,
+                         slk_job *job)
+{
+    SLK_CLEANUP(slk_store_hold_freep) slk_store_hold *hold = NULL;
+    slk_error why = {0};
+    slk_err code =
+        slk_store_hold_take(&hold, worker->store, &call->id.sector, 0, type, -1, job, &why);
+    if (code == SLK_OK)
+        code = slk_store_remove_attempts(worker->store, &call->id.sector, type, &why);
+    if (code != SLK_OK)
+        slk_log(SLK_LOG_WARN, "call.leftover", "call=%s why=\"%s\"", call->id.uuid,
+                slk_error_text(&why, code));
+}
+
 static void run_one(slk_worker *worker, slk_worker_call *call, slk_job *job)
 {
     const slk_worker_step *step = slk_worker_step_of(call->method);
@@ -143,6 +158,8 @@ static void run_one(slk_worker *worker, slk_worker_call *call, slk_job *job)
             call->method, call->id.sector.miner, call->id.sector.number);
     if (call->restarted && !call->repeatable) {
         fail_restarted(worker, call);
+        if (step->writes)
+            drop_attempt(worker, call, step->writes, job);
         return;
     }
     const slk_err code = run_step(&run, step, &error);
