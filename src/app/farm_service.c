@@ -62,6 +62,8 @@ static slk_err make_farm(slk_farm_service *service, const slk_farm_service_optio
         .usual_proof = options->usual_proof,
         .ca_file = *config->trusted_certificates ? config->trusted_certificates : NULL,
         .lost_ms = config->worker_lost_ms,
+        .room_changed = options->room_changed,
+        .room_context = options->room_context,
     };
     SLK_TRY(slk_farm_new(&service->farm, &farm, error));
     return slk_farm_prover_new(&service->prover, service->farm, options->prover, error);

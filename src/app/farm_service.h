@@ -27,6 +27,8 @@ typedef struct slk_farm_service_options {
     slk_db *db; /* borrowed */
     const slk_seal_prover *prover; /* this node's own; copied */
     int64_t usual_proof; /* the first that is offered */
+    void (*room_changed)(void *context); /* as in farm/farm.h */
+    void *room_context;
 } slk_farm_service_options;
 
 SLK_MUST_CHECK slk_err slk_farm_service_new(slk_farm_service **ret_service,

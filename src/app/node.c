@@ -204,6 +204,14 @@ static void fill_options(slk_seal_options *options, const slk_node *node, bool t
     fill_batching(options, config);
 }
 
+/* Before the heart there is, nobody waits. */
+static void room_changed(void *context)
+{
+    const slk_node *node = context;
+    if (node->seal)
+        slk_seal_room_changed(node->seal);
+}
+
 /* The heart's computations are done by workers from here on, this process being one of them: tasks are
  * claimed by many threads, most of which wait for workers. */
 static slk_err open_farm(slk_node *node, slk_seal_ops *ops, slk_seal_options *options,
@@ -212,6 +220,8 @@ static slk_err open_farm(slk_node *node, slk_seal_ops *ops, slk_seal_options *op
     const slk_farm_service_options farm = {.repo = &node->repo,
                                            .db = node->db,
                                            .prover = &ops->prover,
+                                           .room_changed = room_changed,
+                                           .room_context = node,
                                            .usual_proof = options->seal_proofs[0]};
     SLK_TRY(slk_farm_service_new(&node->farm, &farm, error));
     slk_farm_service_prover(&ops->prover, node->farm);

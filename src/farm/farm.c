@@ -46,6 +46,21 @@ bool slk_farm_is_stopping(slk_farm *farm)
     return stopping;
 }
 
+void slk_farm_room_changed(slk_farm *farm)
+{
+    if (farm->options.room_changed)
+        farm->options.room_changed(farm->options.room_context);
+}
+
+void slk_farm_step_aside(slk_farm *farm, bool aside)
+{
+    slk_farm_enter(farm);
+    farm->aside += aside ? 1 : -1u;
+    slk_farm_leave(farm);
+    if (aside)
+        slk_farm_room_changed(farm);
+}
+
 /* ---- making and ending ---- */
 
 static slk_err no_memory(slk_error *error)

@@ -42,6 +42,9 @@ typedef struct slk_farm_options {
     const char *ca_file; /* for workers at https URLs; NULL the system's; borrowed for _new */
     int64_t heartbeat_ms; /* 0: 10 000 */
     int64_t lost_ms; /* a worker that is away so long has lost its tasks; 0: 600 000 */
+    void (*room_changed)(
+        void *context); /* slk_farm_room may say more; without locks; NULL nobody */
+    void *room_context;
 } slk_farm_options;
 
 SLK_MUST_CHECK slk_err slk_farm_new(slk_farm **ret_farm, const slk_farm_options *options,
@@ -80,8 +83,8 @@ SLK_MUST_CHECK slk_err slk_farm_abort(slk_farm *farm, const slk_lotus_call_id *c
 SLK_MUST_CHECK slk_err slk_farm_set_open(slk_farm *farm, const char *session, bool open,
                                          const char *why, slk_error *error);
 
-/* How many tasks of the class may usefully be begun now, those that run included; for
- * slk_seal_prover.room. */
+/* How many tasks of the class may usefully be under way now: those that are, and as many more as workers
+ * have room for; for slk_seal_prover.room. */
 unsigned slk_farm_room(slk_farm *farm, bool snark);
 
 /* ---- what people see; new references, NULL: out of memory ---- */

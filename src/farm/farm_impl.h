@@ -58,7 +58,7 @@ typedef struct slk_farm_waiting {
     slk_job *job; /* gets the worker's progress; NULL nobody looks */
     bool ended; /* its row is done */
     bool aborted;
-    int64_t listed_ms; /* monotonic: the worker said last that it has it; 0 never */
+    int64_t listed_ms; /* monotonic: the worker said last that it has it, or took it */
     int64_t done, total;
     const char *stage;
 } slk_farm_waiting;
@@ -92,6 +92,7 @@ struct slk_farm {
     uint64_t last_worker;
     slk_farm_waiting *waiting;
     slk_farm_worker *leaving; /* whose threads are to be joined */
+    unsigned aside; /* tasks between two requests: files are brought, or looked at */
     pthread_t sweeper;
 };
 
@@ -104,6 +105,10 @@ void slk_farm_wait(slk_farm *farm, int64_t ms);
 
 /* Without the lock. */
 bool slk_farm_is_stopping(slk_farm *farm);
+/* Without the lock: more may be begun than before. */
+void slk_farm_room_changed(slk_farm *farm);
+/* Without the lock: a task that has no request now goes on beside the workers (aside), or no more. */
+void slk_farm_step_aside(slk_farm *farm, bool aside);
 
 /* Lock held. NULL: there is none. */
 slk_farm_worker *slk_farm_worker_by_id(slk_farm *farm, uint64_t id);

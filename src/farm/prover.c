@@ -386,12 +386,14 @@ static slk_err take_sealed(slk_farm_prover *p, slk_seal_commitments *ret,
     slk_err code = read_cids(&comm, pc2, error);
     if (code == SLK_OK)
         code = p->own.sector_bytes(p->own.ctx, &bytes, sector->seal_proof, error);
+    slk_farm_step_aside(p->farm, true);
     if (code == SLK_OK)
         code = slk_farm_bring_finished(p->farm, &ref.id, bytes, paths, job, error);
     if (code == SLK_E_UNREACHABLE && is_long_gone(p, pc2))
         code = slk_fail_context(error, SLK_E_NOTFOUND, "the replica is gone");
     if (code == SLK_OK)
         code = check_brought(p, sector, &comm, pc1, ticket, paths, job, error);
+    slk_farm_step_aside(p->farm, false);
     if (code == SLK_E_PROTO || code == SLK_E_INVAL) {
         slk_farm_forget_brought(paths);
         return liar(p, pc2, SLK_E_CORRUPT, error->message, error);

@@ -316,15 +316,21 @@ uint64_t slk_sched_granted(const slk_sched *sched, uint64_t request)
     return r ? r->worker : 0;
 }
 
-bool slk_sched_has_room(const slk_sched *sched, slk_lotus_task task, int64_t seal_proof)
+unsigned slk_sched_room(const slk_sched *sched, slk_lotus_task task, int64_t seal_proof,
+                        unsigned max)
 {
+    unsigned n = 0;
     for (size_t i = 0; i < sched->n_slots; i++) {
-        const struct slot *slot = &sched->slots[i];
+        struct slot slot = sched->slots[i]; /* a copy, which is filled */
         slk_lotus_need need;
-        if (slot->worker.open && does(slot, task) && has_room(&need, slot, task, seal_proof))
-            return true;
+        if (!slot.worker.open || !does(&slot, task))
+            continue;
+        for (; n < max && has_room(&need, &slot, task, seal_proof); n++) {
+            slot.running++;
+            slk_lotus_load_add(&slot.load, task, seal_proof, &need, &slot.worker.info->machine);
+        }
     }
-    return false;
+    return n;
 }
 
 bool slk_sched_possible(const slk_sched *sched, uint64_t request)

@@ -104,7 +104,8 @@ const slk_lotus_load *slk_sched_load(const slk_sched *sched, uint64_t worker);
 /* How many requests it has. */
 unsigned slk_sched_running(const slk_sched *sched, uint64_t worker);
 
-/* Whether one more of the task would find room on some open worker, selectors apart. */
-bool slk_sched_has_room(const slk_sched *sched, slk_lotus_task task, int64_t seal_proof);
+/* How many more of the task would find room on open workers, selectors apart; at most max. */
+unsigned slk_sched_room(const slk_sched *sched, slk_lotus_task task, int64_t seal_proof,
+                        unsigned max);
 
 #endif

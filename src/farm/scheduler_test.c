@@ -327,6 +327,36 @@ static uint64_t run_case(uint64_t seed)
     return w.trace;
 }
 
+/* So many are granted as there was said to be room for, whatever runs and however it ends. */
+static void room_is_what_is_granted(void **state)
+{
+    (void)state;
+    const slk_lotus_worker_info small = info_of("small", 8 * GIB, 2);
+    const slk_lotus_worker_info large = info_of("large", 8 * GIB, 5);
+    slk_sched *sched = new_sched();
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 99), 0);
+    add(sched, 1, &small, ALL_SEALING, 0);
+    add(sched, 2, &large, ALL_SEALING, 3);
+    add(sched, 3, &large, SLK_LOTUS_TASK_BIT(SLK_LOTUS_COMMIT2), 0);
+    const unsigned room = slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 99);
+    assert_int_equal(room, 2 + 3);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 4), 4);
+    assert_int_equal(slk_sched_running(sched, 2), 0); /* asking takes nothing */
+    uint64_t first = 0;
+    for (unsigned i = 0; i < room + 2; i++) {
+        const uint64_t id = ask(sched, SLK_LOTUS_PRECOMMIT1, 5, 0);
+        first = first ? first : id;
+    }
+    assert_int_equal(slk_sched_round(sched), room);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 99), 0);
+    slk_sched_end(sched, first);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 99), 1);
+    slk_sched_open(sched, 1, false, "closed");
+    slk_sched_open(sched, 2, false, "closed");
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 99), 0);
+    slk_sched_free(sched);
+}
+
 static void thousands_of_cases(void **state)
 {
     (void)state;
@@ -340,9 +370,10 @@ static void thousands_of_cases(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_is_lotus),         cmocka_unit_test(the_least_used_gets_it),
-        cmocka_unit_test(selectors_and_avoiding), cmocka_unit_test(reasons_are_sentences),
-        cmocka_unit_test(a_worker_that_left),     cmocka_unit_test(thousands_of_cases),
+        cmocka_unit_test(order_is_lotus),          cmocka_unit_test(the_least_used_gets_it),
+        cmocka_unit_test(selectors_and_avoiding),  cmocka_unit_test(reasons_are_sentences),
+        cmocka_unit_test(a_worker_that_left),      cmocka_unit_test(thousands_of_cases),
+        cmocka_unit_test(room_is_what_is_granted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

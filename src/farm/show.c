@@ -279,18 +279,23 @@ json_t *slk_farm_sched_diag(slk_farm *farm)
 unsigned slk_farm_room(slk_farm *farm, bool snark)
 {
     const int64_t proof = farm->options.usual_proof;
-    unsigned inside = 0, idle = 0; /* requests of the class; of them such as only wait for room */
     slk_sched_seen seen;
     slk_farm_enter(farm);
+    unsigned inside = snark ? 0 : farm->aside; /* begun; of them such as only wait for room */
+    unsigned idle = 0;
     for (size_t i = 0; slk_sched_at(&seen, farm->sched, i); i++) {
         if ((seen.request.task == SLK_LOTUS_COMMIT2) != snark)
             continue;
         inside++;
         idle += seen.worker == 0;
     }
-    const bool room = snark ? slk_sched_has_room(farm->sched, SLK_LOTUS_COMMIT2, proof)
-                            : slk_sched_has_room(farm->sched, SLK_LOTUS_PRECOMMIT1, proof) ||
-                                  slk_sched_has_room(farm->sched, SLK_LOTUS_PRECOMMIT2, proof);
+    const unsigned most = idle < IDLE_MAX ? IDLE_MAX - idle : 0;
+    unsigned room =
+        slk_sched_room(farm->sched, snark ? SLK_LOTUS_COMMIT2 : SLK_LOTUS_PRECOMMIT1, proof, most);
+    if (!snark && room < most) {
+        const unsigned trees = slk_sched_room(farm->sched, SLK_LOTUS_PRECOMMIT2, proof, most);
+        room = trees > room ? trees : room;
+    }
     slk_farm_leave(farm);
-    return inside + (room && idle < IDLE_MAX ? 1 : 0);
+    return inside + room;
 }

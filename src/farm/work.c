@@ -29,6 +29,7 @@ void slk_farm_grant_end(slk_farm *farm, slk_farm_grant *grant)
     slk_sched_end(farm->sched, grant->request);
     slk_farm_moved(farm);
     slk_farm_leave(farm);
+    slk_farm_room_changed(farm);
     slk_farm_worker_give(grant->worker);
     grant->worker = NULL;
 }
@@ -48,6 +49,7 @@ struct watch {
 static void watch_begin(struct watch *watch)
 {
     slk_farm *farm = watch->farm;
+    watch->waiting.listed_ms = slk_clock_monotonic_ms();
     slk_farm_enter(farm);
     watch->waiting.next = farm->waiting;
     farm->waiting = &watch->waiting;
@@ -94,9 +96,8 @@ static bool is_lost(struct watch *watch)
 {
     const int64_t now = slk_clock_monotonic_ms();
     const slk_farm_worker *holder = holder_of(watch);
-    const int64_t listed = watch->waiting.listed_ms;
-    const bool unlisted = holder && (holder->can & SLK_FARM_CAN_PROGRESS) && listed &&
-                          now - listed > 2 * watch->farm->options.heartbeat_ms;
+    const bool unlisted = holder && (holder->can & SLK_FARM_CAN_PROGRESS) &&
+                          now - watch->waiting.listed_ms > 2 * watch->farm->options.heartbeat_ms;
     if (holder && holder->answers && !unlisted) {
         watch->away_since_ms = 0;
         return false;
@@ -389,12 +390,25 @@ static void end_request(slk_farm *farm, uint64_t request)
     slk_sched_end(farm->sched, request);
     slk_farm_moved(farm);
     slk_farm_leave(farm);
+    slk_farm_room_changed(farm);
+}
+
+/* One line for each task: how long it waited for a worker, and was with it. */
+static void note_done(const slk_farm_work *work, const slk_farm_call *call, int64_t waited_ms,
+                      int64_t took_ms)
+{
+    slk_log(SLK_LOG_INFO, "farm.done",
+            "task=%s sector=%lu-%lu call=%s worker=\"%s\" session=%s waited_ms=%ld took_ms=%ld",
+            slk_lotus_task_short(work->task), (unsigned long)work->sector.id.miner,
+            (unsigned long)work->sector.id.number, call->call.uuid, call->hostname, call->session,
+            (long)waited_ms, (long)took_ms);
 }
 
 static slk_err do_fresh(slk_farm_call *ret_call, slk_farm_grant *ret_local, slk_farm *farm,
                         const slk_farm_work *work, slk_job *job, slk_error *error)
 {
     uint64_t request = 0;
+    const int64_t asked = slk_clock_monotonic_ms();
     SLK_TRY(ask_for_worker(&request, farm, work, job, error));
     slk_err code = SLK_OK;
     for (unsigned failures = 0;; failures++) {
@@ -406,6 +420,7 @@ static slk_err do_fresh(slk_farm_call *ret_call, slk_farm_grant *ret_local, slk_
             *ret_local = grant;
             return SLK_OK;
         }
+        const int64_t given = slk_clock_monotonic_ms();
         if (code == SLK_OK)
             code = do_there(ret_call, farm, work, grant.worker, job, &found);
         else if (before != SLK_OK)
@@ -418,6 +433,8 @@ static slk_err do_fresh(slk_farm_call *ret_call, slk_farm_grant *ret_local, slk_
                     slk_lotus_task_short(work->task), (unsigned long)work->sector.id.miner,
                     (unsigned long)work->sector.id.number, slk_error_text(error, code));
         }
+        if (code == SLK_OK)
+            note_done(work, ret_call, given - asked, slk_clock_monotonic_ms() - given);
         const bool more = code != SLK_OK && code != SLK_E_CANCELED && grant.worker &&
                           failures + 1 < FAILURES_MAX && try_another(farm, &grant, code);
         slk_farm_worker_give(grant.worker);

@@ -136,8 +136,9 @@ typedef struct slk_seal_prover {
     void (*pc1_batch)(void *ctx, const slk_seal_lane *lanes, size_t n, slk_seal_lane_ended *ended,
                       void *context);
     /* How many of these tasks may usefully be under way now, those that are included: C2 (snark), or all
-     * others. Tasks are not claimed beyond it, so that other nodes may. Cheap; called with a lock held.
-     * NULL: as many as there are workers for. */
+     * others. Tasks are not claimed beyond it, so that other nodes may. Asked again when something
+     * ended, and after slk_seal_room_changed. Cheap; called with a lock held. NULL: as many as there
+     * are workers for. */
     unsigned (*room)(void *ctx, bool snark);
 } slk_seal_prover;
 

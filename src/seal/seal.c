@@ -360,6 +360,14 @@ void slk_seal_wake(slk_seal *seal)
     pthread_mutex_unlock(&seal->mutex);
 }
 
+void slk_seal_room_changed(slk_seal *seal)
+{
+    pthread_mutex_lock(&seal->mutex);
+    seal->generation++;
+    pthread_cond_broadcast(&seal->work);
+    pthread_mutex_unlock(&seal->mutex);
+}
+
 /* Mutex held: one more of the class may begin. */
 static bool has_room(slk_seal *seal, slk_task_class class)
 {

@@ -95,6 +95,8 @@ void slk_seal_stop(slk_seal *seal);
 
 /* There may be new work: look now instead of at the next interval. */
 void slk_seal_wake(slk_seal *seal);
+/* The prover's room may say more than before. */
+void slk_seal_room_changed(slk_seal *seal);
 
 /* Without threads: schedules and runs everything that can run now, on this thread, until nothing
  * more is ready or max_tasks have run; *ret_ran of them. For tests and tools. */
