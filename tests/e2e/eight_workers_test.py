@@ -5,6 +5,7 @@ same; then workers and nodes killed at each call, a full disk.
 SELKIE_TEST_SECTORS (16) and SELKIE_TEST_WORKERS (4) make it larger; with SELKIE_TEST_FULL each call sees a
 worker killed and a node."""
 import itertools
+import signal
 
 from many_workers import *
 
@@ -128,8 +129,7 @@ def killed_at_each_call(first):
                         continue
                     killed.add((method, event))
                     if victims[method, event]:
-                        ours.kill(worker.of)
-                        ours.start(worker.of)
+                        kill_node(ours, worker.of)
                     else:
                         worker.again()
                     return False
@@ -138,6 +138,17 @@ def killed_at_each_call(first):
             ours.wait(look, SECONDS, f"the sector to be proving; killed at {killed}")
             never_two_at_once(sealers)
             nothing_is_left(ours, sealers, provers)
+
+
+def kill_node(ours, name):
+    """A client that calls in vain calls again after half a minute, which is not looked at here: it stands still."""
+    peer = ours.processes["client"] if name == "provider" else None
+    if peer:
+        peer.send_signal(signal.SIGSTOP)
+    ours.kill(name)
+    ours.start(name)
+    if peer:
+        peer.send_signal(signal.SIGCONT)
 
 
 def gone_for_good():
