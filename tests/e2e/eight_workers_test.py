@@ -103,11 +103,11 @@ def done_tasks(ours, task, name="provider"):
 
 
 def oldest_first(ours):
-    """Of those that waited at the same time none overtook another by more than the clocks' grain."""
+    """Of those that waited at the same time none overtook another by more than a busy machine may stand between a moment and the line that notes it."""
     rows = sorted(row[:2] for row in done_tasks(ours, "PC1"))
     expect(len(rows) >= SECTORS, f"{len(rows)} of {SECTORS} are noted")
     for (asked, given), (later, other) in itertools.combinations(rows, 2):
-        expect(later - asked < 0.02 or other > given - 0.02, f"asked at {asked} and given at {given}; asked at {later}, but given at {other}")
+        expect(later < asked or other > given - 0.5, f"asked at {asked} and given at {given}; asked at {later}, but given at {other}")
 
 
 # At what of each call, who is killed.
@@ -167,7 +167,7 @@ def gone_for_good():
 
 
 def disk_full():
-    """PC1 finds the disk of the first worker full; the other one seals the sector, and the first keeps nothing."""
+    """PC1 finds the disk of the only worker full; another one that comes seals the sector, and the first keeps nothing."""
     if os.getuid() != 0:
         print("# skip disk full: only root may mount")
         return
@@ -181,8 +181,9 @@ def disk_full():
             selkie("worker", "storage", "attach", "--init", "--seal", path, "--worker-repo", worker.folder)
             while os.statvfs(path).f_ffree > 3:
                 (folder / "disk" / str(os.statvfs(path).f_ffree)).touch()
+            ours.order()
+            ours.wait(lambda: worker.events("call.failed"), 120, "PC1 to find the disk full")
             with Workers(ours, 1, name="spare"):
-                ours.order()
                 ours.wait(lambda: sealed(ours, 1), SECONDS, "the sector to be sealed by the other one")
             equal({f["code"] for _, f in worker.events("call.failed")}, {"no-space"}, "what the first one's calls failed of")
             equal([str(p) for kind in ("sealed", "cache") for p in (path / kind).glob("s-t0*")], [], "files of the full disk")
