@@ -163,6 +163,7 @@ class Cut:
     def write(self, thing, path, names):
         if not thing.is_folder:
             path.write_bytes(self.bytes_of(thing))
+            path.chmod(0o600)  # a file's mode is there with its name; records do not hold it, and secrets are refused with a wider one
             return
         path.mkdir(exist_ok=True)
         for name, below in names.get(id(thing), {}).items():
