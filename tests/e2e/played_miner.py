@@ -102,7 +102,7 @@ class Miner:
         with self.moved:
             self.heard.append((method, params))
             self.moved.notify_all()
-            keys = [method] + ([params[0].get("ID")] if method.startswith("Return") else [])
+            keys = ([params[0].get("ID")] if method.startswith("Return") else []) + [method]
             fault = next((self.faults[k].pop(0) for k in keys if isinstance(k, str) and self.faults.get(k)), None)
         if fault:
             return fault()

@@ -258,63 +258,48 @@ def same_call_twice(miner, worker):
 
 # ---- killed ----
 
-def killed_when_recorded_and_running(miner, worker):
-    """One at work, one behind it on the same sector, and a big parameter on disk; all return under their ids."""
-    number, gate = next(numbers), Gate(miner, "/killed")
+def killed_at_each_point(miner, worker):
+    """At work, behind that on the same sector, pushed to, done with its Return refused, and in its Return: all of
+    them end under their ids. What comes before the new process has gone through them runs once."""
+    gets, number, gate = [], next(numbers), Gate(miner, "/killed")
+    miner.files["/once"] = lambda h: (gets.append(1), h.give(200, PIECE))
+    miner.faults["ReturnAddPiece"].append(refuse("not well"))
+    done = worker.add_from(next(numbers), miner.url("/once"))
+    miner.wait_call("ReturnAddPiece", done)
+    miner.faults[done["ID"]] += [refuse("not well")] * 50
+    miner.faults["ReturnSealCommit2"] += [refuse("not well")] * 50
+    big = worker.call("SealCommit2", ref(next(numbers)), "A" * 200000)
+    miner.wait_call("ReturnSealCommit2", big)
+    held = threading.Event()
+    miner.faults["ReturnAddPiece"].append(lambda: held.wait(20) and None)
+    told = worker.add_zeros(next(numbers))
+    miner.wait_call("ReturnAddPiece", told)
     running = worker.add_from(number, miner.url("/killed"))
     expect(gate.asked.wait(10), "the data was not asked for")
     behind = worker.add_zeros(number)
-    big = worker.call("SealCommit2", ref(next(numbers)), "A" * 200000)
+    push, _, cut_off, _ = pushed(worker)
+    equal(push.head(), 200, "HEAD")
     worker.kill()
+    held.set()
     gate.open.set()
-    worker.start()
-    for call_id in (running, behind):
+    miner.faults.clear()
+    miner.faults[told["ID"]].append(refuse("result for it already reported"))
+    early = taken_while_greeting(miner, worker)
+    for call_id in (running, behind, early, done):
+        miner.wait_call("ReturnAddPiece", call_id, n=2 if call_id == done else 1)
         value, fault = miner.returned(call_id, "ReturnAddPiece")
         well(fault)
         equal(value["Size"], 2048, "the piece's size")
-    _, fault = miner.returned(big, "ReturnSealCommit2")
-    failed(fault)
+    miner.wait_call("ReturnSealCommit2", big, n=2)
+    failed(miner.returned(big, "ReturnSealCommit2")[1])
+    miner.wait_call("ReturnAddPiece", told, n=2)
+    equal(miner.returned(cut_off, "ReturnAddPiece")[1]["Code"], 101, "the code of a call whose data cannot come again")
     wait(lambda: not worker.jobs(), "all results to be had")
-
-
-def killed_when_done(miner, worker):
-    """The result is there, and is returned without the work; also when the Return had begun."""
-    number, gets = next(numbers), []
-    miner.files["/once"] = lambda h: (gets.append(1), h.give(200, PIECE))
-    miner.faults["ReturnAddPiece"] += [refuse("not well")] * 50
-    call_id = worker.add_from(number, miner.url("/once"))
-    miner.wait_call("ReturnAddPiece", call_id)
-    miner.faults["ReturnAddPiece"].clear()
-    worker.kill_and_start()
-    value, fault = miner.returned(call_id, "ReturnAddPiece")
-    miner.wait_call("ReturnAddPiece", call_id, n=2)
-    well(fault)
-    equal(len(gets), 1, "how often the data was fetched")
-    held = threading.Event()
-    miner.faults["ReturnAddPiece"].append(lambda: held.wait(20) and None)
-    other = worker.add_zeros(next(numbers))
-    miner.wait_call("ReturnAddPiece", other)
-    worker.kill()
-    held.set()
-    miner.faults[other["ID"]].append(refuse("result for it already reported"))
-    worker.start()
-    miner.wait_call("ReturnAddPiece", other, n=2)
-    wait(lambda: not worker.jobs(), "all results to be had")
-
-
-def killed_while_pushed_to(miner, worker):
-    name = str(uuid.uuid4())
-    push = Push(worker, name)
-    call_id = worker.call("AddPiece", ref(next(numbers)), None, 2032, {"Type": "push", "Info": name})
-    equal(push.head(), 200, "HEAD")
-    worker.kill_and_start()
-    _, fault = miner.returned(call_id, "ReturnAddPiece")
-    equal(fault["Code"], 101, "the code of a call whose data cannot come again")
+    equal(len(gets), 1, "how often the data of a call that was done was fetched")
+    equal([len(miner.calls("ReturnAddPiece", i)) for i in (running, behind, early, told, cut_off)], [1, 1, 1, 2, 1], "Returns")
 
 
 def taken_while_greeting(miner, worker):
-    """A call that comes before the worker has gone through what is left from before runs once."""
-    worker.kill()
     held, came = threading.Event(), threading.Event()
     miner.faults["ActorAddress"].append(lambda: came.set() or held.wait(30) and "f01000")
     worker.start(connected=False)
@@ -326,10 +311,7 @@ def taken_while_greeting(miner, worker):
     held.set()
     miner.wait_call("WorkerConnect", n=connects + 1)
     gate.open.set()
-    _, fault = miner.returned(call_id, "ReturnAddPiece")
-    well(fault)
-    wait(lambda: not worker.jobs(), "all results to be had")
-    equal(len(miner.calls("ReturnAddPiece", call_id)), 1, "Returns")
+    return call_id
 
 
 # ---- pushed data ----
@@ -677,7 +659,7 @@ def nothing_told(miner, worker):
 
 TOGETHER = [strangers_take_all_streams, no_token, token_that_may_only_read, wrong_tokens, token_in_the_url, guessing_is_slowed, no_json_rpc, bad_parameters, bad_values_are_returned,
             large_bodies, same_call_twice, pushed_whole, pushed_short_and_cut, pushed_to_nobody, pushed_and_failed_before, pushed_by_who_leaves, data_by_url, sockets, remote_paths, remote_links, remote_deletes, fetched, returns_until_taken, miner_away,
-            killed_when_recorded_and_running, killed_when_done, killed_while_pushed_to, taken_while_greeting, nothing_told]
+            killed_at_each_point, nothing_told]
 
 
 def main():
