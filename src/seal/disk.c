@@ -16,16 +16,17 @@ static const slk_sql sum_reserved = {
     " CAST(coalesce((SELECT sum(reserved_bytes) FROM rseal_provider_slots"
     " WHERE expires_ms > $1 AND expires_ms <= $3), 0) AS BIGINT)"};
 /* Those whose SDR runs or is over keep theirs; one that only waits does not stand in the way, unless it is
- * the one asked for. */
+ * the one asked for. Rows are looked up one by one: joined, all that wait might be read. */
 static const slk_sql sum_started = {
     "disk.started",
     "SELECT CAST(COALESCE((SELECT sum(started_bytes) FROM rseal_provider_load"
-    " WHERE folder_id IN ('', $3)), 0) + COALESCE((SELECT sum(r.reserved_bytes)"
+    " WHERE folder_id IN ('', $3)), 0) + COALESCE((SELECT sum((SELECT r.reserved_bytes"
+    " FROM rseal_provider_pipeline r WHERE r.sp_id = k.sp_id AND r.sector_number = k.sector_number"
+    " AND r.after_cleanup = 0 AND r.failed = 0 AND r.folder_id IN ('', $3)"
+    " AND r.state IN ('ordered', 'ticketed')))"
     " FROM (SELECT sp_id, sector_number FROM task WHERE kind = 'provider.sdr'"
-    " AND owner IS NOT NULL UNION SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT)) k"
-    " JOIN rseal_provider_pipeline r ON r.sp_id = k.sp_id AND r.sector_number = k.sector_number"
-    " WHERE r.after_cleanup = 0 AND r.failed = 0 AND r.folder_id IN ('', $3)"
-    " AND r.state IN ('ordered', 'ticketed')), 0) AS BIGINT)"};
+    " AND owner IS NOT NULL UNION SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT)) k),"
+    " 0) AS BIGINT)"};
 static const slk_sql under_way = {
     "disk.under_way",
     "SELECT sp_id, sector_number FROM rseal_provider_pipeline WHERE state IN"

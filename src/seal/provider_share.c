@@ -33,11 +33,9 @@ static const slk_sql count_nodes = {"share.nodes",
                                     "SELECT count(*) FROM node WHERE roles IN ('provider', 'both')"
                                     " AND seen_ms > $1 AND name <> $2"};
 #define WAITS "r.state = 'ordered' AND r.failed = 0 AND r.cleanup_requested = 0"
-#define UNTICKETED                                                             \
-    WAITS                                                                      \
-    " AND r.task_id_ticket IS NULL AND NOT EXISTS (SELECT 1 FROM task t WHERE" \
-    " t.kind = 'provider.ticket' AND t.sp_id = r.sp_id AND t.sector_number = r.sector_number)"
-/* Those with a sector that waits: id, share, weight, bytes and number of the tickets under way. */
+#define UNTICKETED WAITS " AND r.task_id_ticket IS NULL AND " SLK_STEP_NO_TASK("provider.ticket")
+/* Those with a sector that waits: id, share, weight, bytes and number of the tickets under way. One such
+ * sector is looked for of each partner, by a subquery that no planner makes a join of all that wait. */
 static const slk_sql find_partners = {
     "share.partners",
     "SELECT w.id, w.start, w.weight, CAST((SELECT COALESCE(sum(u.sector_bytes), 0) FROM"
@@ -52,9 +50,9 @@ static const slk_sql find_partners = {
                                           "THEN v.value ELSE p.share END AS start,"
                                           " p.weight AS weight FROM rseal_delegated_partners p "
                                           "JOIN seal_sequence v ON v.name = 'share'"
-                                          " WHERE EXISTS (SELECT 1 FROM rseal_provider_pipeline r "
-                                          "WHERE " UNTICKETED
-                                          " AND r.partner_id = p.id)) w ORDER BY w.start, w.id"};
+                                          " WHERE (SELECT 1 FROM rseal_provider_pipeline r "
+                                          "WHERE " UNTICKETED " AND r.partner_id = p.id LIMIT 1) = "
+                                          "1) w ORDER BY w.start, w.id"};
 static const slk_sql find_waiting = {
     "share.waiting",
     "SELECT r.sp_id, r.sector_number, r.create_time, r.sector_bytes FROM rseal_provider_pipeline r"

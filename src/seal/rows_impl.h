@@ -144,6 +144,12 @@ void slk_task_reason(slk_task *task, const char *reason); /* should it fail, thi
 void slk_task_give_up(slk_task *task, const char *reason); /* it fails now, for this reason */
 void slk_task_note(slk_task *task, const char *format, ...) SLK_PRINTF(2, 3);
 
+/* That the row r has no task of that kind. A look at one key for each row: a planner may not make it a join,
+ * which PostgreSQL, as long as it has no statistics, does by reading all tasks of the kind for each row. */
+#define SLK_STEP_NO_TASK(kind)                                                 \
+    "(SELECT t.id FROM task t WHERE t.kind = '" kind "' AND t.sp_id = r.sp_id" \
+    " AND t.sector_number = r.sector_number) IS NULL"
+
 /* Run functions of the steps (provider_steps.c, client_*.c) and their save functions. */
 slk_err slk_step_provider_ticket(slk_task *task, slk_error *error);
 slk_err slk_step_provider_ticket_save(slk_task *task, slk_db *db, slk_error *error);

@@ -446,8 +446,8 @@ static const slk_sql insert_event = {
     "event.insert",
     "INSERT INTO sector_event (sp_id, sector_number, role, at_ms, node, actor, event, from_state,"
     " to_state, detail, took_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
-    " (SELECT $4 - max(e.at_ms) FROM sector_event e WHERE e.sp_id = $1 AND e.sector_number = $2"
-    " AND e.role = $3 AND e.to_state = $8))"};
+    " (SELECT $4 - max(CASE WHEN e.role = $3 AND e.to_state = $8 THEN e.at_ms END)"
+    " FROM sector_event e WHERE e.sp_id = $1 AND e.sector_number = $2))"};
 
 static slk_err write_event(slk_db *db, const slk_change *c, const char *event, const char *from,
                            const char *to, slk_error *error)

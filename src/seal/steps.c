@@ -13,12 +13,9 @@
     "FROM rseal_client_pipeline r WHERE " where " AND r." column " IS NULL AND $1 > 0"
 /* The step that a state asks for. */
 #define CLIENT_STATE(state) CLIENT_ROWS("r.state = '" state "' AND r.failed = 0", "task_id_step")
-#define NO_TASK(kind)                                                                       \
-    " AND NOT EXISTS (SELECT 1 FROM task t WHERE t.kind = '" kind "' AND t.sp_id = r.sp_id" \
-    " AND t.sector_number = r.sector_number)"
-#define READY_BY(order, kind, rows)                                            \
-    "SELECT r.sp_id, r.sector_number " rows NO_TASK(kind) " ORDER BY r." order \
-                                                          ", r.sector_number LIMIT 64"
+#define READY_BY(order, kind, rows)         \
+    "SELECT r.sp_id, r.sector_number " rows \
+    " AND " SLK_STEP_NO_TASK(kind) " ORDER BY r." order ", r.sector_number LIMIT 64"
 #define READY(kind, rows) READY_BY("create_time", kind, rows)
 
 /* Which of them, provider_share.c says. */
@@ -116,6 +113,10 @@ static const slk_sql provider_cleanup_unmark = {
     "UPDATE rseal_provider_pipeline SET task_id_cleanup = NULL WHERE sp_id = $1 "
     "AND sector_number = $2"};
 
+/* A task that ends after its row has moved on leaves the mark of the next one. */
+#define STEP_UNMARK(column)                                                                       \
+    "task_id_step = CASE WHEN task_id_step = " column " THEN NULL ELSE task_id_step END, " column \
+    " = NULL"
 #define CLIENT_DELEGATE_ROWS CLIENT_STATE("new")
 static const slk_sql client_delegate_ready = {"client.delegate.ready",
                                               READY("client.delegate", CLIENT_DELEGATE_ROWS)};
@@ -124,9 +125,8 @@ static const slk_sql client_delegate_mark = {
     "UPDATE rseal_client_pipeline SET task_id_delegate = $3, task_id_step = $3"
     " WHERE sp_id = $1 AND sector_number = $2"};
 static const slk_sql client_delegate_unmark = {
-    "client.delegate.unmark",
-    "UPDATE rseal_client_pipeline SET task_id_delegate = NULL, task_id_step = NULL"
-    " WHERE sp_id = $1 AND sector_number = $2"};
+    "client.delegate.unmark", "UPDATE rseal_client_pipeline SET " STEP_UNMARK(
+                                  "task_id_delegate") " WHERE sp_id = $1 AND sector_number = $2"};
 
 #define CLIENT_POLL_ROWS CLIENT_STATE("ordered")
 static const slk_sql client_poll_ready = {"client.poll.ready",
@@ -135,9 +135,8 @@ static const slk_sql client_poll_mark = {
     "client.poll.mark", "UPDATE rseal_client_pipeline SET task_id_poll = $3, task_id_step = $3"
                         " WHERE sp_id = $1 AND sector_number = $2"};
 static const slk_sql client_poll_unmark = {
-    "client.poll.unmark",
-    "UPDATE rseal_client_pipeline SET task_id_poll = NULL, task_id_step = NULL"
-    " WHERE sp_id = $1 AND sector_number = $2"};
+    "client.poll.unmark", "UPDATE rseal_client_pipeline SET " STEP_UNMARK(
+                              "task_id_poll") " WHERE sp_id = $1 AND sector_number = $2"};
 
 #define CLIENT_FETCH_ROWS CLIENT_STATE("sealed")
 static const slk_sql client_fetch_ready = {"client.fetch.ready",
@@ -146,9 +145,8 @@ static const slk_sql client_fetch_mark = {
     "client.fetch.mark", "UPDATE rseal_client_pipeline SET task_id_fetch = $3, task_id_step = $3"
                          " WHERE sp_id = $1 AND sector_number = $2"};
 static const slk_sql client_fetch_unmark = {
-    "client.fetch.unmark",
-    "UPDATE rseal_client_pipeline SET task_id_fetch = NULL, task_id_step = NULL"
-    " WHERE sp_id = $1 AND sector_number = $2"};
+    "client.fetch.unmark", "UPDATE rseal_client_pipeline SET " STEP_UNMARK(
+                               "task_id_fetch") " WHERE sp_id = $1 AND sector_number = $2"};
 
 #define CLIENT_VERIFY_ROWS CLIENT_STATE("fetched")
 static const slk_sql client_verify_ready = {"client.verify.ready",
@@ -157,9 +155,8 @@ static const slk_sql client_verify_mark = {
     "client.verify.mark", "UPDATE rseal_client_pipeline SET task_id_verify = $3, task_id_step = $3"
                           " WHERE sp_id = $1 AND sector_number = $2"};
 static const slk_sql client_verify_unmark = {
-    "client.verify.unmark",
-    "UPDATE rseal_client_pipeline SET task_id_verify = NULL, task_id_step = NULL"
-    " WHERE sp_id = $1 AND sector_number = $2"};
+    "client.verify.unmark", "UPDATE rseal_client_pipeline SET " STEP_UNMARK(
+                                "task_id_verify") " WHERE sp_id = $1 AND sector_number = $2"};
 
 /* From here to the commit the step's own column is in the other table. */
 static const slk_sql client_step_mark = {"client.step.mark",

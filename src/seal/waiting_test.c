@@ -2,9 +2,14 @@
 /* A hundred thousand rows that wait: what a task, a look that finds nothing and an order cost must not depend
  * on how many there are. Counted in steps of the database's machine, not in time. And whose turn it is
  * among them. */
+#include "base/mem.h"
 #include "base/num.h"
 #include "db/db.h"
+#include "seal/disk.h"
+#include "seal/load_impl.h"
+#include "seal/rows_impl.h"
 #include "seal/sql_impl.h"
+#include "seal/task_impl.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>
@@ -189,6 +194,118 @@ static void costs_are_flat(void **state)
     assert_flat("orders", few.orders, many.orders);
 }
 
+/* ---- on a server: rows and entries of indexes that it reads, for nothing else is counted ---- */
+
+static const slk_sql rows_read = {
+    "test.rows_read",
+    "SELECT CAST(sum(pg_stat_get_xact_tuples_returned(oid)) AS BIGINT) FROM pg_class"
+    " WHERE relkind IN ('r', 'i') AND relnamespace = (SELECT n.oid FROM"
+    " pg_namespace n WHERE n.nspname = current_schema())"};
+/* Some of those that wait have their tickets under way. */
+static const slk_sql give_tickets[] = {
+    TASK_PILE("2001", "provider.ticket", "provider", "call", "$2 + 60000"),
+    {"pile.under_way", "UPDATE rseal_provider_pipeline SET task_id_ticket = 2001 * 1000000"
+                       " + sector_number WHERE sp_id = 2001 AND sector_number <= $1 AND $2 > 0"},
+};
+
+/* A server plans a statement anew so often, then it keeps the plan: one that was made when nothing was there.
+ * source: plancache.c of PostgreSQL 15, choose_custom_plan */
+#define PLANS_UNTIL_KEPT 6
+
+struct looks {
+    world_node *node;
+    int64_t rows;
+};
+
+static slk_err look_body(slk_db *db, void *context, slk_error *error)
+{
+    struct looks *l = context;
+    size_t n = 0, found = 0;
+    const slk_step *steps = slk_seal_steps(&n);
+    uint64_t keys[SLK_STEP_FIND_MAX][2];
+    int64_t before = 0, after = 0;
+    SLK_TRY(slk_sql_number(&before, db, &rows_read, NULL, 0, error));
+    SLK_TRY(slk_step_provider_ticket_find(keys, &found, l->node->seal, db, error));
+    SLK_TRY(slk_disk_check(l->node->seal, WORLD_SP, 1, error));
+    for (size_t i = 0; i < n; i++) {
+        if (!steps[i].ready || steps[i].pipeline != SLK_PIPELINE_PROVIDER)
+            continue;
+        SLK_CLEANUP(slk_query_done) slk_query q = {0};
+        bool row = false;
+        SLK_TRY(slk_sql_open(&q, db, steps[i].ready, SLK_ARGS(slk_arg_i(1)), error));
+        SLK_TRY(slk_query_step(&q, &row, error));
+    }
+    SLK_TRY(slk_sql_number(&after, db, &rows_read, NULL, 0, error));
+    l->rows = after - before;
+    return SLK_OK;
+}
+
+static int64_t rows_of_looks(int64_t rows)
+{
+    world *w = world_new();
+    slk_error error = {0};
+    struct looks l = {.node = &w->provider};
+    bool accepted = false;
+    char reason[SLK_SEAL_REASON_CHARS];
+    const slk_seal_sector sector = {WORLD_SP, 1, WORLD_PROOF};
+    assert_int_equal(
+        slk_provider_order(&accepted, reason, w->provider.seal, w->partner_id, "", &sector, NULL),
+        SLK_OK);
+    for (unsigned i = 0; i < PLANS_UNTIL_KEPT; i++)
+        assert_int_equal(slk_db_tx(w->provider.db, look_body, &l, NULL), SLK_OK);
+    fill(&w->provider, provider_piles, sizeof provider_piles / sizeof *provider_piles, rows,
+         w->now_ms);
+    fill(&w->provider, give_tickets, 2, 20, w->now_ms);
+    /* The second time only marks what the first has left dead in the index, as looks do all the time. */
+    if (slk_load_settle(w->provider.seal, 1, &error) != SLK_OK ||
+        slk_load_settle(w->provider.seal, 1, &error) != SLK_OK ||
+        slk_db_tx(w->provider.db, look_body, &l, &error) != SLK_OK)
+        fail_msg("%s", error.message);
+    world_free(w);
+    return l.rows;
+}
+
+static void a_server_reads_few_rows(void **state)
+{
+    (void)state;
+    if (!place_is_server())
+        skip();
+    const int64_t few = rows_of_looks(200), many = rows_of_looks(900);
+    if (few == 0 || many > few + 20)
+        fail_msg("%ld rows read among few, %ld among many", (long)few, (long)many);
+}
+
+/* ---- marks ---- */
+
+static const slk_sql next_step[] = {
+    CLIENT_PILE("1000", "sealed", ", task_id_poll, task_id_fetch, task_id_step", ", 7, 8, 8"),
+};
+static const slk_sql step_mark = {"mark.step", "SELECT COALESCE(task_id_step, 0) +"
+                                               " COALESCE(task_id_poll, 0) FROM"
+                                               " rseal_client_pipeline"};
+
+static slk_err unmark_body(slk_db *db, void *context, slk_error *error)
+{
+    return slk_task_unmark(db, slk_task_step_named(context), 1000, 1, error);
+}
+
+/* A poll that ends when its sector is fetched already: what is fetched need not be looked for again. */
+static void a_late_end_leaves_the_next_mark(void **state)
+{
+    (void)state;
+    world *w = world_new();
+    int64_t mark = 0;
+    char poll[] = "client.poll", fetch[] = "client.fetch";
+    fill(&w->client, next_step, 1, 1, w->now_ms);
+    assert_int_equal(slk_db_tx(w->client.db, unmark_body, poll, NULL), SLK_OK);
+    assert_int_equal(slk_sql_number(&mark, w->client.db, &step_mark, NULL, 0, NULL), SLK_OK);
+    assert_int_equal(mark, 8);
+    assert_int_equal(slk_db_tx(w->client.db, unmark_body, fetch, NULL), SLK_OK);
+    assert_int_equal(slk_sql_number(&mark, w->client.db, &step_mark, NULL, 0, NULL), SLK_OK);
+    assert_int_equal(mark, 0);
+    world_free(w);
+}
+
 /* A new task, one that comes back and has been due since the first was made, and a newer one. */
 static const slk_sql three_tasks[] = {
     PROVIDER_PILE("2001", "ordered", ", task_id_ticket", ", i"),
@@ -219,6 +336,8 @@ static void turns_go_by_the_time_a_task_is_due(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(costs_are_flat),
+                                       cmocka_unit_test(a_server_reads_few_rows),
+                                       cmocka_unit_test(a_late_end_leaves_the_next_mark),
                                        cmocka_unit_test(turns_go_by_the_time_a_task_is_due)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
