@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Threads that wait for workers, of each class: many more than compute in this process. */
+/* Threads that wait for workers, of each class: many more than compute at this node. */
 #define SLK_FARM_COMPUTE_THREADS 64u
 #define SLK_FARM_SNARK_THREADS 32u
 

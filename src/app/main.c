@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* selkie: picks the command and runs it. */
 #include "app/commands.h"
+#include "app/compute_serve.h"
 
 #include "base/mem.h"
 
@@ -97,6 +98,8 @@ int main(int argc, char **argv)
     (void)signal(SIGXFSZ, SIG_IGN); /* likewise a file over the limit of `ulimit -f` */
     if (argc < 2)
         return print_common();
+    if (argc == 3 && strcmp(argv[1], SLK_COMPUTE_WORD) == 0)
+        slk_compute_main(argv[2]);
     if (is_help(argv[1]))
         return help(argc - 2, argv + 2);
     char version[] = "version";

@@ -52,6 +52,27 @@ static slk_err open_crypto(slk_node *node, slk_error *error)
     return key ? slk_keeper_open(&node->keeper, node->crypto, key, error) : no_memory(error);
 }
 
+/* What computes long does so in a process of its own from here on; what judges results stays. */
+static slk_err open_compute(slk_node *node, slk_seal_prover *prover, slk_error *error)
+{
+    const slk_config *config = &node->repo.config;
+    SLK_CLEANUP(slk_freep) char *folder = NULL;
+    SLK_CLEANUP(slk_freep) char *lock = slk_repo_path(&node->repo, "compute.lock", "");
+    if (!lock)
+        return no_memory(error);
+    SLK_TRY(slk_params_folder(&folder, config->parameters_folder, node->repo.folder, error));
+    const slk_compute_options options = {
+        .prover = prover,
+        .parameters_folder = folder,
+        .lock = lock,
+        .threads = (unsigned)config->threads,
+        .development = config->development,
+    };
+    SLK_TRY(slk_compute_new(&node->compute, &options, error));
+    slk_compute_fill(prover, node->compute);
+    return SLK_OK;
+}
+
 static slk_err open_prover(slk_node *node, bool tool, slk_error *error)
 {
     const slk_config *config = &node->repo.config;
@@ -212,7 +233,7 @@ static void room_changed(void *context)
         slk_seal_room_changed(node->seal);
 }
 
-/* The heart's computations are done by workers from here on, this process being one of them: tasks are
+/* The heart's computations are done by workers from here on, this node being one of them: tasks are
  * claimed by many threads, most of which wait for workers. */
 static slk_err open_farm(slk_node *node, slk_seal_ops *ops, slk_seal_options *options,
                          slk_error *error)
@@ -252,8 +273,10 @@ static slk_err open_seal(slk_node *node, bool tool, slk_error *error)
     if (node->provider && !tool)
         SLK_TRY(slk_self_test(options.seal_proofs, &options.seal_proofs_n, &ops.prover, &node->repo,
                               node->crypto, error));
-    if (!tool)
+    if (!tool) {
+        SLK_TRY(open_compute(node, &ops.prover, error));
         SLK_TRY(open_farm(node, &ops, &options, error));
+    }
     options.scratch_folder = node->scratch_folder;
     options.storage_folder = node->storage_folder;
     SLK_TRY(slk_seal_new(&node->seal, node->db, &ops, &options, error));
@@ -314,6 +337,7 @@ void slk_node_close(slk_node *node)
     slk_farm_service_stop(node->farm);
     slk_seal_free(node->seal);
     slk_farm_service_free(node->farm);
+    slk_compute_free(node->compute);
     slk_db_close(node->db);
     slk_remote_peer_free(node->peer);
     slk_chain_ops_free(node->chain);

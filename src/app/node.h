@@ -7,6 +7,7 @@
 #define SLK_APP_NODE_H
 
 #include "app/chain_ops.h"
+#include "app/compute.h"
 #include "app/farm_service.h"
 #include "app/keeper.h"
 #include "app/prover.h"
@@ -25,6 +26,7 @@ typedef struct slk_node {
     slk_keeper keeper;
     slk_db *db;
     slk_prover *prover;
+    slk_compute *compute; /* NULL: a tool, which computes by itself */
     slk_farm_service *farm; /* NULL: a tool, which computes by itself */
     slk_chain_ops *chain; /* NULL: no chain configured */
     slk_remote_peer *peer;

@@ -26,6 +26,14 @@ bool slk_gate_raise(slk_gate *gate, uint64_t level)
     return open;
 }
 
+uint64_t slk_gate_level(slk_gate *gate)
+{
+    (void)pthread_mutex_lock(&gate->lock);
+    const uint64_t level = gate->level;
+    (void)pthread_mutex_unlock(&gate->lock);
+    return level;
+}
+
 void slk_gate_close(slk_gate *gate)
 {
     (void)pthread_mutex_lock(&gate->lock);

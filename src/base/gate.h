@@ -22,6 +22,7 @@ void slk_gate_done(slk_gate *gate); /* nobody may be waiting */
  * wants more. */
 bool slk_gate_raise(slk_gate *gate, uint64_t level);
 
+uint64_t slk_gate_level(slk_gate *gate); /* how far it has been raised */
 /* The level will rise no more: all waiting ends, and waiting for more than the level is refused. */
 void slk_gate_close(slk_gate *gate);
 

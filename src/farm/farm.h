@@ -7,7 +7,7 @@
  *   farm/prover.h     a prover whose work is done by them; farm/api.h what the node serves to them
  *   slk_farm_stop     ends all waiting; calls go on at the workers and are found again after a restart
  *
- * Two kinds of workers: this node itself (local), which computes in this process; and those that
+ * Two kinds of workers: this node itself (local), whose prover it is given; and those that
  * connected, lotus-worker or ours, which are called over HTTP and return results to us. A worker is
  * asked for its session every heartbeat: one that does not answer gets nothing new; one with another
  * session is forgotten, and connects anew. What a worker made that turned out to be false closes it for

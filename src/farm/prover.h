@@ -15,7 +15,7 @@
  * A worker whose work turns out to be false gets none any more (slk_farm_distrust), and the work is done
  * anew elsewhere: pc2 says SLK_E_CORRUPT then, as it does when the layers are gone with their worker.
  * C1 of a sector whose layers are gone is SLK_E_BUSY with that reason.
- * A sector labelled in this process stays in it. Batches are labelled here, or one by one where this node
+ * A sector labelled by this node itself stays here. Batches are labelled here, or one by one where this node
  * does no PC1. */
 #ifndef SLK_FARM_PROVER_H
 #define SLK_FARM_PROVER_H

@@ -33,7 +33,7 @@ typedef struct slk_farm_work {
     json_t *params; /* borrowed; not changed */
     const char *file; /* its base64 is parameter file_param, as in rpc/client.h; NULL none */
     size_t file_param;
-    /* What the chosen worker, which is none of this process, needs before the call; NULL: nothing. */
+    /* What the chosen worker, which is not this node itself, needs before the call; NULL: nothing. */
     slk_err (*prepare)(void *context, slk_farm *farm, slk_farm_worker *worker, slk_job *job,
                        slk_error *error);
     void *context; /* of prepare */
@@ -41,7 +41,7 @@ typedef struct slk_farm_work {
 
 /* Has the task done. A call that is under way for it, also from before a restart of this node, is
  * waited for; a result that is there is taken. Else it waits for a worker with room. Either
- * ret_local->worker is set: this process is to do it, and then to end the grant; or *ret_call is the
+ * ret_local->worker is set: this node is to do it itself, and then to end the grant; or *ret_call is the
  * call that is done, without fault, for slk_farm_call_done.
  * A worker that fails it, goes away or has no disk is avoided and another one tried; the failure of the
  * last one is returned when none is left: SLK_E_IO the worker's own, SLK_E_NOSPACE, SLK_E_BUSY it was
