@@ -264,17 +264,19 @@ static const slk_sql read_row[SLK_PIPELINE_COUNT] = {
 };
 
 /* state_ms is when the state was reached: a self edge leaves it. So it leaves the client's task; what
- * another state asks for is another one. */
+ * another state asks for is another one. The row is found by its key, and not by its state: without statistics
+ * PostgreSQL might read all of the miner's rows in that state. */
+#define IS_STATE "CASE WHEN state = $3 THEN 1 ELSE 0 END = 1"
 static const slk_sql write_row[SLK_PIPELINE_COUNT] = {
     [SLK_PIPELINE_PROVIDER] = {"provider.move",
                                "UPDATE rseal_provider_pipeline SET state = $4,"
                                " state_ms = CASE WHEN state = $4 THEN state_ms ELSE $5 END"
-                               " WHERE sp_id = $1 AND sector_number = $2 AND state = $3"},
+                               " WHERE sp_id = $1 AND sector_number = $2 AND " IS_STATE},
     [SLK_PIPELINE_CLIENT] = {"client.move",
                              "UPDATE rseal_client_pipeline SET state = $4,"
                              " state_ms = CASE WHEN state = $4 THEN state_ms ELSE $5 END,"
                              " task_id_step = CASE WHEN state = $4 THEN task_id_step END"
-                             " WHERE sp_id = $1 AND sector_number = $2 AND state = $3"},
+                             " WHERE sp_id = $1 AND sector_number = $2 AND " IS_STATE},
 };
 
 static const slk_sql brake[SLK_PIPELINE_COUNT] = {

@@ -214,6 +214,7 @@ static const slk_sql give_tickets[] = {
 
 struct looks {
     world_node *node;
+    uint64_t sp_id, number; /* of a sector that is ordered; afterwards it is being cleaned up */
     int64_t rows;
 };
 
@@ -226,7 +227,10 @@ static slk_err look_body(slk_db *db, void *context, slk_error *error)
     int64_t before = 0, after = 0;
     SLK_TRY(slk_sql_number(&before, db, &rows_read, NULL, 0, error));
     SLK_TRY(slk_step_provider_ticket_find(keys, &found, l->node->seal, db, error));
-    SLK_TRY(slk_disk_check(l->node->seal, WORLD_SP, 1, error));
+    SLK_TRY(slk_disk_check(l->node->seal, l->sp_id, l->number, error));
+    const slk_change change = slk_seal_change(l->node->seal, SLK_PIPELINE_PROVIDER, l->sp_id,
+                                              l->number, SLK_EV_CLEANUP_ASKED, "test", "");
+    SLK_TRY(slk_state_apply(db, &change, error));
     for (size_t i = 0; i < n; i++) {
         if (!steps[i].ready || steps[i].pipeline != SLK_PIPELINE_PROVIDER)
             continue;
@@ -245,17 +249,22 @@ static int64_t rows_of_looks(int64_t rows)
     world *w = world_new();
     slk_error error = {0};
     struct looks l = {.node = &w->provider};
-    bool accepted = false;
-    char reason[SLK_SEAL_REASON_CHARS];
-    const slk_seal_sector sector = {WORLD_SP, 1, WORLD_PROOF};
-    assert_int_equal(
-        slk_provider_order(&accepted, reason, w->provider.seal, w->partner_id, "", &sector, NULL),
-        SLK_OK);
-    for (unsigned i = 0; i < PLANS_UNTIL_KEPT; i++)
+    for (uint64_t i = 0; i < PLANS_UNTIL_KEPT; i++) {
+        bool accepted = false;
+        char reason[SLK_SEAL_REASON_CHARS];
+        const slk_seal_sector sector = {WORLD_SP, i, WORLD_PROOF};
+        assert_int_equal(slk_provider_order(&accepted, reason, w->provider.seal, w->partner_id, "",
+                                            &sector, NULL),
+                         SLK_OK);
+        l.sp_id = WORLD_SP;
+        l.number = i;
         assert_int_equal(slk_db_tx(w->provider.db, look_body, &l, NULL), SLK_OK);
+    }
     fill(&w->provider, provider_piles, sizeof provider_piles / sizeof *provider_piles, rows,
          w->now_ms);
     fill(&w->provider, give_tickets, 2, 20, w->now_ms);
+    l.sp_id = 2001;
+    l.number = 100;
     /* The second time only marks what the first has left dead in the index, as looks do all the time. */
     if (slk_load_settle(w->provider.seal, 1, &error) != SLK_OK ||
         slk_load_settle(w->provider.seal, 1, &error) != SLK_OK ||
