@@ -78,6 +78,7 @@ def one_life(farm, count, name, what, number, held_when):
     if held_when and held_when != "ordered":
         farm.wait(lambda: farm.sectors()[-1]["state"] in held_when, 300, f"the sector to be {held_when}")
         os.kill(process_of(farm, name), signal.SIGSTOP)
+        since = len(lines(farm, name))  # the C1 before the pre-commit is another one
     if what == "pc2":
         creep(farm, name, since, what)
     hit = strike(farm, name, since, what, number)
