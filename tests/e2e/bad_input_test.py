@@ -249,8 +249,10 @@ def each_damage(sector, path, ways, arguments, code, words, status=FAILED):
 def pc1_inputs():
     with Folder() as folder:
         s = Sector(folder, "s-2k-data", steps=())
-        each_damage(s, s.unsealed, (longer, missing, folder_instead, pipe_instead, loop_instead, out_of_field), s.pc1(),
-                    UNFIT, ["unsealed"])
+        each_damage(s, s.unsealed, (missing, folder_instead, pipe_instead, loop_instead, out_of_field), s.pc1(), UNFIT,
+                    ["unsealed"])
+        # Lotus's unsealed files go on behind the data; what of it is data, the pieces say
+        each_damage(s, s.unsealed, (longer,), [a for a in s.pc1() if a not in ("--pieces", s.pieces)], UNFIT, ["unsealed"])
         with damaged(s.unsealed, flip):
             refused(folder, s.pc1(), "invalid", ["CommD"], what="data of other pieces")
         each_damage(s, s.pieces, (truncate, empty, missing, folder_instead, loop_instead), s.pc1(), UNFIT, ["pieces.json"])
