@@ -76,7 +76,7 @@ def one_life(farm, count, name, what, number, held_when):
         os.kill(process_of(farm, name), signal.SIGSTOP)
     farm.order()
     if held_when and held_when != "ordered":
-        farm.wait(lambda: farm.sectors()[-1]["state"] in held_when, 300, f"the sector to be {held_when}")
+        farm.wait(lambda: any(s["state"] in held_when for s in farm.sectors()), 300, f"the sector to be {held_when}")
         os.kill(process_of(farm, name), signal.SIGSTOP)
         since = len(lines(farm, name))  # the C1 before the pre-commit is another one
     if what == "pc2":
