@@ -81,11 +81,12 @@ static bool is_zero_piece(void *ctx, const slk_lotus_piece *piece)
 static slk_err piece_size(uint64_t *ret, uint64_t raw_bytes, slk_error *error)
 {
     uint64_t size = SLK_PIECE_MIN_BYTES;
-    while (size / SLK_FR32_PADDED_BLOCK * SLK_FR32_RAW_BLOCK < raw_bytes)
+    while (size / SLK_FR32_PADDED_BLOCK * SLK_FR32_RAW_BLOCK < raw_bytes) {
         size *= 2;
-    if (slk_log2(size) - 5 >= SLK_ZERO_LEVELS)
-        return slk_fail(error, SLK_E_INVAL, "a piece of %llu bytes is larger than any",
-                        (unsigned long long)raw_bytes);
+        if (slk_log2(size) - 5 >= SLK_ZERO_LEVELS)
+            return slk_fail(error, SLK_E_INVAL, "a piece of %llu bytes is larger than any",
+                            (unsigned long long)raw_bytes);
+    }
     *ret = size;
     return SLK_OK;
 }

@@ -152,6 +152,11 @@ static void a_piece_is_padded_and_committed_to(void **state)
     assert_int_equal(take(w, &piece, w->raw, 1500, 1500, true, NULL, &error), SLK_E_INVAL);
     assert_int_equal(take(w, &piece, w->raw, 1500, RAW, true, NULL, &error), SLK_E_INVAL);
     assert_non_null(strstr(error.message, "ends before"));
+    const uint64_t larger_than_any[] = {(UINT64_C(1) << 41) + 1, INT64_MAX, UINT64_MAX};
+    for (size_t i = 0; i < sizeof larger_than_any / sizeof *larger_than_any; i++)
+        assert_int_equal(w->ops.piece(w->ops.ctx, &piece, larger_than_any[i], false, -1, NULL, NULL,
+                                      NULL, &error),
+                         SLK_E_INVAL);
 }
 
 /* More than is read at a time: the parts join up. */
