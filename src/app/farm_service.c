@@ -55,7 +55,6 @@ static slk_err make_farm(slk_farm_service *service, const slk_farm_service_optio
         .db = options->db,
         .node_name = options->repo->name,
         .results_folder = results,
-        .prover = *options->prover,
         .local_tasks = local_tasks(config),
         .local_compute = (unsigned)config->compute_workers,
         .local_snark = (unsigned)config->snark_workers,

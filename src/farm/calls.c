@@ -234,6 +234,7 @@ static slk_farm_call_state state_of(const char *text)
                                           : SLK_FARM_CALL_DONE;
 }
 
+/* All but the outcome. */
 static slk_err read_row(slk_farm_call *ret, const slk_query *q, slk_error *error)
 {
     slk_farm_call call = {
@@ -251,8 +252,6 @@ static slk_err read_row(slk_farm_call *ret, const slk_query *q, slk_error *error
     call.state = state_of(state);
     if (!slk_lotus_task_of_short(&call.task, task))
         return slk_fail(error, SLK_E_CORRUPT, "a call of the unknown task `%s` is stored", task);
-    if (call.state == SLK_FARM_CALL_DONE)
-        SLK_TRY(read_outcome(&call.outcome, q, error));
     *ret = call;
     return SLK_OK;
 }
@@ -264,7 +263,12 @@ static slk_err read_one(slk_farm_call *ret, slk_query *q, slk_error *error)
     SLK_TRY(slk_query_step(q, &row, error));
     if (!row)
         return slk_fail(error, SLK_E_NOTFOUND, "no such call of a worker");
-    return read_row(ret, q, error);
+    slk_farm_call call = {0};
+    SLK_TRY(read_row(&call, q, error));
+    if (call.state == SLK_FARM_CALL_DONE)
+        SLK_TRY(read_outcome(&call.outcome, q, error));
+    *ret = call;
+    return SLK_OK;
 }
 
 slk_err slk_farm_calls_find(slk_farm_call *ret_call, slk_farm_calls *calls,
@@ -308,8 +312,7 @@ slk_err slk_farm_calls_list(slk_farm_call **ret_list, size_t *ret_n, slk_farm_ca
         SLK_TRY(slk_query_step(&q, &row, error));
         if (!row || n == max)
             break;
-        SLK_TRY(read_row(&list[n], &q, error));
-        slk_farm_outcome_done(&list[n++].outcome);
+        SLK_TRY(read_row(&list[n++], &q, error));
     }
     *ret_list = list;
     list = NULL;

@@ -33,6 +33,12 @@ void slk_farm_moved(slk_farm *farm)
     (void)pthread_cond_broadcast(&farm->moved);
 }
 
+void slk_farm_look_again(slk_farm *farm)
+{
+    if (slk_sched_round(farm->sched) > 0)
+        (void)pthread_cond_broadcast(&farm->moved);
+}
+
 void slk_farm_wait(slk_farm *farm, int64_t ms)
 {
     (void)slk_cond_wait_ms(&farm->moved, &farm->lock, ms);
@@ -124,6 +130,7 @@ static void *sweep_main(void *arg)
         }
         slk_farm_leave(farm);
         slk_error error = {0};
+        slk_farm_workers_reap(farm);
         const slk_err code = slk_farm_reclaim_over(farm, &error);
         if (code != SLK_OK)
             slk_log(SLK_LOG_WARN, "farm.reclaim", "why=\"%s\" next=\"tries again\"",
@@ -192,11 +199,6 @@ const char *slk_farm_session(const slk_farm *farm)
     return farm->session;
 }
 
-const char *slk_farm_token(const slk_farm *farm)
-{
-    return farm->token;
-}
-
 bool slk_farm_token_is_ours(const slk_farm *farm, const char *token)
 {
     slk_jwt_claims claims;
@@ -210,7 +212,7 @@ char *slk_farm_result_file(slk_farm *farm, const slk_lotus_call_id *call)
     return slk_farm_calls_file(farm->calls, call->uuid);
 }
 
-static slk_farm_waiting *find_waiting(slk_farm *farm, const char *uuid)
+slk_farm_waiting *slk_farm_waiting_for(const slk_farm *farm, const char *uuid)
 {
     slk_farm_waiting *w = farm->waiting;
     while (w && strcmp(w->uuid, uuid) != 0)
@@ -224,7 +226,7 @@ slk_err slk_farm_returned(slk_farm *farm, const slk_lotus_call_id *call,
     bool known = false;
     SLK_TRY(slk_farm_calls_returned(&known, farm->calls, call, outcome, error));
     slk_farm_enter(farm);
-    slk_farm_waiting *w = find_waiting(farm, call->uuid);
+    slk_farm_waiting *w = slk_farm_waiting_for(farm, call->uuid);
     if (w)
         w->ended = true;
     slk_farm_moved(farm);
@@ -237,7 +239,7 @@ slk_err slk_farm_returned(slk_farm *farm, const slk_lotus_call_id *call,
 slk_err slk_farm_abort(slk_farm *farm, const slk_lotus_call_id *call, slk_error *error)
 {
     slk_farm_enter(farm);
-    slk_farm_waiting *w = find_waiting(farm, call->uuid);
+    slk_farm_waiting *w = slk_farm_waiting_for(farm, call->uuid);
     if (w)
         w->aborted = true;
     slk_farm_moved(farm);

@@ -7,7 +7,7 @@
  *   farm/prover.h     a prover whose work is done by them; farm/api.h what the node serves to them
  *   slk_farm_stop     ends all waiting; calls go on at the workers and are found again after a restart
  *
- * Two kinds of workers: this node itself (local), whose prover it is given; and those that
+ * Two kinds of workers: this node itself (local), whose prover farm/prover.h is given; and those that
  * connected, lotus-worker or ours, which are called over HTTP and return results to us. A worker is
  * asked for its session every heartbeat: one that does not answer gets nothing new; one with another
  * session is forgotten, and connects anew. What a worker made that turned out to be false closes it for
@@ -34,7 +34,6 @@ typedef struct slk_farm_options {
     slk_db *db; /* has the seal's tables when the farm is started; borrowed */
     const char *node_name; /* borrowed */
     const char *results_folder; /* of results larger than a row; borrowed for _new */
-    slk_seal_prover prover; /* this node's own: what the local worker does, and all checks */
     slk_lotus_task_set local_tasks; /* of PC1, PC2 and C2: what this node does itself */
     unsigned local_compute; /* PC1 and PC2 at once here */
     unsigned local_snark; /* C2 at once here */
@@ -58,9 +57,8 @@ void slk_farm_free(slk_farm *farm); /* stops; nothing may be running; NULL allow
 slk_farm_index *slk_farm_get_index(slk_farm *farm);
 /* UUID of this run of the node. */
 const char *slk_farm_session(const slk_farm *farm);
-/* What this node presents to its workers, who ask it whether that is true (AuthVerify). Valid while
- * this farm lives, and for nothing else. A secret. */
-const char *slk_farm_token(const slk_farm *farm);
+/* Whether that is what this node presents to its workers, who ask it (AuthVerify). It is valid while this
+ * farm lives, and for nothing else. */
 bool slk_farm_token_is_ours(const slk_farm *farm, const char *token);
 
 /* Asks the worker at url (…/rpc/v0) for version, session, information, tasks and paths, and takes it. A

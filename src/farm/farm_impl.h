@@ -100,6 +100,9 @@ void slk_farm_enter(slk_farm *farm);
 void slk_farm_leave(slk_farm *farm);
 /* Lock held: grants what can be granted and wakes all who wait. */
 void slk_farm_moved(slk_farm *farm);
+/* Lock held: the same where what selectors look at may have changed without a sign. Wakes nobody when
+ * nothing is granted. */
+void slk_farm_look_again(slk_farm *farm);
 /* Lock held: waits for a change, at most ms. */
 void slk_farm_wait(slk_farm *farm, int64_t ms);
 
@@ -113,6 +116,8 @@ void slk_farm_step_aside(slk_farm *farm, bool aside);
 /* Lock held. NULL: there is none. */
 slk_farm_worker *slk_farm_worker_by_id(slk_farm *farm, uint64_t id);
 slk_farm_worker *slk_farm_worker_by_session(slk_farm *farm, const char *session);
+/* Lock held: who waits for that call; NULL: nobody. */
+slk_farm_waiting *slk_farm_waiting_for(const slk_farm *farm, const char *uuid);
 /* Lock held: the caller has it until _give. */
 void slk_farm_worker_take(slk_farm_worker *worker);
 /* Without the lock. NULL allowed. */

@@ -26,7 +26,7 @@
 
 typedef struct slk_farm_prover slk_farm_prover;
 
-/* prover: options.prover of the farm, which outlives it. */
+/* prover: this node's own, for what the local worker does and for all checks; copied. The farm outlives it. */
 SLK_MUST_CHECK slk_err slk_farm_prover_new(slk_farm_prover **ret_prover, slk_farm *farm,
                                            const slk_seal_prover *prover, slk_error *error);
 void slk_farm_prover_free(slk_farm_prover *prover); /* no call in progress; NULL allowed */

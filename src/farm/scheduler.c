@@ -425,13 +425,9 @@ void slk_sched_why(char out[SLK_SCHED_WHY_CHARS], const slk_sched *sched, uint64
 
 bool slk_sched_at(slk_sched_seen *ret, slk_sched *sched, size_t index)
 {
-    for (unsigned running = 0; running < 2; running++)
-        for (size_t i = 0; i < sched->n_requests; i++) {
-            const struct request *r = &sched->requests[i];
-            if ((r->worker != 0) != (running != 0) || index-- != 0)
-                continue;
-            *ret = (slk_sched_seen){r->id, r->worker, r->since_ms, r->what};
-            return true;
-        }
-    return false;
+    if (index >= sched->n_requests)
+        return false;
+    const struct request *r = &sched->requests[index];
+    *ret = (slk_sched_seen){r->id, r->worker, r->since_ms, r->what};
+    return true;
 }

@@ -96,7 +96,7 @@ typedef struct slk_sched_seen {
     int64_t since_ms; /* wall clock: asked */
     slk_sched_request request; /* the selector's context may not be used */
 } slk_sched_seen;
-/* The index-th request, waiting ones in their order first; false past the last. */
+/* The index-th request, those that wait and those that run in the order they came; false past the last. */
 bool slk_sched_at(slk_sched_seen *ret, slk_sched *sched, size_t index);
 
 /* What runs at a worker; NULL for an unknown one. Valid until the next call. */

@@ -135,18 +135,9 @@ static json_t *list_of(json_t *all, const char *session)
 }
 
 /* Lock held. */
-static const slk_farm_waiting *waiting_for(const slk_farm *farm, const char *uuid)
-{
-    const slk_farm_waiting *w = farm->waiting;
-    while (w && strcmp(w->uuid, uuid) != 0)
-        w = w->next;
-    return w;
-}
-
-/* Lock held. */
 static bool put_call(json_t *all, slk_farm *farm, const slk_farm_call *call)
 {
-    const slk_farm_waiting *waiting = waiting_for(farm, call->call.uuid);
+    const slk_farm_waiting *waiting = slk_farm_waiting_for(farm, call->call.uuid);
     const slk_farm_worker *worker = slk_farm_worker_by_session(farm, call->session);
     slk_lotus_job job = {.id = call->call,
                          .sector = call->call.sector,
@@ -236,7 +227,9 @@ static size_t collect(slk_lotus_waiting *waiting, json_t *why, slk_farm *farm, s
 {
     slk_sched_seen seen;
     size_t n = 0;
-    for (size_t i = 0; n < max && slk_sched_at(&seen, farm->sched, i) && seen.worker == 0; i++) {
+    for (size_t i = 0; n < max && slk_sched_at(&seen, farm->sched, i); i++) {
+        if (seen.worker != 0)
+            continue;
         char text[SLK_SCHED_WHY_CHARS];
         slk_lotus_waiting *w = &waiting[n++];
         *w = (slk_lotus_waiting){.sector = seen.request.sector,

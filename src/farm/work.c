@@ -21,15 +21,20 @@
 static const char waiting_stage[] = "waiting for a worker";
 static const char worker_stage[] = "on a worker";
 
+static void end_request(slk_farm *farm, uint64_t request)
+{
+    slk_farm_enter(farm);
+    slk_sched_end(farm->sched, request);
+    slk_farm_moved(farm);
+    slk_farm_leave(farm);
+    slk_farm_room_changed(farm);
+}
+
 void slk_farm_grant_end(slk_farm *farm, slk_farm_grant *grant)
 {
     if (!grant->worker)
         return;
-    slk_farm_enter(farm);
-    slk_sched_end(farm->sched, grant->request);
-    slk_farm_moved(farm);
-    slk_farm_leave(farm);
-    slk_farm_room_changed(farm);
+    end_request(farm, grant->request);
     slk_farm_worker_give(grant->worker);
     grant->worker = NULL;
 }
@@ -200,10 +205,7 @@ static slk_err finish(slk_farm_call *ret_call, struct watch *watch, const slk_fa
         return SLK_OK;
     }
     slk_farm_call_done(&done);
-    slk_farm_enter(farm);
-    const bool stopping = farm->stopping;
-    slk_farm_leave(farm);
-    if (stopping)
+    if (slk_farm_is_stopping(farm))
         return code;
     slk_counter_add(&counts->failed, code != SLK_E_CANCELED);
     if (code == SLK_E_CANCELED || watch->waiting.aborted)
@@ -358,7 +360,7 @@ static slk_err wait_grant(slk_farm_grant *ret, slk_farm *farm, const slk_farm_wo
         }
         slk_farm_wait(farm, LOOK_MS);
         if (slk_sched_granted(farm->sched, request) == 0)
-            slk_farm_moved(farm); /* what selectors look at changes without a sign */
+            slk_farm_look_again(farm);
     }
     slk_farm_leave(farm);
     return code;
@@ -382,15 +384,6 @@ static slk_err do_there(slk_farm_call *ret_call, slk_farm *farm, const slk_farm_
     if (work->prepare)
         SLK_TRY(work->prepare(work->context, farm, worker, job, error));
     return slk_farm_work_on(ret_call, farm, work, worker, job, error);
-}
-
-static void end_request(slk_farm *farm, uint64_t request)
-{
-    slk_farm_enter(farm);
-    slk_sched_end(farm->sched, request);
-    slk_farm_moved(farm);
-    slk_farm_leave(farm);
-    slk_farm_room_changed(farm);
 }
 
 /* One line for each task: how long it waited for a worker, and was with it. */
