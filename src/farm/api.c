@@ -49,15 +49,6 @@ static const json_t *at(const slk_rpc_call *call, size_t i)
     return json_array_get(call->params, i);
 }
 
-/* Takes value over. */
-static slk_err answer(json_t **ret_result, json_t *value, slk_error *error)
-{
-    if (!value)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory for an answer");
-    *ret_result = value;
-    return SLK_OK;
-}
-
 /* ---- who this is ---- */
 
 static slk_err get_version(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -69,7 +60,7 @@ static slk_err get_version(void *context, const slk_rpc_call *call, json_t **ret
                                  .block_delay_s = (uint64_t)api->options.block_delay_s};
     (void)snprintf(version.version, sizeof version.version, "%s+selkie", api->options.version);
     (void)snprintf(version.agent, sizeof version.agent, "selkie");
-    return answer(ret_result, slk_lotus_version_json(&version), error);
+    return slk_rpc_give(ret_result, slk_lotus_version_json(&version), error);
 }
 
 static slk_err get_session(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -77,7 +68,7 @@ static slk_err get_session(void *context, const slk_rpc_call *call, json_t **ret
 {
     (void)call;
     const slk_farm_api *api = context;
-    return answer(ret_result, json_string(slk_farm_session(api->options.farm)), error);
+    return slk_rpc_give(ret_result, json_string(slk_farm_session(api->options.farm)), error);
 }
 
 /* A node may serve many miners: the first that has sectors here stands for all. */
@@ -92,7 +83,7 @@ static slk_err get_actor(void *context, const slk_rpc_call *call, json_t **ret_r
     SLK_TRY(slk_query_init(&q, api->options.db, &first_miner, error));
     SLK_TRY(slk_query_step(&q, &row, error));
     (void)snprintf(text, sizeof text, "f0%lld", row ? (long long)slk_column_i64(&q, 0) : 0LL);
-    return answer(ret_result, json_string(text), error);
+    return slk_rpc_give(ret_result, json_string(text), error);
 }
 
 static slk_err newest_proof(int64_t *ret_proof, const slk_farm_api *api, uint64_t miner,
@@ -118,7 +109,7 @@ static slk_err get_sector_size(void *context, const slk_rpc_call *call, json_t *
         return slk_rpc_bad_param(call, 0, "a miner's address f0…", error);
     SLK_TRY(newest_proof(&number, context, miner, error));
     SLK_TRY(slk_seal_proof_registered(&proof, number, error));
-    return answer(ret_result, json_integer((json_int_t)proof.shape->bytes), error);
+    return slk_rpc_give(ret_result, json_integer((json_int_t)proof.shape->bytes), error);
 }
 
 /* ---- tokens ---- */
@@ -158,7 +149,7 @@ static slk_err auth_verify(void *context, const slk_rpc_call *call, json_t **ret
         return slk_rpc_bad_param(call, 0, "a token", error);
     if (!slk_farm_token_is_ours(api->options.farm, token))
         SLK_TRY(slk_farm_api_authorise(api, token, &permissions, error));
-    return answer(ret_result, word_list(permissions), error);
+    return slk_rpc_give(ret_result, word_list(permissions), error);
 }
 
 static slk_err auth_new(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -182,7 +173,7 @@ static slk_err auth_new(void *context, const slk_rpc_call *call, json_t **ret_re
     json_t *value = slk_json_new_bytes((const uint8_t *)token, strlen(token));
     slk_bytes_wipe(token, strlen(token));
     slk_free(token);
-    return answer(ret_result, value, error);
+    return slk_rpc_give(ret_result, value, error);
 }
 
 /* ---- workers ---- */
@@ -203,7 +194,7 @@ static slk_err worker_stats(void *context, const slk_rpc_call *call, json_t **re
 {
     (void)call;
     const slk_farm_api *api = context;
-    return answer(ret_result, slk_farm_worker_stats(api->options.farm), error);
+    return slk_rpc_give(ret_result, slk_farm_worker_stats(api->options.farm), error);
 }
 
 static slk_err worker_jobs(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -219,7 +210,7 @@ static slk_err worker_list(void *context, const slk_rpc_call *call, json_t **ret
 {
     (void)call;
     const slk_farm_api *api = context;
-    return answer(ret_result, slk_farm_workers(api->options.farm), error);
+    return slk_rpc_give(ret_result, slk_farm_workers(api->options.farm), error);
 }
 
 static slk_err worker_use(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -227,7 +218,7 @@ static slk_err worker_use(void *context, const slk_rpc_call *call, json_t **ret_
 {
     (void)call;
     const slk_farm_api *api = context;
-    return answer(ret_result, slk_farm_use(api->options.farm), error);
+    return slk_rpc_give(ret_result, slk_farm_use(api->options.farm), error);
 }
 
 static slk_err worker_open(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -236,20 +227,20 @@ static slk_err worker_open(void *context, const slk_rpc_call *call, json_t **ret
     (void)ret_result;
     const slk_farm_api *api = context;
     const char *session = json_string_value(at(call, 0));
-    if (!session || !json_is_boolean(at(call, 1)))
-        return slk_rpc_bad_param(call, session ? 1 : 0, session ? "true or false" : "a session",
-                                 error);
-    return slk_farm_set_open(api->options.farm, session, json_is_true(at(call, 1)),
-                             "closed by an operator", error);
+    bool open = false;
+    if (!session)
+        return slk_rpc_bad_param(call, 0, "a session", error);
+    SLK_TRY(slk_rpc_flag(&open, call, 1, error));
+    return slk_farm_set_open(api->options.farm, session, open, "closed by an operator", error);
 }
 
 static slk_err ghosts(void *context, const slk_rpc_call *call, json_t **ret_result,
                       slk_error *error)
 {
     const slk_farm_api *api = context;
-    if (!json_is_boolean(at(call, 0)))
-        return slk_rpc_bad_param(call, 0, "true or false", error);
-    return slk_farm_ghosts(ret_result, api->options.farm, json_is_true(at(call, 0)), error);
+    bool remove = false;
+    SLK_TRY(slk_rpc_flag(&remove, call, 0, error));
+    return slk_farm_ghosts(ret_result, api->options.farm, remove, error);
 }
 
 /* ---- sealing ---- */
@@ -259,7 +250,7 @@ static slk_err sched_diag(void *context, const slk_rpc_call *call, json_t **ret_
 {
     (void)call;
     const slk_farm_api *api = context;
-    return answer(ret_result, slk_farm_sched_diag(api->options.farm), error);
+    return slk_rpc_give(ret_result, slk_farm_sched_diag(api->options.farm), error);
 }
 
 static slk_err sealing_abort(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -311,25 +302,25 @@ static const slk_rpc_method methods[] = {
     {"Filecoin.StorageLock", 3, OF_WORKERS, slk_farm_api_lock},
     {"Filecoin.StorageTryLock", 3, OF_WORKERS, slk_farm_api_try_lock},
     {"Filecoin.StorageGetLocks", 0, SLK_RPC_ADMIN, slk_farm_api_locks},
-    {"Filecoin.ReturnAddPiece", 3, OF_WORKERS, slk_farm_api_return_value},
-    {"Filecoin.ReturnSealPreCommit1", 3, OF_WORKERS, slk_farm_api_return_value},
-    {"Filecoin.ReturnSealPreCommit2", 3, OF_WORKERS, slk_farm_api_return_value},
+    {"Filecoin.ReturnAddPiece", 3, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnSealPreCommit1", 3, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnSealPreCommit2", 3, OF_WORKERS, slk_farm_api_return},
     {"Filecoin.ReturnSealCommit1", 3, OF_WORKERS, slk_farm_api_return_file},
-    {"Filecoin.ReturnSealCommit2", 3, OF_WORKERS, slk_farm_api_return_value},
-    {"Filecoin.ReturnDataCid", 3, OF_WORKERS, slk_farm_api_return_value},
-    {"Filecoin.ReturnReplicaUpdate", 3, OF_WORKERS, slk_farm_api_return_value},
-    {"Filecoin.ReturnProveReplicaUpdate1", 3, OF_WORKERS, slk_farm_api_return_value},
-    {"Filecoin.ReturnProveReplicaUpdate2", 3, OF_WORKERS, slk_farm_api_return_value},
-    {"Filecoin.ReturnReadPiece", 3, OF_WORKERS, slk_farm_api_return_value},
-    {"Filecoin.ReturnSelkieCheck", 3, OF_WORKERS, slk_farm_api_return_value},
-    {"Filecoin.ReturnFinalizeSector", 2, OF_WORKERS, slk_farm_api_return_none},
-    {"Filecoin.ReturnReleaseUnsealed", 2, OF_WORKERS, slk_farm_api_return_none},
-    {"Filecoin.ReturnMoveStorage", 2, OF_WORKERS, slk_farm_api_return_none},
-    {"Filecoin.ReturnFetch", 2, OF_WORKERS, slk_farm_api_return_none},
-    {"Filecoin.ReturnUnsealPiece", 2, OF_WORKERS, slk_farm_api_return_none},
-    {"Filecoin.ReturnGenerateSectorKeyFromData", 2, OF_WORKERS, slk_farm_api_return_none},
-    {"Filecoin.ReturnFinalizeReplicaUpdate", 2, OF_WORKERS, slk_farm_api_return_none},
-    {"Filecoin.ReturnDownloadSector", 2, OF_WORKERS, slk_farm_api_return_none},
+    {"Filecoin.ReturnSealCommit2", 3, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnDataCid", 3, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnReplicaUpdate", 3, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnProveReplicaUpdate1", 3, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnProveReplicaUpdate2", 3, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnReadPiece", 3, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnSelkieCheck", 3, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnFinalizeSector", 2, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnReleaseUnsealed", 2, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnMoveStorage", 2, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnFetch", 2, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnUnsealPiece", 2, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnGenerateSectorKeyFromData", 2, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnFinalizeReplicaUpdate", 2, OF_WORKERS, slk_farm_api_return},
+    {"Filecoin.ReturnDownloadSector", 2, OF_WORKERS, slk_farm_api_return},
     {"Selkie.Workers", 0, OF_READERS, worker_list},
     {"Selkie.WorkerUse", 0, OF_READERS, worker_use},
     {"Selkie.WorkerOpen", 2, SLK_RPC_ADMIN, worker_open},

@@ -15,6 +15,6 @@ slk_rpc_handler slk_farm_api_attach, slk_farm_api_detach, slk_farm_api_report, s
     slk_farm_api_locks, slk_farm_api_lock, slk_farm_api_try_lock, slk_farm_api_paths;
 
 /* api_return.c */
-slk_rpc_handler slk_farm_api_return_value, slk_farm_api_return_file, slk_farm_api_return_none;
+slk_rpc_handler slk_farm_api_return, slk_farm_api_return_file;
 
 #endif

@@ -17,24 +17,15 @@ static slk_err read_ends(slk_lotus_call_id *ret_id, slk_lotus_fault *ret_fault,
     return SLK_OK;
 }
 
-slk_err slk_farm_api_return_none(void *context, const slk_rpc_call *call, json_t **ret_result,
-                                 slk_error *error)
+slk_err slk_farm_api_return(void *context, const slk_rpc_call *call, json_t **ret_result,
+                            slk_error *error)
 {
     (void)ret_result;
     const slk_farm_api *api = context;
     slk_lotus_call_id id;
     slk_farm_outcome outcome = {0};
-    SLK_TRY(read_ends(&id, &outcome.fault, call, error));
-    return slk_farm_returned(api->options.farm, &id, &outcome, error);
-}
-
-slk_err slk_farm_api_return_value(void *context, const slk_rpc_call *call, json_t **ret_result,
-                                  slk_error *error)
-{
-    (void)ret_result;
-    const slk_farm_api *api = context;
-    slk_lotus_call_id id;
-    slk_farm_outcome outcome = {.result = json_array_get(call->params, 1)}; /* borrowed */
+    if (json_array_size(call->params) > 2)
+        outcome.result = json_array_get(call->params, 1); /* borrowed */
     SLK_TRY(read_ends(&id, &outcome.fault, call, error));
     return slk_farm_returned(api->options.farm, &id, &outcome, error);
 }

@@ -24,14 +24,6 @@ static const json_t *at(const slk_rpc_call *call, size_t i)
             return slk_rpc_bad_param_error(call, i, error);       \
     } while (0)
 
-static slk_err flag_at(bool *ret, const slk_rpc_call *call, size_t i, slk_error *error)
-{
-    if (!json_is_boolean(at(call, i)))
-        return slk_rpc_bad_param(call, i, "true or false", error);
-    *ret = json_is_true(at(call, i));
-    return SLK_OK;
-}
-
 static slk_err text_at(const char **ret, const slk_rpc_call *call, size_t i, slk_error *error)
 {
     *ret = json_string_value(at(call, i));
@@ -94,7 +86,7 @@ slk_err slk_farm_api_declare(void *context, const slk_rpc_call *call, json_t **r
     PARAM(call, 0, slk_lotus_uuid_read, id);
     PARAM(call, 1, slk_lotus_sector_read, &sector);
     PARAM(call, 2, slk_lotus_types_read, &types);
-    SLK_TRY(flag_at(&primary, call, 3, error));
+    SLK_TRY(slk_rpc_flag(&primary, call, 3, error));
     return slk_farm_index_declare(index_of(context), id, &sector, types, primary, error);
 }
 
@@ -112,15 +104,6 @@ slk_err slk_farm_api_drop(void *context, const slk_rpc_call *call, json_t **ret_
     return SLK_OK;
 }
 
-/* Takes value over. */
-static slk_err answer(json_t **ret_result, json_t *value, slk_error *error)
-{
-    if (!value)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory for an answer");
-    *ret_result = value;
-    return SLK_OK;
-}
-
 slk_err slk_farm_api_find(void *context, const slk_rpc_call *call, json_t **ret_result,
                           slk_error *error)
 {
@@ -132,12 +115,12 @@ slk_err slk_farm_api_find(void *context, const slk_rpc_call *call, json_t **ret_
     PARAM(call, 0, slk_lotus_sector_read, &sector);
     PARAM(call, 1, slk_lotus_types_read, &types);
     SLK_TRY(number_at(&bytes, call, 2, error));
-    SLK_TRY(flag_at(&allow_fetch, call, 3, error));
+    SLK_TRY(slk_rpc_flag(&allow_fetch, call, 3, error));
     SLK_TRY(slk_farm_index_find(&places, index_of(context), &sector, types, bytes, allow_fetch,
                                 slk_clock_monotonic_ms(), error));
     json_t *value = slk_lotus_places_json(&places);
     slk_lotus_places_done(&places);
-    return answer(ret_result, value, error);
+    return slk_rpc_give(ret_result, value, error);
 }
 
 slk_err slk_farm_api_best(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -163,7 +146,7 @@ slk_err slk_farm_api_best(void *context, const slk_rpc_call *call, json_t **ret_
         slk_lotus_path_done(&list[i]);
     }
     slk_free(list);
-    return answer(ret_result, all, error);
+    return slk_rpc_give(ret_result, all, error);
 }
 
 slk_err slk_farm_api_info(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -175,22 +158,22 @@ slk_err slk_farm_api_info(void *context, const slk_rpc_call *call, json_t **ret_
     SLK_TRY(slk_farm_index_path(&path, index_of(context), id, error));
     json_t *value = slk_lotus_path_json(&path);
     slk_lotus_path_done(&path);
-    return answer(ret_result, value, error);
+    return slk_rpc_give(ret_result, value, error);
 }
 
 slk_err slk_farm_api_list(void *context, const slk_rpc_call *call, json_t **ret_result,
                           slk_error *error)
 {
     (void)call;
-    return answer(ret_result, slk_farm_index_list(index_of(context)), error);
+    return slk_rpc_give(ret_result, slk_farm_index_list(index_of(context)), error);
 }
 
 slk_err slk_farm_api_paths(void *context, const slk_rpc_call *call, json_t **ret_result,
                            slk_error *error)
 {
     (void)call;
-    return answer(ret_result, slk_farm_index_paths(index_of(context), slk_clock_monotonic_ms()),
-                  error);
+    return slk_rpc_give(ret_result,
+                        slk_farm_index_paths(index_of(context), slk_clock_monotonic_ms()), error);
 }
 
 /* A lock over HTTP ends with its call, so that nobody can hold one: steps of a sector are kept apart by
@@ -200,7 +183,7 @@ slk_err slk_farm_api_locks(void *context, const slk_rpc_call *call, json_t **ret
 {
     (void)context;
     (void)call;
-    return answer(ret_result, json_pack("{s[]}", "Locks"), error);
+    return slk_rpc_give(ret_result, json_pack("{s[]}", "Locks"), error);
 }
 
 slk_err slk_farm_api_lock(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -217,5 +200,5 @@ slk_err slk_farm_api_try_lock(void *context, const slk_rpc_call *call, json_t **
                               slk_error *error)
 {
     SLK_TRY(slk_farm_api_lock(context, call, ret_result, error));
-    return answer(ret_result, json_true(), error);
+    return slk_rpc_give(ret_result, json_true(), error);
 }

@@ -385,6 +385,14 @@ const char *slk_http_bearer(const slk_http_exchange *exchange)
     return *value ? value : NULL;
 }
 
+const char *slk_http_token(const slk_http_exchange *exchange)
+{
+    if (slk_http_header_value(exchange, "Authorization"))
+        return slk_http_bearer(exchange);
+    const char *token = slk_http_query(exchange, "token");
+    return token ? token : "";
+}
+
 slk_err slk_http_guessed(slk_http_exchange *exchange, slk_error *error)
 {
     slk_limiter *guesses = exchange->server->guesses;

@@ -129,6 +129,9 @@ const char *slk_http_query(const slk_http_exchange *exchange, const char *name);
 const char *slk_http_header_value(const slk_http_exchange *exchange, const char *name);
 /* The token of `Authorization: Bearer <token>`; NULL when absent. */
 const char *slk_http_bearer(const slk_http_exchange *exchange);
+/* The token of the header, or else of `?token=`; "" when there is neither, NULL when the header holds
+ * something else. */
+const char *slk_http_token(const slk_http_exchange *exchange);
 /* Whether Content-Type is application/json (parameters allowed). */
 bool slk_http_is_json(const slk_http_exchange *exchange);
 /* Whole body with a final NUL beyond *ret_n; never NULL. */

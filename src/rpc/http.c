@@ -21,26 +21,16 @@ static void guest_free(void *context)
     slk_free(g);
 }
 
-/* The header's token goes before the URL's. False: there is one that cannot be read. */
-static bool find_token(const slk_http_exchange *exchange, const char **ret_token)
-{
-    const char *query = slk_http_query(exchange, "token");
-    *ret_token = slk_http_bearer(exchange);
-    if (*ret_token)
-        return true;
-    *ret_token = query ? query : "";
-    return !slk_http_header_value(exchange, "Authorization");
-}
-
-static slk_err authorise(slk_rpc_server *server, const char *token, bool readable,
-                         unsigned *ret_permissions, slk_error *error)
+/* token NULL: there is one that cannot be read. */
+static slk_err authorise(slk_rpc_server *server, const char *token, unsigned *ret_permissions,
+                         slk_error *error)
 {
     const slk_rpc_server_options *o = &server->options;
-    if (readable && !*token) {
+    if (token && !*token) {
         *ret_permissions = o->anonymous;
         return SLK_OK;
     }
-    if (!readable || !o->authorise)
+    if (!token || !o->authorise)
         return slk_fail(error, SLK_E_AUTH, "unauthorized");
     return o->authorise(o->authorise_context, token, ret_permissions, error);
 }
@@ -62,12 +52,11 @@ static slk_err remember(slk_http_exchange *exchange, unsigned permissions, const
 static slk_err admit(void *context, slk_http_exchange *exchange, slk_error *error)
 {
     slk_rpc_server *server = context;
-    const char *token = "";
     unsigned permissions = 0;
     if (atomic_load(&server->stopping))
         return slk_fail(error, SLK_E_BUSY, "the server is about to end");
-    const bool readable = find_token(exchange, &token);
-    slk_err code = authorise(server, token, readable, &permissions, error);
+    const char *token = slk_http_token(exchange);
+    slk_err code = authorise(server, token, &permissions, error);
     if (code == SLK_E_AUTH)
         code = slk_http_guessed(exchange, error);
     if (code == SLK_E_AUTH)

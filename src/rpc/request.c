@@ -112,6 +112,23 @@ static const rpc_text *find_text(const slk_rpc_request *request, const char *val
     return &request->texts[index];
 }
 
+slk_err slk_rpc_give(json_t **ret_result, json_t *value, slk_error *error)
+{
+    if (!value)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for an answer");
+    *ret_result = value;
+    return SLK_OK;
+}
+
+slk_err slk_rpc_flag(bool *ret, const slk_rpc_call *call, size_t index, slk_error *error)
+{
+    const json_t *value = json_array_get(call->params, index);
+    if (!json_is_boolean(value))
+        return slk_rpc_bad_param(call, index, "true or false", error);
+    *ret = json_is_true(value);
+    return SLK_OK;
+}
+
 bool slk_rpc_text(const slk_rpc_call *call, const json_t *value, const char **ret_text,
                   size_t *ret_n)
 {

@@ -272,8 +272,3 @@ void slk_rpc_server_free(slk_rpc_server *server)
     slk_free(server->tables);
     slk_free(server);
 }
-
-void slk_rpc_server_freep(slk_rpc_server **server)
-{
-    slk_rpc_server_free(*server);
-}

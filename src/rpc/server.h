@@ -86,7 +86,6 @@ SLK_MUST_CHECK slk_err slk_rpc_server_new(slk_rpc_server **ret_server,
 void slk_rpc_server_stop(slk_rpc_server *server);
 /* After slk_http_server_free. Stops what was not stopped. NULL allowed. */
 void slk_rpc_server_free(slk_rpc_server *server);
-void slk_rpc_server_freep(slk_rpc_server **server); /* for SLK_CLEANUP */
 
 /* POST and GET (WebSocket) of options.path, to be copied into an HTTP server's table. */
 void slk_rpc_server_routes(slk_rpc_server *server, slk_http_route out[SLK_RPC_ROUTES]);
@@ -101,6 +100,12 @@ slk_err slk_rpc_bad_param(const slk_rpc_call *call, size_t index, const char *wa
                           slk_error *error);
 /* The same for an error of a reader that named the field: passes its message on. */
 slk_err slk_rpc_bad_param_error(const slk_rpc_call *call, size_t index, slk_error *error);
+
+/* The handler's answer: value is taken over, NULL is no memory. */
+SLK_MUST_CHECK slk_err slk_rpc_give(json_t **ret_result, json_t *value, slk_error *error);
+/* A parameter that must be true or false; or as slk_rpc_bad_param. */
+SLK_MUST_CHECK slk_err slk_rpc_flag(bool *ret, const slk_rpc_call *call, size_t index,
+                                    slk_error *error);
 
 /* The characters of a string value of the call, however long, as they lie in the JSON: without a final
  * NUL, escapes not resolved in one that is longer than text_bytes. False when value is no string. */

@@ -56,20 +56,11 @@ static slk_err refuse(slk_http_exchange *exchange)
                                "{\"Error\":\"unauthorized: missing admin permission\"}");
 }
 
-/* *ret_token: "" for none; NULL when the header is there and is no bearer's. */
-static const char *token_of(const slk_http_exchange *exchange)
-{
-    if (slk_http_header_value(exchange, "Authorization"))
-        return slk_http_bearer(exchange);
-    const char *token = slk_http_query(exchange, "token");
-    return token ? token : "";
-}
-
 /* *ret_replied: the request was refused. */
 static slk_err authorise(bool *ret_replied, const slk_store_server *server,
                          slk_http_exchange *exchange, slk_error *error)
 {
-    const char *token = token_of(exchange);
+    const char *token = slk_http_token(exchange);
     bool allowed = false;
     slk_err code = SLK_E_AUTH;
     *ret_replied = true;

@@ -16,14 +16,6 @@
 
 #define WAIT_LOOK_MS 500
 
-static slk_err give(json_t **ret_result, json_t *value, slk_error *error)
-{
-    if (!value)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory for an answer");
-    *ret_result = value;
-    return SLK_OK;
-}
-
 /* ---- who we are ---- */
 
 static slk_err version(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -31,7 +23,7 @@ static slk_err version(void *context, const slk_rpc_call *call, json_t **ret_res
 {
     (void)context;
     (void)call;
-    return give(ret_result, json_integer(SLK_LOTUS_WORKER_API_VERSION), error);
+    return slk_rpc_give(ret_result, json_integer(SLK_LOTUS_WORKER_API_VERSION), error);
 }
 
 static slk_err give_session(slk_worker *worker, bool shown_when_disabled, json_t **ret_result,
@@ -42,10 +34,10 @@ static slk_err give_session(slk_worker *worker, bool shown_when_disabled, json_t
     const bool enabled = worker->enabled;
     (void)pthread_mutex_unlock(&worker->lock);
     if (shut)
-        return give(ret_result, json_string(SLK_UUID_NIL), error);
+        return slk_rpc_give(ret_result, json_string(SLK_UUID_NIL), error);
     if (!enabled && !shown_when_disabled)
         return slk_fail(error, SLK_E_BUSY, "worker disabled");
-    return give(ret_result, json_string(worker->session), error);
+    return slk_rpc_give(ret_result, json_string(worker->session), error);
 }
 
 static slk_err session(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -74,7 +66,7 @@ static slk_err task_types(void *context, const slk_rpc_call *call, json_t **ret_
                           slk_error *error)
 {
     (void)call;
-    return give(ret_result, slk_lotus_task_set_json(tasks_of(context)), error);
+    return slk_rpc_give(ret_result, slk_lotus_task_set_json(tasks_of(context)), error);
 }
 
 static slk_err info(void *context, const slk_rpc_call *call, json_t **ret_result, slk_error *error)
@@ -89,7 +81,7 @@ static slk_err info(void *context, const slk_rpc_call *call, json_t **ret_result
     what.table = &worker->needs; /* borrowed */
     json_t *value = slk_lotus_worker_info_json(&what);
     slk_lotus_machine_done(&what.machine);
-    return give(ret_result, value, error);
+    return slk_rpc_give(ret_result, value, error);
 }
 
 /* ---- paths ---- */
@@ -109,7 +101,7 @@ static slk_err paths(void *context, const slk_rpc_call *call, json_t **ret_resul
         (void)snprintf(items[i].id, sizeof items[i].id, "%s", open[i]->meta.id);
     }
     const slk_lotus_local_paths list = {items, n};
-    return give(ret_result, slk_lotus_local_paths_json(&list), error);
+    return slk_rpc_give(ret_result, slk_lotus_local_paths_json(&list), error);
 }
 
 static slk_err storage_local(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -126,7 +118,7 @@ static slk_err storage_local(void *context, const slk_rpc_call *call, json_t **r
             map = NULL;
         }
     }
-    return give(ret_result, map, error);
+    return slk_rpc_give(ret_result, map, error);
 }
 
 static slk_err storage_add(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -183,20 +175,20 @@ static slk_err storage_redeclare(void *context, const slk_rpc_call *call, json_t
 {
     slk_worker *worker = context;
     const json_t *which = json_array_get(call->params, 0);
-    const json_t *drop = json_array_get(call->params, 1);
+    bool drop = false;
     const slk_store_path *open[SLK_STORE_PATHS_MAX];
     (void)ret_result;
     if (!json_is_null(which) && !json_is_string(which))
         return slk_rpc_bad_param(call, 0, "a path's ID or null", error);
-    if (!json_is_boolean(drop))
-        return slk_rpc_bad_param(call, 1, "true or false", error);
+    SLK_TRY(slk_rpc_flag(&drop, call, 1, error));
     const char *id = json_string_value(which);
-    if (id && !slk_store_get(worker->store, id))
+    const slk_store_path *one = id ? slk_store_get(worker->store, id) : NULL;
+    if (id && !one)
         return slk_fail(error, SLK_E_NOTFOUND, "no path %.64s is open here", id);
     const size_t n = slk_store_list(worker->store, open);
     for (size_t i = 0; i < n; i++)
-        if (!id || open[i] == slk_store_get(worker->store, id))
-            SLK_TRY(slk_worker_declare_path(worker, open[i], json_is_true(drop), error));
+        if (!one || open[i] == one)
+            SLK_TRY(slk_worker_declare_path(worker, open[i], drop, error));
     return SLK_OK;
 }
 
@@ -230,7 +222,7 @@ static slk_err enabled(void *context, const slk_rpc_call *call, json_t **ret_res
     (void)pthread_mutex_lock(&worker->lock);
     const bool is = worker->enabled;
     (void)pthread_mutex_unlock(&worker->lock);
-    return give(ret_result, json_boolean(is), error);
+    return slk_rpc_give(ret_result, json_boolean(is), error);
 }
 
 static slk_err set_enabled(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -317,11 +309,12 @@ static slk_err hello(void *context, const slk_rpc_call *call, json_t **ret_resul
 {
     slk_worker *worker = context;
     (void)call;
-    return give(ret_result,
-                json_pack("{ss so s[ssssss]}", "version", SLK_VERSION, "tasks",
-                          slk_lotus_task_set_json(tasks_of(worker)), "extensions", "batch",
-                          "cancel", "progress", "check-replica", "zero-sectors", "finished-cache"),
-                error);
+    return slk_rpc_give(ret_result,
+                        json_pack("{ss so s[ssssss]}", "version", SLK_VERSION, "tasks",
+                                  slk_lotus_task_set_json(tasks_of(worker)), "extensions", "batch",
+                                  "cancel", "progress", "check-replica", "zero-sectors",
+                                  "finished-cache"),
+                        error);
 }
 
 static slk_err task_cancel(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -331,7 +324,8 @@ static slk_err task_cancel(void *context, const slk_rpc_call *call, json_t **ret
     slk_lotus_call_id id;
     if (slk_lotus_call_id_read(&id, json_array_get(call->params, 0), "call", error) != SLK_OK)
         return slk_rpc_bad_param_error(call, 0, error);
-    return give(ret_result, json_boolean(slk_runner_cancel(worker->runner, id.uuid)), error);
+    return slk_rpc_give(ret_result, json_boolean(slk_runner_cancel(worker->runner, id.uuid)),
+                        error);
 }
 
 static json_t *view_json(const slk_runner_view *view)
@@ -365,7 +359,7 @@ static slk_err task_progress(void *context, const slk_rpc_call *call, json_t **r
     (void)call;
     if (list)
         slk_runner_list(worker->runner, add_view, &list);
-    return give(ret_result, list, error);
+    return slk_rpc_give(ret_result, list, error);
 }
 
 /* ---- the table ---- */
