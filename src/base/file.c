@@ -104,6 +104,21 @@ slk_err slk_file_write_at(int fd, const void *in, size_t n, uint64_t offset, con
     return SLK_OK;
 }
 
+bool slk_pipe_write(int fd, const void *in, size_t n)
+{
+    const uint8_t *from = in;
+    while (n) {
+        const ssize_t put = write(fd, from, n);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return false;
+        from += put;
+        n -= (size_t)put;
+    }
+    return true;
+}
+
 void slk_file_write_early(int fd, uint64_t offset, uint64_t n)
 {
     (void)sync_file_range(fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);

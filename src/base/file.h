@@ -30,6 +30,8 @@ SLK_MUST_CHECK slk_err slk_file_read_at(int fd, void *out, size_t n, uint64_t of
                                         const char *path, slk_error *error);
 SLK_MUST_CHECK slk_err slk_file_write_at(int fd, const void *in, size_t n, uint64_t offset,
                                          const char *path, slk_error *error);
+/* All n bytes to a pipe; false, errno set, when nobody reads from it any more. */
+bool slk_pipe_write(int fd, const void *in, size_t n) SLK_MUST_CHECK;
 /* Asks the kernel to begin writing what is in its cache of [offset, offset + n), so that a later sync
  * has less to wait for. Advice: nothing is reported. */
 void slk_file_write_early(int fd, uint64_t offset, uint64_t n);

@@ -56,11 +56,6 @@ static slk_err own_ids(slk_lotus_strings *out, slk_worker *worker, slk_error *er
     return SLK_OK;
 }
 
-static bool may_come_back(slk_err code)
-{
-    return code == SLK_E_UNREACHABLE || code == SLK_E_TIMEOUT || code == SLK_E_BUSY;
-}
-
 /* A copy that stays while ours changes would be taken for the sector's: a node that has it and does not
  * answer is waited for. */
 static slk_err delete_there(slk_worker_run *run, const char *url, const slk_lotus_strings *keep,
@@ -71,7 +66,7 @@ static slk_err delete_there(slk_worker_run *run, const char *url, const slk_lotu
     for (;;) {
         const slk_err code = slk_store_delete_there(worker->http, worker->options.node_token, url,
                                                     keep, run->job, error);
-        if (!may_come_back(code) || slk_clock_monotonic_ms() >= until)
+        if (!slk_miner_may_come_back(code) || slk_clock_monotonic_ms() >= until)
             return code;
         SLK_TRY(slk_job_check(run->job, error));
         slk_clock_sleep_ms(AGAIN_MS);

@@ -36,6 +36,7 @@ typedef struct slk_worker_call {
     char method[SLK_WORKER_METHOD_CHARS]; /* "SealPreCommit1" */
     char batch[SLK_UUID_CHARS]; /* calls with the same run together; "" alone */
     json_t *params; /* array, as it came; what lies in the .in file is null in it */
+    int64_t proof; /* of the sector in params, for what the call needs; 0 without one. Not stored */
     bool restarted; /* it comes from before this process: of _load */
     bool repeatable; /* false: its data came by a stream that cannot come again */
     int64_t taken_ms; /* wall clock */

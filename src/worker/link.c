@@ -213,8 +213,7 @@ static slk_err greet_once(slk_worker *worker, slk_error *error)
 /* Worth waiting for, rather than to be mended by whoever started us. */
 static bool may_come(slk_err code)
 {
-    return code == SLK_E_UNREACHABLE || code == SLK_E_TIMEOUT || code == SLK_E_BUSY ||
-           code == SLK_E_CONFLICT || code == SLK_E_PROTO;
+    return slk_miner_may_come_back(code) || code == SLK_E_CONFLICT || code == SLK_E_PROTO;
 }
 
 slk_err slk_worker_greet(slk_worker *worker, bool (*stop)(void *), void *context, slk_error *error)

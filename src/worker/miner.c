@@ -12,7 +12,7 @@
 #define RETURN_TIMEOUT_MS (10 * 60 * 1000)
 #define AGAIN_MS 1000
 
-static bool may_come_back(slk_err code)
+bool slk_miner_may_come_back(slk_err code)
 {
     return code == SLK_E_UNREACHABLE || code == SLK_E_TIMEOUT || code == SLK_E_BUSY;
 }
@@ -24,7 +24,7 @@ static slk_err invoke(const slk_miner *miner, const char *method, const json_t *
     for (;;) {
         const slk_err code =
             slk_rpc_invoke(miner->rpc, method, params, &how, ret_result, NULL, error);
-        if (!miner->patient || !may_come_back(code))
+        if (!miner->patient || !slk_miner_may_come_back(code))
             return code;
         SLK_TRY(slk_job_check(miner->job, error));
         slk_clock_sleep_ms(AGAIN_MS);

@@ -22,6 +22,9 @@ typedef struct slk_miner {
         patient; /* a node that does not answer is asked again until it does, or the job is canceled */
 } slk_miner;
 
+/* Whether a node that failed us so may answer later. */
+bool slk_miner_may_come_back(slk_err code);
+
 SLK_MUST_CHECK slk_err slk_miner_version(const slk_miner *miner, slk_lotus_version *ret_version,
                                          slk_error *error);
 /* "f01000"; at most n characters with the NUL. */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/cond.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/uuid.h"
 
@@ -250,15 +251,8 @@ static slk_err post_admit(void *context, slk_http_exchange *exchange, slk_error 
 
 static slk_err write_all(int fd, const uint8_t *bytes, size_t n, slk_error *error)
 {
-    while (n > 0) {
-        const ssize_t done = write(fd, bytes, n);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return slk_fail(error, SLK_E_CANCELED, "nobody reads the stream any more");
-        bytes += done;
-        n -= (size_t)done;
-    }
+    if (!slk_pipe_write(fd, bytes, n))
+        return slk_fail(error, SLK_E_CANCELED, "nobody reads the stream any more");
     return SLK_OK;
 }
 

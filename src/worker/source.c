@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "worker/source.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -30,15 +31,8 @@ static slk_err take(void *context, const slk_http_response *response, const uint
     const slk_source *source = context;
     if (response->status != 200)
         return slk_fail(error, SLK_E_PROTO, "the data's server answered %d", response->status);
-    while (n > 0) {
-        const ssize_t done = write(source->write_fd, bytes, n);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return slk_fail(error, SLK_E_CANCELED, "nobody reads the data any more");
-        bytes += done;
-        n -= (size_t)done;
-    }
+    if (!slk_pipe_write(source->write_fd, bytes, n))
+        return slk_fail(error, SLK_E_CANCELED, "nobody reads the data any more");
     return SLK_OK;
 }
 

@@ -124,17 +124,22 @@ static slk_err end_temp(slk_unsealed *file, const char *temp, slk_err code)
     return code;
 }
 
-static slk_err add_first(slk_worker_run *run, slk_lotus_piece *ret_piece, uint64_t raw_bytes,
-                         slk_error *error)
+static slk_err reserve_unsealed(slk_store_room **ret_room, slk_worker_run *run, slk_error *error)
 {
-    slk_store *store = run->worker->store;
     const slk_store_wish wish = {.sector = run->ref.id,
                                  .types = SLK_LOTUS_UNSEALED,
                                  .sector_bytes = run->shape->bytes,
                                  .path_type = SLK_LOTUS_PATH_SEALING};
+    return slk_store_room_reserve(ret_room, run->worker->store, &wish, error);
+}
+
+static slk_err add_first(slk_worker_run *run, slk_lotus_piece *ret_piece, uint64_t raw_bytes,
+                         slk_error *error)
+{
+    slk_store *store = run->worker->store;
     SLK_CLEANUP(slk_store_room_freep) slk_store_room *room = NULL;
     SLK_TRY(slk_store_remove(store, NULL, &run->ref.id, SLK_LOTUS_UNSEALED, NULL, error));
-    SLK_TRY(slk_store_room_reserve(&room, store, &wish, error));
+    SLK_TRY(reserve_unsealed(&room, run, error));
     slk_unsealed file = SLK_UNSEALED_NONE;
     const char *temp = slk_store_room_temp(room, SLK_LOTUS_UNSEALED);
     slk_err code = slk_unsealed_create(&file, temp, run->shape->bytes, error);
@@ -282,13 +287,9 @@ static slk_err unseal_here(slk_worker_run *run, const struct wanted *w, slk_erro
 static slk_err unseal_new(slk_worker_run *run, const struct wanted *w, slk_error *error)
 {
     slk_store *store = run->worker->store;
-    const slk_store_wish wish = {.sector = run->ref.id,
-                                 .types = SLK_LOTUS_UNSEALED,
-                                 .sector_bytes = run->shape->bytes,
-                                 .path_type = SLK_LOTUS_PATH_SEALING};
     SLK_CLEANUP(slk_store_room_freep) slk_store_room *room = NULL;
     slk_unsealed file = SLK_UNSEALED_NONE;
-    SLK_TRY(slk_store_room_reserve(&room, store, &wish, error));
+    SLK_TRY(reserve_unsealed(&room, run, error));
     const char *temp = slk_store_room_temp(room, SLK_LOTUS_UNSEALED);
     slk_err code = slk_unsealed_create(&file, temp, run->shape->bytes, error);
     if (code == SLK_OK)

@@ -16,13 +16,11 @@ static slk_err read_pc1_out(slk_worker_run *run, slk_lotus_pc1_out *ret, slk_err
 {
     SLK_CLEANUP(slk_buf_done) slk_buf text;
     slk_buf_init(&text, SLK_LOTUS_PC1_OUT_MAX_BYTES);
-    slk_seal_proof proof;
     if (slk_json_as_bytes(&text, json_array_get(run->params, 1), "precommit 1 output", error) !=
             SLK_OK ||
         slk_lotus_pc1_out_read(ret, text.data, text.len, error) != SLK_OK)
         return slk_worker_bad_param(error);
-    SLK_TRY(slk_seal_proof_registered(&proof, run->ref.proof, error));
-    if (ret->proof.shape != proof.shape)
+    if (ret->proof.shape != run->shape)
         return slk_fail(error, SLK_E_INVAL, "the precommit 1 output is one of another sector size");
     return SLK_OK;
 }

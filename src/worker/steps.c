@@ -192,8 +192,7 @@ static int order(void *context, const slk_worker_call *call)
     return slk_lotus_task_order(task_of(call));
 }
 
-/* Which proof a call's sector has, for the table of needs; what cannot be read needs nothing. */
-static int64_t proof_of(const slk_worker_call *call)
+int64_t slk_worker_proof_of(const slk_worker_call *call)
 {
     slk_lotus_sector_ref ref = {0};
     if (slk_lotus_sector_ref_read(&ref, json_array_get(call->params, 0), "sector", NULL) != SLK_OK)
@@ -220,11 +219,11 @@ static bool fits(void *context, const slk_worker_call *call, const slk_worker_ca
         return count_fetches(at_work, n) < o->parallel_fetches;
     for (size_t i = 0; i < n; i++) {
         const slk_lotus_task task = task_of(at_work[i]);
-        const int64_t proof = proof_of(at_work[i]);
+        const int64_t proof = at_work[i]->proof;
         slk_lotus_load_add(&load, task, proof, &worker->needs.need[task][proof], &worker->machine);
     }
     const slk_lotus_task task = task_of(call);
-    const int64_t proof = proof_of(call);
+    const int64_t proof = call->proof;
     const slk_lotus_need *need = &worker->needs.need[task][proof];
     return load.threads == 0 || need->max_parallelism == 0 ||
            slk_lotus_fits(&worker->machine, &load, task, proof, need, o->ignore_resources) ==

@@ -86,6 +86,7 @@ static slk_err prepare(slk_worker *worker, slk_worker_call *call, const slk_work
             SLK_OK)
             return slk_rpc_bad_param_error(rpc, 0, error);
         call->id.sector = ref.id;
+        call->proof = ref.proof;
     }
     if (step->run == slk_step_c2)
         keep_blob(worker, call, rpc);

@@ -130,17 +130,14 @@ static slk_err listen_on(slk_worker *worker, slk_error *error)
     const slk_worker_options *o = &worker->options;
     const slk_http_server_options http = {
         .listen = o->listen,
-        .certificate_file = o->certificate_file,
-        .key_file = o->key_file,
         .routes = worker->routes,
         .n_routes = sizeof worker->routes / sizeof *worker->routes,
         .spool_folder = o->folder,
     };
     SLK_TRY(slk_http_server_new(&worker->server, &http, error));
     const unsigned port = slk_http_server_port(worker->server);
-    const char *scheme = o->certificate_file ? "https" : "http";
-    worker->api_url = slk_strf("%s://%s:%u/rpc/v0", scheme, o->host, port);
-    worker->storage_url = slk_strf("%s://%s:%u/remote", scheme, o->host, port);
+    worker->api_url = slk_strf("http://%s:%u/rpc/v0", o->host, port);
+    worker->storage_url = slk_strf("http://%s:%u/remote", o->host, port);
     if (!worker->api_url || !worker->storage_url)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the worker");
     return SLK_OK;
@@ -174,6 +171,7 @@ static slk_err resume(void *context, slk_worker_call *call, slk_error *error)
                         "calls.db holds a call that this version does not know; run the version "
                         "that took it");
     }
+    call->proof = slk_worker_proof_of(call);
     r->worker->resumed = true;
     slk_log(SLK_LOG_INFO, "call.resumed", "call=%s method=%s sector=%lu-%lu done=%d", call->id.uuid,
             call->method, call->id.sector.miner, call->id.sector.number, call->done);

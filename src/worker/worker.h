@@ -34,7 +34,6 @@ typedef struct slk_worker_options {
     const char *node_ca_file; /* NULL: the system's */
     const char *listen; /* "127.0.0.1:3456" */
     const char *host; /* under which the node reaches us: "127.0.0.1", "[::1]" */
-    const char *certificate_file, *key_file; /* NULL: plain HTTP */
     const uint8_t *secret32; /* own tokens are signed with it */
     unsigned parallel_fetches; /* 0: 5 */
     bool no_swap; /* swap is not counted as memory */

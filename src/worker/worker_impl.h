@@ -118,6 +118,8 @@ SLK_MUST_CHECK slk_err slk_worker_read_sector(slk_worker_run *run, const slk_wor
 slk_err slk_worker_bad_param(slk_error *error);
 /* Answers whoever sends the stream that the call named, read or not; of another call nothing. */
 void slk_worker_close_stream(slk_worker *worker, const slk_worker_call *call);
+/* Which proof the call's sector has, for the table of needs; 0: it has none that can be read. */
+int64_t slk_worker_proof_of(const slk_worker_call *call);
 /* Sets the result; NULL is out of memory. */
 SLK_MUST_CHECK slk_err slk_worker_answer(slk_worker_run *run, json_t *value, slk_error *error);
 /* Several SealPreCommit1 of one proof, labelled together. */
