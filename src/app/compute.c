@@ -91,7 +91,7 @@ typedef struct task {
     slk_gate *gate;
     uint64_t gate_level; /* that was passed on */
     bool gate_over;
-    void (*lane_ended)(void *context, size_t lane, slk_err code, const slk_error *error);
+    slk_seal_lane_ended *lane_ended;
     void *context;
     int64_t canceled_ms; /* monotonic, the first cancel; 0: none */
 } task;
@@ -423,20 +423,6 @@ static slk_err compute_c2(void *ctx, slk_buf *proof, const slk_seal_sector *sect
 
 /* ---- many sectors ---- */
 
-/* Sectors of a batch that one request is about: those that no request before it has ended. */
-struct batch {
-    slk_seal_lane_ended *ended;
-    void *context;
-    bool *told; /* by the caller's numbers */
-};
-
-static void batch_lane_ended(void *context, size_t lane, slk_err code, const slk_error *error)
-{
-    const struct batch *b = context;
-    b->told[lane] = true;
-    b->ended(b->context, lane, code, error);
-}
-
 static json_t *batch_request(const slk_seal_lane *lanes, size_t n)
 {
     json_t *list = json_array();
@@ -449,13 +435,12 @@ static json_t *batch_request(const slk_seal_lane *lanes, size_t n)
     return json_pack("{s:s,s:o}", "do", "pc1", "lanes", list);
 }
 
-static slk_err do_batch(slk_compute *c, const slk_seal_lane *lanes, size_t n, struct batch *b,
-                        slk_error *error)
+static slk_err do_batch(slk_compute *c, slk_compute_state *states, const slk_seal_lane *lanes,
+                        size_t n, slk_seal_lane_ended *ended, void *context, slk_error *error)
 {
-    SLK_CLEANUP(slk_freep) slk_compute_state *states = slk_calloc(n, sizeof *states);
     SLK_CLEANUP(slk_json_decrefp) json_t *request = batch_request(lanes, n);
     json_t *answer = NULL;
-    if (!states || !request)
+    if (!request)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for sectors to label");
     if (n > SLK_COMPUTE_LANES_MAX)
         return slk_fail(error, SLK_E_LIMIT, "more than %u sectors at once", SLK_COMPUTE_LANES_MAX);
@@ -465,8 +450,8 @@ static slk_err do_batch(slk_compute *c, const slk_seal_lane *lanes, size_t n, st
               .request = request,
               .lanes = states,
               .n = n,
-              .lane_ended = batch_lane_ended,
-              .context = b};
+              .lane_ended = ended,
+              .context = context};
     const slk_err code = do_task(&answer, &t, error);
     json_decref(answer);
     return code;
@@ -476,14 +461,13 @@ static void compute_pc1_batch(void *ctx, const slk_seal_lane *lanes, size_t n,
                               slk_seal_lane_ended *ended, void *context)
 {
     slk_error error = {0};
-    SLK_CLEANUP(slk_freep) bool *told = slk_calloc(n, sizeof *told);
-    struct batch b = {ended, context, told};
-    const slk_err code =
-        told ? do_batch(ctx, lanes, n, &b, &error) : slk_fail(&error, SLK_E_NOMEM, "out of memory");
+    SLK_CLEANUP(slk_freep) slk_compute_state *states = slk_calloc(n, sizeof *states);
+    const slk_err code = states ? do_batch(ctx, states, lanes, n, ended, context, &error)
+                                : slk_fail(&error, SLK_E_NOMEM, "out of memory");
     const slk_err rest =
         code != SLK_OK ? code : slk_fail(&error, SLK_E_INTERNAL, "it was not labelled");
     for (size_t i = 0; i < n; i++)
-        if (!told || !told[i])
+        if (!states || !states[i].passed_on)
             ended(context, i, rest, &error);
 }
 

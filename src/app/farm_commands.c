@@ -36,12 +36,6 @@ static int run(const slk_command *command, const slk_options *options, farm_acti
     return code == SLK_OK ? SLK_EXIT_DONE : slk_command_fail(command, options, code, &error);
 }
 
-static void print_json(const json_t *value)
-{
-    (void)json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
-    (void)printf("\n");
-}
-
 /* ---- workers ---- */
 
 static void print_names(const json_t *names)
@@ -67,7 +61,7 @@ static slk_err list_workers(const slk_options *options, slk_error *error)
     SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
     SLK_TRY(ask(&list, options, "Selkie.Workers", json_array(), error));
     if (options->json) {
-        print_json(list);
+        slk_service_print(list);
         return SLK_OK;
     }
     (void)printf("%-8s %-20s %-6s %-6s %7s %5s %10s  %s\n", "SESSION", "HOST", "KIND", "STATE",
@@ -133,7 +127,7 @@ static slk_err look_for_ghosts(const slk_options *options, bool remove, slk_erro
     SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
     SLK_TRY(ask(&list, options, "Selkie.Ghosts", json_pack("[b]", remove ? 0 : 1), error));
     if (options->json)
-        print_json(list);
+        slk_service_print(list);
     else
         print_ghosts(list);
     return SLK_OK;
@@ -204,7 +198,7 @@ static slk_err jobs(const slk_options *options, slk_error *error)
     SLK_CLEANUP(slk_json_decrefp) json_t *all = NULL;
     SLK_TRY(ask(&all, options, "Filecoin.WorkerJobs", json_array(), error));
     if (options->json) {
-        print_json(all);
+        slk_service_print(all);
         return SLK_OK;
     }
     if (json_object_size(all) == 0) {
@@ -252,7 +246,7 @@ static slk_err sched_diag(const slk_options *options, slk_error *error)
     SLK_CLEANUP(slk_json_decrefp) json_t *diag = NULL;
     SLK_TRY(ask(&diag, options, "Filecoin.SealingSchedDiag", json_pack("[b]", 0), error));
     if (options->json)
-        print_json(diag);
+        slk_service_print(diag);
     else
         print_waiting(diag, -1);
     return SLK_OK;
@@ -271,7 +265,7 @@ static slk_err why(const slk_options *options, slk_error *error)
         return slk_fail(error, SLK_E_INVAL, "`%.40s` is no sector number", options->args[0]);
     SLK_TRY(ask(&diag, options, "Filecoin.SealingSchedDiag", json_pack("[b]", 0), error));
     if (options->json)
-        print_json(json_object_get(diag, "Why"));
+        slk_service_print(json_object_get(diag, "Why"));
     else
         print_waiting(diag, (int64_t)number);
     return SLK_OK;

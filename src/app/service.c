@@ -63,6 +63,12 @@ void slk_service_say(const slk_options *options, const char *text)
     (void)printf("%s\n", options->json ? "{\"done\":true}" : text);
 }
 
+void slk_service_print(const json_t *value)
+{
+    (void)json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+    (void)printf("\n");
+}
+
 bool slk_service_dry(const slk_options *options, const char *text)
 {
     if (!slk_options_flag(options, "dry-run"))

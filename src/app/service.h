@@ -63,6 +63,9 @@ int slk_service_verdict(const slk_command *command, const slk_options *options);
 /* The answer of a command that has nothing to tell: text, or {"done":true}. */
 void slk_service_say(const slk_options *options, const char *text);
 
+/* A value as one line of JSON. */
+void slk_service_print(const json_t *value);
+
 /* With --dry-run: says "dry run: <text>; nothing was changed" or {"dry_run":true} and returns
  * true. */
 bool slk_service_dry(const slk_options *options, const char *text);

@@ -65,10 +65,7 @@ static slk_err ask(struct link *link, const char *method, json_t *params, json_t
 
 static slk_err tell(struct link *link, const char *method, json_t *params, slk_error *error)
 {
-    json_t *result = NULL;
-    SLK_TRY(ask(link, method, params, &result, error));
-    json_decref(result);
-    return SLK_OK;
+    return slk_rpc_tell(link->rpc, method, params, NULL, NULL, error);
 }
 
 /* Opens the link, does it, reports. */
@@ -172,12 +169,6 @@ static void print_info(const struct facts *f)
     }
 }
 
-static void print_json(json_t *value)
-{
-    (void)json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
-    (void)printf("\n");
-}
-
 static slk_err show_facts(const struct facts *f, const slk_options *options, slk_error *error)
 {
     if (!options->json) {
@@ -191,7 +182,7 @@ static slk_err show_facts(const struct facts *f, const slk_options *options, slk
         slk_lotus_task_set_json(f->tasks), "paths", slk_lotus_local_paths_json(&f->paths));
     if (!all)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    print_json(all);
+    slk_service_print(all);
     return SLK_OK;
 }
 
@@ -213,7 +204,7 @@ static slk_err storage_list(struct link *link, const slk_options *options, slk_e
     slk_lotus_local_paths paths = {0};
     SLK_TRY(ask(link, "Filecoin.Paths", json_array(), &value, error));
     if (options->json) {
-        print_json(value);
+        slk_service_print(value);
         return SLK_OK;
     }
     SLK_TRY(slk_lotus_local_paths_read(&paths, value, "Paths", error));
@@ -321,7 +312,7 @@ static slk_err tasks_list(struct link *link, const slk_options *options, slk_err
     slk_lotus_task tasks[SLK_LOTUS_TASKS];
     SLK_TRY(ask(link, "Filecoin.TaskTypes", json_array(), &value, error));
     if (options->json) {
-        print_json(value);
+        slk_service_print(value);
         return SLK_OK;
     }
     SLK_TRY(slk_lotus_task_set_read(&set, value, "TaskTypes", error));
@@ -380,7 +371,7 @@ static slk_err jobs(struct link *link, const slk_options *options, slk_error *er
     SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
     SLK_TRY(ask(link, "Selkie.TaskProgress", json_array(), &list, error));
     if (options->json) {
-        print_json(list);
+        slk_service_print(list);
         return SLK_OK;
     }
     (void)printf("%-9s %-14s %-16s %-10s %s\n", "ID", "SECTOR", "CALL", "STATE", "PROGRESS");
@@ -450,7 +441,7 @@ static int run_resources(const slk_command *command, const slk_options *options)
         return slk_command_fail(command, options, SLK_E_NOMEM, NULL);
     slk_lotus_need_variables(NULL, NULL, show_variable, &v);
     if (json)
-        print_json(json);
+        slk_service_print(json);
     else if (v.shown == 0)
         (void)printf("none is set; `selkie worker resources --all` lists what can be\n");
     return SLK_EXIT_DONE;
