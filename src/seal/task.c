@@ -51,7 +51,7 @@ static const slk_sql set_timeout = {
     "provider.timeout", "UPDATE rseal_provider_pipeline SET cleanup_timeout = $3"
                         " WHERE sp_id = $1 AND sector_number = $2 AND cleanup_timeout IS NULL"};
 
-static bool role_on(const slk_seal *seal, slk_pipeline pipeline)
+bool slk_task_role_on(const slk_seal *seal, slk_pipeline pipeline)
 {
     return pipeline == SLK_PIPELINE_PROVIDER ? seal->options.provider : seal->options.client;
 }
@@ -162,7 +162,7 @@ slk_err slk_task_schedule(uint64_t *ret_made, slk_seal *seal, slk_error *error)
     bool has[STEPS_MAX] = {false};
     slk_assert(n <= STEPS_MAX);
     for (slk_pipeline p = 0; p < SLK_PIPELINE_COUNT; p++)
-        if (role_on(seal, p))
+        if (slk_task_role_on(seal, p))
             SLK_TRY(find_work(has, seal, p, error));
     for (size_t i = 0; i < n && !slk_seal_is_dead(seal); i++)
         if (has[i])

@@ -190,9 +190,7 @@ static bool has_steps(const slk_seal *seal, slk_task_class class)
     size_t n;
     const slk_step *steps = slk_seal_steps(&n);
     for (size_t i = 0; i < n; i++)
-        if (steps[i].class == class &&
-            (steps[i].pipeline == SLK_PIPELINE_PROVIDER ? seal->options.provider
-                                                        : seal->options.client))
+        if (steps[i].class == class && slk_task_role_on(seal, steps[i].pipeline))
             return true;
     return false;
 }

@@ -33,6 +33,9 @@ SLK_MUST_CHECK slk_err slk_task_find(slk_task_claim *c, slk_error *error);
 SLK_MUST_CHECK slk_err slk_task_take_numbers(int64_t *ret_first, slk_seal *seal, int64_t n,
                                              slk_error *error);
 
+/* Whether this node does that pipeline's tasks. */
+bool slk_task_role_on(const slk_seal *seal, slk_pipeline pipeline);
+
 /* NULL for a name that no step has. */
 const slk_step *slk_task_step_named(const char *name);
 /* Whether a thread of this process still works on that task, its lease being over, or uses the files that it

@@ -75,18 +75,18 @@ static int64_t wall_ms(const slk_seal *seal)
     return slk_seal_now_ms(&seal->ops);
 }
 
+static int64_t distance(int64_t a, int64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
 static bool kernel_agrees(const slk_seal *seal, int64_t wall)
 {
     const slk_seal_clock *clock = &seal->ops.clock;
     int64_t kept = 0;
     const bool is = clock->wall_ms ? clock->kept_ms && clock->kept_ms(clock->ctx, &kept)
                                    : slk_clock_kept_ms(&kept);
-    return is && wall - kept < APART_MS && kept - wall < APART_MS;
-}
-
-static int64_t distance(int64_t a, int64_t b)
-{
-    return a > b ? a - b : b - a;
+    return is && distance(wall, kept) < APART_MS;
 }
 
 static bool chain_refutes(const slk_time *t, int64_t wall, int64_t mono)

@@ -15,9 +15,6 @@
 #define SYNTHETIC "syn-porep-vanilla-proofs.dat"
 /* Those of a 32 GiB sector have 2^18 challenges of some 80 KiB. */
 #define SYNTHETIC_MAX_BYTES ((uint64_t)64 << 30)
-/* source: reference/lotus-worker 6.3 */
-#define P_AUX_MAX_BYTES 64u
-#define T_AUX_MAX_BYTES 10240u
 
 static const char *const tree_c = "sc-02-data-tree-c", *const tree_r = "sc-02-data-tree-r-last";
 static const char *const layer = "sc-02-data-layer-", *const tree_d = "sc-02-data-tree-d.dat";
@@ -69,12 +66,7 @@ static uint64_t octal_tree_bytes(unsigned depth)
 void slk_cache_set_init(slk_cache_set *ret_set, const slk_sector_shape *shape, bool finished)
 {
     slk_cache_set set = {.n = 0};
-    for (size_t i = 0; i < slk_cache_file_count(shape); i++) {
-        slk_cache_file file;
-        slk_cache_file_at(&file, shape, i);
-        slk_flat_member *m = add(&set, slk_max_u64(file.bytes, 1), file.max_bytes);
-        (void)snprintf(m->name, sizeof m->name, "%s", file.name);
-    }
+    set.n = slk_cache_members(set.member, shape);
     add_trees(&set, tree_c, shape->base_trees, octal_tree_bytes(shape->base_depth));
     for (unsigned i = 1; i <= shape->layers; i++) {
         slk_flat_member *m = add(&set, shape->bytes, shape->bytes);

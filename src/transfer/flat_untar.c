@@ -34,7 +34,7 @@ struct slk_flat_untar {
     bool open_end, must_complete;
     slk_flat_member members[SLK_FLAT_TAR_MEMBERS_MAX];
     size_t n;
-    bool seen[SLK_FLAT_TAR_MEMBERS_MAX], complete[SLK_FLAT_TAR_MEMBERS_MAX];
+    bool complete[SLK_FLAT_TAR_MEMBERS_MAX];
     char *folder;
     int folder_fd;
     untar_state state;
@@ -197,11 +197,10 @@ static slk_err begin_member(slk_flat_untar *u, uint64_t size, slk_error *error)
     if (!find_member(u))
         return refuse(u, error, "no file that may come has this name");
     const slk_flat_member *m = &u->members[u->at];
-    if (u->seen[u->at])
+    if (u->complete[u->at])
         return refuse(u, error, "it comes a second time");
     if (size == 0 || size < m->min_bytes || size > m->max_bytes)
         return refuse(u, error, "its size is wrong");
-    u->seen[u->at] = true;
     u->body_bytes = u->body_left = size;
     u->early_bytes = 0;
     u->padding_left = tar_padding(size);
