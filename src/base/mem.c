@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "base/mem.h"
 
+#include "base/num.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,13 +119,28 @@ static uint64_t file_pages(const char *path)
 }
 
 /* source: Linux Documentation/admin-guide/cgroup-v2.rst, memory interface files */
+static uint64_t number_of(const char *group, const char *file)
+{
+    char path[640];
+    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/%s", group, file);
+    return number_in_file(path);
+}
+
+static uint64_t memory_of(const char *group)
+{
+    return number_of(group, "memory.max");
+}
+
+static uint64_t swap_of(const char *group)
+{
+    return number_of(group, "memory.swap.max");
+}
+
 static uint64_t room_of(const char *group)
 {
     char path[640];
-    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
-    const uint64_t most = number_in_file(path);
-    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.current", group);
-    uint64_t used = number_in_file(path);
+    const uint64_t most = memory_of(group);
+    uint64_t used = number_of(group, "memory.current");
     if (most == UINT64_MAX || used == UINT64_MAX)
         return UINT64_MAX;
     (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.stat", group);
@@ -146,25 +163,9 @@ static uint64_t least_of_groups(uint64_t (*of)(const char *group))
     uint64_t least = of(group);
     for (char *end = strrchr(group, '/'); end; end = strrchr(group, '/')) {
         *end = '\0';
-        const uint64_t room = of(group);
-        if (room < least)
-            least = room;
+        least = slk_min_u64(least, of(group));
     }
     return least;
-}
-
-static uint64_t memory_of(const char *group)
-{
-    char path[640];
-    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", group);
-    return number_in_file(path);
-}
-
-static uint64_t swap_of(const char *group)
-{
-    char path[640];
-    (void)snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.swap.max", group);
-    return number_in_file(path);
 }
 
 struct meminfo {
@@ -197,24 +198,20 @@ static struct meminfo read_meminfo(void)
     return found;
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 uint64_t slk_mem_available(void)
 {
-    return smaller(read_meminfo().available, least_of_groups(room_of));
+    return slk_min_u64(read_meminfo().available, least_of_groups(room_of));
 }
 
 slk_mem_machine slk_mem_machine_now(void)
 {
     const struct meminfo found = read_meminfo();
-    slk_mem_machine m = {.total_bytes = smaller(found.total, least_of_groups(memory_of)),
-                         .swap_bytes = smaller(found.swap_total, least_of_groups(swap_of))};
-    m.available_bytes = smaller(m.total_bytes, smaller(found.available, least_of_groups(room_of)));
-    m.swap_used_bytes =
-        smaller(m.swap_bytes, found.swap_total - smaller(found.swap_total, found.swap_free));
+    slk_mem_machine m = {.total_bytes = slk_min_u64(found.total, least_of_groups(memory_of)),
+                         .swap_bytes = slk_min_u64(found.swap_total, least_of_groups(swap_of))};
+    m.available_bytes =
+        slk_min_u64(m.total_bytes, slk_min_u64(found.available, least_of_groups(room_of)));
+    m.swap_used_bytes = slk_min_u64(
+        m.swap_bytes, found.swap_total - slk_min_u64(found.swap_total, found.swap_free));
     return m;
 }
 

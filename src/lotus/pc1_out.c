@@ -56,7 +56,7 @@ slk_err slk_lotus_pc1_out_print(slk_buf *out, const slk_lotus_pc1_out *pc1, cons
     labels_name(labels, shape);
     SLK_CLEANUP(slk_json_decrefp)
     json_t *value =
-        json_pack("{s:o*, s:o, s:o, s:{s:{s:n, s:o}}, s:s}", TICKET_KEY,
+        json_pack("{s:o, s:o, s:o, s:{s:{s:n, s:o}}, s:s}", TICKET_KEY,
                   pc1->has_ticket ? slk_lotus_randomness_json(pc1->ticket) : json_null(), "comm_d",
                   slk_lotus_list_json(pc1->comm_d, 32, 1, byte_json), "config",
                   store_json("tree-d", cache, 2 * shape->nodes - 1), "labels", labels, "_h",

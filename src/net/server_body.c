@@ -79,8 +79,8 @@ enum MHD_Result slk_http_body_begin(slk_http_exchange *exchange)
         exchange->close_after = false;
         exchange->admitted = true;
     }
-    exchange->body.max = exchange->route->take ? 0 : exchange->body_max;
-    exchange->body.memory.max = exchange->body.max;
+    slk_spool_init(&exchange->body, exchange->route->take ? 0 : exchange->body_max,
+                   exchange->server->options.spool_folder);
     slk_http_watch_deadline(exchange->server, exchange->connection,
                             exchange->server->options.body_deadline_ms);
     return MHD_YES;

@@ -20,7 +20,6 @@ enum {
     WS_OP_PONG = 10,
 };
 enum {
-    WS_NORMAL = 1000,
     WS_GOING_AWAY = 1001,
     WS_PROTOCOL = 1002,
     WS_NO_STATUS = 1005,
