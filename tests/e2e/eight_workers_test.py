@@ -189,18 +189,6 @@ def disk_full():
             equal([str(p) for kind in ("sealed", "cache") for p in (path / kind).glob("s-t0*")], [], "files of the full disk")
 
 
-@contextlib.contextmanager
-def few_files(folder, count):
-    """A disk that has room for bytes, but not for more files."""
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=64m,nr_inodes={count}", "selkie-test", str(folder)], capture_output=True)
-    expect(done.returncode == 0, f"mount: {done.stderr!r}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 if __name__ == "__main__":
     cases = [("workers-all-at-work", all_at_work), ("workers-disk-full", disk_full), ("workers-killed", lambda: killed_at_each_call(0))]
     if os.environ.get("SELKIE_TEST_FULL"):

@@ -166,8 +166,9 @@ class Farm:
             self.start(name)
         self.introduce()
 
-    def introduce(self):
-        connect = self.repo("client") / "connect"
+    def introduce(self, connect=None):
+        """Provider and client know each other from now on; connect: the file for the string, if not in the client's repository."""
+        connect = connect or self.repo("client") / "connect"
         self.on("provider", "partner", "add", "selkie-test", "--url", self.url("client"), "--allowance", 100, "--connect-out", connect)
         self.on("client", "provider", "add", "-", "--miner", "f01000", stdin=connect.read_text())
 

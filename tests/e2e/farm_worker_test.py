@@ -129,12 +129,7 @@ class Liar:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def call(self, method, *parameters):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.node}/rpc/v0", method="POST",
-                                         data=json.dumps({"jsonrpc": "2.0", "id": 1, "method": f"Filecoin.{method}", "params": parameters}).encode(),
-                                         headers={"Content-Type": "application/json", "Authorization": f"Bearer {self.info['token']}"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            body = json.load(answer)
-        expect("error" not in body, f"{method}: {body}")
+        json_rpc(self.node, self.info["token"], f"Filecoin.{method}", parameters, path="/rpc/v0")
 
     def answer(self, method, parameters):
         tasks = ("addpiece", "precommit/1", "precommit/2", "commit/1", "finalize", "fetch")

@@ -2,7 +2,6 @@
 """A real Lotus chain with its miner, which seals nothing by itself, and workers of ours for it; all of
 them can be killed and started again at any moment. Needs ../shared/lotus-devnet."""
 import contextlib
-import json
 import os
 import pathlib
 import re
@@ -10,10 +9,9 @@ import signal
 import subprocess
 import threading
 import time
-import urllib.request
 
 import farm
-from support import SELKIE, SHARED, Failed, Folder, expect
+from support import SELKIE, SHARED, Failed, Folder, expect, json_rpc
 
 DEVNET = SHARED / "lotus-devnet"
 BINARIES = pathlib.Path(os.environ.get("LOTUS_DEVNET_BIN") or
@@ -69,14 +67,8 @@ class Miner:
             kill(self.process)
         subprocess.run(["bash", DEVNET / "stop.sh", self.folder], capture_output=True, timeout=120)
 
-    def call(self, method, *parameters, timeout=60):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/rpc/v0", method="POST",
-                                         data=json.dumps({"jsonrpc": "2.0", "id": 1, "method": f"Filecoin.{method}", "params": parameters}).encode(),
-                                         headers={"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"})
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
-            body = json.load(answer)
-        expect("error" not in body, f"{method}: {body}")
-        return body.get("result")
+    def call(self, method, *parameters):
+        return json_rpc(self.port, self.token, f"Filecoin.{method}", parameters, path="/rpc/v0")
 
     def cli(self, *arguments, program="lotus-miner", more=None):
         done = subprocess.run([program, *arguments], env={**self.environment(), **(more or {})}, capture_output=True, text=True, timeout=120)

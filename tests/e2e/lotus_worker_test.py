@@ -101,18 +101,6 @@ def fetch_cut():
         equal([r for w in (w1, w2) for r in w.events("call.failed") if r["code"] == "corrupt"], [], "proofs of stale files")
 
 
-@contextlib.contextmanager
-def few_files(folder, count):
-    """A disk that has room for bytes, but not for more files: what is full is found only when one is made."""
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=64m,nr_inodes={count}", "selkie-test", str(folder)], capture_output=True)
-    expect(done.returncode == 0, f"mount: {done.stderr!r}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 def disk_full():
     """PC1 finds the disk full: code 102, and the miner tries again until there is room."""
     if os.getuid() != 0:

@@ -69,9 +69,7 @@ class Client:
             farm.start(name)
         farm.kill("provider")
         farm.start("provider")  # with the client's certificate, which was made meanwhile
-        connect = farm.folder / "connect"  # not within what is recorded: the provider writes it
-        farm.on("provider", "partner", "add", "selkie-test", "--url", farm.url("client"), "--allowance", 100, "--connect-out", connect)
-        farm.on("client", "provider", "add", "-", "--miner", "f01000", stdin=connect.read_text())
+        farm.introduce(farm.folder / "connect")  # not within what is recorded: the provider writes it
         farm.order(seal_proof=order)
         self.promise()
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What the end-to-end tests share: cases by name, reports in one form, inputs of the test vectors."""
+import contextlib
 import gzip
 import hashlib
 import json
@@ -92,6 +93,18 @@ class Folder:
 
     def __exit__(self, *_):
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def few_files(folder, count):
+    """A disk that has room for bytes, but not for more files: what is full is found only when one is made."""
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=64m,nr_inodes={count}", "selkie-test", str(folder)], capture_output=True)
+    expect(done.returncode == 0, f"mount: {done.stderr!r}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def load(path):

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "support/slk_failing_alloc.h"
+#include "support/slk_failing_plan.h"
 
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -19,18 +19,11 @@ char *__wrap_strdup(const char *text);
 int __wrap_vasprintf(char **ret_text, const char *format, va_list args);
 int __wrap___vasprintf_chk(char **ret_text, int flag, const char *format, va_list args);
 
-static struct {
-    atomic_uint_fast64_t seen;
-    atomic_uint_fast64_t nth;
-    atomic_bool on;
-} plan;
+static slk_failing_plan plan;
 
 void slk_failing_alloc_at(uint64_t n, bool on)
 {
-    plan.nth = 0;
-    plan.seen = 0;
-    plan.on = on;
-    plan.nth = n;
+    slk_failing_plan_set(&plan, n, on);
 }
 
 uint64_t slk_failing_alloc_seen(void)
@@ -40,9 +33,7 @@ uint64_t slk_failing_alloc_seen(void)
 
 static bool fails(void)
 {
-    const uint64_t n = ++plan.seen;
-    const uint64_t nth = plan.nth;
-    return nth && (plan.on ? n >= nth : n == nth);
+    return slk_failing_plan_fails(&plan);
 }
 
 void *__wrap_malloc(size_t bytes)

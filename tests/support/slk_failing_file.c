@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "support/slk_failing_file.h"
+#include "support/slk_failing_plan.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <sys/types.h>
 
 /* What the linker's --wrap makes of the names, which are those of 64-bit offsets: __wrap_ is called for
@@ -28,18 +28,11 @@ int __wrap_ftruncate64(int fd, off_t bytes);
 int __wrap_posix_fallocate64(int fd, off_t at, off_t bytes);
 int __wrap_mkdir(const char *path, mode_t mode);
 
-static struct {
-    atomic_uint_fast64_t seen;
-    atomic_uint_fast64_t nth;
-    atomic_bool on;
-} plan;
+static slk_failing_plan plan;
 
 void slk_failing_file_at(uint64_t n, bool on)
 {
-    plan.nth = 0;
-    plan.seen = 0;
-    plan.on = on;
-    plan.nth = n;
+    slk_failing_plan_set(&plan, n, on);
 }
 
 uint64_t slk_failing_file_seen(void)
@@ -49,9 +42,7 @@ uint64_t slk_failing_file_seen(void)
 
 static bool fails(void)
 {
-    const uint64_t n = ++plan.seen;
-    const uint64_t nth = plan.nth;
-    const bool now = nth && (plan.on ? n >= nth : n == nth);
+    const bool now = slk_failing_plan_fails(&plan);
     if (now)
         errno = EIO;
     return now;
