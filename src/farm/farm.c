@@ -33,6 +33,20 @@ void slk_farm_moved(slk_farm *farm)
     (void)pthread_cond_broadcast(&farm->moved);
 }
 
+/* Lock held. */
+static void wake_all(slk_farm *farm)
+{
+    (void)pthread_cond_broadcast(&farm->moved);
+    for (slk_farm_waiting *w = farm->waiting; w; w = w->next)
+        (void)pthread_cond_signal(&w->moved);
+}
+
+void slk_farm_workers_moved(slk_farm *farm)
+{
+    (void)slk_sched_round(farm->sched);
+    wake_all(farm);
+}
+
 void slk_farm_look_again(slk_farm *farm)
 {
     if (slk_sched_round(farm->sched) > 0)
@@ -159,7 +173,7 @@ void slk_farm_stop(slk_farm *farm)
         return;
     slk_farm_enter(farm);
     farm->stopping = true;
-    (void)pthread_cond_broadcast(&farm->moved);
+    wake_all(farm);
     slk_farm_leave(farm);
     if (farm->started)
         (void)pthread_join(farm->sweeper, NULL);
@@ -227,9 +241,10 @@ slk_err slk_farm_returned(slk_farm *farm, const slk_lotus_call_id *call,
     SLK_TRY(slk_farm_calls_returned(&known, farm->calls, call, outcome, error));
     slk_farm_enter(farm);
     slk_farm_waiting *w = slk_farm_waiting_for(farm, call->uuid);
-    if (w)
+    if (w) {
         w->ended = true;
-    slk_farm_moved(farm);
+        (void)pthread_cond_signal(&w->moved);
+    }
     slk_farm_leave(farm);
     if (!known)
         slk_log(SLK_LOG_INFO, "farm.early", "call=%s why=\"not known here (yet)\"", call->uuid);
@@ -240,9 +255,10 @@ slk_err slk_farm_abort(slk_farm *farm, const slk_lotus_call_id *call, slk_error 
 {
     slk_farm_enter(farm);
     slk_farm_waiting *w = slk_farm_waiting_for(farm, call->uuid);
-    if (w)
+    if (w) {
         w->aborted = true;
-    slk_farm_moved(farm);
+        (void)pthread_cond_signal(&w->moved);
+    }
     slk_farm_leave(farm);
     return w ? SLK_OK : slk_fail(error, SLK_E_NOTFOUND, "nobody waits for call %s", call->uuid);
 }

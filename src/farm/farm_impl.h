@@ -56,6 +56,7 @@ typedef struct slk_farm_waiting {
     struct slk_farm_waiting *next;
     char uuid[SLK_UUID_CHARS];
     slk_job *job; /* gets the worker's progress; NULL nobody looks */
+    pthread_cond_t moved; /* this, or a worker that may have it, changed */
     bool ended; /* its row is done */
     bool aborted;
     int64_t listed_ms; /* monotonic: the worker said last that it has it, or took it */
@@ -82,7 +83,8 @@ struct slk_farm {
     slk_farm_calls *calls;
 
     pthread_mutex_t lock;
-    pthread_cond_t moved; /* anything below changed */
+    pthread_cond_t
+        moved; /* a request was granted, or may be; a worker came, left, opened or closed */
     bool made; /* the two above exist */
     bool stopping;
     bool started;
@@ -98,8 +100,10 @@ struct slk_farm {
 
 void slk_farm_enter(slk_farm *farm);
 void slk_farm_leave(slk_farm *farm);
-/* Lock held: grants what can be granted and wakes all who wait. */
+/* Lock held: grants what can be granted and wakes all who wait for a worker. */
 void slk_farm_moved(slk_farm *farm);
+/* Lock held: the same, and those who wait for a Return look who has their call. */
+void slk_farm_workers_moved(slk_farm *farm);
 /* Lock held: the same where what selectors look at may have changed without a sign. Wakes nobody when
  * nothing is granted. */
 void slk_farm_look_again(slk_farm *farm);

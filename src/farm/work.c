@@ -51,14 +51,20 @@ struct watch {
     uint64_t request;
 };
 
-static void watch_begin(struct watch *watch)
+static slk_err watch_begin(struct watch *watch, slk_farm *farm, const slk_farm_call *row,
+                           slk_job *job, slk_error *error)
 {
-    slk_farm *farm = watch->farm;
+    *watch = (struct watch){.farm = farm, .row = row, .waiting.job = job};
+    const int rc = slk_cond_init(&watch->waiting.moved);
+    if (rc != 0)
+        return slk_fail_errno(error, rc, "cannot wait for a worker");
+    memcpy(watch->waiting.uuid, row->call.uuid, sizeof watch->waiting.uuid);
     watch->waiting.listed_ms = slk_clock_monotonic_ms();
     slk_farm_enter(farm);
     watch->waiting.next = farm->waiting;
     farm->waiting = &watch->waiting;
     slk_farm_leave(farm);
+    return SLK_OK;
 }
 
 static void watch_end(struct watch *watch)
@@ -73,6 +79,7 @@ static void watch_end(struct watch *watch)
         slk_sched_end(farm->sched, watch->request);
     slk_farm_moved(farm);
     slk_farm_leave(farm);
+    (void)pthread_cond_destroy(&watch->waiting.moved);
 }
 
 /* Lock held: who has the call now. One of ours that was started again goes on with its calls. */
@@ -144,7 +151,7 @@ static slk_err wait_return(struct watch *watch, const slk_farm_work *work, bool 
             code = slk_fail(error, SLK_E_UNREACHABLE, "worker %.80s is away with the task",
                             watch->row->hostname);
         else
-            slk_farm_wait(farm, LOOK_MS);
+            (void)slk_cond_wait_ms(&watch->waiting.moved, &farm->lock, LOOK_MS);
     }
     slk_farm_leave(farm);
     return code;
@@ -241,9 +248,9 @@ static slk_err start_call(slk_farm_call *ret_call, slk_farm *farm, const slk_far
 {
     bool done = false;
     SLK_TRY(send_call(&row->call, work, worker, job, error));
-    struct watch watch = {.farm = farm, .row = row, .waiting.job = job};
-    memcpy(watch.waiting.uuid, row->call.uuid, sizeof watch.waiting.uuid);
-    watch_begin(&watch); /* before the row has its id: the Return may be here already */
+    struct watch watch;
+    /* Before the row has its id: the Return may be here already. */
+    SLK_TRY(watch_begin(&watch, farm, row, job, error));
     slk_err code = slk_farm_calls_named(&done, farm->calls, row->id, row->call.uuid, error);
     if (done) {
         slk_farm_enter(farm);
@@ -292,9 +299,8 @@ static slk_err resume(slk_farm_call *ret_call, slk_farm *farm, const slk_farm_wo
         return slk_fail(error, SLK_E_NOTFOUND, "the earlier call had failed");
     }
     slk_job_stage(job, worker_stage, 0);
-    struct watch watch = {.farm = farm, .row = &row, .waiting.job = job};
-    memcpy(watch.waiting.uuid, row.call.uuid, sizeof watch.waiting.uuid);
-    watch_begin(&watch);
+    struct watch watch;
+    SLK_TRY(watch_begin(&watch, farm, &row, job, error));
     slk_farm_call now = {0}; /* it may have been returned before anybody watched */
     slk_err code = slk_farm_calls_get(&now, farm->calls, row.id, error);
     if (code == SLK_OK && now.state == SLK_FARM_CALL_DONE) {

@@ -96,7 +96,7 @@ static void unlink_worker(slk_farm_worker *worker, const char *why)
     if (!worker->local)
         slk_log(SLK_LOG_INFO, "farm.worker_left", "worker=\"%s\" session=%s why=\"%s\"",
                 worker->info.hostname, worker->session, why);
-    slk_farm_moved(farm);
+    slk_farm_workers_moved(farm);
 }
 
 void slk_farm_workers_reap(slk_farm *farm)
@@ -282,7 +282,7 @@ static void judge(slk_farm_worker *worker, slk_err code, const char *session,
             "worker=\"%s\" session=%s answers=%d why=\"%s\"", worker->info.hostname,
             worker->session, answered, answered ? "" : slk_error_text(error, code));
     slk_farm_tell_sched(worker);
-    slk_farm_moved(worker->farm);
+    slk_farm_workers_moved(worker->farm);
 }
 
 static bool beat_once(slk_farm_worker *worker)
@@ -359,7 +359,7 @@ static slk_err link_worker(slk_farm_worker *worker, slk_error *error)
     worker->next = farm->workers;
     farm->workers = worker;
     slk_farm_tell_sched(worker);
-    slk_farm_moved(farm);
+    slk_farm_workers_moved(farm);
     return SLK_OK;
 }
 
@@ -435,7 +435,7 @@ static void close_worker(slk_farm_worker *worker, bool open, const char *why)
     worker->closed = !open;
     (void)snprintf(worker->why, sizeof worker->why, "%s", open ? "" : why);
     slk_farm_tell_sched(worker);
-    slk_farm_moved(worker->farm);
+    slk_farm_workers_moved(worker->farm);
 }
 
 slk_err slk_farm_set_open(slk_farm *farm, const char *session, bool open, const char *why,

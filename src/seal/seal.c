@@ -243,7 +243,8 @@ static slk_err init_threads(slk_seal *seal, slk_error *error)
 {
     SLK_TRY(slk_time_init(&seal->time, error));
     int rc = pthread_mutex_init(&seal->mutex, NULL);
-    rc = rc ? rc : slk_cond_init(&seal->work);
+    for (unsigned i = 0; i < SLK_CLASS_COUNT; i++)
+        rc = rc ? rc : slk_cond_init(&seal->work[i]);
     rc = rc ? rc : slk_cond_init(&seal->look);
     rc = rc ? rc : slk_cond_init(&seal->files_free);
     if (rc != 0)
@@ -331,7 +332,8 @@ void slk_seal_free(slk_seal *seal)
     if (seal->made) {
         (void)pthread_cond_destroy(&seal->files_free);
         (void)pthread_cond_destroy(&seal->look);
-        (void)pthread_cond_destroy(&seal->work);
+        for (unsigned i = 0; i < SLK_CLASS_COUNT; i++)
+            (void)pthread_cond_destroy(&seal->work[i]);
         (void)pthread_mutex_destroy(&seal->mutex);
     }
     slk_time_done(&seal->time);
@@ -360,11 +362,24 @@ void slk_seal_wake(slk_seal *seal)
     pthread_mutex_unlock(&seal->mutex);
 }
 
+/* One at a time: were all to look at once, most would find nothing and be in each other's way. */
+void slk_seal_send_worker(slk_seal *seal, slk_task_class class)
+{
+    seal->work_there[class] = true;
+    pthread_cond_signal(&seal->work[class]);
+}
+
+/* Mutex held. */
+static void send_workers(slk_seal *seal)
+{
+    for (unsigned i = 0; i < SLK_CLASS_COUNT; i++)
+        slk_seal_send_worker(seal, (slk_task_class)i);
+}
+
 void slk_seal_room_changed(slk_seal *seal)
 {
     pthread_mutex_lock(&seal->mutex);
-    seal->generation++;
-    pthread_cond_broadcast(&seal->work);
+    send_workers(seal);
     pthread_mutex_unlock(&seal->mutex);
 }
 
@@ -381,15 +396,13 @@ static void *worker_main(void *arg)
 {
     slk_seal_worker *w = arg;
     slk_seal *seal = w->seal;
-    uint64_t seen = 0;
     pthread_mutex_lock(&seal->mutex);
     while (!seal->stopping) {
-        const bool looked = seen == seal->generation;
-        seen = seal->generation;
-        if (looked || !has_room(seal, w->class)) {
-            pthread_cond_wait(&seal->work, &seal->mutex);
+        if (!seal->work_there[w->class] || !has_room(seal, w->class)) {
+            pthread_cond_wait(&seal->work[w->class], &seal->mutex);
             continue;
         }
+        seal->work_there[w->class] = false;
         seal->busy[w->class]++;
         pthread_mutex_unlock(&seal->mutex);
         bool ran = false;
@@ -403,7 +416,7 @@ static void *worker_main(void *arg)
         pthread_mutex_lock(&seal->mutex);
         seal->busy[w->class]--;
         if (ran)
-            seen = seal->generation - 1; /* what else waits need not wait for the scheduler */
+            seal->work_there[w->class] = true; /* what else waits need not wait for the scheduler */
     }
     pthread_mutex_unlock(&seal->mutex);
     return NULL;
@@ -467,8 +480,7 @@ static void *scheduler_main(void *arg)
                     slk_error_text(&error, code));
         int64_t ms = sleep_ms(seal);
         pthread_mutex_lock(&seal->mutex);
-        seal->generation++;
-        pthread_cond_broadcast(&seal->work);
+        send_workers(seal);
         if (!seal->look_wanted && !seal->stopping)
             (void)slk_cond_wait_ms(&seal->look, &seal->mutex, ms);
     }
@@ -603,7 +615,8 @@ void slk_seal_stop(slk_seal *seal)
     seal->stopping = true;
     for (slk_seal_running *r = seal->running; r; r = r->next)
         slk_job_cancel(&r->task->job);
-    pthread_cond_broadcast(&seal->work);
+    for (unsigned i = 0; i < SLK_CLASS_COUNT; i++)
+        pthread_cond_broadcast(&seal->work[i]);
     pthread_cond_broadcast(&seal->look);
     pthread_cond_broadcast(&seal->files_free);
     pthread_mutex_unlock(&seal->mutex);

@@ -50,11 +50,11 @@ struct slk_seal {
     slk_time time;
 
     pthread_mutex_t mutex;
-    pthread_cond_t work; /* workers: generation rose, or stopping */
+    pthread_cond_t work[SLK_CLASS_COUNT]; /* workers: work_there and room, or stopping */
     pthread_cond_t look; /* scheduler: wanted, or stopping */
     pthread_cond_t files_free;
     bool made; /* mutex and conditions exist */
-    uint64_t generation;
+    bool work_there[SLK_CLASS_COUNT]; /* perhaps: one worker is to look, and to pass it on if so */
     bool look_wanted;
     bool stopping;
     slk_seal_running *running;
@@ -77,6 +77,9 @@ struct slk_seal {
 
 /* The counts of a step of the table, to add to. */
 slk_step_counts *slk_seal_counts_of(slk_seal *seal, const slk_step *step);
+
+/* Mutex held: one worker of the class looks for work. */
+void slk_seal_send_worker(slk_seal *seal, slk_task_class class);
 
 /* Whether someone in this process uses the sector's files. If so, the workers look for work again as soon
  * as they are free: a task that was passed over for it needs no time to come back at. */

@@ -206,6 +206,7 @@ static void enter_running(slk_seal *seal, slk_seal_running *r)
     seal->running = r;
     if (seal->stopping)
         slk_job_cancel(&r->task->job);
+    slk_seal_send_worker(seal, r->step->class); /* where one was there may be more */
     pthread_mutex_unlock(&seal->mutex);
 }
 
