@@ -38,9 +38,11 @@ slk_err slk_farm_api_return_file(void *context, const slk_rpc_call *call, json_t
     const slk_farm_api *api = context;
     slk_lotus_call_id id;
     slk_farm_outcome outcome = {0};
+    bool wanted = false;
     SLK_TRY(read_ends(&id, &outcome.fault, call, error));
+    SLK_TRY(slk_farm_wants(&wanted, api->options.farm, &id, error));
     const json_t *value = json_array_get(call->params, 1);
-    if (!outcome.fault.failed && !json_is_null(value)) {
+    if (wanted && !outcome.fault.failed && !json_is_null(value)) {
         SLK_CLEANUP(slk_freep) char *path = slk_farm_result_file(api->options.farm, &id);
         if (!path)
             return slk_fail(error, SLK_E_NOMEM, "out of memory for a path");

@@ -20,18 +20,45 @@ static slk_err no_memory(slk_error *error)
     return slk_fail(error, SLK_E_NOMEM, "out of memory for a transfer");
 }
 
-/* All URLs of that type of files, those of the heaviest path first. */
-static slk_err urls_of(slk_lotus_strings *ret, slk_farm *farm, const slk_lotus_sector *sector,
+/* Marks the places that are the maker's; false: none is. */
+static bool find_own(bool *own, slk_farm *farm, const slk_farm_call *made,
+                     const slk_lotus_places *places)
+{
+    bool any = false;
+    slk_farm_enter(farm);
+    const slk_farm_worker *maker = slk_farm_worker_of(farm, made->session, made->hostname);
+    for (size_t i = 0; i < places->n && maker; i++) {
+        own[i] = slk_lotus_strings_has(&maker->paths, places->item[i].id);
+        any = any || own[i];
+    }
+    slk_farm_leave(farm);
+    return any;
+}
+
+static slk_err add_urls(slk_lotus_strings *urls, slk_farm *farm, const slk_farm_call *made,
+                        const slk_lotus_places *places)
+{
+    SLK_CLEANUP(slk_freep) bool *own = slk_calloc(places->n + 1, sizeof *own);
+    if (!own)
+        return SLK_E_NOMEM;
+    const bool any = find_own(own, farm, made, places);
+    slk_err code = SLK_OK;
+    for (size_t i = 0; i < places->n; i++)
+        for (size_t k = 0; k < places->item[i].urls.n && code == SLK_OK && own[i] == any; k++)
+            code = slk_lotus_strings_add(urls, places->item[i].urls.item[k]);
+    return code;
+}
+
+/* All URLs of that type of files at the maker, at others only when it has none: what they have of the
+ * sector may be of an earlier attempt, or false. */
+static slk_err urls_of(slk_lotus_strings *ret, slk_farm *farm, const slk_farm_call *made,
                        unsigned type, slk_error *error)
 {
     slk_lotus_places places;
     slk_lotus_strings urls = {0};
-    SLK_TRY(slk_farm_index_find(&places, farm->index, sector, type, 0, false,
+    SLK_TRY(slk_farm_index_find(&places, farm->index, &made->call.sector, type, 0, false,
                                 slk_clock_monotonic_ms(), error));
-    slk_err code = SLK_OK;
-    for (size_t i = 0; i < places.n; i++)
-        for (size_t k = 0; k < places.item[i].urls.n && code == SLK_OK; k++)
-            code = slk_lotus_strings_add(&urls, places.item[i].urls.item[k]);
+    slk_err code = add_urls(&urls, farm, made, &places);
     slk_lotus_places_done(&places);
     if (code != SLK_OK)
         code = no_memory(error);
@@ -46,17 +73,17 @@ static slk_err urls_of(slk_lotus_strings *ret, slk_farm *farm, const slk_lotus_s
     return SLK_OK;
 }
 
-static slk_err bring_one(slk_farm *farm, const slk_lotus_sector *sector, uint64_t sector_bytes,
+static slk_err bring_one(slk_farm *farm, const slk_farm_call *made, uint64_t sector_bytes,
                          unsigned type, const char *dest, slk_job *job, slk_error *error)
 {
     SLK_CLEANUP(slk_lotus_strings_done) slk_lotus_strings urls = {0};
     SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s" TEMPORARY, dest);
     if (!temp)
         return no_memory(error);
-    SLK_TRY(urls_of(&urls, farm, sector, type, error));
+    SLK_TRY(urls_of(&urls, farm, made, type, error));
     const slk_store_fetch fetch = {.client = farm->http,
                                    .bearer = farm->token,
-                                   .sector = *sector,
+                                   .sector = made->call.sector,
                                    .shape = slk_sector_shape_of(sector_bytes),
                                    .type = type,
                                    .urls = (const char *const *)urls.item,
@@ -67,16 +94,15 @@ static slk_err bring_one(slk_farm *farm, const slk_lotus_sector *sector, uint64_
     return slk_store_fetch_to(&fetch, dest, temp, &which, job, error);
 }
 
-slk_err slk_farm_bring_finished(slk_farm *farm, const slk_lotus_sector *sector,
-                                uint64_t sector_bytes, const slk_seal_paths *paths, slk_job *job,
-                                slk_error *error)
+slk_err slk_farm_bring_finished(slk_farm *farm, const slk_farm_call *made, uint64_t sector_bytes,
+                                const slk_seal_paths *paths, slk_job *job, slk_error *error)
 {
     (void)rmdir(
         paths->cache); /* made empty for labels that are elsewhere; what is full is complete */
     if (!slk_file_exists(paths->cache))
-        SLK_TRY(bring_one(farm, sector, sector_bytes, SLK_LOTUS_CACHE, paths->cache, job, error));
+        SLK_TRY(bring_one(farm, made, sector_bytes, SLK_LOTUS_CACHE, paths->cache, job, error));
     if (!slk_file_exists(paths->sealed))
-        SLK_TRY(bring_one(farm, sector, sector_bytes, SLK_LOTUS_SEALED, paths->sealed, job, error));
+        SLK_TRY(bring_one(farm, made, sector_bytes, SLK_LOTUS_SEALED, paths->sealed, job, error));
     return SLK_OK;
 }
 
@@ -88,7 +114,7 @@ void slk_farm_forget_brought(const slk_seal_paths *paths)
         slk_error error = {0};
         slk_err code = slk_remove_tree(places[i], &error);
         if (code == SLK_OK && temp)
-            code = slk_remove_tree(temp, &error);
+            code = slk_store_fetch_forget(temp, &error);
         if (code != SLK_OK)
             slk_log(SLK_LOG_WARN, "farm.forget", "why=\"%s\"", slk_error_text(&error, code));
     }

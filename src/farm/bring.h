@@ -5,19 +5,20 @@
 
 #include "base/err.h"
 #include "base/job.h"
+#include "farm/calls.h"
 #include "farm/farm_impl.h"
 #include "seal/ops.h"
 
 #include <stdint.h>
 
-/* The sealed file and the files of a finished cache of a sector, from whichever worker has them, to their
- * places here; the workers keep theirs. What is complete here already is not fetched again, what an
+/* The sealed file and the files of a finished cache of a sector to their places here, from the worker that
+ * made them, or where it has them no more from whoever has; the workers keep theirs. What is complete here already is not fetched again, what an
  * earlier run left is gone on with. Nobody checks what came. SLK_E_UNREACHABLE: no worker that is there
  * has them. job: stages "fetch cache", "fetch" in bytes. */
-SLK_MUST_CHECK slk_err slk_farm_bring_finished(slk_farm *farm, const slk_lotus_sector *sector,
+SLK_MUST_CHECK slk_err slk_farm_bring_finished(slk_farm *farm, const slk_farm_call *made,
                                                uint64_t sector_bytes, const slk_seal_paths *paths,
                                                slk_job *job, slk_error *error);
-/* Whatever of that is here goes, as far as it can. */
+/* Whatever of that is here goes, half files too, as far as it can. */
 void slk_farm_forget_brought(const slk_seal_paths *paths);
 
 /* For slk_farm_work.prepare: the worker fetches sealed file and cache if it has not both (context:

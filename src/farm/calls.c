@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EARLY_MS INT64_C(3600000)
 #define FILE_END ".result"
 
 #define COLUMNS                                                                              \
@@ -63,6 +62,9 @@ static const slk_sql end_row = {"call.returned",
                                 " WHERE node = $1 AND call_id = $2 AND state = 'running'"};
 static const slk_sql known_row = {"call.known",
                                   "SELECT state FROM worker_call WHERE node = $1 AND call_id = $2"};
+static const slk_sql may_be_early = {
+    "call.may_be_early", "SELECT count(*) FROM worker_call WHERE node = $1 AND sp_id = $2"
+                         " AND sector_number = $3 AND state = 'starting'"};
 static const slk_sql insert_early = {
     "call.early",
     "INSERT INTO worker_call (node, call_id, state, created_ms, ended_ms, result, result_file,"
@@ -70,8 +72,10 @@ static const slk_sql insert_early = {
     " $5, $6, $7, $8, $9, $10, '')"};
 static const slk_sql prune_early = {
     "call.prune_early",
-    "DELETE FROM worker_call WHERE node = $1 AND state = 'early' AND (ended_ms < $2 OR id NOT IN"
-    " (SELECT id FROM worker_call WHERE node = $1 AND state = 'early' ORDER BY id DESC LIMIT $3))"
+    "DELETE FROM worker_call WHERE node = $1 AND state = 'early' AND (NOT EXISTS (SELECT 1 FROM"
+    " worker_call s WHERE s.node = $1 AND s.sp_id = worker_call.sp_id AND s.sector_number ="
+    " worker_call.sector_number AND s.state = 'starting') OR id NOT IN"
+    " (SELECT id FROM worker_call WHERE node = $1 AND state = 'early' ORDER BY id DESC LIMIT $2))"
     " RETURNING call_id, result_file"};
 static const slk_sql drop_starting = {
     "call.drop_starting", "DELETE FROM worker_call WHERE node = $1 AND state = 'starting'"};
@@ -169,6 +173,15 @@ static slk_err sweep(const slk_farm_calls *calls, slk_error *error)
 
 /* ---- opening ---- */
 
+static slk_err prune(const slk_farm_calls *calls, slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_query_init(&q, calls->db, &prune_early, error));
+    slk_bind_text(&q, 1, calls->node);
+    slk_bind_i64(&q, 2, SLK_FARM_EARLY_MAX);
+    return drop_files(&q, calls, error);
+}
+
 static slk_err open_calls(const slk_farm_calls *calls, slk_error *error)
 {
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
@@ -177,6 +190,7 @@ static slk_err open_calls(const slk_farm_calls *calls, slk_error *error)
     slk_bind_text(&q, 1, calls->node);
     SLK_TRY(slk_query_run(&q, error));
     slk_query_done(&q);
+    SLK_TRY(prune(calls, error));
     return sweep(calls, error);
 }
 
@@ -457,29 +471,47 @@ static slk_err keep_early(const struct returning *r, slk_error *error)
     return slk_query_run(&q, error);
 }
 
+static slk_err can_be_early(bool *ret, const slk_farm_calls *calls, const slk_lotus_sector *sector,
+                            slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    bool row = false;
+    SLK_TRY(slk_query_init(&q, calls->db, &may_be_early, error));
+    slk_bind_text(&q, 1, calls->node);
+    slk_bind_i64(&q, 2, slk_i64(sector->miner));
+    slk_bind_i64(&q, 3, slk_i64(sector->number));
+    SLK_TRY(slk_query_step(&q, &row, error));
+    *ret = row && slk_column_i64(&q, 0) > 0;
+    return SLK_OK;
+}
+
 static slk_err returned_body(slk_db *db, void *context, slk_error *error)
 {
     (void)db;
     struct returning *r = context;
     char state[16] = "";
-    bool any = false;
+    bool any = false, early = false;
     int64_t changes = 0;
     r->known = false;
     SLK_TRY(end_call(&changes, r, error));
     if (changes == 0)
         SLK_TRY(is_known(&any, state, r->calls, r->call->uuid, error));
     r->known = changes > 0 || (any && strcmp(state, "early") != 0);
-    return changes > 0 || any ? SLK_OK : keep_early(r, error);
+    if (changes == 0 && !any)
+        SLK_TRY(can_be_early(&early, r->calls, &r->call->sector, error));
+    return early ? keep_early(r, error) : SLK_OK;
 }
 
-static slk_err prune(const slk_farm_calls *calls, slk_error *error)
+slk_err slk_farm_calls_wants(bool *ret_wants, slk_farm_calls *calls, const slk_lotus_call_id *call,
+                             slk_error *error)
 {
-    SLK_CLEANUP(slk_query_done) slk_query q = {0};
-    SLK_TRY(slk_query_init(&q, calls->db, &prune_early, error));
-    slk_bind_text(&q, 1, calls->node);
-    slk_bind_i64(&q, 2, slk_clock_wall_ms() - EARLY_MS);
-    slk_bind_i64(&q, 3, SLK_FARM_EARLY_MAX);
-    return drop_files(&q, calls, error);
+    char state[16] = "";
+    bool known = false;
+    SLK_TRY(is_known(&known, state, calls, call->uuid, error));
+    if (!known)
+        return can_be_early(ret_wants, calls, &call->sector, error);
+    *ret_wants = strcmp(state, "running") == 0;
+    return SLK_OK;
 }
 
 slk_err slk_farm_calls_returned(bool *ret_known, slk_farm_calls *calls,

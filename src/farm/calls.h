@@ -8,8 +8,8 @@
  *
  * One row per sector, task and key: the key tells calls apart whose parameters differ (of PC1 it is the
  * ticket). Rows stay until they are dropped; those of a node are its own, whoever else shares the
- * database. What a worker returns for a call that has no row (its answer with the id is on its way, or was
- * lost) is kept for an hour, the last SLK_FARM_EARLY_MAX of them.
+ * database. What a worker returns for a call that has no row is kept while a call of that sector is starting
+ * (the answer with the id is on its way), the last SLK_FARM_EARLY_MAX of them; for nobody, it is not.
  *
  * A result larger than a row is a file of the results folder, <uuid>.result, mode 0600, which lives as
  * long as the row. Safe from many threads. */
@@ -60,7 +60,7 @@ typedef struct slk_farm_call {
 void slk_farm_call_done(slk_farm_call *call); /* idempotent, {0} allowed */
 
 /* db (which has the seal's tables) and node_name are borrowed. folder: of results, made 0700. Rows that
- * had no id yet when this node ended are dropped, as are files without a row. */
+ * had no id yet when this node ended are dropped, as are what was early for them and files without a row. */
 SLK_MUST_CHECK slk_err slk_farm_calls_new(slk_farm_calls **ret_calls, slk_db *db,
                                           const char *node_name, const char *folder,
                                           slk_error *error);
@@ -81,6 +81,9 @@ SLK_MUST_CHECK slk_err slk_farm_calls_begin(int64_t *ret_id, slk_farm_calls *cal
 /* The id that the worker gave it. Its outcome may be here already: *ret_done. */
 SLK_MUST_CHECK slk_err slk_farm_calls_named(bool *ret_done, slk_farm_calls *calls, int64_t id,
                                             const char *uuid, slk_error *error);
+/* Whether a Return for that call would be kept: its row is running, or it may be early. */
+SLK_MUST_CHECK slk_err slk_farm_calls_wants(bool *ret_wants, slk_farm_calls *calls,
+                                            const slk_lotus_call_id *call, slk_error *error);
 /* A Return. *ret_known: there was a row for it. A repeated one changes nothing and is fine. */
 SLK_MUST_CHECK slk_err slk_farm_calls_returned(bool *ret_known, slk_farm_calls *calls,
                                                const slk_lotus_call_id *call,

@@ -174,23 +174,60 @@ static void files_live_with_their_rows(void **state)
     slk_free(orphan);
 }
 
-static void strangers_are_bounded(void **state)
+static void expect_rows(struct world *w, int64_t n)
 {
-    struct world *w = *state;
     static const slk_sql count = {"test.count", "SELECT count(*) FROM worker_call"};
-    char uuid[SLK_UUID_CHARS];
-    for (unsigned i = 0; i < SLK_FARM_EARLY_MAX + 50; i++) {
-        (void)snprintf(uuid, sizeof uuid, "00000000-0000-4000-8000-%012x", i);
-        return_it(w, uuid, "x", false);
-    }
     slk_query q = {0};
     bool row = false;
     assert_int_equal(slk_query_init(&q, w->db, &count, NULL), SLK_OK);
     assert_int_equal(slk_query_step(&q, &row, NULL), SLK_OK);
-    assert_int_equal(slk_column_i64(&q, 0), SLK_FARM_EARLY_MAX);
+    assert_int_equal(slk_column_i64(&q, 0), n);
     slk_query_done(&q);
+}
+
+static void strangers_are_bounded(void **state)
+{
+    struct world *w = *state;
+    char uuid[SLK_UUID_CHARS];
+    return_it(w, U1, "for nobody", false);
+    expect_rows(w, 0);
     const int64_t id = start(w, "the newest is kept");
+    for (unsigned i = 0; i < SLK_FARM_EARLY_MAX + 50; i++) {
+        (void)snprintf(uuid, sizeof uuid, "00000000-0000-4000-8000-%012x", i);
+        return_it(w, uuid, "x", false);
+    }
+    expect_rows(w, SLK_FARM_EARLY_MAX + 1);
     name_it(w, id, uuid, true);
+    return_it(w, U2, "for nobody", false); /* nor are those before it of any use now */
+    expect_rows(w, 1);
+}
+
+static void is_wanted(struct world *w, const char *uuid, bool wanted)
+{
+    slk_lotus_call_id call = {.sector = one};
+    bool wants = !wanted;
+    memcpy(call.uuid, uuid, sizeof call.uuid);
+    assert_int_equal(slk_farm_calls_wants(&wants, w->calls, &call, NULL), SLK_OK);
+    assert_int_equal(wants, wanted);
+}
+
+static void results_are_wanted_once(void **state)
+{
+    struct world *w = *state;
+    is_wanted(w, U1, false);
+    const int64_t id = start(w, "seed");
+    is_wanted(w, U1, true); /* its id is on the way */
+    name_it(w, id, U1, false);
+    is_wanted(w, U1, true);
+    is_wanted(w, U2, false);
+    return_it(w, U1, "proof", true);
+    is_wanted(w, U1, false);
+    (void)start(w, "another seed");
+    return_it(w, U2, "early", false);
+    is_wanted(w, U2, false);
+    close_calls(w);
+    open_calls(w);
+    expect_rows(w, 1); /* whose id was on the way is not known any more */
 }
 
 static void sectors_that_are_over(void **state)
@@ -215,6 +252,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(survives_a_restart, begin, end),
         cmocka_unit_test_setup_teardown(files_live_with_their_rows, begin, end),
         cmocka_unit_test_setup_teardown(strangers_are_bounded, begin, end),
+        cmocka_unit_test_setup_teardown(results_are_wanted_once, begin, end),
         cmocka_unit_test_setup_teardown(sectors_that_are_over, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,6 +221,12 @@ bool slk_farm_token_is_ours(const slk_farm *farm, const char *token)
 
 /* ---- results ---- */
 
+slk_err slk_farm_wants(bool *ret_wants, slk_farm *farm, const slk_lotus_call_id *call,
+                       slk_error *error)
+{
+    return slk_farm_calls_wants(ret_wants, farm->calls, call, error);
+}
+
 char *slk_farm_result_file(slk_farm *farm, const slk_lotus_call_id *call)
 {
     return slk_farm_calls_file(farm->calls, call->uuid);

@@ -70,6 +70,9 @@ SLK_MUST_CHECK slk_err slk_farm_connect(slk_farm *farm, const char *url, slk_err
 struct slk_farm_outcome;
 SLK_MUST_CHECK slk_err slk_farm_returned(slk_farm *farm, const slk_lotus_call_id *call,
                                          const struct slk_farm_outcome *outcome, slk_error *error);
+/* Whether the farm has use for what is returned for that call. */
+SLK_MUST_CHECK slk_err slk_farm_wants(bool *ret_wants, slk_farm *farm,
+                                      const slk_lotus_call_id *call, slk_error *error);
 /* Where the bytes of a result that is a file are put before slk_farm_returned; heap. */
 char *slk_farm_result_file(slk_farm *farm, const slk_lotus_call_id *call) SLK_MUST_CHECK;
 

@@ -44,6 +44,7 @@ typedef struct slk_farm_worker {
     unsigned max_running;
     bool answers; /* to the last heartbeat */
     bool closed; /* by an operator, or because it lied */
+    bool refuted; /* it lied: what it has is not believed either */
     char why[128]; /* of closed or not answering */
     int64_t since_ms; /* monotonic: connected */
     int64_t heard_ms; /* monotonic: answered last */
@@ -120,6 +121,9 @@ void slk_farm_step_aside(slk_farm *farm, bool aside);
 /* Lock held. NULL: there is none. */
 slk_farm_worker *slk_farm_worker_by_id(slk_farm *farm, uint64_t id);
 slk_farm_worker *slk_farm_worker_by_session(slk_farm *farm, const char *session);
+/* Lock held: the worker that was there under that session; else one of that name, which is the same
+ * started anew. */
+slk_farm_worker *slk_farm_worker_of(slk_farm *farm, const char *session, const char *hostname);
 /* Lock held: who waits for that call; NULL: nobody. */
 slk_farm_waiting *slk_farm_waiting_for(const slk_farm *farm, const char *uuid);
 /* Lock held: the caller has it until _give. */
@@ -134,11 +138,13 @@ void slk_farm_workers_stop(slk_farm *farm);
 void slk_farm_workers_reap(slk_farm *farm);
 /* Lock held: what the scheduler knows of it is what is true now. */
 void slk_farm_tell_sched(slk_farm_worker *worker);
-/* Lock held: every path of the worker that has all of the types of the sector; false: none has. */
+/* Lock held: whether the worker's paths together have all of the types of the sector. One that lied
+ * has nothing. */
 bool slk_farm_worker_holds(const slk_farm_worker *worker, const slk_lotus_sector *sector,
                            unsigned types);
-/* The worker's outcome was false: nothing of it is believed any more. */
-void slk_farm_distrust(slk_farm *farm, const char *session, const char *why);
+/* The worker's outcome was false: nothing of it is believed any more, until an operator opens it. One that is
+ * there no more is only named in the log. */
+void slk_farm_distrust(slk_farm *farm, const char *session, const char *hostname, const char *why);
 
 /* show.c: "local", "lotus" or "selkie"; ["PC1"], NULL without memory. */
 const char *slk_farm_worker_kind(const slk_farm_worker *worker);

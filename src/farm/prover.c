@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LIES_MAX 3u /* workers in a row whose labels are false, before it is tried again later */
 #define RECENT 64u /* proofs whose maker is remembered until they are verified */
 
 struct slk_farm_prover {
@@ -26,7 +27,8 @@ struct slk_farm_prover {
     pthread_mutex_t lock;
     struct maker {
         slk_lotus_sector sector;
-        char session[SLK_UUID_CHARS];
+        char session[SLK_UUID_CHARS]; /* "" none */
+        char hostname[SLK_LOTUS_HOSTNAME_CHARS];
     } makers[RECENT];
     size_t next;
 };
@@ -82,11 +84,23 @@ static slk_err no_memory(slk_error *error)
 static slk_err liar(slk_farm_prover *p, const slk_farm_call *call, slk_err code, const char *what,
                     slk_error *error)
 {
-    slk_farm_distrust(p->farm, call->session, what);
+    slk_farm_distrust(p->farm, call->session, call->hostname, what);
     slk_error dropping = {0};
     if (slk_farm_calls_drop_sector(p->farm->calls, &call->call.sector, &dropping) != SLK_OK)
         slk_log(SLK_LOG_WARN, "farm.drop", "why=\"%s\"", dropping.message);
     return slk_fail(error, code, "worker %.80s made what is false: %s", call->hostname, what);
+}
+
+/* The same of a C1 alone: what its worker made before was looked at by itself. */
+static slk_err refute_c1(slk_farm_prover *p, const slk_farm_call *call, const char *what,
+                         slk_error *error)
+{
+    slk_farm_distrust(p->farm, call->session, call->hostname, what);
+    slk_error dropping = {0};
+    if (slk_farm_calls_drop(p->farm->calls, call->id, &dropping) != SLK_OK)
+        slk_log(SLK_LOG_WARN, "farm.drop", "why=\"%s\"", dropping.message);
+    return slk_fail(error, SLK_E_PROTO, "the C1 of worker %.80s is false: %.200s", call->hostname,
+                    what);
 }
 
 /* The bytes of a result in base64. */
@@ -136,9 +150,16 @@ static slk_err add_zeros(void *context, slk_farm *farm, slk_farm_worker *worker,
                                .params = params};
     slk_farm_call call = {0};
     SLK_TRY(slk_farm_work_on(&call, farm, &add, worker, job, error));
-    slk_err code = check_added(&call, z->piece, error);
-    if (code == SLK_OK)
-        code = slk_farm_calls_drop(farm->calls, call.id, error);
+    slk_error why = {0};
+    slk_err code = check_added(&call, z->piece, &why);
+    if (code != SLK_OK) {
+        slk_farm_distrust(farm, call.session, call.hostname, why.message);
+        code = slk_fail(error, code, "%s", why.message);
+    }
+    slk_error dropping = {0}; /* its use is over, whatever it was */
+    const slk_err dropped = slk_farm_calls_drop(farm->calls, call.id, &dropping);
+    if (code == SLK_OK && dropped != SLK_OK)
+        code = slk_fail(error, dropped, "%s", dropping.message);
     slk_farm_call_done(&call);
     return code;
 }
@@ -174,10 +195,10 @@ static slk_err label_here(slk_farm_prover *p, const slk_seal_sector *sector,
     return p->own.pc1(p->own.ctx, sector, ticket, paths, job, error);
 }
 
-static slk_err farm_pc1(void *ctx, const slk_seal_sector *sector, const uint8_t ticket[32],
+/* SLK_E_PROTO: what a worker returned was false. */
+static slk_err pc1_once(slk_farm_prover *p, const slk_seal_sector *sector, const uint8_t ticket[32],
                         const slk_seal_paths *paths, slk_job *job, slk_error *error)
 {
-    slk_farm_prover *p = ctx;
     const slk_lotus_sector_ref ref = ref_of(sector);
     slk_lotus_piece piece;
     char key[65];
@@ -209,9 +230,18 @@ static slk_err farm_pc1(void *ctx, const slk_seal_sector *sector, const uint8_t 
     }
     slk_err code = check_pc1(&call, ticket, &piece, error);
     if (code == SLK_E_PROTO || code == SLK_E_INVAL)
-        code = liar(p, &call, SLK_E_IO, error->message, error);
+        code = liar(p, &call, SLK_E_PROTO, error->message, error);
     slk_farm_call_done(&call);
     return code;
+}
+
+static slk_err farm_pc1(void *ctx, const slk_seal_sector *sector, const uint8_t ticket[32],
+                        const slk_seal_paths *paths, slk_job *job, slk_error *error)
+{
+    slk_err code = SLK_E_PROTO;
+    for (unsigned lies = 0; code == SLK_E_PROTO && lies < LIES_MAX; lies++)
+        code = pc1_once(ctx, sector, ticket, paths, job, error);
+    return code == SLK_E_PROTO ? slk_fail_context(error, SLK_E_IO, "several workers lied") : code;
 }
 
 /* ---- batches ---- */
@@ -299,6 +329,7 @@ static slk_err pc2_there(slk_farm_prover *p, slk_farm_call *ret_call,
     slk_farm_select select = {.farm = p->farm,
                               .sector = ref->id,
                               .types = SLK_LOTUS_SEALED | SLK_LOTUS_CACHE,
+                              .session = pc1->session,
                               .holder = pc1->hostname};
     struct slk_farm_fetch_layers fetch = {.sector = *ref, .key = pc1->key};
     const slk_farm_work work = {.task = SLK_LOTUS_PRECOMMIT2,
@@ -319,13 +350,13 @@ static slk_err pc2_there(slk_farm_prover *p, slk_farm_call *ret_call,
 }
 
 static slk_err c1_there(slk_farm_prover *p, const slk_seal_sector *sector,
-                        const slk_seal_commitments *comm, const slk_farm_call *pc1,
+                        const slk_seal_commitments *comm, const slk_farm_call *made,
                         const uint8_t ticket[32], const uint8_t seed[32], const char *out_path,
                         slk_job *job, slk_error *error);
 
-/* A C1 that nobody could have prepared for. */
+/* A C1 that nobody could have prepared for. made: by whose call the files are. */
 static slk_err trial_c1(slk_farm_prover *p, const slk_seal_sector *sector,
-                        const slk_seal_commitments *comm, const slk_farm_call *pc1,
+                        const slk_seal_commitments *comm, const slk_farm_call *made,
                         const uint8_t ticket[32], const slk_seal_paths *paths, slk_job *job,
                         slk_error *error)
 {
@@ -335,7 +366,7 @@ static slk_err trial_c1(slk_farm_prover *p, const slk_seal_sector *sector,
     SLK_CLEANUP(slk_freep) char *path = slk_strf("%s.trial-c1", paths->sealed);
     if (!path)
         return no_memory(error);
-    slk_err code = c1_there(p, sector, comm, pc1, ticket, seed, path, job, error);
+    slk_err code = c1_there(p, sector, comm, made, ticket, seed, path, job, error);
     slk_error why = {0};
     const slk_err removed = slk_remove_tree(path, &why);
     if (code == SLK_OK && removed != SLK_OK)
@@ -345,7 +376,7 @@ static slk_err trial_c1(slk_farm_prover *p, const slk_seal_sector *sector,
 
 /* What was brought is what it is said to be; if not, the worker lied. */
 static slk_err check_brought(slk_farm_prover *p, const slk_seal_sector *sector,
-                             const slk_seal_commitments *comm, const slk_farm_call *pc1,
+                             const slk_seal_commitments *comm, const slk_farm_call *made,
                              const uint8_t ticket[32], const slk_seal_paths *paths, slk_job *job,
                              slk_error *error)
 {
@@ -359,7 +390,7 @@ static slk_err check_brought(slk_farm_prover *p, const slk_seal_sector *sector,
                                  error));
     if (!valid)
         return slk_fail(error, SLK_E_PROTO, "%s", why);
-    return trial_c1(p, sector, comm, pc1, ticket, paths, job, error);
+    return trial_c1(p, sector, comm, made, ticket, paths, job, error);
 }
 
 /* It was done, and this node has been here, for longer than a worker is waited for. */
@@ -380,7 +411,6 @@ static slk_err take_sealed(slk_farm_prover *p, slk_seal_commitments *ret,
     uint8_t ticket[32];
     uint64_t bytes = 0;
     slk_seal_commitments comm;
-    const slk_lotus_sector_ref ref = ref_of(sector);
     if (!slk_hex_decode(ticket, 32, pc1->key))
         return slk_fail(error, SLK_E_INTERNAL, "a stored call has no ticket");
     slk_err code = read_cids(&comm, pc2, error);
@@ -388,11 +418,11 @@ static slk_err take_sealed(slk_farm_prover *p, slk_seal_commitments *ret,
         code = p->own.sector_bytes(p->own.ctx, &bytes, sector->seal_proof, error);
     slk_farm_step_aside(p->farm, true);
     if (code == SLK_OK)
-        code = slk_farm_bring_finished(p->farm, &ref.id, bytes, paths, job, error);
+        code = slk_farm_bring_finished(p->farm, pc2, bytes, paths, job, error);
     if (code == SLK_E_UNREACHABLE && is_long_gone(p, pc2))
         code = slk_fail_context(error, SLK_E_NOTFOUND, "the replica is gone");
     if (code == SLK_OK)
-        code = check_brought(p, sector, &comm, pc1, ticket, paths, job, error);
+        code = check_brought(p, sector, &comm, pc2, ticket, paths, job, error);
     slk_farm_step_aside(p->farm, false);
     if (code == SLK_E_PROTO || code == SLK_E_INVAL) {
         slk_farm_forget_brought(paths);
@@ -442,7 +472,7 @@ static slk_err farm_pc2(void *ctx, slk_seal_commitments *ret, const slk_seal_sec
 
 /* ---- C1 ---- */
 
-/* The result, in the results folder, becomes the file that was asked for. */
+/* The result, in the results folder, becomes the file that was asked for. SLK_E_PROTO: there was none. */
 static slk_err take_file(slk_farm *farm, const slk_farm_call *call, const char *out_path,
                          slk_error *error)
 {
@@ -478,7 +508,7 @@ static slk_err c1_params(json_t **ret, const slk_farm_prover *p, const slk_seal_
 }
 
 static slk_err c1_there(slk_farm_prover *p, const slk_seal_sector *sector,
-                        const slk_seal_commitments *comm, const slk_farm_call *pc1,
+                        const slk_seal_commitments *comm, const slk_farm_call *made,
                         const uint8_t ticket[32], const uint8_t seed[32], const char *out_path,
                         slk_job *job, slk_error *error)
 {
@@ -492,7 +522,8 @@ static slk_err c1_there(slk_farm_prover *p, const slk_seal_sector *sector,
     slk_farm_select select = {.farm = p->farm,
                               .sector = {sector->sp_id, sector->number},
                               .types = SLK_LOTUS_SEALED | SLK_LOTUS_CACHE,
-                              .holder = pc1->hostname};
+                              .session = made->session,
+                              .holder = made->hostname};
     const slk_farm_work work = {.task = SLK_LOTUS_COMMIT1,
                                 .sector = ref_of(sector),
                                 .key = key,
@@ -506,14 +537,13 @@ static slk_err c1_there(slk_farm_prover *p, const slk_seal_sector *sector,
     slk_farm_grant here = {0};
     SLK_TRY(slk_farm_work_do(&call, &here, p->farm, &work, job, error));
     slk_err code = take_file(p->farm, &call, out_path, error);
+    if (code == SLK_E_PROTO)
+        code = refute_c1(p, &call, "no C1 in its answer", error);
     if (code == SLK_OK)
         code = p->own.verify_c1(p->own.ctx, &valid, why, sector, comm, ticket, seed, out_path, job,
                                 error);
-    if (code == SLK_OK && !valid) {
-        slk_farm_distrust(p->farm, call.session, why);
-        code = slk_fail(error, SLK_E_PROTO, "the C1 of worker %.80s is false: %.200s",
-                        call.hostname, why);
-    }
+    if (code == SLK_OK && !valid)
+        code = refute_c1(p, &call, why, error);
     slk_farm_call_done(&call);
     return code;
 }
@@ -525,7 +555,7 @@ static slk_err farm_c1(void *ctx, const slk_seal_sector *sector, const slk_seal_
 {
     slk_farm_prover *p = ctx;
     const slk_lotus_sector sector_id = {sector->sp_id, sector->number};
-    slk_farm_call pc1 = {0};
+    slk_farm_call pc1 = {0}, pc2 = {0};
     slk_error none = {0};
     char key[65];
     slk_hex_encode(key, ticket, 32);
@@ -535,10 +565,14 @@ static slk_err farm_c1(void *ctx, const slk_seal_sector *sector, const slk_seal_
         return p->own.c1(p->own.ctx, sector, comm, ticket, seed, paths, out_path, job, error);
     if (code != SLK_OK)
         return slk_fail(error, code, "%s", none.message);
-    code = c1_there(p, sector, comm, &pc1, ticket, seed, out_path, job, error);
+    const bool known = slk_farm_calls_find(&pc2, p->farm->calls, &sector_id, SLK_LOTUS_PRECOMMIT2,
+                                           key, &none) == SLK_OK;
+    code = c1_there(p, sector, comm, known ? &pc2 : &pc1, ticket, seed, out_path, job, error);
     if (code == SLK_E_NOTFOUND)
-        code = slk_fail_context(error, SLK_E_BUSY, "the layers are with a worker that is away");
+        code = slk_fail_context(error, SLK_E_BUSY,
+                                "the layers are with a worker that is away or not believed");
     slk_farm_call_done(&pc1);
+    slk_farm_call_done(&pc2);
     return code;
 }
 
@@ -574,17 +608,18 @@ static void note_maker(slk_farm_prover *p, const slk_farm_call *call)
     struct maker *m = &p->makers[p->next++ % RECENT];
     m->sector = call->call.sector;
     memcpy(m->session, call->session, sizeof m->session);
+    memcpy(m->hostname, call->hostname, sizeof m->hostname);
     slk_assert(pthread_mutex_unlock(&p->lock) == 0);
 }
 
-/* Who made the sector's last proof; "" this node, or it is long ago. */
-static void take_maker(char out[SLK_UUID_CHARS], slk_farm_prover *p, const slk_lotus_sector *sector)
+/* Who made the sector's last proof; session "" this node, or it is long ago. */
+static void take_maker(struct maker *out, slk_farm_prover *p, const slk_lotus_sector *sector)
 {
-    out[0] = '\0';
+    *out = (struct maker){0};
     slk_assert(pthread_mutex_lock(&p->lock) == 0);
     for (size_t i = 0; i < RECENT; i++)
         if (p->makers[i].session[0] && slk_lotus_sector_equal(&p->makers[i].sector, sector)) {
-            memcpy(out, p->makers[i].session, SLK_UUID_CHARS);
+            *out = p->makers[i];
             p->makers[i].session[0] = '\0';
         }
     slk_assert(pthread_mutex_unlock(&p->lock) == 0);
@@ -657,13 +692,14 @@ static slk_err farm_verify_proof(void *ctx, bool *ret_valid, const slk_seal_sect
                                  slk_error *error)
 {
     slk_farm_prover *p = ctx;
-    char maker[SLK_UUID_CHARS];
+    struct maker maker;
     const slk_lotus_sector id = {sector->sp_id, sector->number};
     SLK_TRY(p->own.verify_proof(p->own.ctx, ret_valid, sector, comm, ticket, seed, proof,
                                 proof_bytes, error));
-    take_maker(maker, p, &id);
-    if (!*ret_valid && maker[0])
-        slk_farm_distrust(p->farm, maker, "a proof (C2) that does not verify");
+    take_maker(&maker, p, &id);
+    if (!*ret_valid && maker.session[0])
+        slk_farm_distrust(p->farm, maker.session, maker.hostname,
+                          "a proof (C2) that does not verify");
     return SLK_OK;
 }
 

@@ -56,21 +56,37 @@ static bool somebody_holds(const slk_farm_select *select, slk_lotus_task task, b
     return false;
 }
 
+/* Another worker than w made the files, has them, and can be given the task. */
+static bool another_made(const slk_farm_select *select, const slk_farm_worker *w,
+                         slk_lotus_task task)
+{
+    const slk_farm_worker *maker =
+        slk_farm_worker_of(select->farm, select->session, select->holder);
+    return maker && maker != w && maker->answers && !maker->closed && does(maker, task) &&
+           slk_farm_worker_holds(maker, &select->sector, select->types);
+}
+
+static unsigned holds(const slk_farm_select *select, uint64_t worker, slk_lotus_task task,
+                      char *why)
+{
+    const slk_farm_worker *w = slk_farm_worker_by_id(select->farm, worker);
+    const bool has = w && !w->local && slk_farm_worker_holds(w, &select->sector, select->types);
+    if (has && !another_made(select, w, task))
+        return 1;
+    (void)snprintf(why, SLK_SCHED_WHY_CHARS, "%s the sector's files (%.80s made them)",
+                   has ? "has older ones of" : "has not", select->holder);
+    return 0;
+}
+
 unsigned slk_farm_select_holder(const void *context, uint64_t worker, char *why)
 {
-    const slk_farm_select *select = context;
-    const slk_farm_worker *w = slk_farm_worker_by_id(select->farm, worker);
-    if (w && !w->local && slk_farm_worker_holds(w, &select->sector, select->types))
-        return 1;
-    (void)snprintf(why, SLK_SCHED_WHY_CHARS, "has not the sector's files (%.80s had them)",
-                   select->holder);
-    return 0;
+    return holds(context, worker, SLK_LOTUS_COMMIT1, why);
 }
 
 unsigned slk_farm_select_near(const void *context, uint64_t worker, char *why)
 {
     const slk_farm_select *select = context;
-    if (slk_farm_select_holder(context, worker, why))
+    if (holds(select, worker, SLK_LOTUS_PRECOMMIT2, why))
         return 2;
     const slk_farm_worker *w = slk_farm_worker_by_id(select->farm, worker);
     if (!w || w->local || somebody_holds(select, SLK_LOTUS_PRECOMMIT2, false))

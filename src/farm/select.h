@@ -15,7 +15,7 @@ typedef struct slk_farm_select {
     slk_lotus_sector sector;
     uint64_t sector_bytes;
     unsigned types; /* files it must have */
-    const char *holder; /* the host that had them last, for sentences */
+    const char *session, *holder; /* of the worker that made them, and its host */
     uint64_t file_bytes; /* to be sent with the call */
     int64_t missing_since_ms; /* monotonic; 0: somebody has them. Written by _hopeless */
 } slk_farm_select;
@@ -23,9 +23,10 @@ typedef struct slk_farm_select {
 /* PC1: this node, or a worker that has room for the sector's files and can be given its data. Others
  * before this node. */
 unsigned slk_farm_select_pc1(const void *context, uint64_t worker, char *why);
-/* PC2: who has the files; when no worker that has them does PC2, one that can fetch them. */
+/* PC2: who has the files; when no worker that has them does PC2, one that can fetch them. Of several that
+ * have them only the one that made them, while it is there: what others have may be of an earlier attempt. */
 unsigned slk_farm_select_near(const void *context, uint64_t worker, char *why);
-/* C1: who has the files. */
+/* C1: who has the files; the same of several. */
 unsigned slk_farm_select_holder(const void *context, uint64_t worker, char *why);
 /* C2: this node, or a worker that the file can be sent to. Others before this node. */
 unsigned slk_farm_select_c2(const void *context, uint64_t worker, char *why);

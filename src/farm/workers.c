@@ -58,11 +58,20 @@ slk_farm_worker *slk_farm_worker_by_session(slk_farm *farm, const char *session)
     return w;
 }
 
+slk_farm_worker *slk_farm_worker_of(slk_farm *farm, const char *session, const char *hostname)
+{
+    slk_farm_worker *found = slk_farm_worker_by_session(farm, session);
+    for (slk_farm_worker *w = farm->workers; w && !found; w = w->next)
+        if (!w->local && strcmp(w->info.hostname, hostname) == 0)
+            found = w;
+    return found;
+}
+
 bool slk_farm_worker_holds(const slk_farm_worker *worker, const slk_lotus_sector *sector,
                            unsigned types)
 {
     unsigned here = 0;
-    for (size_t i = 0; i < worker->paths.n; i++)
+    for (size_t i = 0; i < worker->paths.n && !worker->refuted; i++)
         here |= slk_farm_index_on(worker->farm->index, worker->paths.item[i], sector);
     return (here & types) == types;
 }
@@ -433,6 +442,7 @@ slk_err slk_farm_add_local(slk_farm *farm, slk_error *error)
 static void close_worker(slk_farm_worker *worker, bool open, const char *why)
 {
     worker->closed = !open;
+    worker->refuted = worker->refuted && !open;
     (void)snprintf(worker->why, sizeof worker->why, "%s", open ? "" : why);
     slk_farm_tell_sched(worker);
     slk_farm_workers_moved(worker->farm);
@@ -457,16 +467,20 @@ slk_err slk_farm_set_open(slk_farm *farm, const char *session, bool open, const 
                              n ? "more than one" : "no", session);
 }
 
-void slk_farm_distrust(slk_farm *farm, const char *session, const char *why)
+void slk_farm_distrust(slk_farm *farm, const char *session, const char *hostname, const char *why)
 {
     slk_farm_enter(farm);
     slk_farm_worker *worker = slk_farm_worker_by_session(farm, session);
-    if (worker) {
+    const bool known = worker && worker->refuted;
+    if (worker && !known) {
         close_worker(worker, false, why);
-        slk_log(SLK_LOG_ERROR, "farm.worker_lies",
-                "worker=\"%s\" session=%s url=%s why=\"%s\" then=\"it gets no work any more; look "
-                "at it, then `selkie worker enable %s`\"",
-                worker->info.hostname, session, worker->local ? "" : worker->url, why, session);
+        worker->refuted = true;
     }
+    if (!known)
+        slk_log(SLK_LOG_ERROR, "farm.worker_lies",
+                "worker=\"%s\" session=%s url=%s why=\"%s\" then=\"it %s; look at it, then `selkie "
+                "worker enable %s`\"",
+                hostname, session, worker && !worker->local ? worker->url : "", why,
+                worker ? "gets no work any more" : "has left meanwhile", session);
     slk_farm_leave(farm);
 }

@@ -191,6 +191,12 @@ slk_err slk_store_fetch_to(const slk_store_fetch *fetch, const char *dest, const
     return SLK_OK;
 }
 
+slk_err slk_store_fetch_forget(const char *temp, slk_error *error)
+{
+    SLK_TRY(slk_remove_tree(temp, error));
+    return slk_fetch_forget(temp, error);
+}
+
 /* ---- into the store ---- */
 
 slk_err slk_store_fetch_here(slk_store *store, const slk_store_path **ret_path, size_t *ret_url,

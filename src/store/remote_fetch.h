@@ -46,6 +46,9 @@ SLK_MUST_CHECK slk_err slk_store_fetch_here(slk_store *store, const slk_store_pa
                                             slk_lotus_path_type path_type, slk_job *job,
                                             slk_error *error);
 
+/* For a fetch that is given up: what calls of slk_store_fetch_to left at temp and beside it goes. */
+SLK_MUST_CHECK slk_err slk_store_fetch_forget(const char *temp, slk_error *error);
+
 /* Asks the server of url to delete its copies, but those on paths with the IDs in keep (NULL: none kept):
  * DELETE url?keep=…. SLK_E_NOTFOUND also stands for Lotus's 500. */
 SLK_MUST_CHECK slk_err slk_store_delete_there(slk_http_client *client, const char *bearer,

@@ -2,13 +2,10 @@
 """Workers serve a node: ours, and where ../shared/lotus-devnet is a real lotus-worker, also when either side
 is killed; one lies."""
 
-import base64
-import http.server
 import socket
-import threading
-import uuid
 
 import farm
+from played_worker import PlayedWorker, of_pc1
 from support import *
 
 DEVNET = SHARED / "lotus-devnet"
@@ -100,73 +97,6 @@ class OwnWorker:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-
-
-class Liar:
-    """A worker that takes every task at once, and returns what PC1 would, but of other data."""
-
-    def __init__(self, ours):
-        self.session, self.path = str(uuid.uuid4()), str(uuid.uuid4())
-        self.info = ours.on("provider", "auth", "api-info", "--perm", "worker")
-        self.node = self.info["address"].split("/")[4]
-        liar, self.asked = self, []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                result = liar.answer(request["method"].split(".")[1], request.get("params") or [])
-                body = json.dumps({"jsonrpc": "2.0", "id": request["id"], **result}).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def call(self, method, *parameters):
-        json_rpc(self.node, self.info["token"], f"Filecoin.{method}", parameters, path="/rpc/v0")
-
-    def answer(self, method, parameters):
-        tasks = ("addpiece", "precommit/1", "precommit/2", "commit/1", "finalize", "fetch")
-        plain = {"Version": 67328, "Session": self.session, "TaskTypes": {f"seal/v0/{t}": {} for t in tasks},
-                 "Paths": [{"ID": self.path, "Weight": 10, "LocalPath": "/nowhere", "CanSeal": True, "CanStore": False}],
-                 "Info": {"Hostname": "liar", "IgnoreResources": True, "Resources": {
-                     "MemPhysical": 1 << 40, "MemUsed": 0, "MemSwap": 0, "MemSwapUsed": 0, "CPUs": 64, "GPUs": None, "Resources": None}}}
-        if method in plain:
-            return {"result": plain[method]}
-        if method == "Hello":
-            return {"error": {"code": -32601, "message": "method 'Selkie.Hello' not found"}}
-        self.asked.append(method)
-        call = {"Sector": parameters[0]["ID"], "ID": str(uuid.uuid4())}
-        threading.Thread(target=self.finish, args=(method, call), daemon=True).start()
-        return {"result": call}
-
-    def finish(self, method, call):
-        zeros = "baga6ea4seaqpy7usqklokfx2vxuynmupslkeutzexe2uqurdg5vhtebhxqmpqmy"
-        if method == "AddPiece":
-            self.call("ReturnAddPiece", call, {"Size": 2048, "PieceCID": {"/": zeros}}, None)
-        else:
-            layers = [{"id": f"layer-{n}", "path": "/nowhere", "rows_to_discard": 0, "size": 64} for n in (1, 2)]
-            out = {"comm_d": [1] * 31 + [0], "config": {"id": "tree-d", "path": "/nowhere", "rows_to_discard": 0, "size": 127},
-                   "labels": {"StackedDrg2KiBV1": {"_h": None, "labels": layers}}, "registered_proof": "StackedDrg2KiBV1_1"}
-            self.call("ReturnSealPreCommit1", call, base64.b64encode(json.dumps(out).encode()).decode(), None)
-
-    def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        stat = {"Capacity": 1 << 40, "Available": 1 << 40, "FSAvailable": 1 << 40, "Reserved": 0, "Max": 0, "Used": 0}
-        self.call("StorageAttach", {"ID": self.path, "URLs": [f"{self.url}/remote"], "Weight": 10, "MaxStorage": 0, "CanSeal": True,
-                                    "CanStore": False, "Groups": None, "AllowTo": None, "AllowTypes": None, "DenyTypes": None,
-                                    "AllowMiners": None, "DenyMiners": None}, stat)
-        self.call("WorkerConnect", f"{self.url}/rpc/v0")
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
 
 
 def workers(ours, name="provider"):
@@ -272,7 +202,8 @@ def a_liar_is_closed():
     """A worker returns labels of other data: it is named and closed, the node does the work itself."""
     with Folder() as folder, farm.Farm(folder) as ours:
         ours.prepare()
-        with Liar(ours) as liar:
+        with PlayedWorker(ours, "liar") as liar:
+            liar.lies = {"SealPreCommit1": of_pc1(comm_d=[1] * 31 + [0])}
             ours.order()
             ours.wait(lambda: ours.all_proving(1), PROVING_SECONDS, "the sector to be proving")
             equal(liar.asked, ["AddPiece", "SealPreCommit1"], "what the liar was asked for")
