@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "proofs/fr32/fr32.h"
 #include "proofs/piece/piece.h"
+#include "proofs/vanilla/cache.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -287,14 +288,16 @@ static slk_err pc2(void *ctx, slk_lotus_cids *ret_cids, const slk_lotus_sector_r
 {
     slk_worker_prover *p = ctx;
     slk_sector_identity identity;
-    uint8_t replica_id[32];
+    uint8_t replica_id[32], zero[32];
     slk_pc2_result result;
     slk_meter meter;
     SLK_TRY(identity_of(&identity, sector, ticket32, error));
     slk_replica_id(replica_id, p->crypto, &identity, comm_d32);
+    slk_comm_d_zero(zero, p->crypto, identity.proof.shape);
     const slk_pc2_request request = {.env = slk_prover_env(p->prover, job),
                                      .proof = identity.proof,
                                      .replica_id = ticket32 ? replica_id : NULL,
+                                     .zero_data = memcmp(comm_d32, zero, 32) == 0,
                                      .sealed = paths->sealed,
                                      .cache = paths->cache};
     slk_meter_start(&meter);

@@ -145,9 +145,14 @@ slk_err slk_cache_set_scan(slk_cache_set *ret_set, const char *folder, bool fini
 
 typedef bool name_test(const char *name);
 
+static bool is_layer(const char *name)
+{
+    return begins(name, layer);
+}
+
 static bool is_layers_file(const char *name)
 {
-    return begins(name, layer) || strcmp(name, tree_d) == 0;
+    return is_layer(name) || strcmp(name, tree_d) == 0;
 }
 
 static bool is_tree_c_file(const char *name)
@@ -187,10 +192,10 @@ static const char *lacking_of_trees(const slk_cache_set *set, const bool *has)
 }
 
 /* Of which stage it is, is seen by what only that stage has. */
-static const char *lacking_of_any(const slk_cache_set *set, const bool *has)
+static const char *lacking_of_any(const slk_cache_set *set, const bool *has, bool of_ours)
 {
     if (!has_any(set, has, is_finished_file))
-        return lacking(set, has, is_layers_file);
+        return lacking(set, has, of_ours ? is_layer : is_layers_file);
     if (has_any(set, has, is_layers_file) || has_any(set, has, is_tree_c_file))
         return lacking_of_trees(set, has);
     return lacking(set, has, is_finished_file);
@@ -202,7 +207,8 @@ bool slk_cache_set_complete(const slk_cache_set *set, const bool *has, slk_cache
     const char *missing = NULL;
     switch (stage) {
     case SLK_CACHE_ANY:
-        missing = lacking_of_any(set, has);
+    case SLK_CACHE_ANY_OF_OURS:
+        missing = lacking_of_any(set, has, stage == SLK_CACHE_ANY_OF_OURS);
         break;
     case SLK_CACHE_LAYERS:
         missing = lacking(set, has, is_layers_file);

@@ -17,6 +17,7 @@
 
 typedef enum slk_cache_stage {
     SLK_CACHE_ANY, /* complete for one of those below */
+    SLK_CACHE_ANY_OF_OURS, /* or all layers without tree-d, which ours leave out where all data is zero */
     SLK_CACHE_LAYERS, /* after PC1: all layers, tree-d */
     SLK_CACHE_TREES, /* after PC2: those, p_aux, t_aux, all tree-c and tree-r-last; or for synthetic
                       * proofs the file of them instead of layers, tree-d and tree-c */

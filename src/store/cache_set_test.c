@@ -115,6 +115,8 @@ static void stages_demand_their_files(void **state)
          false},
         {" p_aux t_aux sc-02-data-tree-r-last-1.dat ", false, false, false, false},
     };
+    assert_true(complete(LAYERS, SLK_CACHE_ANY_OF_OURS)); /* tree-d of zeros is left out */
+    assert_false(complete(" sc-02-data-layer-1.dat ", SLK_CACHE_ANY_OF_OURS));
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (complete(known[i].names, SLK_CACHE_ANY) != known[i].any ||
             complete(known[i].names, SLK_CACHE_LAYERS) != known[i].layers ||

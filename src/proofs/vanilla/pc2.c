@@ -187,7 +187,7 @@ static slk_err pc2_with(struct making *m, slk_pc2_result *result, slk_error *err
     SLK_TRY(found ? check_state(request, &state, error) : check_unmarked(request, error));
     uint8_t zero[32];
     slk_comm_d_zero(zero, request->env.crypto, request->proof.shape);
-    const bool zero_data = found && memcmp(state.comm_d, zero, 32) == 0;
+    const bool zero_data = found ? memcmp(state.comm_d, zero, 32) == 0 : request->zero_data;
     SLK_TRY(slk_pass_open(&m->pass, request->env.crypto, request->proof.shape, request->cache,
                           zero_data, error));
     m->has_tree_c = found && has_tree_c(request, &state);

@@ -132,6 +132,7 @@ typedef struct slk_pc2_request {
     const char *cache;
     bool
         holds_lock; /* the caller has the cache's lock to write (slk_cache_lock): it is not taken again */
+    bool zero_data; /* without `.selkie-pc1`: all data is zero, and TreeD may be left out */
     bool
         keep_columns; /* also write `.selkie-columns`: as large as all layers, and commit 1 then reads a
                         * column at once instead of label by label; removed by finalisation */
