@@ -20,12 +20,12 @@
 static slk_err create_jwt(const slk_node *node, const slk_options *options, slk_error *error)
 {
     char *token = NULL;
-    if (slk_options_text(options, "name") || slk_options_u64(options, "expires"))
-        return slk_fail(error, SLK_E_INVAL, "a JWT has no name and no end here");
+    if (slk_options_text(options, "name"))
+        return slk_fail(error, SLK_E_INVAL, "a JWT has no name here");
     if (slk_service_dry(options, "a token would be made and shown"))
         return SLK_OK;
-    SLK_TRY(
-        slk_farm_make_token(&token, node->repo.folder, slk_options_text(options, "perm"), error));
+    SLK_TRY(slk_farm_make_token(&token, node->repo.folder, slk_options_text(options, "perm"),
+                                (int64_t)slk_options_u64(options, "expires"), error));
     if (options->json)
         (void)printf("{\"token\":\"%s\"}\n", token);
     else

@@ -186,6 +186,10 @@ const slk_config_key slk_config_keys[] = {
      "that is taken is one that the system chooses, unless this is set: the repository's file "
      "`api` "
      "has it."},
+    {"API", "WorkerAddresses", KEY_TEXT, AT(worker_addresses), "", 0, 0, NULL,
+     "Addresses and blocks, such as 10.0.0.0/8, separated by commas, where workers' URLs may lead "
+     "beside the address that a worker calls from: for workers behind address translation, and "
+     "where a proxy stands before this API."},
     {"Storage", "AllowPreCommit1", KEY_BOOL, AT(allow_precommit1), "true", 0, 0, NULL,
      "Label sectors in this process, too; false: on connected workers alone."},
     {"Storage", "AllowCommit", KEY_BOOL, AT(allow_commit), "true", 0, 0, NULL,

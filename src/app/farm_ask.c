@@ -4,6 +4,7 @@
 #include "app/lotus_api.h"
 #include "app/lotus_keys.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "rpc/client.h"
@@ -47,13 +48,15 @@ static slk_err words_of(const char *words[5], const char *perm, slk_error *error
 }
 
 slk_err slk_farm_make_token(char **ret_token, const char *folder, const char *perm,
-                            slk_error *error)
+                            int64_t lasts_ms, slk_error *error)
 {
     const char *words[5];
     uint8_t secret[SLK_JWT_SECRET_BYTES];
     SLK_TRY(words_of(words, perm, error));
     SLK_TRY(slk_lotus_secret(secret, folder, error));
-    const slk_err code = slk_lotus_token(ret_token, secret, words, error);
+    const slk_lotus_grant grant = {
+        .own = true, .expires_s = lasts_ms ? (slk_clock_wall_ms() + lasts_ms) / 1000 : 0};
+    const slk_err code = slk_lotus_token(ret_token, secret, words, &grant, error);
     slk_bytes_wipe(secret, sizeof secret);
     return code;
 }

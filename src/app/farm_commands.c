@@ -348,7 +348,8 @@ static slk_err api_info(const slk_options *options, slk_error *error)
 {
     char *token = NULL;
     SLK_TRY(slk_farm_make_token(&token, slk_options_text(options, "repo"),
-                                slk_options_text(options, "perm"), error));
+                                slk_options_text(options, "perm"),
+                                (int64_t)slk_options_u64(options, "expires"), error));
     const slk_err code = print_info(options, token, error);
     slk_bytes_wipe(token, strlen(token));
     slk_free(token);
@@ -378,6 +379,9 @@ static const slk_option info_options[] = {
      .value = "PERM",
      .help = "worker (all that a worker of ours needs), read, write, sign or admin (which "
              "lotus-worker wants)"},
+    {.name = "expires",
+     .type = SLK_OPTION_DURATION,
+     .help = "how long the token is good; for ever when left out"},
     {.name = NULL},
 };
 

@@ -51,6 +51,10 @@ static slk_err make_farm(slk_farm_service *service, const slk_farm_service_optio
     SLK_CLEANUP(slk_freep) char *results = slk_path_join(options->repo->folder, "worker-results");
     if (!results)
         return no_memory(error);
+    slk_ip_set addresses = {0};
+    const slk_err read = slk_ip_set_add(&addresses, config->worker_addresses, error);
+    if (read != SLK_OK)
+        return slk_fail_context(error, read, "WorkerAddresses in [API]");
     const slk_farm_options farm = {
         .db = options->db,
         .node_name = options->repo->name,
@@ -59,6 +63,7 @@ static slk_err make_farm(slk_farm_service *service, const slk_farm_service_optio
         .local_compute = (unsigned)config->compute_workers,
         .local_snark = (unsigned)config->snark_workers,
         .usual_proof = options->usual_proof,
+        .worker_addresses = &addresses,
         .ca_file = *config->trusted_certificates ? config->trusted_certificates : NULL,
         .lost_ms = config->worker_lost_ms,
         .room_changed = options->room_changed,
@@ -123,7 +128,7 @@ static slk_err write_token(const slk_repo *repo, const uint8_t secret32[32], slk
 {
     static const char *const words[] = {"read", "write", "sign", "admin", NULL};
     char *token = NULL;
-    SLK_TRY(slk_lotus_token(&token, secret32, words, error));
+    SLK_TRY(slk_lotus_token(&token, secret32, words, NULL, error));
     const slk_err code = write_file(repo, "token", token, 0600, error);
     slk_bytes_wipe(token, strlen(token));
     slk_free(token);

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/uuid.h"
 #include "codec/json.h"
 
 #include <errno.h>
@@ -96,12 +97,17 @@ slk_err slk_lotus_secret(uint8_t out32[SLK_JWT_SECRET_BYTES], const char *folder
 }
 
 slk_err slk_lotus_token(char **ret_token, const uint8_t secret32[SLK_JWT_SECRET_BYTES],
-                        const char *const *words, slk_error *error)
+                        const char *const *words, const slk_lotus_grant *grant, slk_error *error)
 {
     slk_jwt_claims claims = {0};
     for (; *words; words++) {
         slk_assert(claims.n_allow < SLK_JWT_ALLOW_MAX);
         (void)snprintf(claims.allow[claims.n_allow++], sizeof claims.allow[0], "%s", *words);
+    }
+    if (grant) {
+        claims.expires_s = grant->expires_s;
+        if (grant->own)
+            slk_uuid_random(claims.id);
     }
     return slk_jwt_make(ret_token, &claims, secret32, error);
 }

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "net/jwt.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Reads the secret of the repository, or makes it (folder 0700, file 0600, on disk when this returns).
@@ -14,10 +15,17 @@
 SLK_MUST_CHECK slk_err slk_lotus_secret(uint8_t out32[SLK_JWT_SECRET_BYTES], const char *folder,
                                         slk_error *error);
 
-/* A token without an end that allows these words (at most SLK_JWT_ALLOW_MAX, NULL ends them). Heap; the
- * caller wipes and frees. */
+/* What a token says beside what it allows. */
+typedef struct slk_lotus_grant {
+    bool own; /* it has an id of its own, by which its bearer is told from others */
+    int64_t expires_s; /* Unix time; 0 never */
+} slk_lotus_grant;
+
+/* A token that allows these words (at most SLK_JWT_ALLOW_MAX, NULL ends them); grant NULL: and nothing
+ * else, so that it is the same each time. Heap; the caller wipes and frees. */
 SLK_MUST_CHECK slk_err slk_lotus_token(char **ret_token,
                                        const uint8_t secret32[SLK_JWT_SECRET_BYTES],
-                                       const char *const *words, slk_error *error);
+                                       const char *const *words, const slk_lotus_grant *grant,
+                                       slk_error *error);
 
 #endif

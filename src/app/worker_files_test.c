@@ -96,7 +96,7 @@ static void lotus_s_secret_is_read_and_signs_its_tokens(void **state)
     assert_int_equal(slk_lotus_secret(secret, folder, &error), SLK_OK);
     for (size_t i = 0; i < 32; i++)
         assert_int_equal(secret[i], i);
-    assert_int_equal(slk_lotus_token(&token, secret, words, &error), SLK_OK);
+    assert_int_equal(slk_lotus_token(&token, secret, words, NULL, &error), SLK_OK);
     assert_string_equal(token, "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJBbGxvdyI6WyJhZG1pbiJdfQ."
                                "uHl5sSm5M8-hA_so7jGS10_9wkCKm1jaP22REf2z8XE");
     slk_free(token);

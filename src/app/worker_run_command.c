@@ -140,7 +140,7 @@ static slk_err note_api(const struct run *run, slk_error *error)
                    slk_worker_port(run->worker));
     SLK_TRY(slk_multiaddr_from_listen(&address, listen, false, error));
     slk_multiaddr_print(text, &address);
-    SLK_TRY(slk_lotus_token(&token, run->secret, words, error));
+    SLK_TRY(slk_lotus_token(&token, run->secret, words, NULL, error));
     slk_err code = write_file(run, "token", token, 0600, error);
     slk_bytes_wipe(token, strlen(token));
     slk_free(token);

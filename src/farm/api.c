@@ -128,7 +128,7 @@ static json_t *word_list(unsigned permissions)
 {
     json_t *words = json_array();
     bool good = words != NULL;
-    for (unsigned bit = 1; bit <= SLK_RPC_WORKER && good; bit <<= 1)
+    for (unsigned bit = 1; bit <= SLK_RPC_ALL && good; bit <<= 1)
         if (permissions & bit)
             good = json_array_append_new(words, json_string(slk_rpc_permission_word(bit))) == 0;
     if (good)
@@ -137,18 +137,54 @@ static json_t *word_list(unsigned permissions)
     return NULL;
 }
 
-/* Workers ask this of tokens that come to them: an operator's, another worker's, or the one that this
- * node presents, which is good for nothing here. */
+/* What tells the bearer of one of our tokens from others, in it or in claims. */
+static const char *credential_of(slk_jwt_claims *claims, const slk_farm_api *api, const char *token)
+{
+    *claims = (slk_jwt_claims){0};
+    const slk_err code =
+        slk_jwt_read(claims, token, api->options.secret32, slk_clock_wall_ms() / 1000, NULL);
+    return code == SLK_OK && claims->id[0] ? claims->id : token;
+}
+
+slk_err slk_farm_api_who(slk_farm_who *ret_who, const slk_farm_api *api, const slk_rpc_call *call,
+                         slk_error *error)
+{
+    slk_jwt_claims claims;
+    return slk_farm_who_is(ret_who, credential_of(&claims, api, call->token), call->peer, error);
+}
+
+/* What the bearer of a worker's token may do at the worker that asks. Who has the worker's own is that
+ * worker: a lotus-worker's commands show it to the worker. One of Lotus shows its own where it fetches. */
+static unsigned at_worker(const slk_farm_api *api, const char *token, const slk_rpc_call *call,
+                          const slk_farm_who *asker)
+{
+    slk_jwt_claims claims;
+    if (strcmp(token, call->token) == 0)
+        return SLK_RPC_ADMIN;
+    return slk_farm_fetches_from(api->options.farm, credential_of(&claims, api, token), asker)
+               ? SLK_RPC_FETCH
+               : 0;
+}
+
+/* Workers ask this of tokens that come to them: an operator's, or one that this node or another worker
+ * shows at their doors, which is good for nothing here and to nobody else. A lotus-worker knows nobody who
+ * may fetch files alone: to it that is an admin; ours sees the second word (worker/auth.c). */
 static slk_err auth_verify(void *context, const slk_rpc_call *call, json_t **ret_result,
                            slk_error *error)
 {
     slk_farm_api *api = context;
     const char *token = json_string_value(at(call, 0));
-    unsigned permissions = SLK_RPC_ADMIN;
+    unsigned permissions = 0;
+    slk_farm_who who;
     if (!token)
         return slk_rpc_bad_param(call, 0, "a token", error);
-    if (!slk_farm_token_is_ours(api->options.farm, token))
+    SLK_TRY(slk_farm_api_who(&who, api, call, error));
+    if (!slk_farm_doors_know(slk_farm_get_doors(api->options.farm), &permissions, token, &who))
         SLK_TRY(slk_farm_api_authorise(api, token, &permissions, error));
+    if (permissions & SLK_RPC_WORKER)
+        permissions |= at_worker(api, token, call, &who);
+    if (permissions & SLK_RPC_FETCH)
+        permissions |= SLK_RPC_ADMIN;
     return slk_rpc_give(ret_result, word_list(permissions), error);
 }
 
@@ -186,7 +222,46 @@ static slk_err worker_connect(void *context, const slk_rpc_call *call, json_t **
     const char *url = json_string_value(at(call, 0));
     if (!url)
         return slk_rpc_bad_param(call, 0, "the worker's URL", error);
-    return slk_farm_connect(api->options.farm, url, error);
+    slk_farm_who who;
+    SLK_TRY(slk_farm_api_who(&who, api, call, error));
+    return slk_farm_connect(api->options.farm, url, &who, error);
+}
+
+/* The sector whose file lies at a URL: the last part of its path. */
+static slk_err sector_at(slk_lotus_sector *ret, const slk_rpc_call *call, const char *url,
+                         slk_error *error)
+{
+    const char *name = strrchr(url, '/');
+    if (!name || slk_lotus_sector_parse(ret, name + 1, error) != SLK_OK)
+        return slk_rpc_bad_param(call, 0, "the URL of a sector's file", error);
+    return SLK_OK;
+}
+
+/* For a worker of ours that needs files of another one: what it shows there, so that it need not show its
+ * own token to a server that somebody named. */
+static slk_err fetch_key(void *context, const slk_rpc_call *call, json_t **ret_result,
+                         slk_error *error)
+{
+    const slk_farm_api *api = context;
+    slk_farm *farm = api->options.farm;
+    const char *url = json_string_value(at(call, 0));
+    slk_farm_who who;
+    slk_farm_key key;
+    slk_lotus_sector sector;
+    if (!url)
+        return slk_rpc_bad_param(call, 0, "a URL", error);
+    SLK_TRY(sector_at(&sector, call, url, error));
+    SLK_TRY(slk_farm_api_who(&who, api, call, error));
+    if (!(call->permissions & SLK_RPC_ADMIN) && !slk_farm_works_on(farm, &who, &sector))
+        return slk_fail(
+            error, SLK_E_BUSY,
+            "this worker has no task of sector %lu of f0%lu from the node now, so it is "
+            "given nobody's files of it",
+            sector.number, sector.miner);
+    SLK_TRY(slk_farm_doors_key(slk_farm_get_doors(farm), &key, url, true, error));
+    json_t *value = json_pack("{ss ss}", "Token", key.token, "Pin", key.pin);
+    slk_bytes_wipe(key.token, sizeof key.token);
+    return slk_rpc_give(ret_result, value, error);
 }
 
 static slk_err worker_stats(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -321,6 +396,7 @@ static const slk_rpc_method methods[] = {
     {"Filecoin.ReturnGenerateSectorKeyFromData", 2, OF_WORKERS, slk_farm_api_return},
     {"Filecoin.ReturnFinalizeReplicaUpdate", 2, OF_WORKERS, slk_farm_api_return},
     {"Filecoin.ReturnDownloadSector", 2, OF_WORKERS, slk_farm_api_return},
+    {"Selkie.FetchKey", 1, OF_WORKERS, fetch_key},
     {"Selkie.Workers", 0, OF_READERS, worker_list},
     {"Selkie.WorkerUse", 0, OF_READERS, worker_use},
     {"Selkie.WorkerOpen", 2, SLK_RPC_ADMIN, worker_open},

@@ -9,6 +9,11 @@ struct slk_farm_api {
     slk_farm_api_options options;
 };
 
+/* api.c */
+/* Who calls. */
+SLK_MUST_CHECK slk_err slk_farm_api_who(slk_farm_who *ret_who, const slk_farm_api *api,
+                                        const slk_rpc_call *call, slk_error *error);
+
 /* api_storage.c */
 slk_rpc_handler slk_farm_api_attach, slk_farm_api_detach, slk_farm_api_report, slk_farm_api_declare,
     slk_farm_api_drop, slk_farm_api_find, slk_farm_api_best, slk_farm_api_info, slk_farm_api_list,

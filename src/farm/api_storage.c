@@ -39,6 +39,20 @@ static slk_err number_at(uint64_t *ret, const slk_rpc_call *call, size_t i, slk_
     return SLK_OK;
 }
 
+/* Its URLs lead to who calls; kept as they are from here on, without the pins. */
+static slk_err open_doors(const slk_farm_api *api, slk_lotus_path *path, const slk_rpc_call *call,
+                          slk_error *error)
+{
+    slk_farm_doors *doors = slk_farm_get_doors(api->options.farm);
+    slk_farm_who who;
+    SLK_TRY(slk_farm_api_who(&who, api, call, error));
+    for (size_t i = 0; i < path->urls.n; i++) {
+        SLK_TRY(slk_farm_doors_open(doors, path->urls.item[i], &who, error));
+        slk_farm_url_plain(path->urls.item[i]);
+    }
+    return SLK_OK;
+}
+
 slk_err slk_farm_api_attach(void *context, const slk_rpc_call *call, json_t **ret_result,
                             slk_error *error)
 {
@@ -47,8 +61,10 @@ slk_err slk_farm_api_attach(void *context, const slk_rpc_call *call, json_t **re
     slk_lotus_fs_stat stat;
     PARAM(call, 1, slk_lotus_fs_stat_read, &stat);
     PARAM(call, 0, slk_lotus_path_read, &path);
-    const slk_err code =
-        slk_farm_index_attach(index_of(context), &path, &stat, slk_clock_monotonic_ms(), error);
+    slk_err code = open_doors(context, &path, call, error);
+    if (code == SLK_OK)
+        code =
+            slk_farm_index_attach(index_of(context), &path, &stat, slk_clock_monotonic_ms(), error);
     slk_lotus_path_done(&path);
     return code;
 }
@@ -61,7 +77,11 @@ slk_err slk_farm_api_detach(void *context, const slk_rpc_call *call, json_t **re
     const char *url;
     PARAM(call, 0, slk_lotus_uuid_read, id);
     SLK_TRY(text_at(&url, call, 1, error));
-    return slk_farm_index_detach(index_of(context), id, url, error);
+    SLK_CLEANUP(slk_freep) char *plain = slk_strdup(url);
+    if (!plain)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a URL");
+    slk_farm_url_plain(plain);
+    return slk_farm_index_detach(index_of(context), id, plain, error);
 }
 
 slk_err slk_farm_api_report(void *context, const slk_rpc_call *call, json_t **ret_result,

@@ -20,6 +20,32 @@ static slk_err no_memory(slk_error *error)
     return slk_fail(error, SLK_E_NOMEM, "out of memory for a transfer");
 }
 
+/* How the server of each URL is met, for slk_free. URLs that no worker named since this node was started
+ * are taken off the list. */
+static slk_err keys_of(slk_farm_key **ret_keys, slk_http_pass **ret_passes, slk_farm *farm,
+                       slk_lotus_strings *urls, slk_error *error)
+{
+    slk_farm_key *keys = slk_calloc(urls->n, sizeof *keys);
+    slk_http_pass *passes = slk_calloc(urls->n, sizeof *passes);
+    slk_err code = keys && passes ? SLK_OK : no_memory(error);
+    for (size_t i = 0; i < urls->n && keys && passes;) {
+        code = slk_farm_doors_key(farm->doors, &keys[i], urls->item[i], false, error);
+        passes[i] = slk_farm_key_pass(&keys[i]);
+        if (code == SLK_OK)
+            i++;
+        else
+            slk_lotus_strings_remove(urls, urls->item[i]);
+    }
+    if (urls->n == 0 || !keys || !passes) {
+        slk_free(keys);
+        slk_free(passes);
+        return code;
+    }
+    *ret_keys = keys;
+    *ret_passes = passes;
+    return SLK_OK;
+}
+
 /* Marks the places that are the maker's; false: none is. */
 static bool find_own(bool *own, slk_farm *farm, const slk_farm_call *made,
                      const slk_lotus_places *places)
@@ -80,9 +106,12 @@ static slk_err bring_one(slk_farm *farm, const slk_farm_call *made, uint64_t sec
     SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s" TEMPORARY, dest);
     if (!temp)
         return no_memory(error);
+    SLK_CLEANUP(slk_freep) slk_farm_key *keys = NULL;
+    SLK_CLEANUP(slk_freep) slk_http_pass *passes = NULL;
     SLK_TRY(urls_of(&urls, farm, made, type, error));
+    SLK_TRY(keys_of(&keys, &passes, farm, &urls, error));
     const slk_store_fetch fetch = {.client = farm->http,
-                                   .bearer = farm->token,
+                                   .passes = passes,
                                    .sector = made->call.sector,
                                    .shape = slk_sector_shape_of(sector_bytes),
                                    .type = type,

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "farm/farm.h"
 
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/rng.h"
 #include "base/uuid.h"
 #include "farm/farm_impl.h"
 #include "farm/reclaim.h"
-#include "net/jwt.h"
-#include "rpc/permission.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -88,14 +84,6 @@ static slk_err no_memory(slk_error *error)
     return slk_fail(error, SLK_E_NOMEM, "out of memory for the farm");
 }
 
-static slk_err make_token(slk_farm *farm, slk_error *error)
-{
-    slk_jwt_claims claims = {0};
-    slk_rng_fill(farm->secret32, sizeof farm->secret32);
-    slk_rpc_permissions_to_claims(&claims, SLK_RPC_ADMIN);
-    return slk_jwt_make(&farm->token, &claims, farm->secret32, error);
-}
-
 static slk_err make_parts(slk_farm *farm, const slk_farm_options *options, slk_error *error)
 {
     const slk_http_client_options http = {.allow_plain_http = true, .ca_file = options->ca_file};
@@ -104,7 +92,7 @@ static slk_err make_parts(slk_farm *farm, const slk_farm_options *options, slk_e
     farm->made = true;
     slk_uuid_random(farm->session);
     farm->since_ms = slk_clock_monotonic_ms();
-    SLK_TRY(make_token(farm, error));
+    SLK_TRY(slk_farm_doors_new(&farm->doors, options->worker_addresses, error));
     SLK_TRY(slk_http_client_new(&farm->http, &http, error));
     SLK_TRY(slk_farm_index_new(&farm->index, error));
     SLK_TRY(slk_sched_new(&farm->sched, error));
@@ -190,10 +178,7 @@ void slk_farm_free(slk_farm *farm)
     slk_farm_calls_free(farm->calls);
     slk_farm_index_free(farm->index);
     slk_http_client_free(farm->http);
-    if (farm->token)
-        slk_bytes_wipe(farm->token, strlen(farm->token));
-    slk_free(farm->token);
-    slk_bytes_wipe(farm->secret32, sizeof farm->secret32);
+    slk_farm_doors_free(farm->doors);
     if (farm->made) {
         (void)pthread_cond_destroy(&farm->moved);
         (void)pthread_mutex_destroy(&farm->lock);
@@ -213,10 +198,9 @@ const char *slk_farm_session(const slk_farm *farm)
     return farm->session;
 }
 
-bool slk_farm_token_is_ours(const slk_farm *farm, const char *token)
+slk_farm_doors *slk_farm_get_doors(slk_farm *farm)
 {
-    slk_jwt_claims claims;
-    return slk_jwt_read(&claims, token, farm->secret32, slk_clock_wall_ms() / 1000, NULL) == SLK_OK;
+    return farm->doors;
 }
 
 /* ---- results ---- */

@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 #include "db/db.h"
+#include "farm/doors.h"
 #include "farm/index.h"
 #include "lotus/task.h"
 #include "lotus/types.h"
@@ -38,6 +39,9 @@ typedef struct slk_farm_options {
     unsigned local_compute; /* PC1 and PC2 at once here */
     unsigned local_snark; /* C2 at once here */
     int64_t usual_proof; /* seal proof by whose needs it is judged whether somebody has room */
+    /* Where workers' URLs may lead beside the addresses that they call from; NULL nowhere. Borrowed for
+     * _new */
+    const slk_ip_set *worker_addresses;
     const char *ca_file; /* for workers at https URLs; NULL the system's; borrowed for _new */
     int64_t heartbeat_ms; /* 0: 10 000 */
     int64_t lost_ms; /* a worker that is away so long has lost its tasks; 0: 600 000 */
@@ -57,14 +61,19 @@ void slk_farm_free(slk_farm *farm); /* stops; nothing may be running; NULL allow
 slk_farm_index *slk_farm_get_index(slk_farm *farm);
 /* UUID of this run of the node. */
 const char *slk_farm_session(const slk_farm *farm);
-/* Whether that is what this node presents to its workers, who ask it (AuthVerify). It is valid while this
- * farm lives, and for nothing else. */
-bool slk_farm_token_is_ours(const slk_farm *farm, const char *token);
+slk_farm_doors *slk_farm_get_doors(slk_farm *farm);
 
-/* Asks the worker at url (…/rpc/v0) for version, session, information, tasks and paths, and takes it. A
- * session that is known is fine. SLK_E_UNSUPPORTED: another version; SLK_E_UNREACHABLE …: it does not
- * answer; SLK_E_INVAL: no URL, or nothing it could do. */
-SLK_MUST_CHECK slk_err slk_farm_connect(slk_farm *farm, const char *url, slk_error *error);
+/* Asks the worker at url (…/rpc/v0, as for slk_farm_doors_open), which who named, for version, session,
+ * information, tasks and paths, and takes it. A session that is known is fine. SLK_E_UNSUPPORTED: another
+ * version; SLK_E_UNREACHABLE …: it does not answer; SLK_E_AUTH: the URL leads elsewhere; SLK_E_INVAL: no
+ * URL, or nothing it could do. */
+SLK_MUST_CHECK slk_err slk_farm_connect(slk_farm *farm, const char *url, const slk_farm_who *who,
+                                        slk_error *error);
+/* Whether a worker that who named works on the sector now, so that it needs the sector's files. */
+bool slk_farm_works_on(slk_farm *farm, const slk_farm_who *who, const slk_lotus_sector *sector);
+/* Whether the worker whose credential (slk_farm_who_is) that is works now on a sector of which the worker
+ * asker has files. */
+bool slk_farm_fetches_from(slk_farm *farm, const char *credential, const slk_farm_who *asker);
 
 /* What a worker returned for a call. Unknown calls are fine. The outcome stays the caller's. */
 struct slk_farm_outcome;

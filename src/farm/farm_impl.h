@@ -25,7 +25,7 @@ enum {
 };
 
 /* Lives while it is in the list or somebody has it (refs). Guarded by the farm's lock, but for what
- * never changes after it was made: id, session, url, client, local, can. */
+ * never changes after it was made: id, session, url, who, client, local, can. */
 typedef struct slk_farm_worker {
     struct slk_farm_worker *next;
     slk_farm *farm;
@@ -34,6 +34,7 @@ typedef struct slk_farm_worker {
     bool gone; /* not in the list any more */
     char session[SLK_UUID_CHARS];
     char *url;
+    slk_farm_who who; /* named it; mark "" local */
     slk_rpc_client *client; /* NULL: local */
     bool local;
     bool ours; /* it knows Selkie.Hello */
@@ -77,8 +78,7 @@ struct slk_farm {
     char *results_folder;
     char session[SLK_UUID_CHARS];
     int64_t since_ms; /* monotonic: made */
-    char *token;
-    uint8_t secret32[32]; /* of token alone */
+    slk_farm_doors *doors;
     slk_http_client *http; /* files of workers */
     slk_farm_index *index;
     slk_farm_calls *calls;
@@ -132,6 +132,10 @@ void slk_farm_worker_take(slk_farm_worker *worker);
 void slk_farm_worker_give(slk_farm_worker *worker);
 
 /* workers.c */
+/* slk_rpc_invoke of a connected worker, which is shown its key; how NULL: the plain call. */
+SLK_MUST_CHECK slk_err slk_farm_invoke(const slk_farm_worker *worker, const char *method,
+                                       const json_t *params, const slk_rpc_how *how,
+                                       json_t **ret_result, slk_error *error);
 SLK_MUST_CHECK slk_err slk_farm_add_local(slk_farm *farm, slk_error *error);
 void slk_farm_workers_stop(slk_farm *farm);
 /* Joins the threads of workers that left. Without the lock. */

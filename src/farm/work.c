@@ -170,9 +170,11 @@ static void tell_cancel(slk_farm *farm, const struct watch *watch, const slk_lot
     if (!worker)
         return;
     slk_error error = {0};
-    json_t *params = json_pack("[o]", slk_lotus_call_id_json(call));
+    SLK_CLEANUP(slk_json_decrefp) json_t *params = json_pack("[o]", slk_lotus_call_id_json(call));
+    SLK_CLEANUP(slk_json_decrefp) json_t *known = NULL;
     const slk_err code =
-        slk_rpc_tell(worker->client, "Selkie.TaskCancel", params, NULL, NULL, &error);
+        params ? slk_farm_invoke(worker, "Selkie.TaskCancel", params, NULL, &known, &error)
+               : SLK_E_NOMEM;
     if (code != SLK_OK)
         slk_log(SLK_LOG_WARN, "farm.cancel", "worker=\"%s\" call=%s why=\"%s\"",
                 worker->info.hostname, call->uuid, slk_error_text(&error, code));
@@ -234,7 +236,7 @@ static slk_err send_call(slk_lotus_call_id *ret, const slk_farm_work *work, slk_
                              .job = job,
                              .file = work->file,
                              .file_param = work->file_param};
-    SLK_TRY(slk_rpc_invoke(worker->client, work->method, work->params, &how, &answer, NULL, error));
+    SLK_TRY(slk_farm_invoke(worker, work->method, work->params, &how, &answer, error));
     SLK_TRY(slk_lotus_call_id_read(ret, answer, "CallID", error));
     if (!slk_lotus_sector_equal(&ret->sector, &work->sector.id))
         return slk_fail(error, SLK_E_PROTO, "the worker gave an id for another sector");

@@ -135,13 +135,27 @@ void slk_farm_workers_stop(slk_farm *farm)
 
 /* ---- questions ---- */
 
+slk_err slk_farm_invoke(const slk_farm_worker *worker, const char *method, const json_t *params,
+                        const slk_rpc_how *how, json_t **ret_result, slk_error *error)
+{
+    slk_farm_key key;
+    slk_rpc_how shown = how ? *how : (slk_rpc_how){0};
+    SLK_TRY(slk_farm_doors_key(worker->farm->doors, &key, worker->url, false, error));
+    const slk_http_pass pass = slk_farm_key_pass(&key);
+    shown.pass = &pass;
+    const slk_err code =
+        slk_rpc_invoke(worker->client, method, params, &shown, ret_result, NULL, error);
+    slk_bytes_wipe(key.token, sizeof key.token);
+    return code;
+}
+
 static slk_err ask(json_t **ret, slk_farm_worker *worker, const char *method, slk_error *error)
 {
     const slk_rpc_how how = {.timeout_ms = ASK_MS};
     SLK_CLEANUP(slk_json_decrefp) json_t *none = json_array();
     if (!none)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a question to a worker");
-    return slk_rpc_invoke(worker->client, method, none, &how, ret, NULL, error);
+    return slk_farm_invoke(worker, method, none, &how, ret, error);
 }
 
 static slk_err check_version(slk_farm_worker *worker, slk_error *error)
@@ -330,14 +344,15 @@ static void *beat_main(void *arg)
 
 /* ---- coming ---- */
 
-static slk_err new_worker(slk_farm_worker **ret, slk_farm *farm, const char *url, slk_error *error)
+static slk_err new_worker(slk_farm_worker **ret, slk_farm *farm, const char *url,
+                          const slk_farm_who *who, slk_error *error)
 {
-    const slk_rpc_client_options options = {
-        .url = url, .bearer = farm->token, .ca_file = farm->ca_file};
+    const slk_rpc_client_options options = {.url = url, .ca_file = farm->ca_file};
     slk_farm_worker *worker = slk_calloc(1, sizeof *worker);
     if (!worker)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a worker");
     *worker = (slk_farm_worker){.farm = farm, .refs = 1, .answers = true, .url = slk_strdup(url)};
+    worker->who = *who;
     slk_err code = worker->url ? slk_rpc_client_new(&worker->client, &options, error)
                                : slk_fail(error, SLK_E_NOMEM, "out of memory for a worker");
     if (code == SLK_OK)
@@ -372,12 +387,17 @@ static slk_err link_worker(slk_farm_worker *worker, slk_error *error)
     return SLK_OK;
 }
 
-slk_err slk_farm_connect(slk_farm *farm, const char *url, slk_error *error)
+slk_err slk_farm_connect(slk_farm *farm, const char *url, const slk_farm_who *who, slk_error *error)
 {
     slk_farm_worker *worker = NULL;
-    slk_err code = new_worker(&worker, farm, url, error);
+    SLK_CLEANUP(slk_freep) char *plain = slk_strdup(url);
+    if (!plain)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a worker");
+    slk_farm_url_plain(plain);
+    SLK_TRY(slk_farm_doors_open(farm->doors, url, who, error));
+    slk_err code = new_worker(&worker, farm, plain, who, error);
     if (code != SLK_OK)
-        return slk_fail_context(error, code, "worker at %.200s", url);
+        return slk_fail_context(error, code, "worker at %.200s", plain);
     slk_farm_enter(farm);
     const bool known = slk_farm_worker_by_session(farm, worker->session) != NULL;
     if (!known && farm->stopping)
@@ -390,7 +410,7 @@ slk_err slk_farm_connect(slk_farm *farm, const char *url, slk_error *error)
         return code;
     }
     slk_log(SLK_LOG_INFO, "farm.worker_came", "worker=\"%s\" session=%s url=%s kind=%s",
-            worker->info.hostname, worker->session, url, worker->ours ? "selkie" : "lotus");
+            worker->info.hostname, worker->session, plain, worker->ours ? "selkie" : "lotus");
     return SLK_OK;
 }
 

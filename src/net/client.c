@@ -267,9 +267,11 @@ static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_
 {
     call *c = context;
     slk_ip ip;
-    bool open = purpose == CURLSOCKTYPE_IPCXN && slk_ip_of_socket(&ip, &address->addr) &&
-                slk_ip_is_public(&ip);
-    if (c->public_only && !open) {
+    const slk_ip_set *only = c->request->only;
+    const bool known = purpose == CURLSOCKTYPE_IPCXN && slk_ip_of_socket(&ip, &address->addr);
+    const bool barred = (c->public_only && !(known && slk_ip_is_public(&ip))) ||
+                        (only && !(known && slk_ip_set_has(only, &ip)));
+    if (barred) {
         c->vetoed = true;
         return CURL_SOCKET_BAD;
     }
@@ -496,6 +498,12 @@ static slk_err fail_transport(const call *c, CURLcode rc, slk_error *error)
         slk_err code =
             slk_fail(error, c->sink_code, "%s", slk_error_text(&c->sink_error, c->sink_code));
         return slk_fail_context(error, code, "%s", where);
+    }
+    if (c->vetoed && c->request->only) {
+        note_failure(c, "address", "its address is another than it was");
+        return slk_fail(error, SLK_E_INVAL,
+                        "%s: its name stands for another address than it did, which is not called",
+                        where);
     }
     if (c->vetoed) {
         note_failure(c, "address", "its address is not one of the public internet");

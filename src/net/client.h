@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 typedef struct slk_http_client slk_http_client;
+typedef struct slk_ip_set slk_ip_set; /* net/address.h */
 
 typedef struct slk_http_client_options {
     bool allow_plain_http; /* also http:// URLs; default https only */
@@ -82,6 +83,13 @@ typedef struct slk_http_failure {
     const char *what;
 } slk_http_failure;
 
+/* How a server is met whose URL somebody else named. All NULL: as any other. */
+typedef struct slk_http_pass {
+    const char *bearer; /* what it is shown; NULL none */
+    const char *pin; /* as in slk_http_request */
+    const slk_ip_set *only; /* as in slk_http_request */
+} slk_http_pass;
+
 typedef struct slk_http_request {
     const char *method; /* NULL means "GET"; "POST", "PUT", "HEAD", "DELETE" (without a body) */
     const char *url;
@@ -89,6 +97,8 @@ typedef struct slk_http_request {
     /* An https server must have this key (slk_net_certificate_pin), whatever its certificate says and
      * whoever issued it; NULL or "": its certificate must be trusted. */
     const char *pin;
+    /* No other address is connected to, whatever the URL's name stands for by then; NULL: any. */
+    const slk_ip_set *only;
     const slk_http_header *headers;
     size_t n_headers;
     const void *body; /* for POST and PUT */

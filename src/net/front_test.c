@@ -363,6 +363,27 @@ static void closed_addresses_are_not_called(void **state)
     unmake(f);
 }
 
+static void only_the_addresses_of_a_call_are_called(void **state)
+{
+    (void)state;
+    fixture *f = make((slk_http_server_options){0}, false);
+    slk_ip_set here = {0}, elsewhere = {0};
+    char url[128];
+    slk_error e = {0};
+    slk_http_response r = {0};
+    assert_int_equal(slk_ip_set_add(&here, "127.0.0.1", NULL), SLK_OK);
+    assert_int_equal(slk_ip_set_add(&elsewhere, "192.0.2.1", NULL), SLK_OK);
+    (void)snprintf(url, sizeof url, "http://localhost:%u/counted", slk_http_server_port(f->server));
+    slk_http_request request = {.url = url, .only = &elsewhere};
+    assert_int_equal(slk_http_call(f->client, &request, &r, &e), SLK_E_INVAL);
+    assert_non_null(strstr(e.message, "another address"));
+    assert_int_equal(f->ended, 0);
+    request.only = &here;
+    assert_int_equal(slk_http_call(f->client, &request, &r, &e), SLK_OK);
+    slk_http_response_done(&r);
+    unmake(f);
+}
+
 /* ---- certificates ---- */
 
 static void expect_refused(fixture *f, const char *path)
@@ -510,6 +531,7 @@ int main(void)
         cmocka_unit_test(chains_are_read_from_the_right),
         cmocka_unit_test(closed_addresses_are_known),
         cmocka_unit_test(closed_addresses_are_not_called),
+        cmocka_unit_test(only_the_addresses_of_a_call_are_called),
         cmocka_unit_test(certificates_change_under_way),
         cmocka_unit_test(certificates_change_often),
         cmocka_unit_test(known_versions_are_not_sent),

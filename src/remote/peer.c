@@ -392,7 +392,7 @@ static slk_err get(const struct download *download, const char *name, get_fn *fn
     slk_fetch_from from = {
         .client = download->peer->quick,
         .url = url,
-        .bearer = download->to->token,
+        .pass.bearer = download->to->token,
         .connections = download->peer->connections,
     };
     const slk_err code = fn(download, &from, error);

@@ -191,13 +191,17 @@ static slk_err give(void *context, uint64_t offset, uint8_t *out, size_t capacit
 static slk_err send_body(slk_rpc_client *client, body *b, const slk_rpc_how *how,
                          slk_http_response *response, slk_error *error)
 {
+    const slk_http_pass own = {.bearer = client->bearer[0] ? client->bearer : NULL,
+                               .pin = client->pin};
+    const slk_http_pass *pass = how->pass ? how->pass : &own;
     const int64_t given = how->timeout_ms;
     const int64_t total = given ? given : how->file ? 0 : TIMEOUT_DEFAULT;
     const slk_http_request request = {
         .method = "POST",
         .url = client->url,
-        .bearer = client->bearer[0] ? client->bearer : NULL,
-        .pin = client->pin,
+        .bearer = pass->bearer,
+        .pin = pass->pin,
+        .only = pass->only,
         .source = give,
         .source_context = b,
         .source_bytes = b->head.len + b->text_bytes + b->tail.len,

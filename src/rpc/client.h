@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/job.h"
+#include "net/client.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -50,6 +51,7 @@ typedef struct slk_rpc_how {
      * read while it is sent. It must not change meanwhile. NULL: none. */
     const char *file;
     size_t file_param;
+    const slk_http_pass *pass; /* in place of the client's bearer and pin; NULL: those */
 } slk_rpc_how;
 
 /* Calls method with params (an array, borrowed). SLK_OK: *ret_result is a new reference, JSON null

@@ -10,7 +10,7 @@ static const struct {
     const char *word;
 } words[] = {
     {SLK_RPC_READ, "read"},   {SLK_RPC_WRITE, "write"},   {SLK_RPC_SIGN, "sign"},
-    {SLK_RPC_ADMIN, "admin"}, {SLK_RPC_WORKER, "worker"},
+    {SLK_RPC_ADMIN, "admin"}, {SLK_RPC_WORKER, "worker"}, {SLK_RPC_FETCH, "fetch"},
 };
 #define WORDS (sizeof words / sizeof *words)
 

@@ -5,16 +5,19 @@
 
 #include "net/jwt.h"
 
-/* Bits of a set. WORKER is ours: what a worker needs of its node, and no more. */
+/* Bits of a set. Ours: WORKER, what a worker needs of its node, and no more; FETCH, the files of a
+ * worker, in a token that its node gave another worker. */
 enum {
     SLK_RPC_READ = 1,
     SLK_RPC_WRITE = 2,
     SLK_RPC_SIGN = 4,
     SLK_RPC_ADMIN = 8,
     SLK_RPC_WORKER = 16,
+    SLK_RPC_FETCH = 32,
+    SLK_RPC_ALL = 63,
 };
 
-/* "read" … "worker"; 0 for a word that is not known, which is harmless in a token. */
+/* "read" … "fetch"; 0 for a word that is not known, which is harmless in a token. */
 unsigned slk_rpc_permission_of(const char *word);
 /* The word of the lowest bit that is set, "" of none. Static text. */
 const char *slk_rpc_permission_word(unsigned permissions);

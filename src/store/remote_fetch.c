@@ -41,13 +41,21 @@ static slk_err on_probe(void *context, const slk_http_response *response, const 
     return slk_fail(error, SLK_E_CANCELED, "what follows is not wanted yet");
 }
 
-static slk_err ask_size(probe *ret, const slk_store_fetch *fetch, const char *url, slk_job *job,
+static slk_http_pass pass_of(const slk_store_fetch *fetch, size_t which)
+{
+    return fetch->passes ? fetch->passes[which] : (slk_http_pass){0};
+}
+
+static slk_err ask_size(probe *ret, const slk_store_fetch *fetch, size_t which, slk_job *job,
                         slk_error *error)
 {
     probe p = {0};
     SLK_CLEANUP(slk_http_response_done) slk_http_response response = {0};
-    const slk_http_request request = {.url = url,
-                                      .bearer = fetch->bearer,
+    const slk_http_pass pass = pass_of(fetch, which);
+    const slk_http_request request = {.url = fetch->urls[which],
+                                      .bearer = pass.bearer,
+                                      .pin = pass.pin,
+                                      .only = pass.only,
                                       .has_range = true,
                                       .sink = on_probe,
                                       .sink_context = &p,
@@ -92,15 +100,15 @@ static slk_err check_unsealed(const slk_store_fetch *fetch, const char *temp, sl
     return slk_fail(error, SLK_E_PROTO, "the peer's unsealed file is none: %s", why.message);
 }
 
-static slk_err fetch_file(const slk_store_fetch *fetch, const char *url, const char *temp,
+static slk_err fetch_file(const slk_store_fetch *fetch, size_t which, const char *temp,
                           slk_job *job, slk_error *error)
 {
     probe p = {0};
-    SLK_TRY(ask_size(&p, fetch, url, job, error));
+    SLK_TRY(ask_size(&p, fetch, which, job, error));
     SLK_TRY(check_size(fetch, p.bytes, error));
     const slk_fetch_from from = {.client = fetch->client,
-                                 .url = url,
-                                 .bearer = fetch->bearer,
+                                 .url = fetch->urls[which],
+                                 .pass = pass_of(fetch, which),
                                  .connections = fetch->connections,
                                  .whole = !p.resumable};
     SLK_TRY(slk_fetch_file(&from, temp, p.bytes, job, error));
@@ -109,18 +117,20 @@ static slk_err fetch_file(const slk_store_fetch *fetch, const char *url, const c
 
 /* ---- one folder ---- */
 
-static slk_err fetch_folder(const slk_store_fetch *fetch, const char *url, const char *temp,
+static slk_err fetch_folder(const slk_store_fetch *fetch, size_t which, const char *temp,
                             slk_job *job, slk_error *error)
 {
     const bool finished = fetch->stage == SLK_CACHE_FINISHED;
     slk_cache_set set;
     bool has[SLK_FLAT_TAR_MEMBERS_MAX] = {false};
     const char *missing = NULL;
-    SLK_CLEANUP(slk_freep) char *asked = slk_strf("%s%s", url, finished ? "?only=finished" : "");
+    SLK_CLEANUP(slk_freep)
+    char *asked = slk_strf("%s%s", fetch->urls[which], finished ? "?only=finished" : "");
     if (!asked)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     slk_cache_set_init(&set, fetch->shape, finished);
-    const slk_fetch_from from = {.client = fetch->client, .url = asked, .bearer = fetch->bearer};
+    const slk_fetch_from from = {
+        .client = fetch->client, .url = asked, .pass = pass_of(fetch, which)};
     const slk_flat_untar_options options = {.folder = temp,
                                             .members = set.member,
                                             .n = set.n,
@@ -153,8 +163,7 @@ static slk_err try_urls(const slk_store_fetch *fetch, const char *temp, size_t *
     const bool folder = slk_lotus_type_is_folder(fetch->type);
     for (size_t i = 0; i < fetch->n_urls; i++) {
         slk_error why = {0};
-        const slk_err code =
-            (folder ? fetch_folder : fetch_file)(fetch, fetch->urls[i], temp, job, &why);
+        const slk_err code = (folder ? fetch_folder : fetch_file)(fetch, i, temp, job, &why);
         *ret_url = i;
         if (code == SLK_OK)
             return SLK_OK;
@@ -225,7 +234,7 @@ slk_err slk_store_fetch_here(slk_store *store, const slk_store_path **ret_path, 
 
 /* ---- at the source ---- */
 
-slk_err slk_store_delete_there(slk_http_client *client, const char *bearer, const char *url,
+slk_err slk_store_delete_there(slk_http_client *client, const slk_http_pass *pass, const char *url,
                                const slk_lotus_strings *keep, slk_job *job, slk_error *error)
 {
     SLK_CLEANUP(slk_buf_done) slk_buf target;
@@ -238,7 +247,9 @@ slk_err slk_store_delete_there(slk_http_client *client, const char *bearer, cons
         return slk_fail(error, code, "too many storage paths to keep");
     const slk_http_request request = {.method = "DELETE",
                                       .url = slk_buf_str(&target),
-                                      .bearer = bearer,
+                                      .bearer = pass->bearer,
+                                      .pin = pass->pin,
+                                      .only = pass->only,
                                       .job = job,
                                       .stall_timeout_ms = 2 * STALL_MS};
     SLK_TRY(slk_http_call(client, &request, &response, error));

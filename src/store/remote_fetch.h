@@ -18,12 +18,12 @@
 
 typedef struct slk_store_fetch {
     slk_http_client *client;
-    const char *bearer; /* NULL none */
     slk_lotus_sector sector;
     const slk_sector_shape *shape;
     unsigned type; /* one bit; "piece" is SLK_E_UNSUPPORTED */
     const char *const *urls; /* of the file itself; tried in this order */
     size_t n_urls; /* at least 1 */
+    const slk_http_pass *passes; /* how the server of each is met; NULL: as any */
     slk_cache_stage stage; /* of a cache; FINISHED: only those files are asked for and kept */
     unsigned connections; /* as slk_fetch_from */
 } slk_store_fetch;
@@ -51,7 +51,7 @@ SLK_MUST_CHECK slk_err slk_store_fetch_forget(const char *temp, slk_error *error
 
 /* Asks the server of url to delete its copies, but those on paths with the IDs in keep (NULL: none kept):
  * DELETE url?keep=…. SLK_E_NOTFOUND also stands for Lotus's 500. */
-SLK_MUST_CHECK slk_err slk_store_delete_there(slk_http_client *client, const char *bearer,
+SLK_MUST_CHECK slk_err slk_store_delete_there(slk_http_client *client, const slk_http_pass *pass,
                                               const char *url, const slk_lotus_strings *keep,
                                               slk_job *job, slk_error *error);
 

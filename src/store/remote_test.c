@@ -207,6 +207,10 @@ static int ask(fixture *f, const char *method, const char *path, const char *tok
     return ask_with(f, &a, &response);
 }
 
+static const slk_http_pass strange = {.bearer = "wrong"};
+static const slk_http_pass passes[] = {
+    {.bearer = "right"}, {.bearer = "right"}, {.bearer = "right"}, {.bearer = "right"}};
+
 static slk_store_fetch fetch_of(fixture *f, unsigned type, slk_cache_stage stage, uint64_t bytes)
 {
     char name[SLK_LOTUS_NAME_CHARS];
@@ -215,7 +219,7 @@ static slk_store_fetch fetch_of(fixture *f, unsigned type, slk_cache_stage stage
                    name);
     f->urls[0] = f->url;
     return (slk_store_fetch){.client = f->client,
-                             .bearer = "right",
+                             .passes = passes,
                              .sector = one,
                              .shape = slk_sector_shape_of(bytes),
                              .type = type,
@@ -400,21 +404,21 @@ static void copies_are_deleted_but_those_kept(void **state)
     slk_error e = {0};
     assert_int_equal(slk_lotus_strings_add(&keep, "11111111-2222-3333-4444-555555555555"), SLK_OK);
     assert_int_equal(slk_lotus_strings_add(&keep, second->meta.id), SLK_OK);
-    assert_int_equal(slk_store_delete_there(f->client, "right", url, &keep, NULL, &e), SLK_OK);
+    assert_int_equal(slk_store_delete_there(f->client, &passes[0], url, &keep, NULL, &e), SLK_OK);
     assert_false(place_has(f->source, SLK_LOTUS_SEALED, &one, SECTOR, 7));
     assert_true(place_has(second, SLK_LOTUS_SEALED, &one, SECTOR, 7));
     assert_int_equal(f->from.dropped, 1);
-    assert_int_equal(slk_store_delete_there(f->client, "right", url, &keep, NULL, &e), SLK_OK);
+    assert_int_equal(slk_store_delete_there(f->client, &passes[0], url, &keep, NULL, &e), SLK_OK);
     assert_true(place_has(second, SLK_LOTUS_SEALED, &one, SECTOR, 7));
     SLK_CLEANUP(slk_freep)
     char *odd = slk_strf("%s?keep=%s.x", "/remote/sealed/s-t01000-1", f->source->meta.id);
     assert_int_equal(ask(f, "DELETE", odd, "right"), 500); /* rather nothing than too much */
     assert_true(place_has(second, SLK_LOTUS_SEALED, &one, SECTOR, 7));
-    assert_int_equal(slk_store_delete_there(f->client, "right", url, NULL, NULL, &e), SLK_OK);
+    assert_int_equal(slk_store_delete_there(f->client, &passes[0], url, NULL, NULL, &e), SLK_OK);
     assert_false(place_has(second, SLK_LOTUS_SEALED, &one, SECTOR, 7));
-    assert_int_equal(slk_store_delete_there(f->client, "right", url, NULL, NULL, &e),
+    assert_int_equal(slk_store_delete_there(f->client, &passes[0], url, NULL, NULL, &e),
                      SLK_E_NOTFOUND);
-    assert_int_equal(slk_store_delete_there(f->client, "wrong", url, NULL, NULL, &e), SLK_E_AUTH);
+    assert_int_equal(slk_store_delete_there(f->client, &strange, url, NULL, NULL, &e), SLK_E_AUTH);
 }
 
 #define RANDOM_T "ERERERERERERERERERERERERERERERERERERERERERE="

@@ -22,7 +22,7 @@
 typedef struct slk_fetch_from {
     slk_http_client *client;
     const char *url;
-    const char *bearer; /* NULL none */
+    slk_http_pass pass; /* how the server is met */
     unsigned connections; /* 1..16 at once; 0 means 4 */
     unsigned block_attempts; /* failures in a row, for each connection, before giving up; 0: 5 */
     int64_t slow_ms; /* so long below 32 KiB/s, and idle connections take over; 0: 10 000 */

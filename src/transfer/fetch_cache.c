@@ -39,7 +39,9 @@ static slk_err attempt(const slk_fetch_from *from, bool *ret_has,
         slk_job_stage(job, "fetch cache", 0);
     cache_sink sink = {untar, job};
     slk_http_request request = {.url = from->url,
-                                .bearer = from->bearer,
+                                .bearer = from->pass.bearer,
+                                .pin = from->pass.pin,
+                                .only = from->pass.only,
                                 .sink = on_body,
                                 .sink_context = &sink,
                                 .job = job,

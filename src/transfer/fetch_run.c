@@ -467,7 +467,9 @@ slk_err slk_fetch_request(run *r, bool *ret_retry, slk_error *error)
     r->put_ms = slk_clock_monotonic_ms();
     slk_http_header if_range = {"If-Range", etag};
     slk_http_request request = {.url = f->from->url,
-                                .bearer = f->from->bearer,
+                                .bearer = f->from->pass.bearer,
+                                .pin = f->from->pass.pin,
+                                .only = f->from->pass.only,
                                 .headers = &if_range,
                                 .n_headers = !r->whole && etag[0] == '"', /* strong ones only */
                                 .has_range = !r->whole,

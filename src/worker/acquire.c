@@ -2,6 +2,7 @@
 /* Bringing a sector's files here, and clearing away what others have of it. */
 #include "worker/worker_impl.h"
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -13,6 +14,7 @@
 #define URLS_MAX 64u
 #define FETCH_CONNECTIONS 4u
 #define AGAIN_MS 1000
+#define ATTEMPTS 3u /* at files whose servers take what we show no more */
 
 static int by_weight(const void *a, const void *b)
 {
@@ -56,6 +58,34 @@ static slk_err own_ids(slk_lotus_strings *out, slk_worker *worker, slk_error *er
     return SLK_OK;
 }
 
+/* How the server of a source is met. */
+struct meeting {
+    slk_fetch_key key;
+    slk_http_pass pass; /* into key, or of our own token */
+};
+
+/* A node of ours gives a key for one worker; it may not know yet, after a restart, what we are at. Lotus
+ * knows but our own token. */
+static slk_err meet(struct meeting *ret, slk_worker_run *run, const char *url, slk_error *error)
+{
+    slk_worker *worker = run->worker;
+    const int64_t until = slk_clock_monotonic_ms() + worker->options.source_wait_ms;
+    const slk_miner miner = slk_worker_miner_for(worker, run->job);
+    if (!worker->node_is_ours) {
+        ret->pass = (slk_http_pass){.bearer = worker->options.node_token};
+        return SLK_OK;
+    }
+    for (;;) {
+        const slk_err code = slk_miner_fetch_key(&miner, url, &ret->key, error);
+        if (code == SLK_OK)
+            ret->pass = (slk_http_pass){.bearer = ret->key.token, .pin = ret->key.pin};
+        if (code != SLK_E_CONFLICT || !run->call || slk_clock_monotonic_ms() >= until)
+            return code;
+        SLK_TRY(slk_job_check(run->job, error));
+        slk_clock_sleep_ms(AGAIN_MS);
+    }
+}
+
 /* A copy that stays while ours changes would be taken for the sector's: a node that has it and does not
  * answer is waited for. */
 static slk_err delete_there(slk_worker_run *run, const char *url, const slk_lotus_strings *keep,
@@ -63,9 +93,11 @@ static slk_err delete_there(slk_worker_run *run, const char *url, const slk_lotu
 {
     slk_worker *worker = run->worker;
     const int64_t until = slk_clock_monotonic_ms() + worker->options.source_wait_ms;
+    struct meeting with;
+    SLK_TRY(meet(&with, run, url, error));
     for (;;) {
-        const slk_err code = slk_store_delete_there(worker->http, worker->options.node_token, url,
-                                                    keep, run->job, error);
+        const slk_err code =
+            slk_store_delete_there(worker->http, &with.pass, url, keep, run->job, error);
         if (!slk_miner_may_come_back(code) || slk_clock_monotonic_ms() >= until)
             return code;
         SLK_TRY(slk_job_check(run->job, error));
@@ -98,28 +130,87 @@ static slk_err drop_source(slk_worker_run *run, const struct source *source, uns
     return slk_miner_drop(&miner, source->path_id, &run->ref.id, type, error);
 }
 
+/* Those that can be met, and how. */
+struct meetings {
+    size_t n;
+    struct meeting with[URLS_MAX];
+    slk_http_pass passes[URLS_MAX];
+    const char *urls[URLS_MAX];
+    size_t source[URLS_MAX]; /* which it is of those that were given */
+};
+
+static slk_err meet_all(struct meetings *m, slk_worker_run *run, const struct source *sources,
+                        size_t n, slk_error *error)
+{
+    slk_err first = SLK_OK;
+    m->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        slk_error why = {0};
+        const slk_err code = meet(&m->with[m->n], run, sources[i].url, &why);
+        if (code == SLK_OK) {
+            m->passes[m->n] = m->with[m->n].pass;
+            m->urls[m->n] = sources[i].url;
+            m->source[m->n++] = i;
+        } else if (first == SLK_OK) {
+            first = code;
+            *error = why;
+        }
+    }
+    return m->n > 0 ? SLK_OK : first;
+}
+
+static slk_err fetch_from(slk_worker_run *run, const struct meetings *m, unsigned type,
+                          slk_lotus_path_type path_type, const slk_store_path **ret_path,
+                          size_t *ret_source, slk_error *error)
+{
+    slk_worker *worker = run->worker;
+    size_t from = 0;
+    const slk_store_fetch what = {
+        .client = worker->http,
+        .passes = m->passes,
+        .sector = run->ref.id,
+        .shape = run->shape,
+        .type = type,
+        .urls = m->urls,
+        .n_urls = m->n,
+        .stage = worker->node_is_ours ? SLK_CACHE_ANY_OF_OURS : SLK_CACHE_ANY,
+        .connections = FETCH_CONNECTIONS,
+    };
+    SLK_TRY(
+        slk_store_fetch_here(worker->store, ret_path, &from, &what, path_type, run->job, error));
+    slk_assert(from < m->n); /* what is here already is not fetched */
+    *ret_source = m->source[from];
+    return SLK_OK;
+}
+
+/* A node that was started again made what it gave us void. */
+static slk_err fetch_again(slk_worker_run *run, const struct source *sources, size_t n,
+                           unsigned type, slk_lotus_path_type path_type,
+                           const slk_store_path **ret_path, size_t *ret_source, slk_error *error)
+{
+    struct meetings *m = slk_calloc(1, sizeof *m);
+    if (!m)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a transfer");
+    const unsigned attempts = run->worker->node_is_ours ? ATTEMPTS : 1;
+    slk_err code = SLK_E_AUTH;
+    for (unsigned i = 0; i < attempts && code == SLK_E_AUTH; i++) {
+        code = meet_all(m, run, sources, n, error);
+        if (code == SLK_OK)
+            code = fetch_from(run, m, type, path_type, ret_path, ret_source, error);
+    }
+    slk_bytes_wipe(m->with, sizeof m->with);
+    slk_free(m);
+    return code;
+}
+
 static slk_err fetch(slk_worker_run *run, const struct source *sources, size_t n, unsigned type,
                      slk_lotus_path_type path_type, slk_lotus_acquire_mode mode, slk_error *error)
 {
     slk_worker *worker = run->worker;
-    const char *urls[URLS_MAX];
-    for (size_t i = 0; i < n; i++)
-        urls[i] = sources[i].url;
-    const slk_store_fetch what = {
-        .client = worker->http,
-        .bearer = worker->options.node_token,
-        .sector = run->ref.id,
-        .shape = run->shape,
-        .type = type,
-        .urls = urls,
-        .n_urls = n,
-        .stage = SLK_CACHE_ANY,
-        .connections = FETCH_CONNECTIONS,
-    };
     const slk_store_path *path = NULL;
     size_t from = 0;
     const int64_t started = slk_clock_monotonic_ms();
-    SLK_TRY(slk_store_fetch_here(worker->store, &path, &from, &what, path_type, run->job, error));
+    SLK_TRY(fetch_again(run, sources, n, type, path_type, &path, &from, error));
     slk_log(SLK_LOG_INFO, "fetch.done", "call=%s type=%s seconds=%.1f", run->call->id.uuid,
             slk_lotus_type_name(type), (double)(slk_clock_monotonic_ms() - started) / 1000);
     if (mode != SLK_LOTUS_ACQUIRE_MOVE)

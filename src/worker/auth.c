@@ -103,6 +103,8 @@ static slk_err ask(slk_auth *auth, unsigned *ret_permissions, const char *padded
     for (size_t i = 0; i < words.n; i++)
         permissions |= slk_rpc_permission_of(words.item[i]);
     slk_lotus_strings_done(&words);
+    if (permissions & SLK_RPC_FETCH) /* "admin" beside it is for those of Lotus */
+        permissions = SLK_RPC_FETCH;
     remember(auth, permissions, padded);
     *ret_permissions = permissions;
     return SLK_OK;

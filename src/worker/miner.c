@@ -182,6 +182,32 @@ slk_err slk_miner_find(const slk_miner *miner, const slk_lotus_sector *sector, u
     return SLK_OK;
 }
 
+/* ---- files of other workers ---- */
+
+static slk_err take_text(char *out, size_t n, const json_t *object, const char *name,
+                         slk_error *error)
+{
+    const char *text = NULL;
+    SLK_TRY(slk_json_string(&text, object, name, error));
+    if (strlen(text) >= n)
+        return slk_fail(error, SLK_E_PROTO, "%s is too long", name);
+    (void)snprintf(out, n, "%s", text);
+    return SLK_OK;
+}
+
+slk_err slk_miner_fetch_key(const slk_miner *miner, const char *url, slk_fetch_key *ret_key,
+                            slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *result = NULL;
+    slk_fetch_key key;
+    SLK_TRY(call(miner, "Selkie.FetchKey", json_pack("[s]", url), &result, error));
+    if (take_text(key.token, sizeof key.token, result, "Token", error) != SLK_OK ||
+        take_text(key.pin, sizeof key.pin, result, "Pin", error) != SLK_OK)
+        return answered_wrong("FetchKey", error);
+    *ret_key = key;
+    return SLK_OK;
+}
+
 /* ---- returns ---- */
 
 /* The node has this result already: told before its answer was lost on the way. */

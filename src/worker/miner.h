@@ -10,6 +10,7 @@
 #include "lotus/storage.h"
 #include "lotus/types.h"
 #include "lotus/worker_info.h"
+#include "net/certificate.h"
 #include "rpc/client.h"
 
 #include <stdbool.h>
@@ -58,6 +59,16 @@ SLK_MUST_CHECK slk_err slk_miner_list(const slk_miner *miner, json_t **ret_list,
 SLK_MUST_CHECK slk_err slk_miner_find(const slk_miner *miner, const slk_lotus_sector *sector,
                                       unsigned type, slk_lotus_places *ret_places,
                                       slk_error *error);
+
+/* Of a node of ours: what to show at the URL of a sector's file at another worker. SLK_E_CONFLICT: it gives
+ * none, with the reason. */
+#define SLK_FETCH_TOKEN_CHARS 512u
+typedef struct slk_fetch_key {
+    char token[SLK_FETCH_TOKEN_CHARS];
+    char pin[SLK_CERTIFICATE_PIN_CHARS]; /* "" none */
+} slk_fetch_key;
+SLK_MUST_CHECK slk_err slk_miner_fetch_key(const slk_miner *miner, const char *url,
+                                           slk_fetch_key *ret_key, slk_error *error);
 
 /* A call's end: `Filecoin.<method> [id, (value,) fault]`. value NULL: the method has none; file: its
  * bytes, as base64, are the value. SLK_OK also when the node has it already; a fault of the node's own is

@@ -33,7 +33,7 @@ static slk_err authorise_remote(void *context, bool *ret_allowed, const char *to
 {
     unsigned permissions = 0;
     SLK_TRY(authorise_rpc(context, token, &permissions, error));
-    *ret_allowed = (permissions & SLK_RPC_ADMIN) != 0;
+    *ret_allowed = (permissions & (SLK_RPC_ADMIN | SLK_RPC_FETCH)) != 0;
     return SLK_OK;
 }
 

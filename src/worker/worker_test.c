@@ -59,6 +59,9 @@ struct node {
     unsigned port;
     bool has_sealed; /* of sector 9, for who fetches it */
     unsigned busy_deletes, deletes; /* so many are refused for now */
+    bool ours; /* a node of ours, which gives keys */
+    unsigned busy_keys; /* so many are refused for now */
+    char shown[2][64]; /* with the last GET and DELETE of files */
 };
 
 #define OTHER_PATH "11111111-2222-4333-8444-555555555555"
@@ -72,12 +75,19 @@ static json_t *place_of_sealed(const struct node *node)
                      "Weight", (json_int_t)10, "CanSeal", 1, "CanStore", 0, "Primary", 0);
 }
 
-static slk_err answer(struct node *node, const char *method, json_t **ret, slk_error *error)
+static const char *text_at(const json_t *params, size_t i)
+{
+    const char *text = json_string_value(json_array_get(params, i));
+    return text ? text : "";
+}
+
+static slk_err answer(struct node *node, const char *method, const json_t *params, json_t **ret,
+                      slk_error *error)
 {
     if (strcmp(method, "Version") == 0)
         *ret = json_pack("{ss sI sI ss}", "Version", "1.36.2", "APIVersion",
                          (json_int_t)node->api_version, "BlockDelay", (json_int_t)30, "Agent",
-                         "lotus");
+                         node->ours ? "selkie" : "lotus");
     else if (strcmp(method, "ActorAddress") == 0)
         *ret = json_string("f01000");
     else if (strcmp(method, "ActorSectorSize") == 0)
@@ -85,7 +95,13 @@ static slk_err answer(struct node *node, const char *method, json_t **ret, slk_e
     else if (strcmp(method, "Session") == 0)
         *ret = json_string(node->session);
     else if (strcmp(method, "AuthVerify") == 0)
-        *ret = json_pack("[ss]", "read", "admin");
+        *ret = json_pack("[ss]", strcmp(text_at(params, 0), "to-fetch") == 0 ? "fetch" : "read",
+                         "admin");
+    else if (strcmp(method, "FetchKey") == 0 && node->busy_keys > 0) {
+        node->busy_keys--;
+        return slk_fail(error, SLK_E_BUSY, "not known to work on that");
+    } else if (strcmp(method, "FetchKey") == 0)
+        *ret = json_pack("{ss ss}", "Token", "key-for-the-other", "Pin", "");
     else if (strcmp(method, "StorageFindSector") == 0)
         *ret = node->has_sealed ? place_of_sealed(node) : json_array();
     else if (strcmp(method, "StorageList") == 0)
@@ -106,7 +122,7 @@ static slk_err hear(void *context, const slk_rpc_call *call, json_t **ret, slk_e
     struct heard *heard = &node->heard[node->n++];
     (void)snprintf(heard->method, sizeof heard->method, "%s", method);
     heard->params = json_deep_copy(call->params);
-    const slk_err code = answer(node, method, ret, error);
+    const slk_err code = answer(node, method, call->params, ret, error);
     (void)pthread_cond_broadcast(&node->moved);
     (void)pthread_mutex_unlock(&node->lock);
     return code;
@@ -138,6 +154,7 @@ static const slk_rpc_method methods[] = {
     {"Filecoin.ReturnUnsealPiece", 2, SLK_RPC_ADMIN, hear},
     {"Filecoin.ReturnFetch", 2, SLK_RPC_ADMIN, hear},
     {"Filecoin.ReturnReplicaUpdate", 3, SLK_RPC_ADMIN, hear},
+    {"Selkie.FetchKey", 1, SLK_RPC_ADMIN, hear},
 };
 
 static slk_err let_in(void *context, const char *token, unsigned *ret_permissions, slk_error *error)
@@ -152,8 +169,11 @@ static slk_err let_in(void *context, const char *token, unsigned *ret_permission
 static slk_err get_sealed(void *context, slk_http_exchange *exchange, slk_error *error)
 {
     static const uint8_t bytes[SECTOR];
-    (void)context;
+    struct node *node = context;
     (void)error;
+    (void)pthread_mutex_lock(&node->lock);
+    (void)snprintf(node->shown[0], sizeof node->shown[0], "%s", slk_http_bearer(exchange));
+    (void)pthread_mutex_unlock(&node->lock);
     return slk_http_reply_bytes(exchange, 200, "application/octet-stream", bytes, sizeof bytes);
 }
 
@@ -163,6 +183,7 @@ static slk_err delete_sealed(void *context, slk_http_exchange *exchange, slk_err
     (void)error;
     (void)pthread_mutex_lock(&node->lock);
     node->deletes++;
+    (void)snprintf(node->shown[1], sizeof node->shown[1], "%s", slk_http_bearer(exchange));
     const bool busy = node->busy_deletes > 0;
     node->busy_deletes -= busy;
     (void)pthread_mutex_unlock(&node->lock);
@@ -1272,6 +1293,37 @@ static void what_was_moved_is_gone_where_it_was(void **state)
     assert_int_equal(count(w, "StorageDropSector"), 0);
 }
 
+static void another_worker_is_shown_what_the_node_gave_for_it(void **state)
+{
+    struct world *w = *state;
+    w->node.ours = true;
+    w->node.busy_keys = 1; /* as after a restart */
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = fetch_sealed(w);
+    check_return(heard(w, "ReturnFetch", 0), id, false);
+    assert_string_equal(w->node.shown[0], "key-for-the-other");
+    assert_string_equal(w->node.shown[1], "key-for-the-other");
+    assert_int_equal(count(w, "FetchKey"), 3);
+    assert_string_equal(text_at(heard(w, "FetchKey", 1), 0),
+                        json_string_value(json_array_get(heard(w, "FetchKey", 0), 0)));
+}
+
+static void a_key_to_fetch_opens_no_more_than_files(void **state)
+{
+    struct world *w = *state;
+    char url[100];
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = fetch_sealed(w);
+    check_return(heard(w, "ReturnFetch", 0), id, false);
+    assert_string_equal(w->node.shown[1], NODE_TOKEN); /* Lotus has nothing else */
+    connect_client(w, "to-fetch");
+    assert_int_not_equal(try_version(w), SLK_OK);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/remote/sealed/s-t01000-9",
+                   slk_worker_port(w->worker));
+    assert_int_equal(http_as("to-fetch", "DELETE", url, NULL, 0, NULL), 200);
+    assert_false(has_file(w, "sealed", 9));
+}
+
 /* It might come back with a copy that is not the sector's any more: the index is told to forget that. */
 static void a_source_that_stays_away_is_forgotten(void **state)
 {
@@ -1347,6 +1399,8 @@ int main(void)
         TEST(data_of_a_call_that_fails_before_reading_is_not_sent),
         TEST(a_stream_that_nobody_named_is_not_taken),
         TEST(what_was_moved_is_gone_where_it_was),
+        TEST(another_worker_is_shown_what_the_node_gave_for_it),
+        TEST(a_key_to_fetch_opens_no_more_than_files),
         TEST(a_source_that_stays_away_is_forgotten),
         TEST(c1_is_made_for_who_asks_over_remote),
     };

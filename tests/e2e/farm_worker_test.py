@@ -3,6 +3,7 @@
 is killed; one lies."""
 
 import socket
+import urllib.error
 
 import farm
 from played_worker import PlayedWorker, of_pc1
@@ -28,8 +29,9 @@ def lotus_binaries():
 class LotusWorker:
     """A lotus-worker of the provider, with a folder of its own."""
 
-    def __init__(self, ours, name, tasks="--commit=false"):
+    def __init__(self, ours, name, tasks="--commit=false", perm="admin"):
         self.ours, self.folder, self.port = ours, ours.folder / name, farm.free_port()
+        self.perm = perm
         self.log, self.tasks, self.process = ours.folder / f"{name}.log", tasks, None
         self.params = ours.folder / f"{name}-params"
         self.params.mkdir()
@@ -37,7 +39,7 @@ class LotusWorker:
             shutil.copy(file, self.params)
 
     def start(self):
-        info = self.ours.on("provider", "auth", "api-info", "--perm", "admin")
+        info = self.ours.on("provider", "auth", "api-info", "--perm", self.perm)
         environment = {**os.environ, "MINER_API_INFO": f"{info['token']}:{info['address']}", "LOTUS_WORKER_PATH": str(self.folder),
                        "LOTUS_DEVNET_TRUST_PARAMS": "1", "LOTUS_SKIP_GENESIS_CHECK": "_yes_", "BELLMAN_NO_GPU": "1",
                        "FIL_PROOFS_PARAMETER_CACHE": str(self.params)}
@@ -53,6 +55,11 @@ class LotusWorker:
 
     def tail(self):
         return self.log.read_text(errors="replace")[-1500:] if self.log.exists() else ""
+
+    def command(self, *arguments):
+        environment = {**os.environ, "LOTUS_WORKER_PATH": str(self.folder)}
+        done = subprocess.run([lotus_binaries() / "lotus-worker", *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return done.stdout + done.stderr
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -76,15 +83,15 @@ class LotusWorker:
 class OwnWorker:
     """A worker of ours, with a token that lets it do no more than a worker must."""
 
-    def __init__(self, ours, name="own", of="provider"):
-        self.ours, self.of, self.folder, self.log = ours, of, ours.folder / name, ours.folder / f"{name}.log"
+    def __init__(self, ours, name="own", of="provider", flags=()):
+        self.ours, self.of, self.folder, self.log, self.flags = ours, of, ours.folder / name, ours.folder / f"{name}.log", flags
 
     def __enter__(self):
         info = self.ours.on(self.of, "auth", "api-info", "--perm", "worker")
         environment = {**os.environ, "MINER_API_INFO": f"{info['token']}:{info['address']}", "FIL_PROOFS_PARAMETER_CACHE": str(self.ours.params)}
-        self.process = subprocess.Popen([SELKIE, "worker", "run", "--worker-repo", self.folder, "--listen", "127.0.0.1:0", "--development"],
+        self.process = subprocess.Popen([SELKIE, "worker", "run", "--worker-repo", self.folder, "--listen", "127.0.0.1:0", "--development", "--name", self.folder.name, *self.flags],
                                         env=environment, stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"), stderr=subprocess.STDOUT)
-        self.ours.wait(lambda: any(w["Kind"] == "selkie" and w["Open"] for w in workers(self.ours, self.of)), 60, f"our worker to connect: {self.tail()}")
+        self.ours.wait(lambda: any(w["Hostname"] == self.folder.name and w["Open"] for w in workers(self.ours, self.of)), 60, f"our worker to connect: {self.tail()}")
         return self
 
     def tail(self):
@@ -121,7 +128,8 @@ def seals_sectors():
         ours.wait(lambda: ours.on("provider", "sealing", "sched-diag")["Why"], 60, "the sector to wait for a worker")
         reasons = list(ours.on("provider", "sealing", "sched-diag")["Why"].values())
         expect("does not do PC1" in reasons[0], f"the reason why it waits: {reasons}")
-        with LotusWorker(ours, "lotus-worker") as worker:
+        with LotusWorker(ours, "lotus-worker", perm="worker") as worker:
+            expect("Task types:" in worker.command("info"), "the lotus-worker's own commands, with a worker's token")
             ours.order()
             ours.wait(lambda: ours.all_proving(2), PROVING_SECONDS, "two sectors to be proving")
             ours.wait(lambda: not worker.files(), 90, f"the worker's disk to be free: {worker.files()}")
@@ -131,17 +139,18 @@ def seals_sectors():
 
 
 def ours_seals_sectors():
-    """The same by a worker of ours, whose token lets it do nothing else."""
+    """The same by two workers of ours, whose tokens let them do nothing else: one labels, the other fetches that and goes on."""
     with Folder() as folder, farm.Farm(folder) as ours:
         only_workers(ours)
         ours.prepare()
-        with OwnWorker(ours) as worker:
+        with OwnWorker(ours, "labels", flags=["--precommit2=false"]) as first, OwnWorker(ours, "trees", flags=["--precommit1=false"]) as second:
             ours.order(count=2)
-            ours.wait(lambda: ours.all_proving(2), PROVING_SECONDS, f"two sectors to be proving; {worker.tail()}")
-            ours.wait(lambda: not worker.files(), 90, f"the worker's disk to be free: {worker.files()}")
+            ours.wait(lambda: ours.all_proving(2), PROVING_SECONDS, f"two sectors to be proving; {first.tail()} {second.tail()}")
+            ours.wait(lambda: not first.files() + second.files(), 90, f"the workers' disks to be free: {first.files()} {second.files()}")
             equal(ours.on("provider", "worker", "ghosts"), [], "files that nobody needs")
-            taken = worker.log.read_text()
+            taken, went_on = first.log.read_text(), second.log.read_text()
             expect(taken.count("SealPreCommit1") >= 2, f"the labels are not our worker's: {taken[-2000:]}")
+            expect(went_on.count("SealPreCommit2") >= 2 and "fetch.done" in went_on, f"the trees are not our other worker's: {went_on[-2000:]}")
             expect("AddPiece" not in taken, "an empty sector needs no data")
 
 
@@ -214,6 +223,30 @@ def a_liar_is_closed():
             expect(next(w for w in workers(ours) if w["Hostname"] == "liar")["Open"], "an operator opens it again")
 
 
+def workers_are_apart():
+    """URLs lead to who named them; what the node shows one worker is good for nothing at another, nor at the node."""
+    with Folder() as folder, farm.Farm(folder, size=None, chain_info="http://127.0.0.1:1") as ours:
+        selkie("init", "--repo", ours.repo("provider"))
+        ours.start("provider")
+        with PlayedWorker(ours, "first") as first, PlayedWorker(ours, "second") as second:
+            for call in (lambda url: first.refused("WorkerConnect", f"{url}/rpc/v0"), lambda url: first.refused("StorageAttach", *first.storage(url))):
+                said = call("http://192.0.2.7:3456")
+                expect("http://192.0.2.7:3456 does not lead to 127.0.0.1" in said and "WorkerAddresses" in said, f"a URL that leads elsewhere: {said}")
+            expect(len(first.shown) == len(second.shown) == 1 and first.shown != second.shown, "one token for each worker")
+            shown, theirs = next(iter(first.shown)), next(iter(second.shown))
+            equal(first.call("AuthVerify", shown), ["admin"], "what a worker is shown")
+            for worker, token in ((first, theirs), (second, shown)):
+                expect("is not valid" in worker.refused("AuthVerify", token), "what another worker is shown is good here")
+            try:
+                json_rpc(first.node, shown, "Filecoin.Session", (), path="/rpc/v0")
+                raise Failed("what a worker is shown is good at the node")
+            except urllib.error.HTTPError as e:
+                equal(e.code, 401, "what a worker is shown, at the node")
+            expect("has no task of sector 1 of f01000" in first.refused("Selkie.FetchKey", f"{second.url}/remote/cache/s-t01000-1"), "files for nobody's task")
+            equal(first.call("AuthVerify", ours.on("provider", "auth", "api-info", "--perm", "admin")["token"])[-1], "admin", "an operator's token")
+            equal([sorted(worker.call("AuthVerify", first.token)) for worker in (first, second)], [["admin", "worker"], ["worker"]], "a worker's own token")
+
+
 def proofs_by_a_worker():
     """C2 of a client by a worker of ours; the client makes none itself."""
     with Folder() as folder, farm.Farm(folder) as ours:
@@ -229,7 +262,7 @@ def proofs_by_a_worker():
 
 if __name__ == "__main__":
     cases = [("own-worker-seals", ours_seals_sectors), ("own-worker-proves", proofs_by_a_worker), ("worker-lies", a_liar_is_closed),
-             ("node-that-cannot-start", a_node_that_cannot_start)]
+             ("workers-apart", workers_are_apart), ("node-that-cannot-start", a_node_that_cannot_start)]
     if (DEVNET / "start.sh").exists():
         cases += [("lotus-worker-seals", seals_sectors), ("provider-killed-while-it-works", outlives_a_restart),
                   ("worker-killed", a_dead_worker_is_replaced)]

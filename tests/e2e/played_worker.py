@@ -14,7 +14,7 @@ import urllib.parse
 import uuid
 
 from farm import free_port
-from support import expect, json_rpc, selkie
+from support import Failed, expect, json_rpc, selkie
 
 SECTOR, SEALED, CACHE = 2048, 2, 4
 PROOF = 5
@@ -64,6 +64,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         worker = self.server.worker
+        worker.shown.add(self.headers["Authorization"].split(" ")[1])
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         result = worker.answer(request["method"].split(".")[1], request.get("params") or [])
         self.give(200, json.dumps({"jsonrpc": "2.0", "id": request["id"], **result}).encode(), "application/json")
@@ -101,6 +102,7 @@ class PlayedWorker:
             (self.folder / kind).mkdir(parents=True)
         self.path, self.server = str(uuid.uuid4()), None
         self.asked, self.lies, self.moments = [], {}, {}
+        self.shown = set()  # tokens that calls bore
         self.calls = {}  # CallID's uuid: (method, sector, result)
         self.url = f"http://127.0.0.1:{self.port}"
         info = ours.on(of, "auth", "api-info", "--perm", "worker")
@@ -121,11 +123,16 @@ class PlayedWorker:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         self.greet()
 
-    def greet(self):
+    def storage(self, url):
+        """The parameters of StorageAttach."""
         stat = {"Capacity": 1 << 40, "Available": 1 << 40, "FSAvailable": 1 << 40, "Reserved": 0, "Max": 0, "Used": 0}
-        self.call("StorageAttach", {"ID": self.path, "URLs": [f"{self.url}/remote"], "Weight": 10, "MaxStorage": 0, "CanSeal": True,
-                                    "CanStore": False, "Groups": None, "AllowTo": None, "AllowTypes": None, "DenyTypes": None,
-                                    "AllowMiners": None, "DenyMiners": None}, stat)
+        return {"ID": self.path, "URLs": [f"{url}/remote"], "Weight": 10, "MaxStorage": 0, "CanSeal": True,
+                "CanStore": False, "Groups": None, "AllowTo": None, "AllowTypes": None, "DenyTypes": None,
+                "AllowMiners": None, "DenyMiners": None}, stat
+
+    def greet(self):
+        path, stat = self.storage(self.url)
+        self.call("StorageAttach", path, stat)
         self.call("StorageReportHealth", self.path, {"Stat": stat, "Err": ""})
         for kind, number in self.files():
             self.declare(kind, number)
@@ -206,7 +213,14 @@ class PlayedWorker:
     # ---- calls ----
 
     def call(self, method, *parameters):
-        return json_rpc(self.node, self.token, f"Filecoin.{method}", parameters, path="/rpc/v0")
+        return json_rpc(self.node, self.token, method if "." in method else f"Filecoin.{method}", parameters, path="/rpc/v0")
+
+    def refused(self, method, *parameters):
+        """What the node says to a call that it must not do."""
+        try:
+            return f"done: {self.call(method, *parameters)}"
+        except Failed as e:
+            return str(e)
 
     def answer(self, method, parameters):
         plain = {"Version": 67328, "Session": self.session, "TaskTypes": {f"seal/v0/{METHODS[m]}": {} for m in self.methods},
