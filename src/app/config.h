@@ -121,6 +121,8 @@ typedef struct slk_config {
     int64_t worker_lost_ms;
     /* [API] */
     char *api_listen; /* multiaddr; "": not served */
+    char *api_certificate_file;
+    char *api_key_file;
     char *worker_addresses; /* for slk_ip_set_add */
     /* [Storage] */
     bool allow_precommit1;

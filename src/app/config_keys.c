@@ -181,11 +181,16 @@ const slk_config_key slk_config_keys[] = {
     {"Workers", "LostAfter", KEY_TIME, AT(worker_lost_ms), "10m", 1000, 24 * HOURS, NULL,
      "A connected worker that does not answer for so long has lost its tasks: others get them."},
     {"API", "ListenAddress", KEY_TEXT, AT(api_listen), "/ip4/127.0.0.1/tcp/2345/http", 0, 0, NULL,
-     "Where workers reach this node, ours and lotus-worker, as a multiaddr; empty: none can. A "
+     "Where workers reach this node, ours and lotus-worker, as a multiaddr; empty: none can. With "
+     "/tls/http at its end it serves TLS. A "
      "port "
      "that is taken is one that the system chooses, unless this is set: the repository's file "
      "`api` "
      "has it."},
+    {"API", "CertificateFile", KEY_TEXT, AT(api_certificate_file), "", 0, 0, NULL,
+     "PEM certificate for TLS there. Unset: tls.crt and tls.key in the repository, which are made; "
+     "tokens then carry the pin of the key, by which our workers know the node."},
+    {"API", "KeyFile", KEY_TEXT, AT(api_key_file), "", 0, 0, NULL, "PEM key for CertificateFile."},
     {"API", "WorkerAddresses", KEY_TEXT, AT(worker_addresses), "", 0, 0, NULL,
      "Addresses and blocks, such as 10.0.0.0/8, separated by commas, where workers' URLs may lead "
      "beside the address that a worker calls from: for workers behind address translation, and "

@@ -23,7 +23,7 @@ slk_err slk_farm_ask(json_t **ret, const char *folder, const char *method, json_
     if (code == SLK_E_NOTFOUND)
         return slk_fail_context(error, code, "the node does not serve workers now");
     SLK_TRY(code);
-    const slk_rpc_client_options at = {.url = api.url, .bearer = api.info.token};
+    const slk_rpc_client_options at = {.url = api.url, .bearer = api.info.token, .pin = api.pin};
     const slk_rpc_how how = {.timeout_ms = timeout_ms};
     SLK_TRY(slk_rpc_client_new(&client, &at, error));
     return slk_rpc_invoke(client, method, given, &how, ret, NULL, error);
@@ -47,6 +47,15 @@ static slk_err words_of(const char *words[5], const char *perm, slk_error *error
                     perm);
 }
 
+/* That of the node's own token, which was made when it started to serve. */
+static void find_pin(char out64[64], const char *folder)
+{
+    SLK_CLEANUP(slk_lotus_api_done) slk_lotus_api api = {0};
+    out64[0] = 0;
+    if (slk_lotus_api_repo(&api, folder, NULL) == SLK_OK)
+        memcpy(out64, api.pin, sizeof api.pin);
+}
+
 slk_err slk_farm_make_token(char **ret_token, const char *folder, const char *perm,
                             int64_t lasts_ms, slk_error *error)
 {
@@ -54,8 +63,12 @@ slk_err slk_farm_make_token(char **ret_token, const char *folder, const char *pe
     uint8_t secret[SLK_JWT_SECRET_BYTES];
     SLK_TRY(words_of(words, perm, error));
     SLK_TRY(slk_lotus_secret(secret, folder, error));
-    const slk_lotus_grant grant = {
-        .own = true, .expires_s = lasts_ms ? (slk_clock_wall_ms() + lasts_ms) / 1000 : 0};
+    char pin[64];
+    find_pin(pin, folder);
+    const slk_lotus_grant grant = {.own = true,
+                                   .expires_s =
+                                       lasts_ms ? (slk_clock_wall_ms() + lasts_ms) / 1000 : 0,
+                                   .pin = pin};
     const slk_err code = slk_lotus_token(ret_token, secret, words, &grant, error);
     slk_bytes_wipe(secret, sizeof secret);
     return code;

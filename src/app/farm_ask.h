@@ -15,7 +15,8 @@ SLK_MUST_CHECK slk_err slk_farm_ask(json_t **ret, const char *folder, const char
                                     json_t *params, int64_t timeout_ms, slk_error *error);
 
 /* A JWT of the repository's secret, which is made if need be: perm is read, write, sign or admin, each of
- * which includes those before it, or worker. Each has an id of its own. lasts_ms: how long it is good; 0
+ * which includes those before it, or worker. Each has an id of its own, and the pin of the node's key where
+ * it serves TLS. lasts_ms: how long it is good; 0
  * for ever. Heap; the caller wipes and frees. SLK_E_INVAL. */
 SLK_MUST_CHECK slk_err slk_farm_make_token(char **ret_token, const char *folder, const char *perm,
                                            int64_t lasts_ms, slk_error *error);

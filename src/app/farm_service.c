@@ -10,6 +10,7 @@
 #include "farm/api.h"
 #include "farm/farm.h"
 #include "farm/prover.h"
+#include "net/certificate.h"
 #include "net/server.h"
 #include "rpc/server.h"
 
@@ -30,6 +31,8 @@ struct slk_farm_service {
     slk_http_server *server;
     slk_http_route routes[SLK_RPC_ROUTES];
     char address[SLK_MULTIADDR_TEXT_CHARS];
+    char *certificate_file, *key_file; /* NULL: no TLS */
+    char pin[SLK_CERTIFICATE_PIN_CHARS]; /* "" none */
 };
 
 static slk_err no_memory(slk_error *error)
@@ -123,13 +126,46 @@ static slk_err write_file(const slk_repo *repo, const char *name, const char *te
     return slk_file_write_atomic(path, text, strlen(text), mode, error);
 }
 
-/* The token that lets the tools beside this node in. It stays the same while the secret does. */
-static slk_err write_token(const slk_repo *repo, const uint8_t secret32[32], slk_error *error)
+/* Who issued the certificate vouches for it, whatever its key; ours is known by its key alone. */
+static slk_err find_pin(slk_farm_service *service, slk_error *error)
+{
+    slk_certificate_facts facts;
+    SLK_TRY(slk_net_certificate_read(&facts, service->certificate_file, NULL, error));
+    return facts.self_signed
+               ? slk_net_certificate_pin(service->pin, service->certificate_file, error)
+               : SLK_OK;
+}
+
+static slk_err find_certificate(slk_farm_service *service, const slk_multiaddr *address,
+                                slk_error *error)
+{
+    const slk_repo *repo = service->repo;
+    const slk_config *config = &repo->config;
+    const char *const names[] = {address->host};
+    if (!*config->api_certificate_file != !*config->api_key_file)
+        return slk_fail(error, SLK_E_INVAL,
+                        "[API] has one of CertificateFile and KeyFile; both belong together");
+    if (!address->tls)
+        return SLK_OK;
+    if (!*config->api_certificate_file)
+        SLK_TRY(slk_net_make_certificate(repo->folder, names, 1, error));
+    service->certificate_file =
+        slk_repo_path(repo, SLK_CERTIFICATE_FILE, config->api_certificate_file);
+    service->key_file = slk_repo_path(repo, SLK_CERTIFICATE_KEY_FILE, config->api_key_file);
+    if (!service->certificate_file || !service->key_file)
+        return no_memory(error);
+    return find_pin(service, error);
+}
+
+/* The token that lets the tools beside this node in. It stays the same while secret and key do. */
+static slk_err write_token(const slk_farm_service *service, const uint8_t secret32[32],
+                           slk_error *error)
 {
     static const char *const words[] = {"read", "write", "sign", "admin", NULL};
+    const slk_lotus_grant grant = {.pin = service->pin};
     char *token = NULL;
-    SLK_TRY(slk_lotus_token(&token, secret32, words, NULL, error));
-    const slk_err code = write_file(repo, "token", token, 0600, error);
+    SLK_TRY(slk_lotus_token(&token, secret32, words, &grant, error));
+    const slk_err code = write_file(service->repo, "token", token, 0600, error);
     slk_bytes_wipe(token, strlen(token));
     slk_free(token);
     return code;
@@ -143,7 +179,7 @@ static slk_err make_api(slk_farm_service *service, int64_t block_delay_s, slk_er
                                     .db = service->db,
                                     .usual_proof = service->usual_proof};
     SLK_TRY(slk_lotus_secret(options.secret32, service->repo->folder, error));
-    slk_err code = write_token(service->repo, options.secret32, error);
+    slk_err code = write_token(service, options.secret32, error);
     if (code == SLK_OK)
         code = slk_farm_api_new(&service->api, &options, error);
     slk_bytes_wipe(options.secret32, sizeof options.secret32);
@@ -164,41 +200,44 @@ static slk_err listen_at(slk_farm_service *service, const slk_multiaddr *address
 {
     char listen[SLK_MULTIADDR_LISTEN_CHARS];
     slk_multiaddr_listen(listen, address);
-    const slk_http_server_options options = {
-        .listen = listen, .routes = service->routes, .n_routes = SLK_RPC_ROUTES};
+    const slk_http_server_options options = {.listen = listen,
+                                             .certificate_file = service->certificate_file,
+                                             .key_file = service->key_file,
+                                             .routes = service->routes,
+                                             .n_routes = SLK_RPC_ROUTES};
     return slk_http_server_new(&service->server, &options, error);
 }
 
-static slk_err serve(slk_farm_service *service, slk_error *error)
+static slk_err read_address(slk_multiaddr *ret, const slk_farm_service *service, slk_error *error)
 {
-    const char *text = service->repo->config.api_listen;
-    slk_multiaddr address;
-    slk_err code = slk_multiaddr_parse(&address, text, true, error);
-    if (code != SLK_OK)
-        return slk_fail_context(error, code, "ListenAddress in [API]");
-    if (address.tls)
-        return slk_fail(error, SLK_E_INVAL,
-                        "ListenAddress in [API]: workers call plain HTTP; give it to a network of "
-                        "yours alone, or to a proxy that does the TLS");
-    code = listen_at(service, &address, error);
-    if (code == SLK_E_BUSY && strcmp(text, DEFAULT_ADDRESS) == 0) {
-        address.port = 0; /* nobody chose this one */
-        code = listen_at(service, &address, error);
+    const slk_err code = slk_multiaddr_parse(ret, service->repo->config.api_listen, true, error);
+    return code == SLK_OK ? code : slk_fail_context(error, code, "ListenAddress in [API]");
+}
+
+static slk_err serve(slk_farm_service *service, slk_multiaddr *address, slk_error *error)
+{
+    slk_err code = listen_at(service, address, error);
+    if (code == SLK_E_BUSY && strcmp(service->repo->config.api_listen, DEFAULT_ADDRESS) == 0) {
+        address->port = 0; /* nobody chose this one */
+        code = listen_at(service, address, error);
     }
     SLK_TRY(code);
-    address.port = slk_http_server_port(service->server);
-    slk_multiaddr_print(service->address, &address);
+    address->port = slk_http_server_port(service->server);
+    slk_multiaddr_print(service->address, address);
     slk_log(SLK_LOG_INFO, "api.serves", "address=%s", service->address);
     return write_file(service->repo, "api", service->address, 0644, error);
 }
 
 slk_err slk_farm_service_start(slk_farm_service *service, int64_t block_delay_s, slk_error *error)
 {
+    slk_multiaddr address;
     SLK_TRY(slk_farm_start(service->farm, error));
     if (!*service->repo->config.api_listen)
         return SLK_OK;
+    SLK_TRY(read_address(&address, service, error));
+    SLK_TRY(find_certificate(service, &address, error));
     SLK_TRY(make_api(service, block_delay_s, error));
-    return serve(service, error);
+    return serve(service, &address, error);
 }
 
 void slk_farm_service_stop(slk_farm_service *service)
@@ -226,5 +265,7 @@ void slk_farm_service_free(slk_farm_service *service)
     slk_farm_api_free(service->api);
     slk_farm_prover_free(service->prover);
     slk_farm_free(service->farm);
+    slk_free(service->certificate_file);
+    slk_free(service->key_file);
     slk_free(service);
 }

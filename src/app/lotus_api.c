@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "net/jwt.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,7 @@ static slk_err fill(slk_lotus_api *ret_api, const char *text, size_t n, char *fr
         slk_lotus_api_done(&api);
         return code;
     }
+    slk_jwt_pin(api.pin, api.info.token);
     *ret_api = api;
     return SLK_OK;
 }

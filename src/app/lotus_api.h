@@ -12,6 +12,7 @@
 typedef struct slk_lotus_api {
     slk_apiinfo info;
     char *url; /* of the RPC: info.url and "/rpc/v0" */
+    char pin[64]; /* of the key of an https server there, out of the token; "" none */
     char *from; /* for people: "environment variable MINER_API_INFO", "files api and token in …" */
 } slk_lotus_api;
 

@@ -106,6 +106,8 @@ slk_err slk_lotus_token(char **ret_token, const uint8_t secret32[SLK_JWT_SECRET_
     }
     if (grant) {
         claims.expires_s = grant->expires_s;
+        if (grant->pin)
+            (void)snprintf(claims.pin, sizeof claims.pin, "%s", grant->pin);
         if (grant->own)
             slk_uuid_random(claims.id);
     }

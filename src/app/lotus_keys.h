@@ -19,6 +19,7 @@ SLK_MUST_CHECK slk_err slk_lotus_secret(uint8_t out32[SLK_JWT_SECRET_BYTES], con
 typedef struct slk_lotus_grant {
     bool own; /* it has an id of its own, by which its bearer is told from others */
     int64_t expires_s; /* Unix time; 0 never */
+    const char *pin; /* of the key of the server that it is for; NULL or "": none */
 } slk_lotus_grant;
 
 /* A token that allows these words (at most SLK_JWT_ALLOW_MAX, NULL ends them); grant NULL: and nothing

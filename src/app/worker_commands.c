@@ -50,7 +50,8 @@ static slk_err find_worker(slk_lotus_api *ret_api, const slk_options *options, s
 static slk_err link_open(struct link *link, const slk_options *options, slk_error *error)
 {
     SLK_TRY(find_worker(&link->api, options, error));
-    const slk_rpc_client_options rpc = {.url = link->api.url, .bearer = link->api.info.token};
+    const slk_rpc_client_options rpc = {
+        .url = link->api.url, .bearer = link->api.info.token, .pin = link->api.pin};
     return slk_rpc_client_new(&link->rpc, &rpc, error);
 }
 

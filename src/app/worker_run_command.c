@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "codec/multiaddr.h"
+#include "net/certificate.h"
 #include "proofs/params/params.h"
 #include "store/store.h"
 #include "worker/worker.h"
@@ -40,6 +41,8 @@ struct run {
     slk_lotus_api node;
     uint8_t secret[SLK_JWT_SECRET_BYTES];
     slk_worker_place place;
+    char *certificate_file, *key_file; /* NULL: no TLS */
+    char pin[SLK_CERTIFICATE_PIN_CHARS]; /* of the key; "" no TLS */
     slk_crypto *crypto;
     slk_prover *prover;
     slk_worker_prover worker_prover;
@@ -138,9 +141,10 @@ static slk_err note_api(const struct run *run, slk_error *error)
     char *token = NULL;
     (void)snprintf(listen, sizeof listen, "%.200s:%u", run->place.host,
                    slk_worker_port(run->worker));
-    SLK_TRY(slk_multiaddr_from_listen(&address, listen, false, error));
+    const slk_lotus_grant grant = {.pin = run->pin};
+    SLK_TRY(slk_multiaddr_from_listen(&address, listen, run->certificate_file != NULL, error));
     slk_multiaddr_print(text, &address);
-    SLK_TRY(slk_lotus_token(&token, run->secret, words, NULL, error));
+    SLK_TRY(slk_lotus_token(&token, run->secret, words, &grant, error));
     slk_err code = write_file(run, "token", token, 0600, error);
     slk_bytes_wipe(token, strlen(token));
     slk_free(token);
@@ -233,6 +237,26 @@ static slk_err open_folder(struct run *run, slk_error *error)
     return SLK_OK;
 }
 
+/* Unless it is said, as the node does: one that serves TLS under a pinned key is one of ours. */
+static bool wants_tls(const struct run *run)
+{
+    return slk_options_has(run->options, "tls") ? slk_options_bool(run->options, "tls")
+                                                : run->node.pin[0] != 0;
+}
+
+static slk_err find_certificate(struct run *run, slk_error *error)
+{
+    const char *const names[] = {run->place.host};
+    if (!wants_tls(run))
+        return SLK_OK;
+    SLK_TRY(slk_net_make_certificate(run->folder, names, 1, error));
+    run->certificate_file = slk_path_join(run->folder, SLK_CERTIFICATE_FILE);
+    run->key_file = slk_path_join(run->folder, SLK_CERTIFICATE_KEY_FILE);
+    if (!run->certificate_file || !run->key_file)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for the worker");
+    return slk_net_certificate_pin(run->pin, run->certificate_file, error);
+}
+
 static slk_err start_worker(struct run *run, slk_lotus_task_set tasks, slk_error *error)
 {
     const slk_options *o = run->options;
@@ -244,6 +268,9 @@ static slk_err start_worker(struct run *run, slk_lotus_task_set tasks, slk_error
         .node_url = run->node.url,
         .node_token = run->node.info.token,
         .node_ca_file = slk_options_text(o, "node-ca"),
+        .node_pin = run->node.pin,
+        .certificate_file = run->certificate_file,
+        .key_file = run->key_file,
         .listen = run->place.listen,
         .host = run->place.host,
         .secret32 = run->secret,
@@ -277,6 +304,7 @@ static slk_err start(struct run *run, slk_lotus_task_set tasks, slk_error *error
     SLK_TRY(slk_lotus_secret(run->secret, run->folder, error));
     SLK_TRY(make_default_path(run, error));
     SLK_TRY(find_place(run, true, error));
+    SLK_TRY(find_certificate(run, error));
     SLK_TRY(open_prover(run, error));
     SLK_TRY(start_worker(run, tasks, error));
     print_start(run);
@@ -292,6 +320,8 @@ static void stop(struct run *run)
     slk_crypto_free(run->crypto);
     slk_lotus_api_done(&run->node);
     slk_bytes_wipe(run->secret, sizeof run->secret);
+    slk_free(run->certificate_file);
+    slk_free(run->key_file);
     slk_free(run->folder);
     slk_closep(&run->lock_fd);
 }
@@ -420,11 +450,16 @@ static const slk_option options[] = {
      .env = "SELKIE_WORKER_THREADS",
      .fallback = "0",
      .help = "threads that compute; 0: one per processor"},
+    {.name = "tls",
+     .type = SLK_OPTION_BOOL,
+     .env = "SELKIE_WORKER_TLS",
+     .help = "serve TLS, with a key of its own whose pin the node is told (default: as the node "
+             "does); for a node of ours"},
     {.name = "node-ca",
      .type = SLK_OPTION_TEXT,
      .env = "SELKIE_WORKER_NODE_CA",
      .value = "FILE",
-     .help = "certificate of a node that is reached by https"},
+     .help = "certificate of a node that is reached by https and has no pin in its token"},
     /* Lotus's, of no use here: calls and heartbeats have limits of their own, and nothing runs on a GPU. */
     {.name = "timeout", .type = SLK_OPTION_DURATION},
     {.name = "http-server-timeout", .type = SLK_OPTION_DURATION},

@@ -143,5 +143,5 @@ void slk_multiaddr_print(char out[SLK_MULTIADDR_TEXT_CHARS], const slk_multiaddr
                    address->v6     ? "ip6"
                    : address->name ? "dns"
                                    : "ip4",
-                   address->host, (unsigned)address->port, address->tls ? "https" : "http");
+                   address->host, (unsigned)address->port, address->tls ? "tls/http" : "http");
 }

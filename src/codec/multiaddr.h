@@ -32,7 +32,7 @@ void slk_multiaddr_listen(char out[SLK_MULTIADDR_LISTEN_CHARS], const slk_multia
 /* And back, of an address "host:port" or "[v6]:port". Host must be numeric or a name. */
 SLK_MUST_CHECK slk_err slk_multiaddr_from_listen(slk_multiaddr *ret_address, const char *listen,
                                                  bool tls, slk_error *error);
-/* "/ip4/127.0.0.1/tcp/2345/http" (https with TLS). */
+/* "/ip4/127.0.0.1/tcp/2345/http", with TLS ".../tls/http", by which Lotus knows it. */
 void slk_multiaddr_print(char out[SLK_MULTIADDR_TEXT_CHARS], const slk_multiaddr *address);
 
 #endif

@@ -19,12 +19,13 @@ static void to_listen_addresses_and_back(void **state)
         bool tls;
     } rows[] = {
         {"/ip4/127.0.0.1/tcp/2345/http", "127.0.0.1:2345", NULL, false},
-        {"/ip4/0.0.0.0/tcp/0/https", "0.0.0.0:0", NULL, true},
+        {"/ip4/0.0.0.0/tcp/0/https", "0.0.0.0:0", "/ip4/0.0.0.0/tcp/0/tls/http", true},
         {"/ip6/::1/tcp/65535/http", "[::1]:65535", NULL, false},
-        {"/dns/node.example/tcp/443/https", "node.example:443", NULL, true},
-        {"/dns4/h/tcp/1/tls/ws/", "h:1", "/dns/h/tcp/1/https", true},
+        {"/dns/node.example/tcp/443/https", "node.example:443",
+         "/dns/node.example/tcp/443/tls/http", true},
+        {"/dns4/h/tcp/1/tls/ws/", "h:1", "/dns/h/tcp/1/tls/http", true},
         {"/ip4/10.0.0.1/tcp/3456", "10.0.0.1:3456", "/ip4/10.0.0.1/tcp/3456/http", false},
-        {"/dns6/h/tcp/1/wss", "h:1", "/dns/h/tcp/1/https", true},
+        {"/dns6/h/tcp/1/wss", "h:1", "/dns/h/tcp/1/tls/http", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         slk_error error = {0};

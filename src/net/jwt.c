@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "codec/base64.h"
 #include "codec/json.h"
 
 #include <jwt.h>
@@ -35,6 +36,8 @@ static json_t *payload_of(const slk_jwt_claims *claims)
         bad |= json_object_set_new(payload, "exp", json_integer(claims->expires_s));
     if (claims->id[0])
         bad |= json_object_set_new(payload, "jti", json_string(claims->id));
+    if (claims->pin[0])
+        bad |= json_object_set_new(payload, "pin", json_string(claims->pin));
     if (!bad)
         return payload;
     json_decref(payload);
@@ -95,15 +98,16 @@ static slk_err take_end(slk_jwt_claims *claims, const json_t *payload, int64_t n
     return now_s < claims->expires_s ? SLK_OK : bad(error, "it is over; ask for a new one");
 }
 
-static slk_err take_id(slk_jwt_claims *claims, const json_t *payload, slk_error *error)
+static slk_err take_name(char out64[64], const json_t *payload, const char *member,
+                         slk_error *error)
 {
-    const json_t *id = slk_json_member(payload, "jti");
-    const char *text = json_string_value(id);
-    if (!id)
+    const json_t *value = slk_json_member(payload, member);
+    const char *text = json_string_value(value);
+    if (!value)
         return SLK_OK;
-    if (!text || strlen(text) >= sizeof claims->id || !slk_text_is_printable(text))
-        return bad(error, "jti is no name");
-    memcpy(claims->id, text, strlen(text) + 1);
+    if (!text || strlen(text) >= 64 || !slk_text_is_printable(text))
+        return bad(error, "jti or pin is no name");
+    memcpy(out64, text, strlen(text) + 1);
     return SLK_OK;
 }
 
@@ -128,7 +132,22 @@ slk_err slk_jwt_read(slk_jwt_claims *ret_claims, const char *token, const uint8_
         return bad(error, "its payload is no object");
     SLK_TRY(take_allow(&claims, payload, error));
     SLK_TRY(take_end(&claims, payload, now_s, error));
-    SLK_TRY(take_id(&claims, payload, error));
+    SLK_TRY(take_name(claims.id, payload, "jti", error));
+    SLK_TRY(take_name(claims.pin, payload, "pin", error));
     *ret_claims = claims;
     return SLK_OK;
+}
+
+void slk_jwt_pin(char out64[64], const char *token)
+{
+    SLK_CLEANUP(slk_buf_done) slk_buf payload;
+    SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
+    const char *dot = strchr(token, '.');
+    const char *start = dot ? dot + 1 : "";
+    out64[0] = 0;
+    slk_buf_init(&payload, PAYLOAD_MAX_BYTES);
+    if (slk_base64url_decode(&payload, start, strcspn(start, ".")) == SLK_OK &&
+        slk_json_parse_request(&value, slk_buf_str(&payload), payload.len, PAYLOAD_MAX_BYTES,
+                               NULL) == SLK_OK)
+        (void)take_name(out64, value, "pin", NULL);
 }

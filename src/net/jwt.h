@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Tokens of Lotus: JWT signed by HMAC-SHA-256 with a secret of 32 bytes, payload {"Allow":[…]}.
  *
- * Ours may say when they end ("exp") and which one they are ("jti"), which Lotus passes over. No other
+ * Ours may say when they end ("exp"), which one they are ("jti") and by which key the server for which
+ * they are is known ("pin", net/certificate.h), all of which Lotus passes over. No other
  * algorithm is taken, whatever the token's header says. Safe from many threads.
  * source: reference/lotus-worker 2; RFC 7519; RFC 8725 3.1 */
 #ifndef SLK_NET_JWT_H
@@ -20,6 +21,7 @@ typedef struct slk_jwt_claims {
     unsigned n_allow;
     int64_t expires_s; /* Unix time from which it is void; 0 never */
     char id[64]; /* "jti", printable; "" none */
+    char pin[64]; /* of the server's key; "" none */
 } slk_jwt_claims;
 
 /* The token's text, heap. Members that are 0 or "" are not in it. SLK_E_NOMEM. */
@@ -31,5 +33,9 @@ SLK_MUST_CHECK slk_err slk_jwt_make(char **ret_token, const slk_jwt_claims *clai
  * Claims that are not known are passed over. */
 SLK_MUST_CHECK slk_err slk_jwt_read(slk_jwt_claims *ret_claims, const char *token,
                                     const uint8_t secret32[32], int64_t now_s, slk_error *error);
+
+/* The pin in a token that somebody gave us for a server, unchecked: only that server has the secret. ""
+ * where there is none, or no such token. */
+void slk_jwt_pin(char out64[64], const char *token);
 
 #endif

@@ -45,6 +45,12 @@ static slk_err strings_of(slk_lotus_strings *out, const char *text, slk_error *e
     return SLK_OK;
 }
 
+char *slk_worker_told_url(const slk_worker *worker, const char *url)
+{
+    const bool pinned = worker->node_is_ours && worker->pin[0];
+    return slk_strf("%s%s%s", url, pinned ? "#" : "", pinned ? worker->pin : "");
+}
+
 static slk_err attach(slk_worker *worker, const slk_store_path *path, slk_error *error)
 {
     slk_lotus_fs_stat stat;
@@ -55,7 +61,10 @@ static slk_err attach(slk_worker *worker, const slk_store_path *path, slk_error 
                            .can_store = path->meta.can_store,
                            .filter = path->meta.filter}; /* borrowed */
     (void)snprintf(what.id, sizeof what.id, "%s", path->meta.id);
-    SLK_TRY(strings_of(&what.urls, worker->storage_url, error));
+    SLK_CLEANUP(slk_freep) char *url = slk_worker_told_url(worker, worker->storage_url);
+    if (!url)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a path");
+    SLK_TRY(strings_of(&what.urls, url, error));
     const slk_err code = slk_miner_attach(&worker->miner, &what, &stat, error);
     slk_lotus_strings_done(&what.urls);
     return code;
@@ -244,7 +253,10 @@ static slk_err connect_to(slk_worker *worker, const char *session, slk_error *er
         slk_log(SLK_LOG_INFO, "node.restarted", "session=%s then=\"declares all again\"", session);
         SLK_TRY(declare_paths(worker, true, error));
     }
-    SLK_TRY(slk_miner_connect(&worker->miner, worker->api_url, error));
+    SLK_CLEANUP(slk_freep) char *url = slk_worker_told_url(worker, worker->api_url);
+    if (!url)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for our URL");
+    SLK_TRY(slk_miner_connect(&worker->miner, url, error));
     (void)pthread_mutex_lock(&worker->lock);
     (void)snprintf(worker->node_session, sizeof worker->node_session, "%s", session);
     if (worker->return_from_ms == 0)

@@ -70,8 +70,10 @@ static slk_err make_porep(void *context, slk_buf *out, const slk_store_porep_req
 static slk_err open_node(slk_worker *worker, slk_error *error)
 {
     const slk_worker_options *o = &worker->options;
-    const slk_rpc_client_options rpc = {
-        .url = o->node_url, .bearer = o->node_token, .ca_file = o->node_ca_file};
+    const slk_rpc_client_options rpc = {.url = o->node_url,
+                                        .bearer = o->node_token,
+                                        .ca_file = o->node_ca_file,
+                                        .pin = o->node_pin};
     const slk_http_client_options http = {.allow_plain_http = true, .ca_file = o->node_ca_file};
     SLK_TRY(slk_rpc_client_new(&worker->rpc, &rpc, error));
     worker->miner = (slk_miner){.rpc = worker->rpc, .job = &worker->life};
@@ -130,14 +132,19 @@ static slk_err listen_on(slk_worker *worker, slk_error *error)
     const slk_worker_options *o = &worker->options;
     const slk_http_server_options http = {
         .listen = o->listen,
+        .certificate_file = o->certificate_file,
+        .key_file = o->key_file,
         .routes = worker->routes,
         .n_routes = sizeof worker->routes / sizeof *worker->routes,
         .spool_folder = o->folder,
     };
+    if (o->certificate_file)
+        SLK_TRY(slk_net_certificate_pin(worker->pin, o->certificate_file, error));
     SLK_TRY(slk_http_server_new(&worker->server, &http, error));
     const unsigned port = slk_http_server_port(worker->server);
-    worker->api_url = slk_strf("http://%s:%u/rpc/v0", o->host, port);
-    worker->storage_url = slk_strf("http://%s:%u/remote", o->host, port);
+    const char *scheme = o->certificate_file ? "https" : "http";
+    worker->api_url = slk_strf("%s://%s:%u/rpc/v0", scheme, o->host, port);
+    worker->storage_url = slk_strf("%s://%s:%u/remote", scheme, o->host, port);
     if (!worker->api_url || !worker->storage_url)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the worker");
     return SLK_OK;

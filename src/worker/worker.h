@@ -32,7 +32,11 @@ typedef struct slk_worker_options {
     const char *node_url; /* "http://127.0.0.1:2345/rpc/v0" */
     const char *node_token;
     const char *node_ca_file; /* NULL: the system's */
+    const char
+        *node_pin; /* of the key of a node at an https URL (net/certificate.h); NULL or "" none */
     const char *listen; /* "127.0.0.1:3456" */
+    /* To serve TLS; NULL: plain HTTP. A node of ours is told the pin of the key with our URLs. */
+    const char *certificate_file, *key_file;
     const char *host; /* under which the node reaches us: "127.0.0.1", "[::1]" */
     const uint8_t *secret32; /* own tokens are signed with it */
     unsigned parallel_fetches; /* 0: 5 */

@@ -40,6 +40,7 @@ struct slk_worker {
     slk_http_route routes[SLK_RPC_ROUTES + SLK_PUSH_ROUTES + SLK_STORE_SERVER_ROUTES];
     char *api_url; /* ".../rpc/v0" */
     char *storage_url; /* ".../remote" */
+    char pin[SLK_CERTIFICATE_PIN_CHARS]; /* of our key; "" plain HTTP */
     slk_lotus_need_table needs;
     slk_lotus_machine machine; /* as it was at the start: for fitting */
 
@@ -65,6 +66,9 @@ SLK_MUST_CHECK slk_err slk_worker_link_start(slk_worker *worker, slk_error *erro
  * has of this path that is not there any more. */
 SLK_MUST_CHECK slk_err slk_worker_declare_path(slk_worker *worker, const slk_store_path *path,
                                                bool drop_missing, slk_error *error);
+/* A URL of ours as the node is told it: with the pin of our key, if it understands that. Heap; NULL: out of
+ * memory. */
+char *slk_worker_told_url(const slk_worker *worker, const char *url) SLK_MUST_CHECK;
 /* Health of all paths, now; failures are logged. */
 void slk_worker_report_health(slk_worker *worker);
 /* The node misses nothing of what became of our files; else it is told now. */

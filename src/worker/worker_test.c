@@ -12,6 +12,7 @@
 #include "codec/json.h"
 #include "fil/commcid.h"
 #include "lotus/storage.h"
+#include "net/certificate.h"
 #include "net/client.h"
 #include "net/jwt.h"
 #include "net/server.h"
@@ -442,6 +443,7 @@ struct world {
     slk_rpc_client *client;
     int64_t source_wait_ms;
     int64_t hold_ms;
+    const char *certificate, *key;
 };
 
 static bool never(void *context)
@@ -469,6 +471,8 @@ static void start_worker(struct world *w)
                                         .node_token = NODE_TOKEN,
                                         .listen = "127.0.0.1:0",
                                         .host = "127.0.0.1",
+                                        .certificate_file = w->certificate,
+                                        .key_file = w->key,
                                         .secret32 = secret,
                                         .source_wait_ms = w->source_wait_ms,
                                         .hold_ms = w->hold_ms,
@@ -678,6 +682,32 @@ static void greets_its_node_in_order(void **state)
     assert_true(json_is_true(json_object_get(path, "CanSeal")));
     const json_t *storage = json_array_get(json_object_get(path, "URLs"), 0);
     assert_non_null(strstr(json_string_value(storage), "/remote"));
+}
+
+/* One of ours is told the pin with the URLs; Lotus, which would not know what it is, is not. */
+static void its_key_is_told_to_ours(void **state)
+{
+    struct world *w = *state;
+    slk_error error = {0};
+    char pin[SLK_CERTIFICATE_PIN_CHARS], told[200];
+    assert_int_equal(slk_net_make_certificate(w->folder, NULL, 0, &error), SLK_OK);
+    SLK_CLEANUP(slk_freep) char *certificate = slk_path_join(w->folder, SLK_CERTIFICATE_FILE);
+    SLK_CLEANUP(slk_freep) char *key = slk_path_join(w->folder, SLK_CERTIFICATE_KEY_FILE);
+    assert_int_equal(slk_net_certificate_pin(pin, certificate, &error), SLK_OK);
+    w->certificate = certificate;
+    w->key = key;
+    for (unsigned ours = 0; ours < 2; ours++) {
+        w->node.ours = ours;
+        start_worker(w);
+        assert_memory_equal(w->worker_url, "https://127.0.0.1:", 18);
+        (void)snprintf(told, sizeof told, "%s%s%s", w->worker_url, ours ? "#" : "",
+                       ours ? pin : "");
+        assert_string_equal(text_at(heard(w, "WorkerConnect", ours), 0), told);
+        const json_t *path = json_array_get(heard(w, "StorageAttach", ours), 0);
+        const char *url = text_at(json_object_get(path, "URLs"), 0);
+        assert_int_equal(strchr(url, '#') != NULL, ours);
+        stop_worker(w);
+    }
 }
 
 static void answers_who_it_is(void **state)
@@ -1375,6 +1405,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(greets_its_node_in_order),
+        TEST(its_key_is_told_to_ours),
         TEST(answers_who_it_is),
         TEST(seals_a_sector_call_by_call),
         TEST(pieces_lie_one_behind_the_other),

@@ -36,7 +36,7 @@ class Farm:
         self.chain_info = chain_info  # of a chain that is not ours to run
         self.ports = {name: free_port() for name in ("devnet", "provider", "client")}
         self.processes, self.starts = {}, {}
-        self.poll = "500ms"
+        self.poll, self.api = "500ms", "http"
         self.more = {}  # further configuration of every node, by environment name
         self.params = parameters_folder(size) if size else self.folder  # without a size nothing is proven
 
@@ -66,7 +66,7 @@ class Farm:
             "SELKIE_CLIENT_POLLINTERVAL": self.poll,
             "SELKIE_CLIENT_TICKETSLACK": "100",
             "SELKIE_PROVIDER_SEALPROOFS": "[5, 6, 7]",
-            "SELKIE_API_LISTENADDRESS": f"/ip4/127.0.0.1/tcp/{self.api_port(name)}/http",
+            "SELKIE_API_LISTENADDRESS": f"/ip4/127.0.0.1/tcp/{self.api_port(name)}/{self.api}",
             **self.more,
         }
 

@@ -2,6 +2,8 @@
 """Workers serve a node: ours, and where ../shared/lotus-devnet is a real lotus-worker, also when either side
 is killed; one lies."""
 
+import base64
+import contextlib
 import socket
 import urllib.error
 
@@ -83,15 +85,23 @@ class LotusWorker:
 class OwnWorker:
     """A worker of ours, with a token that lets it do no more than a worker must."""
 
-    def __init__(self, ours, name="own", of="provider", flags=()):
+    def __init__(self, ours, name="own", of="provider", flags=(), info=None):
         self.ours, self.of, self.folder, self.log, self.flags = ours, of, ours.folder / name, ours.folder / f"{name}.log", flags
+        self.info = info or ours.on(of, "auth", "api-info")
+
+    def start(self):
+        environment = {**os.environ, "MINER_API_INFO": f"{self.info['token']}:{self.info['address']}",
+                       "FIL_PROOFS_PARAMETER_CACHE": str(self.ours.params)}
+        command = [SELKIE, "worker", "run", "--worker-repo", self.folder, "--listen", "127.0.0.1:0", "--development", "--name", self.folder.name]
+        self.process = subprocess.Popen([*command, *self.flags], env=environment, stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"),
+                                        stderr=subprocess.STDOUT)
+
+    def row(self):
+        return next((w for w in workers(self.ours, self.of) if w["Hostname"] == self.folder.name), None)
 
     def __enter__(self):
-        info = self.ours.on(self.of, "auth", "api-info", "--perm", "worker")
-        environment = {**os.environ, "MINER_API_INFO": f"{info['token']}:{info['address']}", "FIL_PROOFS_PARAMETER_CACHE": str(self.ours.params)}
-        self.process = subprocess.Popen([SELKIE, "worker", "run", "--worker-repo", self.folder, "--listen", "127.0.0.1:0", "--development", "--name", self.folder.name, *self.flags],
-                                        env=environment, stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"), stderr=subprocess.STDOUT)
-        self.ours.wait(lambda: any(w["Hostname"] == self.folder.name and w["Open"] for w in workers(self.ours, self.of)), 60, f"our worker to connect: {self.tail()}")
+        self.start()
+        self.ours.wait(lambda: (self.row() or {}).get("Open"), 60, f"our worker to connect: {self.tail()}")
         return self
 
     def tail(self):
@@ -100,10 +110,13 @@ class OwnWorker:
     def files(self):
         return sorted(f"{kind}/{p.name}" for kind in ("unsealed", "sealed", "cache") for p in self.folder.glob(f"**/{kind}/s-t0*"))
 
-    def __exit__(self, *_):
+    def close(self):
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    def __exit__(self, *_):
+        self.close()
 
 
 def workers(ours, name="provider"):
@@ -139,9 +152,11 @@ def seals_sectors():
 
 
 def ours_seals_sectors():
-    """The same by two workers of ours, whose tokens let them do nothing else: one labels, the other fetches that and goes on."""
+    """The same by two workers of ours, whose tokens let them do nothing else: one labels, the other fetches that and goes on.
+    All of it over TLS, each known by its key."""
     with Folder() as folder, farm.Farm(folder) as ours:
         only_workers(ours)
+        ours.api = "tls/http"
         ours.prepare()
         with OwnWorker(ours, "labels", flags=["--precommit2=false"]) as first, OwnWorker(ours, "trees", flags=["--precommit1=false"]) as second:
             ours.order(count=2)
@@ -247,6 +262,28 @@ def workers_are_apart():
             equal([sorted(worker.call("AuthVerify", first.token)) for worker in (first, second)], [["admin", "worker"], ["worker"]], "a worker's own token")
 
 
+def keys_are_known():
+    """Node and worker serve TLS, each with a key that it made; another key than the token names is refused."""
+    with Folder() as folder, farm.Farm(folder, size=None, chain_info="http://127.0.0.1:1") as ours:
+        ours.api = "tls/http"
+        selkie("init", "--repo", ours.repo("provider"))
+        ours.start("provider")
+        with OwnWorker(ours) as worker:
+            expect(worker.row()["URL"].startswith("https://127.0.0.1:"), f"the worker's URL: {worker.row()}")
+            equal(selkie("worker", "info", "--worker-repo", worker.folder)["session"], worker.row()["Session"], "its own commands")
+            for key in (ours.repo("provider") / "tls.key", worker.folder / "tls.key"):
+                equal(key.stat().st_mode & 0o777, 0o600, f"mode of {key}")
+            head, payload, signature = worker.info["token"].split(".")
+            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            claims["pin"] = "sha256//" + base64.b64encode(bytes(32)).decode()
+            forged = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+            deceived = OwnWorker(ours, "deceived", info={**worker.info, "token": f"{head}.{forged}.{signature}"})
+            deceived.start()
+            with contextlib.closing(deceived):
+                ours.wait(lambda: "its TLS key is not the one that was told" in deceived.tail(), 20, f"a node of another key to be refused: {deceived.tail()}")
+            equal(deceived.row(), None, "the worker with that token")
+
+
 def proofs_by_a_worker():
     """C2 of a client by a worker of ours; the client makes none itself."""
     with Folder() as folder, farm.Farm(folder) as ours:
@@ -262,7 +299,7 @@ def proofs_by_a_worker():
 
 if __name__ == "__main__":
     cases = [("own-worker-seals", ours_seals_sectors), ("own-worker-proves", proofs_by_a_worker), ("worker-lies", a_liar_is_closed),
-             ("workers-apart", workers_are_apart), ("node-that-cannot-start", a_node_that_cannot_start)]
+             ("workers-apart", workers_are_apart), ("workers-by-tls", keys_are_known), ("node-that-cannot-start", a_node_that_cannot_start)]
     if (DEVNET / "start.sh").exists():
         cases += [("lotus-worker-seals", seals_sectors), ("provider-killed-while-it-works", outlives_a_restart),
                   ("worker-killed", a_dead_worker_is_replaced)]
