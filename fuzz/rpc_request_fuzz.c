@@ -75,7 +75,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     const slk_rpc_table table = {methods, sizeof methods / sizeof *methods, NULL};
     const slk_rpc_server_options o = {
         .tables = &table, .n_tables = 1, .text_bytes = 8u + (uint8_t)(data[0] - '0') % 64 * 2u};
-    const slk_rpc_caller caller = {SLK_RPC_READ, "", "127.0.0.1", NULL, stranger};
+    const slk_rpc_caller caller = {
+        .permissions = SLK_RPC_READ, .token = "", .peer = "127.0.0.1", .stranger = stranger};
     SLK_CLEANUP(slk_freep) char *body = fuzz_text(data + 1, n - 1);
     SLK_CLEANUP(slk_buf_done) slk_buf answer;
     int status = 0;

@@ -15,6 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A worker passes on the guesses of whoever calls it, each of them so many (net/server.h). */
+#define UNKNOWN_BURST 100u
+#define UNKNOWN_INTERVAL_MS 300
+
 static const slk_sql first_miner = {
     "api.miner",
     "SELECT min(sp_id) FROM (SELECT sp_id FROM rseal_provider_pipeline UNION SELECT sp_id FROM"
@@ -32,6 +36,11 @@ slk_err slk_farm_api_new(slk_farm_api **ret_api, const slk_farm_api_options *opt
     if (!api)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the API");
     api->options = *options;
+    const slk_err code = slk_limiter_new(&api->unknown, UNKNOWN_BURST, UNKNOWN_INTERVAL_MS, error);
+    if (code != SLK_OK) {
+        slk_farm_api_free(api);
+        return code;
+    }
     *ret_api = api;
     return SLK_OK;
 }
@@ -40,6 +49,7 @@ void slk_farm_api_free(slk_farm_api *api)
 {
     if (!api)
         return;
+    slk_limiter_free(api->unknown);
     slk_bytes_wipe(api->options.secret32, sizeof api->options.secret32);
     slk_free(api);
 }
@@ -114,13 +124,17 @@ static slk_err get_sector_size(void *context, const slk_rpc_call *call, json_t *
 
 /* ---- tokens ---- */
 
-slk_err slk_farm_api_authorise(void *context, const char *token, unsigned *ret_permissions,
-                               slk_error *error)
+slk_err slk_farm_api_authorise(void *context, const char *token, bool known_only,
+                               slk_rpc_grant *ret_grant, slk_error *error)
 {
     const slk_farm_api *api = context;
+    const int64_t now_ms = slk_clock_wall_ms();
     slk_jwt_claims claims;
-    SLK_TRY(slk_jwt_read(&claims, token, api->options.secret32, slk_clock_wall_ms() / 1000, error));
-    *ret_permissions = slk_rpc_permissions_of_claims(&claims);
+    (void)known_only; /* nobody else is asked */
+    SLK_TRY(slk_jwt_read(&claims, token, api->options.secret32, now_ms / 1000, error));
+    *ret_grant = (slk_rpc_grant){.permissions = slk_rpc_permissions_of_claims(&claims)};
+    if (claims.expires_s)
+        ret_grant->until_ms = slk_clock_monotonic_ms() + claims.expires_s * 1000 - now_ms;
     return SLK_OK;
 }
 
@@ -166,6 +180,25 @@ static unsigned at_worker(const slk_farm_api *api, const char *token, const slk_
                : 0;
 }
 
+/* What the token allows at this node, which is what it allows at its workers. Who asks about too many that
+ * are nobody's is put off. */
+static slk_err known_here(unsigned *ret_permissions, slk_farm_api *api, const char *token,
+                          const slk_rpc_call *call, const slk_farm_who *asker, slk_error *error)
+{
+    char owner[SLK_ADDRESS_CHARS];
+    slk_rpc_grant grant = {0};
+    slk_ip_owner(owner, &asker->ip);
+    const slk_err code = slk_farm_api_authorise(api, token, true, &grant, error);
+    if (code == SLK_E_AUTH && !slk_limiter_take(api->unknown, owner, slk_clock_monotonic_ms()))
+        return slk_fail(error, SLK_E_BUSY,
+                        "too many tokens that are nobody's were asked about from %s; ask again in "
+                        "a while",
+                        call->peer);
+    SLK_TRY(code);
+    *ret_permissions = grant.permissions;
+    return SLK_OK;
+}
+
 /* Workers ask this of tokens that come to them: an operator's, or one that this node or another worker
  * shows at their doors, which is good for nothing here and to nobody else. A lotus-worker knows nobody who
  * may fetch files alone: to it that is an admin; ours sees the second word (worker/auth.c). */
@@ -178,9 +211,12 @@ static slk_err auth_verify(void *context, const slk_rpc_call *call, json_t **ret
     slk_farm_who who;
     if (!token)
         return slk_rpc_bad_param(call, 0, "a token", error);
+    if (!*call->token)
+        return slk_fail(error, SLK_E_AUTH,
+                        "only who has a token of this node may ask about others");
     SLK_TRY(slk_farm_api_who(&who, api, call, error));
     if (!slk_farm_doors_know(slk_farm_get_doors(api->options.farm), &permissions, token, &who))
-        SLK_TRY(slk_farm_api_authorise(api, token, &permissions, error));
+        SLK_TRY(known_here(&permissions, api, token, call, &who, error));
     if (permissions & SLK_RPC_WORKER)
         permissions |= at_worker(api, token, call, &who);
     if (permissions & SLK_RPC_FETCH)

@@ -32,7 +32,7 @@ void slk_farm_api_free(slk_farm_api *api); /* no call in progress; NULL allowed 
 
 /* For slk_rpc_server_options; context: the api. The table lives as long as the api. */
 slk_rpc_table slk_farm_api_table(slk_farm_api *api);
-slk_err slk_farm_api_authorise(void *context, const char *token, unsigned *ret_permissions,
-                               slk_error *error);
+slk_err slk_farm_api_authorise(void *context, const char *token, bool known_only,
+                               slk_rpc_grant *ret_grant, slk_error *error);
 
 #endif

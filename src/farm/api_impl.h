@@ -4,9 +4,11 @@
 #define SLK_FARM_API_IMPL_H
 
 #include "farm/api.h"
+#include "net/limiter.h"
 
 struct slk_farm_api {
     slk_farm_api_options options;
+    slk_limiter *unknown; /* of AuthVerify about tokens that are nobody's, by address */
 };
 
 /* api.c */

@@ -402,6 +402,12 @@ slk_err slk_http_guessed(slk_http_exchange *exchange, slk_error *error)
     return slk_http_slow_down(exchange, slk_limiter_wait(guesses, exchange->owner, now), error);
 }
 
+bool slk_http_may_guess(const slk_http_exchange *exchange)
+{
+    return slk_limiter_wait(exchange->server->guesses, exchange->owner, slk_clock_monotonic_ms()) ==
+           0;
+}
+
 bool slk_http_is_json(const slk_http_exchange *exchange)
 {
     static const char json[] = "application/json";

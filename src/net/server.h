@@ -161,6 +161,8 @@ void slk_http_on_leave(slk_http_exchange *exchange, void (*left)(void *context),
 #define SLK_HTTP_GUESSES 20u
 #define SLK_HTTP_GUESS_INTERVAL_MS 3000
 slk_err slk_http_guessed(slk_http_exchange *exchange, slk_error *error);
+/* Whether the next wrong token of that address would be SLK_E_AUTH. */
+bool slk_http_may_guess(const slk_http_exchange *exchange);
 /* SLK_E_BUSY; slk_http_reply_failure then answers 429 with Retry-After instead of 503. */
 slk_err slk_http_slow_down(slk_http_exchange *exchange, int64_t wait_ms, slk_error *error);
 

@@ -9,7 +9,7 @@
 
 /* Who sent a request: known before its body. */
 typedef struct guest {
-    unsigned permissions;
+    slk_rpc_grant grant;
     char *token; /* heap; "" none */
 } guest;
 
@@ -22,20 +22,20 @@ static void guest_free(void *context)
 }
 
 /* token NULL: there is one that cannot be read. */
-static slk_err authorise(slk_rpc_server *server, const char *token, unsigned *ret_permissions,
-                         slk_error *error)
+static slk_err authorise(slk_rpc_server *server, const char *token, bool known_only,
+                         slk_rpc_grant *ret_grant, slk_error *error)
 {
     const slk_rpc_server_options *o = &server->options;
     if (token && !*token) {
-        *ret_permissions = o->anonymous;
+        *ret_grant = (slk_rpc_grant){.permissions = o->anonymous};
         return SLK_OK;
     }
     if (!token || !o->authorise)
         return slk_fail(error, SLK_E_AUTH, "unauthorized");
-    return o->authorise(o->authorise_context, token, ret_permissions, error);
+    return o->authorise(o->authorise_context, token, known_only, ret_grant, error);
 }
 
-static slk_err remember(slk_http_exchange *exchange, unsigned permissions, const char *token,
+static slk_err remember(slk_http_exchange *exchange, slk_rpc_grant grant, const char *token,
                         slk_error *error)
 {
     guest *g = slk_calloc(1, sizeof *g);
@@ -43,7 +43,7 @@ static slk_err remember(slk_http_exchange *exchange, unsigned permissions, const
         slk_free(g);
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     }
-    g->permissions = permissions;
+    g->grant = grant;
     slk_http_set_state(exchange, g);
     slk_http_on_end(exchange, guest_free, g);
     return SLK_OK;
@@ -52,11 +52,11 @@ static slk_err remember(slk_http_exchange *exchange, unsigned permissions, const
 static slk_err admit(void *context, slk_http_exchange *exchange, slk_error *error)
 {
     slk_rpc_server *server = context;
-    unsigned permissions = 0;
+    slk_rpc_grant grant = {0};
     if (atomic_load(&server->stopping))
         return slk_fail(error, SLK_E_BUSY, "the server is about to end");
     const char *token = slk_http_token(exchange);
-    slk_err code = authorise(server, token, &permissions, error);
+    slk_err code = authorise(server, token, !slk_http_may_guess(exchange), &grant, error);
     if (code == SLK_E_AUTH)
         code = slk_http_guessed(exchange, error);
     if (code == SLK_E_AUTH)
@@ -64,13 +64,14 @@ static slk_err admit(void *context, slk_http_exchange *exchange, slk_error *erro
     SLK_TRY(code);
     if (!*token)
         slk_http_limit_body(exchange, STRANGER_BODY_MAX_BYTES);
-    return remember(exchange, permissions, token, error);
+    return remember(exchange, grant, token, error);
 }
 
 static slk_rpc_caller caller_of(const slk_http_exchange *exchange, slk_job *job)
 {
     const guest *g = slk_http_state(exchange);
-    return (slk_rpc_caller){.permissions = g->permissions,
+    return (slk_rpc_caller){.permissions = g->grant.permissions,
+                            .until_ms = g->grant.until_ms,
                             .token = g->token,
                             .stranger = !g->token[0],
                             .peer = slk_http_peer(exchange),

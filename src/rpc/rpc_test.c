@@ -35,6 +35,8 @@ typedef struct fixture {
     slk_rpc_client *client;
     char folder[64], url[64], received[96];
     atomic_uint waiting, canceled, notified;
+    atomic_uint asked; /* for what a token allows, others than known ones, too */
+    atomic_bool short_is_over; /* the token "short" */
     atomic_bool open;
 } fixture;
 
@@ -150,16 +152,22 @@ static const slk_rpc_method more_methods[] = {
     {"Selkie.Lengths", 2, SLK_RPC_ADMIN, lengths},
 };
 
-static slk_err authorise(void *context, const char *token, unsigned *ret_permissions,
-                         slk_error *error)
+static slk_err authorise(void *context, const char *token, bool known_only,
+                         slk_rpc_grant *ret_grant, slk_error *error)
 {
-    (void)context;
+    fixture *f = context;
+    f->asked += !known_only;
+    if (strcmp(token, "short") == 0 && f->short_is_over)
+        return slk_fail(error, SLK_E_AUTH, "the token is over");
     if (strcmp(token, "sick") == 0)
         return slk_fail(error, SLK_E_UNREACHABLE, "the miner is away");
-    *ret_permissions = strcmp(token, "all") == 0      ? SLK_RPC_READ | SLK_RPC_ADMIN
-                       : strcmp(token, "worker") == 0 ? SLK_RPC_WORKER
-                                                      : 0;
-    return *ret_permissions ? SLK_OK : slk_fail(error, SLK_E_AUTH, "no such token");
+    const bool is_short = strcmp(token, "short") == 0;
+    *ret_grant = (slk_rpc_grant){.permissions = is_short || strcmp(token, "all") == 0
+                                                    ? SLK_RPC_READ | SLK_RPC_ADMIN
+                                                : strcmp(token, "worker") == 0 ? SLK_RPC_WORKER
+                                                                               : 0,
+                                 .until_ms = is_short ? 1 : 0};
+    return ret_grant->permissions ? SLK_OK : slk_fail(error, SLK_E_AUTH, "no such token");
 }
 
 /* ---- fixture ---- */
@@ -178,6 +186,7 @@ static int make(void **state)
     const slk_rpc_server_options o = {.tables = tables,
                                       .n_tables = 2,
                                       .authorise = authorise,
+                                      .authorise_context = f,
                                       .anonymous = SLK_RPC_READ,
                                       .spool_folder = f->folder};
     slk_http_route routes[SLK_RPC_ROUTES];
@@ -697,6 +706,45 @@ static void test_socket_of_a_stranger(void **state)
     (void)close(fd);
 }
 
+/* What was said of a token holds until its end; then it is asked about again. */
+static void test_socket_outlives_its_token(void **state)
+{
+    fixture *f = *state;
+    const int fd = dial_ws(f, "Authorization: Bearer short\r\n");
+    say(fd, CALL("1", "Filecoin.Secret", "[]"));
+    expect_heard(fd, OK_ANSWER("1", "66816"));
+    assert_int_equal(f->asked, 2); /* when it came, and now */
+    f->short_is_over = true;
+    say(fd, CALL("2", "Filecoin.Secret", "[]"));
+    expect_heard(fd, FAULT("2", "1", "the token is over"));
+    uint8_t head[4];
+    assert_int_equal(recv(fd, head, 4, MSG_WAITALL), 4);
+    assert_memory_equal(head, "\x88\x02\x03\xf0", 4); /* closed: 1008 */
+    (void)close(fd);
+}
+
+static int status_as(fixture *f, const char *token)
+{
+    const slk_http_request request = {
+        .method = "POST", .url = f->url, .bearer = token, .body = "{}", .body_bytes = 2};
+    slk_http_response response = {0};
+    assert_int_equal(slk_http_call(f->raw, &request, &response, NULL), SLK_OK);
+    const int status = response.status;
+    slk_http_response_done(&response);
+    return status;
+}
+
+static void test_nobody_is_asked_for_who_guesses(void **state)
+{
+    fixture *f = *state;
+    unsigned tries = 0;
+    while (status_as(f, "wrong") == 401)
+        tries++;
+    assert_true(tries >= SLK_HTTP_GUESSES);
+    assert_true(f->asked <= tries); /* not for the one that was put off */
+    assert_int_equal(status_as(f, "all"), 200); /* a good one is let in */
+}
+
 static void test_too_many_calls(void **state)
 {
     fixture *f = *state;
@@ -754,6 +802,8 @@ int main(void)
         CASE(test_socket),
         CASE(test_socket_cancel),
         CASE(test_socket_of_a_stranger),
+        CASE(test_socket_outlives_its_token),
+        CASE(test_nobody_is_asked_for_who_guesses),
         CASE(test_too_many_calls),
         CASE(test_sick_authority),
         cmocka_unit_test(test_words),

@@ -62,14 +62,22 @@ typedef struct slk_rpc_table {
     void *context;
 } slk_rpc_table;
 
+/* What a token allows. */
+typedef struct slk_rpc_grant {
+    unsigned permissions;
+    int64_t until_ms; /* monotonic: over, or to be asked about again, from then on; 0 never */
+} slk_rpc_grant;
+
 typedef struct slk_rpc_server_options {
     const slk_rpc_table *tables; /* copied; the methods are borrowed for the server's life */
     size_t n_tables;
     const char *path; /* NULL: "/rpc/v0"; borrowed for the server's life */
     /* What the token allows. SLK_E_AUTH is answered by 401, another error by 503 (or as it says).
-     * Called at each request that has a token, from many threads. NULL: all tokens are wrong. */
-    slk_err (*authorise)(void *context, const char *token, unsigned *ret_permissions,
-                         slk_error *error);
+     * known_only: its sender has had too many wrong ones, so that nobody is to be asked about this one:
+     * unless it is known it is wrong. Called at each request that has a token, and by a WebSocket's next
+     * call when the grant is over, from many threads. NULL: all tokens are wrong. */
+    slk_err (*authorise)(void *context, const char *token, bool known_only,
+                         slk_rpc_grant *ret_grant, slk_error *error);
     void *authorise_context;
     unsigned anonymous; /* permissions without a token: Lotus says SLK_RPC_READ */
     bool
@@ -128,6 +136,7 @@ typedef struct slk_rpc_caller {
     const char *peer;
     slk_job *job; /* NULL: nobody cancels */
     bool stranger; /* what it sends has the narrow limits */
+    int64_t until_ms; /* as in slk_rpc_grant, for a WebSocket */
 } slk_rpc_caller;
 
 /* Answers one body, which need not end in NUL: *ret_status and the answer's line appended to answer

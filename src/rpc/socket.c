@@ -4,6 +4,7 @@
 #include "rpc/server_impl.h"
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "codec/json.h"
 
@@ -13,6 +14,7 @@
 #define CALLS_PER_CONNECTION 64u
 #define CALLS_IN_ALL 1024u
 #define STACK_BYTES ((size_t)1 << 20)
+#define WS_POLICY 1008 /* source: RFC 6455 7.4.1 */
 
 typedef struct connection connection;
 
@@ -28,12 +30,12 @@ typedef struct running {
 
 struct connection {
     slk_rpc_server *server;
-    unsigned permissions;
     char *token; /* heap; "" none */
     char peer[64];
     slk_job job; /* above its calls; canceled when it is closed */
     atomic_uint holders;
-    pthread_mutex_t mutex; /* guards calls */
+    pthread_mutex_t mutex; /* guards what follows */
+    slk_rpc_grant grant;
     running *calls;
     unsigned n_calls;
 };
@@ -56,7 +58,7 @@ static connection *connection_new(slk_rpc_server *server, const slk_rpc_caller *
         return NULL;
     }
     c->server = server;
-    c->permissions = caller->permissions;
+    c->grant = (slk_rpc_grant){caller->permissions, caller->until_ms};
     (void)snprintf(c->peer, sizeof c->peer, "%s", caller->peer);
     slk_job_init_under(&c->job, &server->all);
     atomic_init(&c->holders, 1);
@@ -64,10 +66,28 @@ static connection *connection_new(slk_rpc_server *server, const slk_rpc_caller *
     return c;
 }
 
-static slk_rpc_caller caller_of(const connection *c, slk_job *job)
+static slk_rpc_grant grant_of(connection *c, const slk_rpc_grant *fresh)
 {
-    return (slk_rpc_caller){
-        .permissions = c->permissions, .token = c->token, .peer = c->peer, .job = job};
+    (void)pthread_mutex_lock(&c->mutex);
+    if (fresh)
+        c->grant = *fresh;
+    const slk_rpc_grant grant = c->grant;
+    (void)pthread_mutex_unlock(&c->mutex);
+    return grant;
+}
+
+/* What its token allows now; asked about again when what was said of it is over. */
+static slk_err find_caller(slk_rpc_caller *ret, connection *c, slk_job *job, slk_error *error)
+{
+    const slk_rpc_server_options *o = &c->server->options;
+    slk_rpc_grant grant = grant_of(c, NULL);
+    if (grant.until_ms != 0 && slk_clock_monotonic_ms() >= grant.until_ms) {
+        SLK_TRY(o->authorise(o->authorise_context, c->token, false, &grant, error));
+        grant = grant_of(c, &grant);
+    }
+    *ret = (slk_rpc_caller){
+        .permissions = grant.permissions, .token = c->token, .peer = c->peer, .job = job};
+    return SLK_OK;
 }
 
 /* ---- one call ---- */
@@ -155,9 +175,17 @@ static void *run(void *context)
     connection *c = r->owner;
     SLK_CLEANUP(slk_buf_done) slk_buf answer;
     int status = 0;
-    const slk_rpc_caller caller = caller_of(c, &r->job);
+    slk_rpc_caller caller;
+    slk_error error = {0};
     slk_buf_init(&answer, ANSWER_MAX_BYTES);
-    if (slk_rpc_answer_request(c->server, &caller, &r->request, &status, &answer, NULL) == SLK_OK)
+    const slk_err code = find_caller(&caller, c, &r->job, &error);
+    if (code != SLK_OK) {
+        say_fault(r->ws, CODE_ORDINARY, slk_error_text(&error, code),
+                  slk_json_member(r->request.root, "id"));
+        if (code == SLK_E_AUTH)
+            slk_ws_close(r->ws, WS_POLICY);
+    } else if (slk_rpc_answer_request(c->server, &caller, &r->request, &status, &answer, NULL) ==
+               SLK_OK)
         say(r->ws, &answer);
     else
         say_fault(r->ws, CODE_ORDINARY, "out of memory", slk_json_member(r->request.root, "id"));

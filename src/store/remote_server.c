@@ -67,7 +67,8 @@ static slk_err authorise(bool *ret_replied, const slk_store_server *server,
     if (token && !*token) /* a stranger may read, as in Lotus, and files are more than that */
         return refuse(exchange);
     if (token)
-        code = server->options.authorise(server->options.context, &allowed, token, error);
+        code = server->options.authorise(server->options.context, &allowed, token,
+                                         !slk_http_may_guess(exchange), error);
     if (code == SLK_E_AUTH)
         code = slk_http_guessed(exchange, error);
     if (code == SLK_E_AUTH)

@@ -51,10 +51,11 @@ typedef struct fixture {
 
 /* ---- the servers ---- */
 
-static slk_err authorise_token(void *context, bool *ret_allowed, const char *token,
+static slk_err authorise_token(void *context, bool *ret_allowed, const char *token, bool known_only,
                                slk_error *error)
 {
     (void)context;
+    (void)known_only;
     *ret_allowed = strcmp(token, "right") == 0;
     if (*ret_allowed || strcmp(token, "reader") == 0)
         return SLK_OK;

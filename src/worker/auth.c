@@ -14,8 +14,7 @@
 
 struct entry {
     char token[SLK_JWT_MAX_CHARS]; /* zero filled */
-    unsigned permissions;
-    int64_t until_ms; /* monotonic */
+    slk_rpc_grant grant;
 };
 
 struct slk_auth {
@@ -47,25 +46,26 @@ void slk_auth_free(slk_auth *auth)
     slk_free(auth);
 }
 
-static bool is_own(const slk_auth *auth, unsigned *ret_permissions, const char *token)
+static bool is_own(const slk_auth *auth, slk_rpc_grant *ret_grant, const char *token)
 {
     slk_jwt_claims claims;
     if (slk_jwt_read(&claims, token, auth->secret32, slk_clock_wall_ms() / 1000, NULL) != SLK_OK)
         return false;
-    *ret_permissions = slk_rpc_permissions_of_claims(&claims);
+    *ret_grant = (slk_rpc_grant){.permissions = slk_rpc_permissions_of_claims(&claims)};
     return true;
 }
 
-static bool look_up(slk_auth *auth, unsigned *ret_permissions, const char padded[SLK_JWT_MAX_CHARS])
+static bool look_up(slk_auth *auth, slk_rpc_grant *ret_grant, const char padded[SLK_JWT_MAX_CHARS])
 {
     bool found = false;
     const int64_t now = slk_clock_monotonic_ms();
     (void)pthread_mutex_lock(&auth->lock);
     for (size_t i = 0; i < SLK_AUTH_CACHE_MAX; i++) {
         const struct entry *e = &auth->entries[i];
-        if (e->until_ms > now && slk_bytes_equal_ct((const uint8_t *)e->token,
-                                                    (const uint8_t *)padded, sizeof e->token)) {
-            *ret_permissions = e->permissions;
+        if (e->grant.until_ms > now &&
+            slk_bytes_equal_ct((const uint8_t *)e->token, (const uint8_t *)padded,
+                               sizeof e->token)) {
+            *ret_grant = e->grant;
             found = true;
         }
     }
@@ -74,16 +74,15 @@ static bool look_up(slk_auth *auth, unsigned *ret_permissions, const char padded
 }
 
 /* In the place of the one that ends first. */
-static void remember(slk_auth *auth, unsigned permissions, const char padded[SLK_JWT_MAX_CHARS])
+static void remember(slk_auth *auth, slk_rpc_grant grant, const char padded[SLK_JWT_MAX_CHARS])
 {
     (void)pthread_mutex_lock(&auth->lock);
     struct entry *oldest = &auth->entries[0];
     for (size_t i = 1; i < SLK_AUTH_CACHE_MAX; i++)
-        if (auth->entries[i].until_ms < oldest->until_ms)
+        if (auth->entries[i].grant.until_ms < oldest->grant.until_ms)
             oldest = &auth->entries[i];
     memcpy(oldest->token, padded, sizeof oldest->token);
-    oldest->permissions = permissions;
-    oldest->until_ms = slk_clock_monotonic_ms() + SLK_AUTH_CACHE_MS;
+    oldest->grant = grant;
     (void)pthread_mutex_unlock(&auth->lock);
 }
 
@@ -92,7 +91,7 @@ static slk_err refuse(slk_error *error)
     return slk_fail(error, SLK_E_AUTH, "the token is neither this worker's nor one of its node's");
 }
 
-static slk_err ask(slk_auth *auth, unsigned *ret_permissions, const char *padded, slk_error *error)
+static slk_err ask(slk_auth *auth, slk_rpc_grant *ret_grant, const char *padded, slk_error *error)
 {
     slk_lotus_strings words = {0};
     const slk_err code = slk_miner_auth_verify(auth->node, padded, &words, error);
@@ -105,28 +104,28 @@ static slk_err ask(slk_auth *auth, unsigned *ret_permissions, const char *padded
     slk_lotus_strings_done(&words);
     if (permissions & SLK_RPC_FETCH) /* "admin" beside it is for those of Lotus */
         permissions = SLK_RPC_FETCH;
-    remember(auth, permissions, padded);
-    *ret_permissions = permissions;
+    *ret_grant = (slk_rpc_grant){permissions, slk_clock_monotonic_ms() + SLK_AUTH_CACHE_MS};
+    remember(auth, *ret_grant, padded);
     return SLK_OK;
 }
 
-slk_err slk_auth_permissions(slk_auth *auth, unsigned *ret_permissions, const char *token,
-                             slk_error *error)
+slk_err slk_auth_grant(slk_auth *auth, slk_rpc_grant *ret_grant, const char *token, bool known_only,
+                       slk_error *error)
 {
     char padded[SLK_JWT_MAX_CHARS] = {0};
+    slk_rpc_grant grant = {0};
+    slk_err code = SLK_OK;
     if (strlen(token) >= sizeof padded)
         return refuse(error);
-    if (is_own(auth, ret_permissions, token))
+    if (is_own(auth, ret_grant, token))
         return SLK_OK;
     (void)snprintf(padded, sizeof padded, "%s", token);
-    unsigned permissions = 0;
-    slk_err code = SLK_OK;
-    if (!look_up(auth, &permissions, padded))
-        code = ask(auth, &permissions, padded, error);
+    if (!look_up(auth, &grant, padded))
+        code = known_only ? refuse(error) : ask(auth, &grant, padded, error);
     slk_bytes_wipe(padded, sizeof padded);
     SLK_TRY(code);
-    if (permissions == 0)
+    if (grant.permissions == 0)
         return refuse(error);
-    *ret_permissions = permissions;
+    *ret_grant = grant;
     return SLK_OK;
 }

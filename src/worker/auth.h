@@ -5,8 +5,10 @@
 #define SLK_WORKER_AUTH_H
 
 #include "base/err.h"
+#include "rpc/server.h"
 #include "worker/miner.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SLK_AUTH_CACHE_MS 60000
@@ -19,9 +21,9 @@ SLK_MUST_CHECK slk_err slk_auth_new(slk_auth **ret_auth, const uint8_t secret32[
                                     const slk_miner *node, slk_error *error);
 void slk_auth_free(slk_auth *auth); /* wipes; NULL allowed */
 
-/* The permissions (rpc/permission.h) of a token. SLK_E_AUTH: it is nobody's. SLK_E_UNREACHABLE …: the
- * node could not be asked. Any thread. */
-SLK_MUST_CHECK slk_err slk_auth_permissions(slk_auth *auth, unsigned *ret_permissions,
-                                            const char *token, slk_error *error);
+/* What a token allows, until the node is asked again; known_only: it is not asked now. SLK_E_AUTH: it is
+ * nobody's. SLK_E_UNREACHABLE …: the node could not be asked. Any thread. */
+SLK_MUST_CHECK slk_err slk_auth_grant(slk_auth *auth, slk_rpc_grant *ret_grant, const char *token,
+                                      bool known_only, slk_error *error);
 
 #endif

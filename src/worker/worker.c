@@ -21,19 +21,19 @@
 
 /* ---- parts ---- */
 
-static slk_err authorise_rpc(void *context, const char *token, unsigned *ret_permissions,
-                             slk_error *error)
+static slk_err authorise_rpc(void *context, const char *token, bool known_only,
+                             slk_rpc_grant *ret_grant, slk_error *error)
 {
     const slk_worker *worker = context;
-    return slk_auth_permissions(worker->auth, ret_permissions, token, error);
+    return slk_auth_grant(worker->auth, ret_grant, token, known_only, error);
 }
 
 static slk_err authorise_remote(void *context, bool *ret_allowed, const char *token,
-                                slk_error *error)
+                                bool known_only, slk_error *error)
 {
-    unsigned permissions = 0;
-    SLK_TRY(authorise_rpc(context, token, &permissions, error));
-    *ret_allowed = (permissions & (SLK_RPC_ADMIN | SLK_RPC_FETCH)) != 0;
+    slk_rpc_grant grant;
+    SLK_TRY(authorise_rpc(context, token, known_only, &grant, error));
+    *ret_allowed = (grant.permissions & (SLK_RPC_ADMIN | SLK_RPC_FETCH)) != 0;
     return SLK_OK;
 }
 

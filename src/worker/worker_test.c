@@ -158,12 +158,14 @@ static const slk_rpc_method methods[] = {
     {"Selkie.FetchKey", 1, SLK_RPC_ADMIN, hear},
 };
 
-static slk_err let_in(void *context, const char *token, unsigned *ret_permissions, slk_error *error)
+static slk_err let_in(void *context, const char *token, bool known_only, slk_rpc_grant *ret_grant,
+                      slk_error *error)
 {
     (void)context;
+    (void)known_only;
     if (strcmp(token, NODE_TOKEN) != 0)
         return slk_fail(error, SLK_E_AUTH, "whose token is that?");
-    *ret_permissions = SLK_RPC_READ | SLK_RPC_ADMIN;
+    *ret_grant = (slk_rpc_grant){.permissions = SLK_RPC_READ | SLK_RPC_ADMIN};
     return SLK_OK;
 }
 

@@ -260,6 +260,9 @@ def workers_are_apart():
             expect("has no task of sector 1 of f01000" in first.refused("Selkie.FetchKey", f"{second.url}/remote/cache/s-t01000-1"), "files for nobody's task")
             equal(first.call("AuthVerify", ours.on("provider", "auth", "api-info", "--perm", "admin")["token"])[-1], "admin", "an operator's token")
             equal([sorted(worker.call("AuthVerify", first.token)) for worker in (first, second)], [["admin", "worker"], ["worker"]], "a worker's own token")
+            said = [first.refused("AuthVerify", f"guess-{n}") for n in range(110)]
+            expect("is not valid" in said[0] and "too many tokens" in said[-1], f"who guesses: {said[0]}, {said[-1]}")
+            equal(first.call("AuthVerify", shown), ["admin"], "what is known, after too many that are not")
 
 
 def keys_are_known():
