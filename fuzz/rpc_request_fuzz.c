@@ -16,13 +16,10 @@ static void walk(const slk_rpc_call *call, const json_t *value)
     const char *text = NULL, *key;
     size_t n = 0, i;
     json_t *child;
-    SLK_CLEANUP(slk_buf_done) slk_buf bytes;
-    slk_buf_init(&bytes, 4096);
     if (slk_rpc_text(call, value, &text, &n))
         slk_assert(n == 0 || memchr(text, text[n - 1], n));
     else
         slk_assert(!json_is_string(value));
-    (void)!slk_rpc_bytes(call, value, &bytes, NULL);
     json_array_foreach(value, i, child) walk(call, child);
     json_object_foreach((json_t *)(uintptr_t)value, key, child) walk(call, child);
 }

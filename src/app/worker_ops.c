@@ -31,15 +31,6 @@ static slk_err find_proof(slk_seal_proof *ret, int64_t number, slk_error *error)
     return SLK_OK;
 }
 
-static slk_err sector_bytes(void *ctx, uint64_t *ret_bytes, int64_t proof, slk_error *error)
-{
-    slk_seal_proof kind;
-    (void)ctx;
-    SLK_TRY(find_proof(&kind, proof, error));
-    *ret_bytes = kind.shape->bytes;
-    return SLK_OK;
-}
-
 static slk_err identity_of(slk_sector_identity *ret, const slk_lotus_sector_ref *sector,
                            const uint8_t *ticket32, slk_error *error)
 {
@@ -417,7 +408,6 @@ void slk_worker_ops_fill(slk_worker_ops *ret_ops, slk_worker_prover *ret_prover,
     slk_prover_fill(&ret_prover->ops, prover);
     *ret_ops = (slk_worker_ops){
         .ctx = ret_prover,
-        .sector_bytes = sector_bytes,
         .is_zero_piece = is_zero_piece,
         .piece = piece,
         .pc1 = pc1,

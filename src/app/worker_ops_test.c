@@ -331,12 +331,16 @@ static void a_batch_gives_each_what_it_gets_alone(void **state)
 static void other_kinds_of_proof_are_refused(void **state)
 {
     struct world *w = *state;
+    struct sector s;
     slk_error error = {0};
-    uint64_t bytes = 0;
-    assert_int_equal(w->ops.sector_bytes(w->ops.ctx, &bytes, PROOF, &error), SLK_OK);
-    assert_int_equal(bytes, SECTOR);
-    assert_int_equal(w->ops.sector_bytes(w->ops.ctx, &bytes, 15, &error), SLK_E_UNSUPPORTED);
-    assert_int_equal(w->ops.sector_bytes(w->ops.ctx, &bytes, 99, &error), SLK_E_INVAL);
+    uint8_t comm_d[32];
+    make_sector(w, &s);
+    slk_worker_pc1 pc1 = pc1_of(&s);
+    pc1.sector.proof = 15;
+    assert_int_equal(w->ops.pc1(w->ops.ctx, comm_d, &pc1, &error), SLK_E_UNSUPPORTED);
+    pc1.sector.proof = 99;
+    assert_int_equal(w->ops.pc1(w->ops.ctx, comm_d, &pc1, &error), SLK_E_INVAL);
+    sector_done(&s);
 }
 
 int main(void)

@@ -436,7 +436,6 @@ static const slk_rpc_method methods[] = {
     {"Selkie.Workers", 0, OF_READERS, worker_list},
     {"Selkie.WorkerUse", 0, OF_READERS, worker_use},
     {"Selkie.WorkerOpen", 2, SLK_RPC_ADMIN, worker_open},
-    {"Selkie.StoragePaths", 0, OF_READERS, slk_farm_api_paths},
     {"Selkie.Ghosts", 1, SLK_RPC_ADMIN, ghosts},
 };
 

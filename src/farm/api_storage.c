@@ -188,14 +188,6 @@ slk_err slk_farm_api_list(void *context, const slk_rpc_call *call, json_t **ret_
     return slk_rpc_give(ret_result, slk_farm_index_list(index_of(context)), error);
 }
 
-slk_err slk_farm_api_paths(void *context, const slk_rpc_call *call, json_t **ret_result,
-                           slk_error *error)
-{
-    (void)call;
-    return slk_rpc_give(ret_result,
-                        slk_farm_index_paths(index_of(context), slk_clock_monotonic_ms()), error);
-}
-
 /* A lock over HTTP ends with its call, so that nobody can hold one: steps of a sector are kept apart by
  * the node. */
 slk_err slk_farm_api_locks(void *context, const slk_rpc_call *call, json_t **ret_result,

@@ -21,7 +21,6 @@ enum {
     SLK_FARM_CAN_CANCEL = 1,
     SLK_FARM_CAN_PROGRESS = 2,
     SLK_FARM_CAN_ZERO_SECTORS = 4, /* PC1 of an empty sector without its file */
-    SLK_FARM_CAN_FINISHED_CACHE = 8, /* sends p_aux, t_aux and tree-r-last alone */
 };
 
 /* Lives while it is in the list or somebody has it (refs). Guarded by the farm's lock, but for what

@@ -557,27 +557,3 @@ json_t *slk_farm_index_list(slk_farm_index *index)
     json_decref(all);
     return NULL;
 }
-
-json_t *slk_farm_index_paths(slk_farm_index *index, int64_t now_ms)
-{
-    json_t *all = json_array();
-    enter(index);
-    bool good = all != NULL;
-    for (size_t i = 0; i < index->n_paths && good; i++) {
-        const struct path *path = index->paths[i];
-        json_t *row = slk_lotus_path_json(&path->what);
-        good = row && json_object_set_new(row, "Stat", slk_lotus_fs_stat_json(&path->stat)) == 0 &&
-               json_object_set_new(row, "Problem", json_string(path->problem)) == 0 &&
-               json_object_set_new(row, "AgeMs", json_integer(now_ms - path->seen_ms)) == 0 &&
-               json_object_set_new(row, "Sectors", json_integer((json_int_t)path->sectors)) == 0;
-        if (good)
-            good = json_array_append_new(all, row) == 0;
-        else
-            json_decref(row);
-    }
-    leave(index);
-    if (good)
-        return all;
-    json_decref(all);
-    return NULL;
-}

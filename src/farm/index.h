@@ -74,8 +74,5 @@ bool slk_farm_index_takes(slk_farm_index *index, const char *id, unsigned types,
 
 /* {"<id>":[declaration, …]}; NULL: out of memory. */
 json_t *slk_farm_index_list(slk_farm_index *index);
-/* [{"ID","URLs","Weight","CanSeal","CanStore","Stat":FsStat,"Problem":"","AgeMs","Sectors"}]; NULL: out
- * of memory. */
-json_t *slk_farm_index_paths(slk_farm_index *index, int64_t now_ms);
 
 #endif

@@ -99,16 +99,6 @@ slk_err slk_sched_set_worker(slk_sched *sched, const slk_sched_worker *worker, s
     return SLK_OK;
 }
 
-void slk_sched_open(slk_sched *sched, uint64_t worker, bool open, const char *closed_why)
-{
-    struct slot *known = find_slot(sched, worker);
-    if (!known)
-        return;
-    known->worker.open = open;
-    (void)snprintf(known->worker.closed_why, sizeof known->worker.closed_why, "%s",
-                   open ? "" : closed_why);
-}
-
 void slk_sched_remove_worker(slk_sched *sched, uint64_t worker)
 {
     struct slot *known = find_slot(sched, worker);

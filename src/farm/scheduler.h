@@ -61,8 +61,6 @@ void slk_sched_free(slk_sched *sched); /* NULL allowed */
  * SLK_E_LIMIT, SLK_E_NOMEM. */
 SLK_MUST_CHECK slk_err slk_sched_set_worker(slk_sched *sched, const slk_sched_worker *worker,
                                             slk_error *error);
-/* Opens or closes it for new work; an unknown id is nothing. */
-void slk_sched_open(slk_sched *sched, uint64_t worker, bool open, const char *closed_why);
 /* Forgets it. Requests that run there stay running for their callers, who end them. */
 void slk_sched_remove_worker(slk_sched *sched, uint64_t worker);
 

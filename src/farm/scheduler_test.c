@@ -41,6 +41,14 @@ static void add(slk_sched *sched, uint64_t id, const slk_lotus_worker_info *info
     assert_int_equal(slk_sched_set_worker(sched, &worker, NULL), SLK_OK);
 }
 
+/* The same, closed. */
+static void add_closed(slk_sched *sched, uint64_t id, const slk_lotus_worker_info *info)
+{
+    const slk_sched_worker worker = {
+        .id = id, .closed_why = "it does not answer", .tasks = ALL_SEALING, .info = info};
+    assert_int_equal(slk_sched_set_worker(sched, &worker, NULL), SLK_OK);
+}
+
 static uint64_t ask(slk_sched *sched, slk_lotus_task task, int64_t proof, int64_t priority)
 {
     uint64_t id = 0;
@@ -146,12 +154,11 @@ static void reasons_are_sentences(void **state)
     add(sched, 1, &info, SLK_LOTUS_TASK_BIT(SLK_LOTUS_COMMIT2), 0);
     slk_sched_why(why, sched, id);
     assert_string_equal(why, "the only worker, alpha, does not do PC1");
-    add(sched, 1, &info, ALL_SEALING, 0);
-    slk_sched_open(sched, 1, false, "it does not answer");
+    add_closed(sched, 1, &info);
     assert_int_equal(slk_sched_round(sched), 0);
     slk_sched_why(why, sched, id);
     assert_string_equal(why, "the only worker, alpha, is closed: it does not answer");
-    slk_sched_open(sched, 1, true, NULL);
+    add(sched, 1, &info, ALL_SEALING, 0);
     const uint64_t too_large = ask(sched, SLK_LOTUS_PRECOMMIT1, 9, 0); /* 112 GiB */
     assert_int_equal(slk_sched_round(sched), 1); /* the small one goes past it */
     slk_sched_why(why, sched, too_large);
@@ -351,8 +358,8 @@ static void room_is_what_is_granted(void **state)
     assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 99), 0);
     slk_sched_end(sched, first);
     assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 99), 1);
-    slk_sched_open(sched, 1, false, "closed");
-    slk_sched_open(sched, 2, false, "closed");
+    add_closed(sched, 1, &small);
+    add_closed(sched, 2, &large);
     assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 99), 0);
     slk_sched_free(sched);
 }

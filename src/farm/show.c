@@ -28,7 +28,6 @@ static json_t *stats_of(const slk_farm_worker *w)
     const slk_lotus_load *load = slk_sched_load(w->farm->sched, w->id);
     slk_lotus_worker_stats stats = {
         .info = w->info, .tasks = w->tasks, .enabled = w->answers && !w->closed};
-    memcpy(stats.session, w->session, sizeof stats.session);
     if (load)
         stats.load = *load;
     return slk_lotus_worker_stats_json(&stats);

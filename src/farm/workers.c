@@ -212,8 +212,7 @@ static unsigned extension_of(const char *name)
         unsigned bit;
     } known[] = {{"cancel", SLK_FARM_CAN_CANCEL},
                  {"progress", SLK_FARM_CAN_PROGRESS},
-                 {"zero-sectors", SLK_FARM_CAN_ZERO_SECTORS},
-                 {"finished-cache", SLK_FARM_CAN_FINISHED_CACHE}};
+                 {"zero-sectors", SLK_FARM_CAN_ZERO_SECTORS}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].name, name) == 0)
             return known[i].bit;

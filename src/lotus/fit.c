@@ -70,23 +70,6 @@ void slk_lotus_load_add(slk_lotus_load *load, slk_lotus_task task, int64_t proof
     load->running[task][proof]++;
 }
 
-void slk_lotus_load_remove(slk_lotus_load *load, slk_lotus_task task, int64_t proof,
-                           const slk_lotus_need *need, const slk_lotus_machine *machine)
-{
-    const uint64_t threads = slk_lotus_need_threads(need, machine->cpus, machine->gpus.n);
-    slk_assert(task < SLK_LOTUS_TASKS && proof >= 0 && proof < SLK_LOTUS_PROOFS);
-    slk_assert(load->running[task][proof] > 0 && load->threads >= threads &&
-               load->mem_min >= need->min_memory + need->base_min_memory &&
-               load->mem_max >= need->max_memory + need->base_min_memory);
-    load->mem_min -= need->min_memory + need->base_min_memory;
-    load->mem_max -= need->max_memory + need->base_min_memory;
-    load->threads -= threads;
-    load->gpus -= gpu_share(need, machine);
-    if (load->gpus < 1e-9) /* sums of fractions leave a rest */
-        load->gpus = 0;
-    load->running[task][proof]--;
-}
-
 slk_lotus_fit slk_lotus_fits(const slk_lotus_machine *machine, const slk_lotus_load *load,
                              slk_lotus_task task, int64_t proof, const slk_lotus_need *need,
                              bool ignore)

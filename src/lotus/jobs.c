@@ -106,28 +106,6 @@ json_t *slk_lotus_job_json(const slk_lotus_job *job)
     return NULL;
 }
 
-/* ---- locks */
-
-static json_t *number_json(const void *one)
-{
-    const uint64_t *number = one;
-    return json_integer((json_int_t)*number);
-}
-
-static json_t *lock_json(const void *one)
-{
-    const slk_lotus_lock *lock = one;
-    return json_pack(
-        "{s:o, s:o, s:o}", "Sector", slk_lotus_sector_json(&lock->sector), "Write",
-        slk_lotus_list_json(lock->write, SLK_LOTUS_TYPES, sizeof *lock->write, number_json), "Read",
-        slk_lotus_list_json(lock->read, SLK_LOTUS_TYPES, sizeof *lock->read, number_json));
-}
-
-json_t *slk_lotus_locks_json(const slk_lotus_lock *locks, size_t n)
-{
-    return json_pack("{s:o}", "Locks", slk_lotus_list_json(locks, n, sizeof *locks, lock_json));
-}
-
 /* ---- the queue */
 
 static slk_err read_waiting(slk_lotus_waiting *w, const json_t *value, slk_error *error)

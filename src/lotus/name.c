@@ -103,16 +103,6 @@ slk_err slk_lotus_need_bytes(uint64_t *ret_bytes, unsigned set, uint64_t sector_
 static const char *const path_types[] = {"sealing", "storage"};
 static const char *const acquire_modes[] = {"move", "copy"};
 
-const char *slk_lotus_path_type_name(slk_lotus_path_type type)
-{
-    return path_types[type];
-}
-
-const char *slk_lotus_acquire_mode_name(slk_lotus_acquire_mode mode)
-{
-    return acquire_modes[mode];
-}
-
 bool slk_lotus_path_type_of(slk_lotus_path_type *ret_type, const char *name)
 {
     const bool storage = strcmp(name, path_types[SLK_LOTUS_PATH_STORAGE]) == 0;

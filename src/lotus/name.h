@@ -62,9 +62,7 @@ typedef enum slk_lotus_acquire_mode {
     SLK_LOTUS_ACQUIRE_COPY
 } slk_lotus_acquire_mode;
 
-const char *slk_lotus_path_type_name(slk_lotus_path_type type); /* "sealing", "storage" */
-const char *slk_lotus_acquire_mode_name(slk_lotus_acquire_mode mode); /* "move", "copy" */
-/* False: no such word. */
+/* "sealing", "storage"; "move", "copy". False: no such word. */
 bool slk_lotus_path_type_of(slk_lotus_path_type *ret_type, const char *name);
 bool slk_lotus_acquire_mode_of(slk_lotus_acquire_mode *ret_mode, const char *name);
 

@@ -59,16 +59,6 @@ slk_err slk_lotus_pieces_read(slk_lotus_pieces *ret_pieces, const json_t *value,
     return slk_lotus_named(code, what, error);
 }
 
-static json_t *piece_json(const void *one)
-{
-    return slk_lotus_piece_json(one);
-}
-
-json_t *slk_lotus_pieces_json(const slk_lotus_pieces *pieces)
-{
-    return slk_lotus_list_json(pieces->item, pieces->n, sizeof *pieces->item, piece_json);
-}
-
 void slk_lotus_pieces_done(slk_lotus_pieces *pieces)
 {
     slk_free(pieces->item);
@@ -126,18 +116,6 @@ slk_err slk_lotus_ranges_read(slk_lotus_range **ret_ranges, size_t *ret_n, const
                             what, error));
     *ret_ranges = items;
     return SLK_OK;
-}
-
-static json_t *range_json(const void *one)
-{
-    const slk_lotus_range *range = one;
-    return json_pack("{s:I, s:I}", "Offset", (json_int_t)range->offset, "Size",
-                     (json_int_t)range->bytes);
-}
-
-json_t *slk_lotus_ranges_json(const slk_lotus_range *ranges, size_t n)
-{
-    return n == 0 ? json_null() : slk_lotus_list_json(ranges, n, sizeof *ranges, range_json);
 }
 
 static const char *const kinds[] = {

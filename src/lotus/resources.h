@@ -90,9 +90,6 @@ typedef struct slk_lotus_load {
 
 void slk_lotus_load_add(slk_lotus_load *load, slk_lotus_task task, int64_t proof,
                         const slk_lotus_need *need, const slk_lotus_machine *machine);
-/* Undoes an add of the same values (asserted where it would go below zero). */
-void slk_lotus_load_remove(slk_lotus_load *load, slk_lotus_task task, int64_t proof,
-                           const slk_lotus_need *need, const slk_lotus_machine *machine);
 
 /* Why something does not fit. */
 typedef enum slk_lotus_fit {

@@ -39,8 +39,6 @@ static void tasks_have_names_and_order(void **state)
             assert_int_not_equal(slk_lotus_task_order((slk_lotus_task)i),
                                  slk_lotus_task_order((slk_lotus_task)k));
     }
-    assert_true(slk_lotus_task_is_post(SLK_LOTUS_WINDOW_POST));
-    assert_false(slk_lotus_task_is_post(SLK_LOTUS_COMMIT2));
     /* Moving and finishing go before all work; then priority; then what is nearer to its end. */
     assert_true(slk_lotus_task_compare(SLK_LOTUS_FINALIZE, 0, SLK_LOTUS_COMMIT2, 1000) < 0);
     assert_true(slk_lotus_task_compare(SLK_LOTUS_PRECOMMIT1, 2, SLK_LOTUS_COMMIT1, 1) < 0);
@@ -291,7 +289,7 @@ static void what_fits(void **state)
     slk_lotus_machine_done(&m);
 }
 
-static void loads_add_up_and_go(void **state)
+static void loads_add_up(void **state)
 {
     (void)state;
     slk_lotus_machine m = {.mem_physical = 100, .mem_swap = 100, .cpus = 4};
@@ -308,10 +306,6 @@ static void loads_add_up_and_go(void **state)
     assert_int_equal(load->running[SLK_LOTUS_COMMIT2][5], 3);
     const double most = slk_lotus_utilization(&m, load);
     assert_true(most > 1.19 && most < 1.21); /* 240 of 200 */
-    for (unsigned i = 0; i < 3; i++)
-        slk_lotus_load_remove(load, SLK_LOTUS_COMMIT2, 5, &need, &m);
-    assert_true(load->mem_min == 0 && load->mem_max == 0 && load->threads == 0);
-    assert_true(load->gpus <= 0 && slk_lotus_utilization(&m, load) <= 0);
     slk_lotus_machine_done(&m);
 }
 
@@ -337,7 +331,7 @@ int main(void)
         cmocka_unit_test(tables_travel),
         cmocka_unit_test(nearly_all_threads),
         cmocka_unit_test(what_fits),
-        cmocka_unit_test(loads_add_up_and_go),
+        cmocka_unit_test(loads_add_up),
         cmocka_unit_test(this_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,11 +67,6 @@ bool slk_lotus_task_of_short(slk_lotus_task *ret_task, const char *name)
     return false;
 }
 
-bool slk_lotus_task_is_post(slk_lotus_task task)
-{
-    return task == SLK_LOTUS_WINDOW_POST || task == SLK_LOTUS_WINNING_POST;
-}
-
 int slk_lotus_task_compare(slk_lotus_task a, int64_t priority_a, slk_lotus_task b,
                            int64_t priority_b)
 {

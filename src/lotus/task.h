@@ -41,7 +41,6 @@ bool slk_lotus_task_of_short(slk_lotus_task *ret_task, const char *name);
 
 /* Lotus's order number: negative ones come before all others whatever the priority, then the lower first. */
 int slk_lotus_task_order(slk_lotus_task task);
-bool slk_lotus_task_is_post(slk_lotus_task task);
 /* <0: a request for task a with its priority goes before one for b; 0: neither. Greater priorities first. */
 int slk_lotus_task_compare(slk_lotus_task a, int64_t priority_a, slk_lotus_task b,
                            int64_t priority_b);

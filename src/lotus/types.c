@@ -36,8 +36,9 @@ json_t *slk_lotus_sector_json(const slk_lotus_sector *sector)
                      (json_int_t)sector->number);
 }
 
-slk_err slk_lotus_proof_read(int64_t *ret_proof, const json_t *value, const char *what,
-                             slk_error *error)
+/* A bare number 0..19. */
+static slk_err read_proof(int64_t *ret_proof, const json_t *value, const char *what,
+                          slk_error *error)
 {
     int64_t number;
     slk_seal_proof proof;
@@ -54,8 +55,8 @@ slk_err slk_lotus_sector_ref_read(slk_lotus_sector_ref *ret_ref, const json_t *v
     SLK_TRY(slk_lotus_named(
         slk_lotus_sector_read(&ref.id, slk_json_member(value, "ID"), "ID", error), what, error));
     SLK_TRY(slk_lotus_named(
-        slk_lotus_proof_read(&ref.proof, slk_json_member(value, "ProofType"), "ProofType", error),
-        what, error));
+        read_proof(&ref.proof, slk_json_member(value, "ProofType"), "ProofType", error), what,
+        error));
     *ret_ref = ref;
     return SLK_OK;
 }
@@ -94,34 +95,6 @@ json_t *slk_lotus_call_id_json(const slk_lotus_call_id *call)
 {
     return json_pack("{s:o, s:s}", "Sector", slk_lotus_sector_json(&call->sector), "ID",
                      call->uuid);
-}
-
-bool slk_lotus_call_id_equal(const slk_lotus_call_id *a, const slk_lotus_call_id *b)
-{
-    return slk_lotus_sector_equal(&a->sector, &b->sector) && strcmp(a->uuid, b->uuid) == 0;
-}
-
-void slk_lotus_call_id_print(char out[SLK_LOTUS_CALL_TEXT_CHARS], const slk_lotus_call_id *call)
-{
-    (void)snprintf(out, SLK_LOTUS_CALL_TEXT_CHARS, "%" PRIu64 "-%" PRIu64 "-%s", call->sector.miner,
-                   call->sector.number, call->uuid);
-}
-
-slk_err slk_lotus_call_id_parse(slk_lotus_call_id *ret_call, const char *text, slk_error *error)
-{
-    slk_lotus_call_id call = {0};
-    char miner[24] = "", number[24] = "", again[SLK_LOTUS_CALL_TEXT_CHARS];
-    if (sscanf(text, "%23[0-9]-%23[0-9]-%36s", miner, number, call.uuid) == 3 &&
-        slk_parse_u64(&call.sector.miner, miner) == SLK_OK &&
-        slk_parse_u64(&call.sector.number, number) == SLK_OK && slk_uuid_is(call.uuid) &&
-        call.sector.miner <= SLK_SECTOR_NUMBER_MAX && call.sector.number <= SLK_SECTOR_NUMBER_MAX) {
-        slk_lotus_call_id_print(again, &call);
-        if (strcmp(again, text) == 0) { /* one spelling alone */
-            *ret_call = call;
-            return SLK_OK;
-        }
-    }
-    return slk_fail(error, SLK_E_INVAL, "\"%.100s\" is not a call's name like 1000-1-<uuid>", text);
 }
 
 /* ---- small parameters */

@@ -48,16 +48,6 @@ typedef struct slk_lotus_call_id {
 SLK_MUST_CHECK slk_err slk_lotus_call_id_read(slk_lotus_call_id *ret_call, const json_t *value,
                                               const char *what, slk_error *error);
 json_t *slk_lotus_call_id_json(const slk_lotus_call_id *call);
-bool slk_lotus_call_id_equal(const slk_lotus_call_id *a, const slk_lotus_call_id *b);
-/* "1000-1-<uuid>" */
-#define SLK_LOTUS_CALL_TEXT_CHARS 80u
-void slk_lotus_call_id_print(char out[SLK_LOTUS_CALL_TEXT_CHARS], const slk_lotus_call_id *call);
-SLK_MUST_CHECK slk_err slk_lotus_call_id_parse(slk_lotus_call_id *ret_call, const char *text,
-                                               slk_error *error);
-
-/* ---- A proof type as a bare number 0..19. */
-SLK_MUST_CHECK slk_err slk_lotus_proof_read(int64_t *ret_proof, const json_t *value,
-                                            const char *what, slk_error *error);
 
 /* ---- A UUID as a string; the nil one is accepted. */
 SLK_MUST_CHECK slk_err slk_lotus_uuid_read(char ret_uuid[SLK_UUID_CHARS], const json_t *value,
@@ -98,7 +88,6 @@ json_t *slk_lotus_piece_json(const slk_lotus_piece *piece);
 /* An array or null. None of the pieces may be the zero value. */
 SLK_MUST_CHECK slk_err slk_lotus_pieces_read(slk_lotus_pieces *ret_pieces, const json_t *value,
                                              const char *what, slk_error *error);
-json_t *slk_lotus_pieces_json(const slk_lotus_pieces *pieces);
 void slk_lotus_pieces_done(slk_lotus_pieces *pieces); /* idempotent */
 /* Padded bytes of all pieces; SLK_E_LIMIT past 2^63. */
 SLK_MUST_CHECK slk_err slk_lotus_pieces_bytes(uint64_t *ret_bytes, const slk_lotus_pieces *pieces);
@@ -135,7 +124,6 @@ typedef struct slk_lotus_range {
 SLK_MUST_CHECK slk_err slk_lotus_ranges_read(slk_lotus_range **ret_ranges, size_t *ret_n,
                                              const json_t *value, const char *what,
                                              slk_error *error);
-json_t *slk_lotus_ranges_json(const slk_lotus_range *ranges, size_t n); /* n 0: null */
 
 /* ---- Where the data of AddPiece and DataCid comes from: {"Type":"null","Info":"2032"} (zeros),
  * {"Type":"http","Info":URL}, {"Type":"push","Info":UUID}. */

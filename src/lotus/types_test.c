@@ -56,26 +56,11 @@ static void calls_have_names(void **state)
 {
     (void)state;
     slk_error error = {0};
-    slk_lotus_call_id call = {0}, again = {0};
-    char text[SLK_LOTUS_CALL_TEXT_CHARS];
+    slk_lotus_call_id call = {0};
     const char *const literal = "{\"Sector\":{\"Miner\":1000,\"Number\":1},\"ID\":\"" UUID_A "\"}";
     JSON(value, literal);
     assert_int_equal(slk_lotus_call_id_read(&call, value, "call", &error), SLK_OK);
     test_prints(slk_lotus_call_id_json(&call), literal);
-    slk_lotus_call_id_print(text, &call);
-    assert_string_equal(text, "1000-1-" UUID_A);
-    assert_int_equal(slk_lotus_call_id_parse(&again, text, &error), SLK_OK);
-    assert_true(slk_lotus_call_id_equal(&again, &call));
-    const char *const wrong[] = {"",
-                                 "1000-1-",
-                                 "1000-" UUID_A,
-                                 "01000-1-" UUID_A,
-                                 "1000-1-" UUID_A "0",
-                                 "1000-1- " UUID_A,
-                                 "-1000-1-" UUID_A,
-                                 "9223372036854775808-1-" UUID_A};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        assert_int_equal(slk_lotus_call_id_parse(&again, wrong[i], &error), SLK_E_INVAL);
     JSON(upper, "{\"Sector\":{\"Miner\":1000,\"Number\":1},\"ID\":\"6F6B\"}");
     assert_int_equal(slk_lotus_call_id_read(&call, upper, "call", &error), SLK_E_INVAL);
     assert_non_null(strstr(error.message, "call: ID: not a UUID"));
@@ -135,12 +120,12 @@ static void pieces_are_padded_sizes_and_commitments(void **state)
     slk_lotus_pieces pieces = {0};
     slk_lotus_piece piece = {0};
     uint64_t bytes = 0;
-    const char *const literal = "[{\"Size\":2048,\"PieceCID\":{\"/\":\"" ZERO_PIECE_2K "\"}}]";
-    JSON(value, literal);
+    const char *const one = "{\"Size\":2048,\"PieceCID\":{\"/\":\"" ZERO_PIECE_2K "\"}}";
+    JSON(value, "[{\"Size\":2048,\"PieceCID\":{\"/\":\"" ZERO_PIECE_2K "\"}}]");
     assert_int_equal(slk_lotus_pieces_read(&pieces, value, "pieces", &error), SLK_OK);
     assert_int_equal(pieces.n, 1);
     assert_int_equal(pieces.item[0].bytes, 2048);
-    test_prints(slk_lotus_pieces_json(&pieces), literal);
+    test_prints(slk_lotus_piece_json(pieces.item), one);
     assert_int_equal(slk_lotus_pieces_bytes(&bytes, &pieces), SLK_OK);
     assert_int_equal(bytes, 2048);
     pieces.item[0].bytes = UINT64_C(1) << 63;
@@ -148,7 +133,6 @@ static void pieces_are_padded_sizes_and_commitments(void **state)
     slk_lotus_pieces_done(&pieces);
     assert_int_equal(slk_lotus_pieces_read(&pieces, NULL, "pieces", &error), SLK_OK);
     assert_int_equal(pieces.n, 0);
-    test_prints(slk_lotus_pieces_json(&pieces), "[]");
     JSON(zero, "{\"Size\":0,\"PieceCID\":null}");
     assert_int_equal(slk_lotus_piece_read(&piece, zero, "piece", &error), SLK_OK);
     test_prints(slk_lotus_piece_json(&piece), "{\"Size\":0,\"PieceCID\":null}");
@@ -201,8 +185,6 @@ static void ranges_end_within_63_bits(void **state)
     JSON(value, "[{\"Offset\":0,\"Size\":2032}]");
     assert_int_equal(slk_lotus_ranges_read(&ranges, &n, value, "keep", &error), SLK_OK);
     assert_true(n == 1 && ranges[0].offset == 0 && ranges[0].bytes == 2032);
-    test_prints(slk_lotus_ranges_json(ranges, n), "[{\"Offset\":0,\"Size\":2032}]");
-    test_prints(slk_lotus_ranges_json(NULL, 0), "null");
     slk_free(ranges);
     JSON(far, "[{\"Offset\":9223372036854775807,\"Size\":1}]");
     assert_int_equal(slk_lotus_ranges_read(&ranges, &n, far, "keep", &error), SLK_E_INVAL);

@@ -47,20 +47,14 @@ SLK_MUST_CHECK slk_err slk_lotus_version_read(slk_lotus_version *ret_version, co
                                               const char *what, slk_error *error);
 json_t *slk_lotus_version_json(const slk_lotus_version *version);
 
-/* ---- WorkerStats: {"<session>":{…}} */
+/* ---- WorkerStats: {"<session>":{…}}; of one worker, as the node that has it tells it. */
 typedef struct slk_lotus_worker_stats {
-    char session[SLK_UUID_CHARS];
     slk_lotus_worker_info info;
     slk_lotus_task_set tasks;
     bool enabled;
     slk_lotus_load load; /* TaskCounts are its running */
 } slk_lotus_worker_stats;
 
-void slk_lotus_worker_stats_done(slk_lotus_worker_stats *stats);
-/* One worker's value; the session is the key. */
-SLK_MUST_CHECK slk_err slk_lotus_worker_stats_read(slk_lotus_worker_stats *ret_stats,
-                                                   const char *session, const json_t *value,
-                                                   slk_error *error);
 json_t *slk_lotus_worker_stats_json(const slk_lotus_worker_stats *stats);
 
 /* ---- WorkerJobs: {"<session>":[{…}]} */
@@ -87,15 +81,6 @@ void slk_lotus_job_state(char out[SLK_LOTUS_JOB_STATE_CHARS], int64_t run_wait);
 SLK_MUST_CHECK slk_err slk_lotus_job_read(slk_lotus_job *ret_job, const json_t *value,
                                           const char *what, slk_error *error);
 json_t *slk_lotus_job_json(const slk_lotus_job *job);
-
-/* ---- StorageGetLocks: {"Locks":[{"Sector":…,"Write":[6 numbers],"Read":[6 numbers]}]}, one number per
- * kind of file, in the order of the bits. */
-typedef struct slk_lotus_lock {
-    slk_lotus_sector sector;
-    uint64_t write[SLK_LOTUS_TYPES], read[SLK_LOTUS_TYPES];
-} slk_lotus_lock;
-
-json_t *slk_lotus_locks_json(const slk_lotus_lock *locks, size_t n);
 
 /* ---- SealingSchedDiag */
 typedef struct slk_lotus_waiting {

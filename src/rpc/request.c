@@ -146,22 +146,6 @@ static slk_err no_base64(slk_error *error)
     return slk_fail(error, SLK_E_INVAL, "a string of base64 is expected");
 }
 
-slk_err slk_rpc_bytes(const slk_rpc_call *call, const json_t *value, slk_buf *out, slk_error *error)
-{
-    const char *text = NULL;
-    size_t n = 0;
-    if (json_is_null(value))
-        return SLK_OK;
-    if (!slk_rpc_text(call, value, &text, &n))
-        return no_base64(error);
-    const slk_err code = slk_base64_decode(out, text, n);
-    if (code == SLK_E_INVAL)
-        return no_base64(error);
-    if (code == SLK_E_LIMIT)
-        return slk_fail(error, code, "more than %zu bytes in base64", out->max);
-    return code == SLK_OK ? code : slk_fail(error, code, "out of memory for %zu bytes", n);
-}
-
 static slk_err write_pieces(const slk_outfile *file, slk_buf *piece, const char *text, size_t n,
                             slk_error *error)
 {

@@ -119,12 +119,8 @@ SLK_MUST_CHECK slk_err slk_rpc_flag(bool *ret, const slk_rpc_call *call, size_t 
  * NUL, escapes not resolved in one that is longer than text_bytes. False when value is no string. */
 bool slk_rpc_text(const slk_rpc_call *call, const json_t *value, const char **ret_text,
                   size_t *ret_n);
-/* The bytes that such a string holds in base64, appended to out. null: none. SLK_E_INVAL when it is no
- * base64, SLK_E_LIMIT past out's maximum. */
-SLK_MUST_CHECK slk_err slk_rpc_bytes(const slk_rpc_call *call, const json_t *value, slk_buf *out,
-                                     slk_error *error);
-/* The same into the file path, which is there completely or not at all (base/outfile.h), piece by
- * piece: memory stays small. */
+/* The bytes that such a string holds in base64 (null: none) into the file path, which is there
+ * completely or not at all (base/outfile.h), piece by piece: memory stays small. */
 SLK_MUST_CHECK slk_err slk_rpc_bytes_to_file(const slk_rpc_call *call, const json_t *value,
                                              const char *path, slk_error *error);
 

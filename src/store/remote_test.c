@@ -493,16 +493,17 @@ static void unsealed_files_need_their_trailer(void **state)
     fixture *f = *state;
     slk_error e = {0};
     const slk_store_fetch fetch = fetch_of(f, SLK_LOTUS_UNSEALED, SLK_CACHE_ANY, SECTOR);
-    SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s/zero", f->from.folder);
     SLK_CLEANUP(slk_freep) char *file = slk_store_file(f->source, SLK_LOTUS_UNSEALED, &one);
     place_file(f->source, SLK_LOTUS_UNSEALED, &one, SECTOR + 3, 7);
     assert_int_equal(fetch_here(f, &fetch, &e), SLK_E_PROTO);
     place_no_leftovers(f->dest, SLK_LOTUS_UNSEALED);
-    assert_int_equal(slk_unsealed_write_zero(file, temp, SECTOR, NULL), SLK_OK);
+    slk_unsealed unsealed;
+    assert_int_equal(slk_unsealed_create(&unsealed, file, SECTOR, NULL), SLK_OK);
+    assert_int_equal(slk_unsealed_allocate(&unsealed, 0, SECTOR, NULL), SLK_OK);
+    slk_unsealed_done(&unsealed);
     if (fetch_here(f, &fetch, &e) != SLK_OK)
         fail_msg("%s", e.message);
     SLK_CLEANUP(slk_freep) char *here = slk_store_file(f->dest, SLK_LOTUS_UNSEALED, &one);
-    slk_unsealed unsealed;
     assert_int_equal(slk_unsealed_open(&unsealed, here, SECTOR, false, NULL), SLK_OK);
     assert_true(slk_unsealed_has(&unsealed, 0, SECTOR));
     slk_unsealed_done(&unsealed);

@@ -129,7 +129,7 @@ void slk_store_freep(slk_store **store)
     *store = NULL;
 }
 
-/* ---- attach, detach, reread ---- */
+/* ---- attach, detach ---- */
 
 static slk_err attach(slk_store *store, const slk_store_path **ret_path, const char *folder,
                       slk_error *error)
@@ -182,36 +182,6 @@ slk_err slk_store_detach(slk_store *store, const slk_store_path **ret_path, cons
     const slk_store_path *path = NULL;
     slk_assert(pthread_mutex_lock(&store->lock) == 0);
     const slk_err code = detach(store, &path, which, error);
-    slk_assert(pthread_mutex_unlock(&store->lock) == 0);
-    if (code == SLK_OK && ret_path)
-        *ret_path = path;
-    return code;
-}
-
-static slk_err reread(slk_store *store, const slk_store_path **ret_path, const char *which,
-                      slk_error *error)
-{
-    const size_t i = locate(store, which);
-    if (i == store->n_open)
-        return not_open(which, error);
-    const slk_store_path *path = NULL;
-    SLK_TRY(open_path(store, &path, store->open[i]->folder, error));
-    if (strcmp(path->meta.id, store->open[i]->meta.id) != 0)
-        return slk_fail(error, SLK_E_CONFLICT,
-                        "the ID of storage path %s was changed from %s to %s; detach it and attach "
-                        "it again",
-                        path->folder, store->open[i]->meta.id, path->meta.id);
-    store->open[i] = path;
-    *ret_path = path;
-    return SLK_OK;
-}
-
-slk_err slk_store_reread(slk_store *store, const slk_store_path **ret_path, const char *which,
-                         slk_error *error)
-{
-    const slk_store_path *path = NULL;
-    slk_assert(pthread_mutex_lock(&store->lock) == 0);
-    const slk_err code = reread(store, &path, which, error);
     slk_assert(pthread_mutex_unlock(&store->lock) == 0);
     if (code == SLK_OK && ret_path)
         *ret_path = path;

@@ -67,10 +67,6 @@ SLK_MUST_CHECK slk_err slk_store_attach(slk_store *store, const slk_store_path *
  * SLK_E_NOTFOUND; SLK_E_BUSY while something is reserved there. *ret_path (may be NULL): what it was. */
 SLK_MUST_CHECK slk_err slk_store_detach(slk_store *store, const slk_store_path **ret_path,
                                         const char *which, slk_error *error);
-/* Reads sectorstore.json of an open path again; *ret_path is what counts from now on. which: folder or ID.
- * SLK_E_CONFLICT when the ID is another one. */
-SLK_MUST_CHECK slk_err slk_store_reread(slk_store *store, const slk_store_path **ret_path,
-                                        const char *which, slk_error *error);
 
 /* The open paths, in the order they were attached; returns how many there are, at most
  * SLK_STORE_PATHS_MAX. */

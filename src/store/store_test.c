@@ -142,31 +142,6 @@ static void what_is_missing_is_named(void **state)
     assert_int_equal(slk_store_attach(p->store, NULL, p->path[1], &e), SLK_E_CORRUPT);
 }
 
-static void a_changed_path_is_read_again(void **state)
-{
-    place *p = *state;
-    slk_lotus_meta meta = place_meta();
-    const slk_store_path *again = NULL, *first = place_path(p, 0, &meta);
-    slk_error e = {0};
-    SLK_CLEANUP(slk_freep) char *file = slk_path_join(p->path[0], SLK_LOTUS_META_FILE);
-    SLK_CLEANUP(slk_buf_done) slk_buf text;
-    slk_buf_init(&text, 65536);
-    memcpy(meta.id, first->meta.id, sizeof meta.id);
-    meta.weight = 77;
-    assert_int_equal(slk_lotus_meta_print(&text, &meta), SLK_OK);
-    assert_int_equal(slk_file_write_atomic(file, text.data, text.len, 0644, NULL), SLK_OK);
-    assert_int_equal(slk_store_reread(p->store, &again, first->meta.id, &e), SLK_OK);
-    assert_int_equal(again->meta.weight, 77);
-    assert_int_equal(first->meta.weight, 10);
-    assert_ptr_equal(slk_store_get(p->store, p->path[0]), again);
-    slk_uuid_random(meta.id);
-    slk_buf_reset(&text);
-    assert_int_equal(slk_lotus_meta_print(&text, &meta), SLK_OK);
-    assert_int_equal(slk_file_write_atomic(file, text.data, text.len, 0644, NULL), SLK_OK);
-    assert_int_equal(slk_store_reread(p->store, &again, p->path[0], &e), SLK_E_CONFLICT);
-    assert_int_equal(again->meta.weight, 77);
-}
-
 /* ---- what lies there ---- */
 
 static void a_scan_declares_sectors_alone(void **state)
@@ -408,7 +383,8 @@ static void leftovers_go_with_the_sector(void **state)
     /* A process that died while it removed a folder: the next one to open the path goes on. */
     SLK_CLEANUP(slk_freep) char *gone = slk_strf("%s.gone/deep", temp);
     assert_int_equal(slk_folder_make(gone, 0755, NULL), SLK_OK);
-    assert_int_equal(slk_store_reread(p->store, &path, path->meta.id, NULL), SLK_OK);
+    assert_int_equal(slk_store_detach(p->store, NULL, path->meta.id, NULL), SLK_OK);
+    assert_int_equal(slk_store_attach(p->store, &path, p->path[0], NULL), SLK_OK);
     place_no_leftovers(path, SLK_LOTUS_SEALED);
 }
 
@@ -609,15 +585,23 @@ static void waiting_ends_with_its_job(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(paths_are_kept_in_the_list),        T(an_id_is_open_once),
-        T(what_is_missing_is_named),          T(a_changed_path_is_read_again),
-        T(a_scan_declares_sectors_alone),     T(the_heaviest_copy_is_found),
-        T(reservations_shrink_as_files_grow), T(max_storage_counts_what_is_there_and_promised),
-        T(the_roomiest_by_weight_is_chosen),  T(paths_take_what_they_are_for),
-        T(what_is_kept_is_not_removed),       T(leftovers_go_with_the_sector),
-        T(files_move_to_where_they_are_kept), T(groups_say_where_to),
-        T(files_move_to_another_disk),        T(many_read_and_one_writes),
-        T(a_writer_is_not_starved),           T(waiting_ends_with_its_job),
+        T(paths_are_kept_in_the_list),
+        T(an_id_is_open_once),
+        T(what_is_missing_is_named),
+        T(a_scan_declares_sectors_alone),
+        T(the_heaviest_copy_is_found),
+        T(reservations_shrink_as_files_grow),
+        T(max_storage_counts_what_is_there_and_promised),
+        T(the_roomiest_by_weight_is_chosen),
+        T(paths_take_what_they_are_for),
+        T(what_is_kept_is_not_removed),
+        T(leftovers_go_with_the_sector),
+        T(files_move_to_where_they_are_kept),
+        T(groups_say_where_to),
+        T(files_move_to_another_disk),
+        T(many_read_and_one_writes),
+        T(a_writer_is_not_starved),
+        T(waiting_ends_with_its_job),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

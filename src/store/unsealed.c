@@ -220,19 +220,6 @@ bool slk_unsealed_has(const slk_unsealed *file, uint64_t offset, uint64_t n)
            slk_bitfield_has_range(&file->allocated, offset, end);
 }
 
-slk_err slk_unsealed_write_zero(const char *path, const char *temp, uint64_t sector_bytes,
-                                slk_error *error)
-{
-    SLK_CLEANUP(slk_unsealed_done) slk_unsealed file = SLK_UNSEALED_NONE;
-    SLK_TRY(slk_unsealed_create(&file, temp, sector_bytes, error));
-    slk_err code = slk_unsealed_allocate(&file, 0, sector_bytes, error);
-    if (code == SLK_OK)
-        code = slk_file_rename_durable(temp, path, error);
-    if (code != SLK_OK)
-        (void)unlink(temp);
-    return code;
-}
-
 slk_err slk_unpadded_to_padded(uint64_t *ret, uint64_t unpadded, slk_error *error)
 {
     uint64_t padded = 0;

@@ -52,11 +52,6 @@ SLK_MUST_CHECK slk_err slk_unsealed_keep(slk_unsealed *file, const slk_bitfield 
 /* Whether all of [offset, offset + n) is allocated; n 0: true. */
 bool slk_unsealed_has(const slk_unsealed *file, uint64_t offset, uint64_t n);
 
-/* The whole file of a sector without data, at once and complete or not at all: by way of temp, which
- * lies in the same file system. It takes next to no disk. */
-SLK_MUST_CHECK slk_err slk_unsealed_write_zero(const char *path, const char *temp,
-                                               uint64_t sector_bytes, slk_error *error);
-
 /* *ret: the padded form of an unpadded offset or size. SLK_E_INVAL when it is no multiple of 127 or too
  * large. */
 SLK_MUST_CHECK slk_err slk_unpadded_to_padded(uint64_t *ret, uint64_t unpadded, slk_error *error);

@@ -21,7 +21,6 @@
 typedef struct fixture {
     char folder[64];
     char path[96];
-    char temp[96];
 } fixture;
 
 static int make(void **state)
@@ -31,7 +30,6 @@ static int make(void **state)
     (void)snprintf(f->folder, sizeof f->folder, "/tmp/slk_unsealed_test.XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     (void)snprintf(f->path, sizeof f->path, "%s/s-t01000-1", f->folder);
-    (void)snprintf(f->temp, sizeof f->temp, "%s/other", f->folder);
     *state = f;
     return 0;
 }
@@ -208,8 +206,9 @@ static void a_sector_without_data_takes_no_disk(void **state)
     SLK_CLEANUP(slk_unsealed_done) slk_unsealed file = SLK_UNSEALED_NONE;
     const uint64_t sector = UINT64_C(32) << 30;
     struct stat st;
-    assert_int_equal(slk_unsealed_write_zero(f->path, f->temp, sector, NULL), SLK_OK);
-    assert_false(slk_file_exists(f->temp));
+    assert_int_equal(slk_unsealed_create(&file, f->path, sector, NULL), SLK_OK);
+    assert_int_equal(slk_unsealed_allocate(&file, 0, sector, NULL), SLK_OK);
+    slk_unsealed_done(&file);
     assert_int_equal(stat(f->path, &st), 0);
     assert_in_range(st.st_blocks * 512, 0, 65536);
     assert_int_equal(slk_unsealed_open(&file, f->path, sector, false, NULL), SLK_OK);

@@ -50,8 +50,6 @@ typedef void slk_worker_pc1_ended(void *context, size_t index, slk_err code,
 typedef struct slk_worker_ops {
     void *ctx;
 
-    /* Size of the sector; SLK_E_UNSUPPORTED for a proof that is not sealed here. Cheap. */
-    slk_err (*sector_bytes)(void *ctx, uint64_t *ret_bytes, int64_t proof, slk_error *error);
     /* Is this the piece of zeros of its size? Cheap. */
     bool (*is_zero_piece)(void *ctx, const slk_lotus_piece *piece);
 

@@ -259,15 +259,6 @@ static void fill(uint8_t out32[32], uint8_t byte)
     out32[31] = 0;
 }
 
-static slk_err p_sector_bytes(void *ctx, uint64_t *ret_bytes, int64_t proof, slk_error *error)
-{
-    (void)ctx;
-    (void)proof;
-    (void)error;
-    *ret_bytes = SECTOR;
-    return SLK_OK;
-}
-
 static bool p_is_zero(void *ctx, const slk_lotus_piece *piece)
 {
     uint8_t zero[32];
@@ -522,7 +513,6 @@ static int set_up(void **state)
     assert_int_equal(pthread_mutex_init(&w->proofs.lock, NULL), 0);
     assert_int_equal(slk_cond_init(&w->proofs.moved), 0);
     w->ops = (slk_worker_ops){.ctx = &w->proofs,
-                              .sector_bytes = p_sector_bytes,
                               .is_zero_piece = p_is_zero,
                               .piece = p_piece,
                               .pc1 = p_pc1,
