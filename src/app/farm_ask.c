@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "codec/json.h"
 #include "rpc/client.h"
+#include "rpc/permission.h"
 
 #include <string.h>
 
@@ -29,22 +30,15 @@ slk_err slk_farm_ask(json_t **ret, const char *folder, const char *method, json_
     return slk_rpc_invoke(client, method, given, &how, ret, NULL, error);
 }
 
-static slk_err words_of(const char *words[5], const char *perm, slk_error *error)
+static slk_err read_permissions(unsigned *ret, const char *perm, slk_error *error)
 {
-    static const char *const order[] = {"read", "write", "sign", "admin"};
-    if (strcmp(perm, "worker") == 0) {
-        words[0] = "worker";
-        words[1] = NULL;
-        return SLK_OK;
-    }
-    for (size_t i = 0; i < 4; i++) {
-        words[i] = order[i];
-        words[i + 1] = NULL;
-        if (strcmp(perm, order[i]) == 0)
-            return SLK_OK;
-    }
-    return slk_fail(error, SLK_E_INVAL, "no permission `%.40s`: read, write, sign, admin or worker",
-                    perm);
+    const unsigned bit = slk_rpc_permission_of(perm);
+    const unsigned set = bit == SLK_RPC_WORKER ? bit : slk_rpc_permissions_of_level(bit);
+    if (!set)
+        return slk_fail(error, SLK_E_INVAL,
+                        "no permission `%.40s`: read, write, sign, admin or worker", perm);
+    *ret = set;
+    return SLK_OK;
 }
 
 /* That of the node's own token, which was made when it started to serve. */
@@ -59,9 +53,9 @@ static void find_pin(char out64[64], const char *folder)
 slk_err slk_farm_make_token(char **ret_token, const char *folder, const char *perm,
                             int64_t lasts_ms, slk_error *error)
 {
-    const char *words[5];
+    unsigned permissions = 0;
     uint8_t secret[SLK_JWT_SECRET_BYTES];
-    SLK_TRY(words_of(words, perm, error));
+    SLK_TRY(read_permissions(&permissions, perm, error));
     SLK_TRY(slk_lotus_secret(secret, folder, error));
     char pin[64];
     find_pin(pin, folder);
@@ -69,7 +63,7 @@ slk_err slk_farm_make_token(char **ret_token, const char *folder, const char *pe
                                    .expires_s =
                                        lasts_ms ? (slk_clock_wall_ms() + lasts_ms) / 1000 : 0,
                                    .pin = pin};
-    const slk_err code = slk_lotus_token(ret_token, secret, words, &grant, error);
+    const slk_err code = slk_lotus_token(ret_token, secret, permissions, &grant, error);
     slk_bytes_wipe(secret, sizeof secret);
     return code;
 }

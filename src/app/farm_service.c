@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/farm_service.h"
 
+#include "app/lotus_api.h"
 #include "app/lotus_keys.h"
 #include "base/bytes.h"
 #include "base/file.h"
@@ -16,7 +17,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DEFAULT_ADDRESS "/ip4/127.0.0.1/tcp/2345/http"
 
@@ -117,15 +117,6 @@ const char *slk_farm_service_address(const slk_farm_service *service)
 
 /* ---- the API ---- */
 
-static slk_err write_file(const slk_repo *repo, const char *name, const char *text, unsigned mode,
-                          slk_error *error)
-{
-    SLK_CLEANUP(slk_freep) char *path = slk_path_join(repo->folder, name);
-    if (!path)
-        return no_memory(error);
-    return slk_file_write_atomic(path, text, strlen(text), mode, error);
-}
-
 /* Who issued the certificate vouches for it, whatever its key; ours is known by its key alone. */
 static slk_err find_pin(slk_farm_service *service, slk_error *error)
 {
@@ -157,20 +148,6 @@ static slk_err find_certificate(slk_farm_service *service, const slk_multiaddr *
     return find_pin(service, error);
 }
 
-/* The token that lets the tools beside this node in. It stays the same while secret and key do. */
-static slk_err write_token(const slk_farm_service *service, const uint8_t secret32[32],
-                           slk_error *error)
-{
-    static const char *const words[] = {"read", "write", "sign", "admin", NULL};
-    const slk_lotus_grant grant = {.pin = service->pin};
-    char *token = NULL;
-    SLK_TRY(slk_lotus_token(&token, secret32, words, &grant, error));
-    const slk_err code = write_file(service->repo, "token", token, 0600, error);
-    slk_bytes_wipe(token, strlen(token));
-    slk_free(token);
-    return code;
-}
-
 static slk_err make_api(slk_farm_service *service, int64_t block_delay_s, slk_error *error)
 {
     slk_farm_api_options options = {.farm = service->farm,
@@ -179,7 +156,9 @@ static slk_err make_api(slk_farm_service *service, int64_t block_delay_s, slk_er
                                     .db = service->db,
                                     .usual_proof = service->usual_proof};
     SLK_TRY(slk_lotus_secret(options.secret32, service->repo->folder, error));
-    slk_err code = write_token(service, options.secret32, error);
+    /* It stays the same while secret and key do. */
+    slk_err code =
+        slk_lotus_api_note_token(service->repo->folder, options.secret32, service->pin, error);
     if (code == SLK_OK)
         code = slk_farm_api_new(&service->api, &options, error);
     slk_bytes_wipe(options.secret32, sizeof options.secret32);
@@ -225,7 +204,7 @@ static slk_err serve(slk_farm_service *service, slk_multiaddr *address, slk_erro
     address->port = slk_http_server_port(service->server);
     slk_multiaddr_print(service->address, address);
     slk_log(SLK_LOG_INFO, "api.serves", "address=%s", service->address);
-    return write_file(service->repo, "api", service->address, 0644, error);
+    return slk_lotus_api_note_address(service->repo->folder, service->address, error);
 }
 
 slk_err slk_farm_service_start(slk_farm_service *service, int64_t block_delay_s, slk_error *error)
@@ -247,11 +226,8 @@ void slk_farm_service_stop(slk_farm_service *service)
     if (service->rpc) /* the start may have failed before there was one */
         slk_rpc_server_stop(service->rpc);
     slk_http_server_free(service->server);
-    if (service->server) { /* nobody shall call where nobody is */
-        SLK_CLEANUP(slk_freep) char *path = slk_path_join(service->repo->folder, "api");
-        if (path)
-            (void)unlink(path);
-    }
+    if (service->server)
+        slk_lotus_api_forget(service->repo->folder);
     service->server = NULL;
     slk_farm_stop(service->farm);
 }

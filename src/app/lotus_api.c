@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/lotus_api.h"
 
+#include "app/lotus_keys.h"
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "net/jwt.h"
+#include "rpc/permission.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_MAX_BYTES 8192u
 #define RPC_PATH "/rpc/v0"
@@ -99,6 +101,40 @@ slk_err slk_lotus_api_repo(slk_lotus_api *ret_api, const char *folder, slk_error
         slk_bytes_wipe(text.data, text.len);
     slk_buf_done(&text);
     return code;
+}
+
+static slk_err note(const char *folder, const char *name, const char *text, unsigned mode,
+                    slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, name);
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a path");
+    return slk_file_write_atomic(path, text, strlen(text), mode, error);
+}
+
+slk_err slk_lotus_api_note_token(const char *folder, const uint8_t secret32[SLK_JWT_SECRET_BYTES],
+                                 const char *pin, slk_error *error)
+{
+    const slk_lotus_grant grant = {.pin = pin};
+    char *token = NULL;
+    SLK_TRY(slk_lotus_token(&token, secret32, slk_rpc_permissions_of_level(SLK_RPC_ADMIN), &grant,
+                            error));
+    const slk_err code = note(folder, "token", token, 0600, error);
+    slk_bytes_wipe(token, strlen(token));
+    slk_free(token);
+    return code;
+}
+
+slk_err slk_lotus_api_note_address(const char *folder, const char *address, slk_error *error)
+{
+    return note(folder, "api", address, 0644, error);
+}
+
+void slk_lotus_api_forget(const char *folder)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, "api");
+    if (path)
+        (void)unlink(path);
 }
 
 static slk_err in_repo(slk_lotus_api *ret_api, const char *path, slk_error *error)

@@ -7,6 +7,9 @@
 
 #include "base/err.h"
 #include "codec/apiinfo.h"
+#include "net/jwt.h"
+
+#include <stdint.h>
 
 /* Zeroed or filled; _done wipes the token, is idempotent. */
 typedef struct slk_lotus_api {
@@ -25,6 +28,16 @@ SLK_MUST_CHECK slk_err slk_lotus_api_env(slk_lotus_api *ret_api, const char *con
 /* The files of the repository. SLK_E_NOTFOUND names the missing one. */
 SLK_MUST_CHECK slk_err slk_lotus_api_repo(slk_lotus_api *ret_api, const char *folder,
                                           slk_error *error);
+
+/* Those files for who talks to a server of ours on its machine: a token that may all that an
+ * administrator of Lotus may, mode 0600, and the address it serves at. pin: of the server's key, "" none. */
+SLK_MUST_CHECK slk_err slk_lotus_api_note_token(const char *folder,
+                                                const uint8_t secret32[SLK_JWT_SECRET_BYTES],
+                                                const char *pin, slk_error *error);
+SLK_MUST_CHECK slk_err slk_lotus_api_note_address(const char *folder, const char *address,
+                                                  slk_error *error);
+/* Nobody shall call where nobody is. The token stays. */
+void slk_lotus_api_forget(const char *folder);
 
 /* The node a worker works for: MINER_API_INFO, STORAGE_API_INFO; else the repository named by `repo`
  * (NULL: none was), SELKIE_PATH, ~/.lotusminer. SLK_E_NOTFOUND lists what there is to do. */

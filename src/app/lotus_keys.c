@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "base/uuid.h"
 #include "codec/json.h"
+#include "rpc/permission.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -97,13 +98,10 @@ slk_err slk_lotus_secret(uint8_t out32[SLK_JWT_SECRET_BYTES], const char *folder
 }
 
 slk_err slk_lotus_token(char **ret_token, const uint8_t secret32[SLK_JWT_SECRET_BYTES],
-                        const char *const *words, const slk_lotus_grant *grant, slk_error *error)
+                        unsigned permissions, const slk_lotus_grant *grant, slk_error *error)
 {
     slk_jwt_claims claims = {0};
-    for (; *words; words++) {
-        slk_assert(claims.n_allow < SLK_JWT_ALLOW_MAX);
-        (void)snprintf(claims.allow[claims.n_allow++], sizeof claims.allow[0], "%s", *words);
-    }
+    slk_rpc_permissions_to_claims(&claims, permissions);
     if (grant) {
         claims.expires_s = grant->expires_s;
         if (grant->pin)

@@ -22,11 +22,11 @@ typedef struct slk_lotus_grant {
     const char *pin; /* of the key of the server that it is for; NULL or "": none */
 } slk_lotus_grant;
 
-/* A token that allows these words (at most SLK_JWT_ALLOW_MAX, NULL ends them); grant NULL: and nothing
- * else, so that it is the same each time. Heap; the caller wipes and frees. */
+/* A token that allows this set of rpc/permission.h; grant NULL: and nothing else, so that it is the same
+ * each time. Heap; the caller wipes and frees. */
 SLK_MUST_CHECK slk_err slk_lotus_token(char **ret_token,
                                        const uint8_t secret32[SLK_JWT_SECRET_BYTES],
-                                       const char *const *words, const slk_lotus_grant *grant,
+                                       unsigned permissions, const slk_lotus_grant *grant,
                                        slk_error *error);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "rpc/permission.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -84,7 +85,6 @@ static void a_secret_is_made_once_and_for_its_owner(void **state)
 /* source: reference/lotus-worker 1.4, 2: file and token as Lotus has them */
 static void lotus_s_secret_is_read_and_signs_its_tokens(void **state)
 {
-    static const char *const words[] = {"admin", NULL};
     uint8_t secret[32];
     slk_error error = {0};
     char *token = NULL;
@@ -96,7 +96,7 @@ static void lotus_s_secret_is_read_and_signs_its_tokens(void **state)
     assert_int_equal(slk_lotus_secret(secret, folder, &error), SLK_OK);
     for (size_t i = 0; i < 32; i++)
         assert_int_equal(secret[i], i);
-    assert_int_equal(slk_lotus_token(&token, secret, words, NULL, &error), SLK_OK);
+    assert_int_equal(slk_lotus_token(&token, secret, SLK_RPC_ADMIN, NULL, &error), SLK_OK);
     assert_string_equal(token, "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJBbGxvdyI6WyJhZG1pbiJdfQ."
                                "uHl5sSm5M8-hA_so7jGS10_9wkCKm1jaP22REf2z8XE");
     slk_free(token);

@@ -122,42 +122,18 @@ static slk_err make_default_path(const struct run *run, slk_error *error)
     return code;
 }
 
-static slk_err write_file(const struct run *run, const char *name, const char *text, unsigned mode,
-                          slk_error *error)
-{
-    SLK_CLEANUP(slk_freep) char *path = slk_path_join(run->folder, name);
-    if (!path)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory for the worker");
-    return slk_file_write_atomic(path, text, strlen(text), mode, error);
-}
-
 /* For those who talk to the worker on this machine: where it listens, and a token that is its own. */
 static slk_err note_api(const struct run *run, slk_error *error)
 {
-    static const char *const words[] = {"read", "write", "sign", "admin", NULL};
     char listen[SLK_MULTIADDR_LISTEN_CHARS];
     char text[SLK_MULTIADDR_TEXT_CHARS];
     slk_multiaddr address;
-    char *token = NULL;
     (void)snprintf(listen, sizeof listen, "%.200s:%u", run->place.host,
                    slk_worker_port(run->worker));
-    const slk_lotus_grant grant = {.pin = run->pin};
     SLK_TRY(slk_multiaddr_from_listen(&address, listen, run->certificate_file != NULL, error));
     slk_multiaddr_print(text, &address);
-    SLK_TRY(slk_lotus_token(&token, run->secret, words, &grant, error));
-    slk_err code = write_file(run, "token", token, 0600, error);
-    slk_bytes_wipe(token, strlen(token));
-    slk_free(token);
-    if (code == SLK_OK)
-        code = write_file(run, "api", text, 0644, error);
-    return code;
-}
-
-static void forget_api(const struct run *run)
-{
-    SLK_CLEANUP(slk_freep) char *path = slk_path_join(run->folder, "api");
-    if (path)
-        (void)unlink(path);
+    SLK_TRY(slk_lotus_api_note_token(run->folder, run->secret, run->pin, error));
+    return slk_lotus_api_note_address(run->folder, text, error);
 }
 
 /* ---- starting ---- */
@@ -314,7 +290,7 @@ static slk_err start(struct run *run, slk_lotus_task_set tasks, slk_error *error
 static void stop(struct run *run)
 {
     if (run->worker)
-        forget_api(run);
+        slk_lotus_api_forget(run->folder);
     slk_worker_stop(run->worker);
     slk_prover_free(run->prover);
     slk_crypto_free(run->crypto);

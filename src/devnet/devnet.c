@@ -261,23 +261,21 @@ slk_err slk_devnet_run(slk_devnet *devnet, const atomic_bool *stop, slk_error *e
 
 void slk_devnet_admin_token(slk_devnet *devnet, char *out, size_t n)
 {
-    slk_dev_token_make(devnet, out, n, DEV_ADMIN);
+    slk_dev_token_make(devnet, out, n, DEV_PERMISSIONS);
 }
 
 slk_err slk_devnet_api_info(slk_devnet *devnet, char *out, size_t n, const char *host,
                             unsigned port, const char *perm, slk_error *error)
 {
-    for (int p = DEV_READ; p <= DEV_ADMIN; p++) {
-        if (strcmp(perm, slk_dev_permission_names[p]) != 0)
-            continue;
-        char token[512];
-        slk_dev_token_make(devnet, token, sizeof token, (slk_dev_permission)p);
-        bool v6 = strchr(host, ':') != NULL;
-        bool digits = strspn(host, "0123456789.") == strlen(host);
-        const char *kind = v6 ? "ip6" : digits ? "ip4" : "dns";
-        snprintf(out, n, "%s:/%s/%s/tcp/%u/http", token, kind, host, port);
-        return SLK_OK;
-    }
-    return slk_fail(error, SLK_E_INVAL, "permission \"%.20s\" is not read, write, sign or admin",
-                    perm);
+    const unsigned permissions = slk_rpc_permissions_of_level(slk_rpc_permission_of(perm));
+    if (!permissions)
+        return slk_fail(error, SLK_E_INVAL,
+                        "permission \"%.20s\" is not read, write, sign or admin", perm);
+    char token[512];
+    slk_dev_token_make(devnet, token, sizeof token, permissions);
+    bool v6 = strchr(host, ':') != NULL;
+    bool digits = strspn(host, "0123456789.") == strlen(host);
+    const char *kind = v6 ? "ip6" : digits ? "ip4" : "dns";
+    snprintf(out, n, "%s:/%s/%s/tcp/%u/http", token, kind, host, port);
+    return SLK_OK;
 }

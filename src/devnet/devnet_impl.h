@@ -320,18 +320,11 @@ SLK_MUST_CHECK slk_err slk_dev_store_append(slk_devnet *devnet, const slk_buf *r
 void slk_dev_store_close(slk_devnet *devnet);
 
 /* --- token.c -------------------------------------------------------------------------------- */
-typedef enum slk_dev_permission {
-    DEV_NOBODY = 0,
-    DEV_READ = 1,
-    DEV_WRITE = 2,
-    DEV_SIGN = 3,
-    DEV_ADMIN = 4,
-} slk_dev_permission;
-extern const char *const slk_dev_permission_names[5]; /* by slk_dev_permission */
-void slk_dev_token_make(const slk_devnet *devnet, char *out, size_t n,
-                        slk_dev_permission permission);
-/* DEV_NOBODY when the token is not one of ours. */
-slk_dev_permission slk_dev_token_check(const slk_devnet *devnet, const char *token);
+/* All there are here. */
+#define DEV_PERMISSIONS (SLK_RPC_READ | SLK_RPC_WRITE | SLK_RPC_SIGN | SLK_RPC_ADMIN)
+void slk_dev_token_make(const slk_devnet *devnet, char *out, size_t n, unsigned permissions);
+/* The set that it allows; 0 when the token is not one of ours. */
+unsigned slk_dev_token_check(const slk_devnet *devnet, const char *token);
 
 /* --- rpc*.c --------------------------------------------------------------------------------- */
 typedef struct slk_dev_rpc_error {
@@ -344,7 +337,7 @@ typedef json_t *slk_dev_rpc_function(slk_devnet *devnet, const json_t *params,
                                      slk_dev_rpc_error *error);
 typedef struct slk_dev_rpc_method {
     const char *name; /* with namespace */
-    slk_dev_permission permission;
+    unsigned permission; /* one bit of rpc/permission.h */
     size_t n_params;
     slk_dev_rpc_function *function;
 } slk_dev_rpc_method;

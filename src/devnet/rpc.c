@@ -133,17 +133,6 @@ static slk_err call(void *context, const slk_rpc_call *rpc, json_t **ret_result,
     return SLK_OK;
 }
 
-/* Levels are an order here; a token of one holds those below. */
-static unsigned bits_of(slk_dev_permission permission)
-{
-    static const unsigned bits[] = {[DEV_NOBODY] = 0,
-                                    [DEV_READ] = SLK_RPC_READ,
-                                    [DEV_WRITE] = SLK_RPC_WRITE,
-                                    [DEV_SIGN] = SLK_RPC_SIGN,
-                                    [DEV_ADMIN] = SLK_RPC_ADMIN};
-    return bits[permission];
-}
-
 slk_err slk_dev_rpc_open(slk_devnet *devnet, slk_error *error)
 {
     size_t n = 0;
@@ -158,7 +147,7 @@ slk_err slk_dev_rpc_open(slk_devnet *devnet, slk_error *error)
     for (size_t t = 0; t < TABLES; t++)
         for (const slk_dev_rpc_method *m = tables[t]; m->name != NULL; m++)
             devnet->methods[n++] =
-                (slk_rpc_method){m->name, (unsigned)m->n_params, bits_of(m->permission), call};
+                (slk_rpc_method){m->name, (unsigned)m->n_params, m->permission, call};
     const slk_rpc_server_options options = {
         .tables = &table, .n_tables = 1, .text_bytes = SIZE_MAX};
     return slk_rpc_server_new(&devnet->rpc, &options, error);
@@ -189,12 +178,9 @@ static int64_t take_fault(slk_devnet *devnet, const slk_devnet_request *request)
 }
 
 static slk_err serve(slk_devnet *devnet, int *ret_status, slk_buf *ret_body,
-                     const slk_devnet_request *request, slk_dev_permission permission,
-                     slk_error *error)
+                     const slk_devnet_request *request, unsigned permissions, slk_error *error)
 {
-    slk_rpc_caller caller = {.token = "", .peer = ""};
-    for (int p = DEV_READ; p <= (int)permission; p++)
-        caller.permissions |= bits_of((slk_dev_permission)p);
+    slk_rpc_caller caller = {.permissions = permissions, .token = "", .peer = ""};
     pthread_mutex_lock(&devnet->lock);
     int64_t fault = take_fault(devnet, request);
     pthread_mutex_unlock(&devnet->lock);
@@ -215,12 +201,12 @@ static slk_err serve(slk_devnet *devnet, int *ret_status, slk_buf *ret_body,
     return code;
 }
 
-/* The permission the request has; false: answer 401. */
-static bool authorise(const slk_devnet *devnet, slk_dev_permission *ret,
+/* What the request may; false: answer 401. */
+static bool authorise(const slk_devnet *devnet, unsigned *ret_permissions,
                       const slk_devnet_request *r)
 {
     static const char bearer[] = "Bearer ";
-    *ret = devnet->options.no_auth ? DEV_ADMIN : DEV_READ;
+    *ret_permissions = devnet->options.no_auth ? (unsigned)DEV_PERMISSIONS : SLK_RPC_READ;
     if (devnet->options.no_auth || (r->authorization == NULL && r->query_token == NULL))
         return true;
     const char *token = r->query_token;
@@ -229,14 +215,14 @@ static bool authorise(const slk_devnet *devnet, slk_dev_permission *ret,
             return false;
         token = r->authorization + sizeof bearer - 1;
     }
-    *ret = slk_dev_token_check(devnet, token);
-    return *ret != DEV_NOBODY;
+    *ret_permissions = slk_dev_token_check(devnet, token);
+    return *ret_permissions != 0;
 }
 
 slk_err slk_devnet_handle(slk_devnet *devnet, int *ret_status, slk_buf *ret_body,
                           const slk_devnet_request *request, slk_error *error)
 {
-    slk_dev_permission permission;
+    unsigned permissions;
     if (strcmp(request->path, "/health/livez") == 0 ||
         strcmp(request->path, "/health/readyz") == 0) {
         *ret_status = devnet->broken ? 503 : 200;
@@ -246,7 +232,7 @@ slk_err slk_devnet_handle(slk_devnet *devnet, int *ret_status, slk_buf *ret_body
         *ret_status = 404;
         return SLK_OK;
     }
-    if (!authorise(devnet, &permission, request)) {
+    if (!authorise(devnet, &permissions, request)) {
         *ret_status = 401;
         return SLK_OK;
     }
@@ -254,5 +240,5 @@ slk_err slk_devnet_handle(slk_devnet *devnet, int *ret_status, slk_buf *ret_body
         *ret_status = 405;
         return SLK_OK;
     }
-    return serve(devnet, ret_status, ret_body, request, permission, error);
+    return serve(devnet, ret_status, ret_body, request, permissions, error);
 }

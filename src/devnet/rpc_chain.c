@@ -25,14 +25,15 @@ static json_t *version(slk_devnet *devnet, const json_t *params, slk_dev_rpc_err
 static json_t *auth_verify(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error *error)
 {
     const char *token = json_string_value(json_array_get(params, 0));
-    slk_dev_permission permission = devnet->options.no_auth ? DEV_ADMIN : DEV_NOBODY;
-    if (token != NULL && permission == DEV_NOBODY)
-        permission = slk_dev_token_check(devnet, token);
-    if (permission == DEV_NOBODY)
+    unsigned permissions = devnet->options.no_auth ? DEV_PERMISSIONS : 0;
+    if (token != NULL && permissions == 0)
+        permissions = slk_dev_token_check(devnet, token);
+    if (permissions == 0)
         return slk_dev_rpc_fail(error, 1, "JWT Verification failed: jwt: HMAC verification failed");
     json_t *names = json_array();
-    for (int p = DEV_READ; p <= (int)permission && names != NULL; p++) {
-        if (json_array_append_new(names, json_string(slk_dev_permission_names[p])) != 0) {
+    for (unsigned bit = 1; bit <= permissions && names != NULL; bit *= 2) {
+        if ((permissions & bit) != 0 &&
+            json_array_append_new(names, json_string(slk_rpc_permission_word(bit))) != 0) {
             json_decref(names);
             return NULL;
         }
@@ -240,22 +241,22 @@ static json_t *beacon_entry(slk_devnet *devnet, const json_t *params, slk_dev_rp
 }
 
 const slk_dev_rpc_method slk_dev_rpc_chain_methods[] = {
-    {"Filecoin.Session", DEV_READ, 0, session},
-    {"Filecoin.StateGetBeaconEntry", DEV_READ, 1, beacon_entry},
-    {"Filecoin.Version", DEV_READ, 0, version},
-    {"Filecoin.AuthVerify", DEV_READ, 1, auth_verify},
-    {"Filecoin.StateNetworkName", DEV_READ, 0, network_name},
-    {"Filecoin.StateNetworkVersion", DEV_READ, 1, network_version},
-    {"Filecoin.StateGetNetworkParams", DEV_READ, 0, network_params},
-    {"Filecoin.NodeStatus", DEV_READ, 1, node_status},
-    {"Filecoin.SyncState", DEV_READ, 0, sync_state},
-    {"Filecoin.ChainHead", DEV_READ, 0, chain_head},
-    {"Filecoin.ChainGetTipSet", DEV_READ, 1, get_tipset},
-    {"Filecoin.ChainGetTipSetByHeight", DEV_READ, 2, tipset_by_height},
-    {"Filecoin.ChainGetTipSetAfterHeight", DEV_READ, 2, tipset_after_height},
-    {"Filecoin.StateGetRandomnessFromTickets", DEV_READ, 4, draw_tickets},
-    {"Filecoin.StateGetRandomnessFromBeacon", DEV_READ, 4, draw_beacon},
-    {"Filecoin.StateGetRandomnessDigestFromTickets", DEV_READ, 2, digest_tickets},
-    {"Filecoin.StateGetRandomnessDigestFromBeacon", DEV_READ, 2, digest_beacon},
-    {NULL, DEV_NOBODY, 0, NULL},
+    {"Filecoin.Session", SLK_RPC_READ, 0, session},
+    {"Filecoin.StateGetBeaconEntry", SLK_RPC_READ, 1, beacon_entry},
+    {"Filecoin.Version", SLK_RPC_READ, 0, version},
+    {"Filecoin.AuthVerify", SLK_RPC_READ, 1, auth_verify},
+    {"Filecoin.StateNetworkName", SLK_RPC_READ, 0, network_name},
+    {"Filecoin.StateNetworkVersion", SLK_RPC_READ, 1, network_version},
+    {"Filecoin.StateGetNetworkParams", SLK_RPC_READ, 0, network_params},
+    {"Filecoin.NodeStatus", SLK_RPC_READ, 1, node_status},
+    {"Filecoin.SyncState", SLK_RPC_READ, 0, sync_state},
+    {"Filecoin.ChainHead", SLK_RPC_READ, 0, chain_head},
+    {"Filecoin.ChainGetTipSet", SLK_RPC_READ, 1, get_tipset},
+    {"Filecoin.ChainGetTipSetByHeight", SLK_RPC_READ, 2, tipset_by_height},
+    {"Filecoin.ChainGetTipSetAfterHeight", SLK_RPC_READ, 2, tipset_after_height},
+    {"Filecoin.StateGetRandomnessFromTickets", SLK_RPC_READ, 4, draw_tickets},
+    {"Filecoin.StateGetRandomnessFromBeacon", SLK_RPC_READ, 4, draw_beacon},
+    {"Filecoin.StateGetRandomnessDigestFromTickets", SLK_RPC_READ, 2, digest_tickets},
+    {"Filecoin.StateGetRandomnessDigestFromBeacon", SLK_RPC_READ, 2, digest_beacon},
+    {NULL, 0, 0, NULL},
 };

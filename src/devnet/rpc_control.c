@@ -160,16 +160,16 @@ static json_t *dump(slk_devnet *devnet, const json_t *params, slk_dev_rpc_error 
 }
 
 const slk_dev_rpc_method slk_dev_rpc_control_methods[] = {
-    {"Devnet.Advance", DEV_ADMIN, 1, advance},
-    {"Devnet.AdvanceTo", DEV_ADMIN, 1, advance_to},
-    {"Devnet.NullRounds", DEV_ADMIN, 1, null_rounds},
-    {"Devnet.Reorg", DEV_ADMIN, 2, reorg},
-    {"Devnet.FailNext", DEV_ADMIN, 2, fail_next},
-    {"Devnet.HoldMempool", DEV_ADMIN, 1, hold_mempool},
-    {"Devnet.DropMessage", DEV_ADMIN, 1, drop_message},
-    {"Devnet.RpcFault", DEV_ADMIN, 3, rpc_fault},
-    {"Devnet.Fund", DEV_ADMIN, 2, fund},
-    {"Devnet.CreateMiner", DEV_ADMIN, 1, create_miner},
-    {"Devnet.Dump", DEV_ADMIN, 0, dump},
-    {NULL, DEV_NOBODY, 0, NULL},
+    {"Devnet.Advance", SLK_RPC_ADMIN, 1, advance},
+    {"Devnet.AdvanceTo", SLK_RPC_ADMIN, 1, advance_to},
+    {"Devnet.NullRounds", SLK_RPC_ADMIN, 1, null_rounds},
+    {"Devnet.Reorg", SLK_RPC_ADMIN, 2, reorg},
+    {"Devnet.FailNext", SLK_RPC_ADMIN, 2, fail_next},
+    {"Devnet.HoldMempool", SLK_RPC_ADMIN, 1, hold_mempool},
+    {"Devnet.DropMessage", SLK_RPC_ADMIN, 1, drop_message},
+    {"Devnet.RpcFault", SLK_RPC_ADMIN, 3, rpc_fault},
+    {"Devnet.Fund", SLK_RPC_ADMIN, 2, fund},
+    {"Devnet.CreateMiner", SLK_RPC_ADMIN, 1, create_miner},
+    {"Devnet.Dump", SLK_RPC_ADMIN, 0, dump},
+    {NULL, 0, 0, NULL},
 };

@@ -452,16 +452,16 @@ static json_t *get_message(slk_devnet *devnet, const json_t *params, slk_dev_rpc
 }
 
 const slk_dev_rpc_method slk_dev_rpc_pool_methods[] = {
-    {"Filecoin.GasEstimateMessageGas", DEV_READ, 3, gas_estimate},
-    {"Filecoin.GasEstimateFeeCap", DEV_READ, 3, fee_cap},
-    {"Filecoin.GasEstimateGasPremium", DEV_READ, 4, premium},
-    {"Filecoin.MpoolPushMessage", DEV_SIGN, 2, push_message},
-    {"Filecoin.MpoolPush", DEV_WRITE, 1, push_signed},
-    {"Filecoin.MpoolGetNonce", DEV_READ, 1, get_nonce},
-    {"Filecoin.MpoolPending", DEV_READ, 1, pool_pending},
-    {"Filecoin.WalletSignMessage", DEV_SIGN, 2, sign_message},
-    {"Filecoin.WalletSign", DEV_SIGN, 2, sign_bytes},
-    {"Filecoin.StateSearchMsg", DEV_READ, 4, search},
-    {"Filecoin.ChainGetMessage", DEV_READ, 1, get_message},
-    {NULL, DEV_NOBODY, 0, NULL},
+    {"Filecoin.GasEstimateMessageGas", SLK_RPC_READ, 3, gas_estimate},
+    {"Filecoin.GasEstimateFeeCap", SLK_RPC_READ, 3, fee_cap},
+    {"Filecoin.GasEstimateGasPremium", SLK_RPC_READ, 4, premium},
+    {"Filecoin.MpoolPushMessage", SLK_RPC_SIGN, 2, push_message},
+    {"Filecoin.MpoolPush", SLK_RPC_WRITE, 1, push_signed},
+    {"Filecoin.MpoolGetNonce", SLK_RPC_READ, 1, get_nonce},
+    {"Filecoin.MpoolPending", SLK_RPC_READ, 1, pool_pending},
+    {"Filecoin.WalletSignMessage", SLK_RPC_SIGN, 2, sign_message},
+    {"Filecoin.WalletSign", SLK_RPC_SIGN, 2, sign_bytes},
+    {"Filecoin.StateSearchMsg", SLK_RPC_READ, 4, search},
+    {"Filecoin.ChainGetMessage", SLK_RPC_READ, 1, get_message},
+    {NULL, 0, 0, NULL},
 };

@@ -30,6 +30,19 @@ const char *slk_rpc_permission_word(unsigned permissions)
     return "";
 }
 
+unsigned slk_rpc_permissions_of_level(unsigned level)
+{
+    switch (level) {
+    case SLK_RPC_READ:
+    case SLK_RPC_WRITE:
+    case SLK_RPC_SIGN:
+    case SLK_RPC_ADMIN:
+        return 2 * level - 1;
+    default:
+        return 0;
+    }
+}
+
 unsigned slk_rpc_permissions_of_claims(const slk_jwt_claims *claims)
 {
     unsigned permissions = 0;

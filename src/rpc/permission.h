@@ -22,6 +22,9 @@ unsigned slk_rpc_permission_of(const char *word);
 /* The word of the lowest bit that is set, "" of none. Static text. */
 const char *slk_rpc_permission_word(unsigned permissions);
 
+/* Lotus gives its four as levels: that of read, write, sign or admin and those below it; else 0. */
+unsigned slk_rpc_permissions_of_level(unsigned level);
+
 /* The set that a token allows, and the claims for a set. */
 unsigned slk_rpc_permissions_of_claims(const slk_jwt_claims *claims);
 void slk_rpc_permissions_to_claims(slk_jwt_claims *claims, unsigned permissions);
