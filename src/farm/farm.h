@@ -111,14 +111,15 @@ json_t *slk_farm_sched_diag(slk_farm *farm);
  * counts them. */
 json_t *slk_farm_use(slk_farm *farm);
 /* All of it for the page and the metrics:
- * {"workers":[{"session","host","kind","answers","open","why","tasks":["PC1"],"cpus","cpus_used",
- *              "memory_bytes","memory_used_bytes","gpus","since_ms","silent_ms",
+ * {"workers":[{"session","host","kind","answers","open","refuted","why","tasks":["PC1"],"cpus",
+ *              "cpus_used","memory_bytes","memory_used_bytes","gpus","since_ms","silent_ms",
  *              "running":[{"sp_id","number","task","started_ms", "stage","done","total","rate","left_ms"}]}],
  *  "waiting":[{"sp_id","number","task","asked_ms","why"}],
  *  "calls":[{"task","done","failed","ms"}]}
- * open: by an operator's or our own will; cpus_used and memory_used_bytes: what its tasks take by its
- * table; since_ms and silent_ms ago; started_ms and asked_ms since 1970; "stage" and so on only where it is
- * known; calls of other processes, since the node started. */
+ * open: by an operator's or our own will; refuted: closed because it lied; cpus_used and
+ * memory_used_bytes: what its tasks take by its table; since_ms and silent_ms ago; started_ms and
+ * asked_ms since 1970; "stage" and so on only where it is known; calls of other processes, since the
+ * node started. */
 json_t *slk_farm_board(slk_farm *farm);
 
 #endif

@@ -479,7 +479,8 @@ static void workers_are_watched(void **state)
     char short_away[] = "\"answers\":false,\"open\":true,\"silent_ms\":119999,\"why\":\"\"";
     char shut[] = "\"answers\":false,\"open\":false,\"silent_ms\":999999,"
                   "\"why\":\"closed by an operator\"";
-    char lied[] = "\"answers\":true,\"open\":false,\"silent_ms\":0,\"why\":\"CommR differs\"";
+    char lied[] = "\"answers\":true,\"open\":false,\"refuted\":true,\"silent_ms\":0,"
+                  "\"why\":\"CommR differs\"";
     char *const silent[] = {fine, short_away, shut};
     for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
         rules.workers.context = silent[i];

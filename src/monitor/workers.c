@@ -148,7 +148,7 @@ static slk_err look_worker(slk_look *look, const slk_rules *rules, const json_t 
     const bool answers = json_is_true(json_object_get(w, "answers"));
     const bool open = json_is_true(json_object_get(w, "open"));
     const int64_t silent_ms = (int64_t)number(w, "silent_ms");
-    const bool refuted = !open && strncmp(text(w, "why"), "closed by an operator", 21) != 0;
+    const bool refuted = json_is_true(json_object_get(w, "refuted"));
     char what[160];
     (void)snprintf(what, sizeof what, "worker %.60s %.8s", text(w, "host"), text(w, "session"));
     slk_condition c;
