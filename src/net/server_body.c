@@ -37,7 +37,7 @@ static slk_err ask(slk_http_exchange *exchange, slk_http_handler *handler, bool 
 {
     slk_error error = {0};
     slk_err code = handler(exchange->route->context, exchange, &error);
-    slk_http_watch_forget(exchange->server, exchange->connection);
+    slk_http_on_leave(exchange, NULL, NULL);
     if (exchange->replied || (code == SLK_OK && !must_reply))
         return SLK_OK;
     return slk_http_reply_failure(exchange, code == SLK_OK ? SLK_E_INTERNAL : code, &error);
@@ -120,7 +120,7 @@ static enum MHD_Result hand_over(slk_http_exchange *exchange, const char *bytes,
     slk_http_watch_pause(server, exchange->connection);
     const slk_err code = exchange->route->take(exchange->route->context, exchange,
                                                (const uint8_t *)bytes, n, &error);
-    slk_http_watch_forget(server, exchange->connection);
+    slk_http_on_leave(exchange, NULL, NULL);
     slk_http_watch_resume(server, exchange->connection, (int64_t)(n / BODY_BYTES_PER_MS + 1),
                           STREAM_DEADLINES * server->options.body_deadline_ms);
     return code == SLK_OK ? MHD_YES : MHD_NO;

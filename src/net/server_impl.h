@@ -198,8 +198,6 @@ void slk_http_watch_extend(slk_http_server *server, http_connection *connection,
 void slk_http_watch_pause(slk_http_server *server, http_connection *connection);
 void slk_http_watch_resume(slk_http_server *server, http_connection *connection, int64_t ms,
                            int64_t most_ms);
-/* Nobody is told any more that the peer has left. */
-void slk_http_watch_forget(slk_http_server *server, http_connection *connection);
 /* An answer is being sent, which the peer must take. */
 void slk_http_watch_reply(slk_http_server *server, http_connection *connection);
 

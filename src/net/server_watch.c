@@ -271,13 +271,6 @@ void slk_http_on_leave(slk_http_exchange *exchange, void (*left)(void *context),
     unlock(exchange->server);
 }
 
-void slk_http_watch_forget(slk_http_server *server, http_connection *connection)
-{
-    lock(server);
-    connection->left = NULL;
-    unlock(server);
-}
-
 void slk_http_watch_reply(slk_http_server *server, http_connection *connection)
 {
     lock(server);

@@ -50,7 +50,6 @@ struct slk_ws {
     int fd; /* -1: not open yet, or closed */
     bool closed; /* for good */
     bool close_sent;
-    bool told; /* the owner knows that it is over */
     int64_t end_ms; /* when it is cut, once it is closing; 0 it is not */
     slk_buf out; /* frames not yet written, from out_at */
     size_t out_at;
@@ -221,15 +220,13 @@ void slk_ws_close(slk_ws *ws, unsigned status)
 
 /* ---- the hub's thread: the end of one ---- */
 
+/* Once for each: here when it was open, or in end() when it never was. */
 static void tell_closed(slk_ws *ws)
 {
     lock(&ws->mutex);
-    const bool first = !ws->told;
-    ws->told = true;
     ws->closed = true;
     unlock(&ws->mutex);
-    if (first)
-        ws->hub->events.closed(ws->owner, ws);
+    ws->hub->events.closed(ws->owner, ws);
 }
 
 static void end_ws(slk_ws *ws)
