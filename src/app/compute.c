@@ -71,8 +71,7 @@ void slk_compute_free(slk_compute *compute)
     (void)pthread_mutex_unlock(&compute->lock);
     if (compute->running)
         (void)pthread_join(compute->thread, NULL);
-    for (size_t i = 0; i < SLK_COMPUTE_STAGES_MAX; i++)
-        slk_free(compute->stages[i]);
+    slk_stage_names_done(&compute->stages);
     slk_free(compute->parameters_folder);
     slk_free(compute->lock_file);
     (void)pthread_cond_destroy(&compute->moved);

@@ -5,6 +5,7 @@
 
 #include "app/compute.h"
 #include "base/buf.h"
+#include "base/stage_names.h"
 
 #include <jansson.h>
 #include <pthread.h>
@@ -12,8 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-#define SLK_COMPUTE_STAGES_MAX 64u
 
 /* A sector of a task. What it says of progress is passed on by the task's own thread. */
 typedef struct slk_compute_state {
@@ -59,7 +58,7 @@ struct slk_compute {
     char how[96]; /* it ended last */
     slk_compute_call *calls;
     int64_t last_id;
-    char *stages[SLK_COMPUTE_STAGES_MAX]; /* names that jobs may keep */
+    slk_stage_names stages;
 };
 
 /* Thread of its own: starts the process again and again until stopping. */

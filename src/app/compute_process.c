@@ -84,17 +84,7 @@ static bool relay_log(struct process *p)
 
 /* ---- what it says ---- */
 
-/* Lock held. A name that outlives every job; beyond the room for them it is only work. */
-static const char *stage_name(slk_compute *c, const char *name)
-{
-    size_t i = 0;
-    while (i < SLK_COMPUTE_STAGES_MAX && c->stages[i] && strcmp(c->stages[i], name) != 0)
-        i++;
-    if (i < SLK_COMPUTE_STAGES_MAX && !c->stages[i])
-        c->stages[i] = slk_strdup(name);
-    return i < SLK_COMPUTE_STAGES_MAX && c->stages[i] ? c->stages[i] : "work";
-}
-
+/* Lock held. */
 static slk_err take_progress(slk_compute *c, slk_compute_state *lane, const json_t *message,
                              slk_error *error)
 {
@@ -102,7 +92,7 @@ static slk_err take_progress(slk_compute *c, slk_compute_state *lane, const json
     SLK_TRY(slk_json_string(&stage, message, "stage", error));
     SLK_TRY(slk_json_u64(&lane->done, message, "done", error));
     SLK_TRY(slk_json_u64(&lane->total, message, "total", error));
-    lane->stage = stage_name(c, stage);
+    lane->stage = slk_stage_names_keep(&c->stages, stage, "work");
     lane->moved = true;
     return SLK_OK;
 }

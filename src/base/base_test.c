@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "base/outfile.h"
 #include "base/pool.h"
+#include "base/stage_names.h"
 #include "base/uuid.h"
 
 #include <setjmp.h>
@@ -19,6 +20,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -425,6 +427,36 @@ static void uuids_are_random_and_of_one_form(void **state)
     assert_false(slk_uuid_is("6f6b1d0a-7d0e-4c38-9a5215f2c1a3f9d77"));
 }
 
+static void stage_names_are_kept_once(void **state)
+{
+    static const char no[] = "no";
+    slk_stage_names names = {0};
+    char text[64] = "layer 3";
+    (void)state;
+    const char *kept = slk_stage_names_keep(&names, text, no);
+    assert_string_equal(kept, "layer 3");
+    assert_ptr_not_equal(kept, text);
+    text[6] = '4';
+    assert_string_equal(kept, "layer 3");
+    assert_string_equal(slk_stage_names_keep(&names, text, no), "layer 4");
+    assert_ptr_equal(slk_stage_names_keep(&names, "layer 3", no), kept);
+    assert_ptr_equal(slk_stage_names_keep(&names, "", no), no);
+    assert_ptr_equal(slk_stage_names_keep(&names, "a\033[2J", no), no);
+    assert_ptr_equal(slk_stage_names_keep(&names, "\xc3\xa4", no), no);
+    memset(text, 'a', SLK_STAGE_NAME_CHARS);
+    text[SLK_STAGE_NAME_CHARS] = 0;
+    assert_ptr_equal(slk_stage_names_keep(&names, text, no), no);
+    text[SLK_STAGE_NAME_CHARS - 1] = 0;
+    assert_string_equal(slk_stage_names_keep(&names, text, no), text);
+    for (unsigned i = 3; i < SLK_STAGE_NAMES_MAX; i++) {
+        (void)snprintf(text, sizeof text, "%u", i);
+        assert_string_equal(slk_stage_names_keep(&names, text, no), text);
+    }
+    assert_ptr_equal(slk_stage_names_keep(&names, "one more", no), no);
+    assert_ptr_equal(slk_stage_names_keep(&names, "layer 3", no), kept);
+    slk_stage_names_done(&names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +464,7 @@ int main(void)
         cmocka_unit_test(jobs_under_another_end_with_it),
         cmocka_unit_test(jobs_tell_their_pace),
         cmocka_unit_test(jobs_remember_their_stages),
+        cmocka_unit_test(stage_names_are_kept_once),
         cmocka_unit_test(numbers_are_parsed_whole),
         cmocka_unit_test(hex_round_trips_and_refuses),
         cmocka_unit_test(buffers_keep_their_maximum),

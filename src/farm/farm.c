@@ -183,6 +183,7 @@ void slk_farm_free(slk_farm *farm)
         (void)pthread_cond_destroy(&farm->moved);
         (void)pthread_mutex_destroy(&farm->lock);
     }
+    slk_stage_names_done(&farm->stages);
     slk_free(farm->ca_file);
     slk_free(farm->results_folder);
     slk_free(farm);

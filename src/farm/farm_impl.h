@@ -5,6 +5,7 @@
 
 #include "base/cond.h"
 #include "base/job.h"
+#include "base/stage_names.h"
 #include "base/tally.h"
 #include "farm/calls.h"
 #include "farm/farm.h"
@@ -93,6 +94,7 @@ struct slk_farm {
     slk_farm_worker *workers;
     uint64_t last_worker;
     slk_farm_waiting *waiting;
+    slk_stage_names stages; /* that workers told of */
     slk_farm_worker *leaving; /* whose threads are to be joined */
     unsigned aside; /* tasks between two requests: files are brought, or looked at */
     pthread_t sweeper;

@@ -6,49 +6,7 @@
 
 #include <string.h>
 
-/* The stages of tasks, as texts that outlive every job. */
-static const char *const stages[] = {"piece",
-                                     "tree-d",
-                                     "parents",
-                                     "layers",
-                                     "trees",
-                                     "tree-c",
-                                     "tree-r-last",
-                                     "synthetic",
-                                     "replica",
-                                     "sync",
-                                     "commit-1",
-                                     "circuit",
-                                     "witness",
-                                     "ntt",
-                                     "fft",
-                                     "poseidon",
-                                     "sha256",
-                                     "msm",
-                                     "msm h",
-                                     "verify",
-                                     "check fetched",
-                                     "copy",
-                                     "decode",
-                                     "disk",
-                                     "download",
-                                     "fetch",
-                                     "fetch cache",
-                                     "manifest",
-                                     "move",
-                                     "sample",
-                                     "fetch parameters",
-                                     "verify parameters"};
-
-static const char *known_stage(const char *name)
-{
-    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
-        if (strcmp(stages[i], name) == 0)
-            return stages[i];
-    return "on a worker";
-}
-
-static void pass_on(slk_farm_waiting *w, const json_t *row)
+static void pass_on(slk_farm *farm, slk_farm_waiting *w, const json_t *row)
 {
     const char *stage = "";
     int64_t done = 0, total = 0;
@@ -57,7 +15,7 @@ static void pass_on(slk_farm_waiting *w, const json_t *row)
         slk_json_i64(&done, row, "Done", NULL) != SLK_OK ||
         slk_json_i64(&total, row, "Total", NULL) != SLK_OK || done < 0 || total < 0)
         return;
-    const char *known = known_stage(stage);
+    const char *known = slk_stage_names_keep(&farm->stages, stage, "on a worker");
     if (w->job && (known != w->stage || total != w->total || done < w->done)) {
         slk_job_stage(w->job, known, (uint64_t)total);
         slk_job_resume(w->job, (uint64_t)done);
@@ -78,6 +36,6 @@ void slk_farm_take_progress(slk_farm *farm, const json_t *list)
             continue;
         for (slk_farm_waiting *w = farm->waiting; w; w = w->next)
             if (strcmp(w->uuid, call.uuid) == 0)
-                pass_on(w, row);
+                pass_on(farm, w, row);
     }
 }
