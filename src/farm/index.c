@@ -99,28 +99,13 @@ static struct path *find_path(const slk_farm_index *index, const char *id)
     return NULL;
 }
 
-static slk_err copy_filter(slk_lotus_filter *ret, const slk_lotus_filter *from, slk_error *error)
-{
-    const slk_lotus_strings *lists[] = {&from->groups,     &from->allow_to,     &from->allow_types,
-                                        &from->deny_types, &from->allow_miners, &from->deny_miners};
-    slk_lotus_filter copy = {0};
-    slk_lotus_strings *copies[] = {&copy.groups,     &copy.allow_to,     &copy.allow_types,
-                                   &copy.deny_types, &copy.allow_miners, &copy.deny_miners};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        if (slk_lotus_strings_copy(copies[i], lists[i]) != SLK_OK) {
-            slk_lotus_filter_done(&copy);
-            return no_memory(error);
-        }
-    *ret = copy;
-    return SLK_OK;
-}
-
 static slk_err copy_path(slk_lotus_path *ret, const slk_lotus_path *from, slk_error *error)
 {
     slk_lotus_path copy = *from;
     copy.urls = (slk_lotus_strings){0};
-    SLK_TRY(copy_filter(&copy.filter, &from->filter, error));
-    if (slk_lotus_strings_copy(&copy.urls, &from->urls) != SLK_OK) {
+    copy.filter = (slk_lotus_filter){0};
+    if (slk_lotus_filter_copy(&copy.filter, &from->filter) != SLK_OK ||
+        slk_lotus_strings_copy(&copy.urls, &from->urls) != SLK_OK) {
         slk_lotus_path_done(&copy);
         return no_memory(error);
     }
@@ -410,15 +395,11 @@ static slk_err fill_urls(slk_lotus_place *place, const struct path *path, unsign
 static slk_err fill_place(slk_lotus_place *place, const struct path *path, unsigned type,
                           const slk_lotus_sector *sector, slk_error *error)
 {
-    const slk_lotus_filter *filter = &path->what.filter;
     memcpy(place->id, path->what.id, sizeof place->id);
     place->can_seal = path->what.can_seal;
     place->can_store = path->what.can_store;
     SLK_TRY(fill_urls(place, path, type, sector, error));
-    if (slk_lotus_strings_copy(&place->allow_types, &filter->allow_types) != SLK_OK ||
-        slk_lotus_strings_copy(&place->deny_types, &filter->deny_types) != SLK_OK ||
-        slk_lotus_strings_copy(&place->allow_miners, &filter->allow_miners) != SLK_OK ||
-        slk_lotus_strings_copy(&place->deny_miners, &filter->deny_miners) != SLK_OK)
+    if (slk_lotus_filter_copy(&place->filter, &path->what.filter) != SLK_OK)
         return no_memory(error);
     return SLK_OK;
 }

@@ -9,18 +9,54 @@
 #include "lotus/storage_impl.h"
 #include "lotus/types.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* ---- what a path takes */
 
+/* The lists of a filter. A place tells of those from PLACE_LISTS on. */
+static const struct {
+    size_t at;
+    const char *name;
+} lists[] = {
+    {offsetof(slk_lotus_filter, groups), "Groups"},
+    {offsetof(slk_lotus_filter, allow_to), "AllowTo"},
+    {offsetof(slk_lotus_filter, allow_types), "AllowTypes"},
+    {offsetof(slk_lotus_filter, deny_types), "DenyTypes"},
+    {offsetof(slk_lotus_filter, allow_miners), "AllowMiners"},
+    {offsetof(slk_lotus_filter, deny_miners), "DenyMiners"},
+};
+#define LISTS (sizeof lists / sizeof *lists)
+#define PLACE_LISTS 2u
+
+static slk_lotus_strings *list_of(slk_lotus_filter *filter, size_t i)
+{
+    return (slk_lotus_strings *)(void *)((char *)filter + lists[i].at);
+}
+
+static const slk_lotus_strings *list_in(const slk_lotus_filter *filter, size_t i)
+{
+    return (const slk_lotus_strings *)(const void *)((const char *)filter + lists[i].at);
+}
+
 void slk_lotus_filter_done(slk_lotus_filter *filter)
 {
-    slk_lotus_strings_done(&filter->groups);
-    slk_lotus_strings_done(&filter->allow_to);
-    slk_lotus_strings_done(&filter->allow_types);
-    slk_lotus_strings_done(&filter->deny_types);
-    slk_lotus_strings_done(&filter->allow_miners);
-    slk_lotus_strings_done(&filter->deny_miners);
+    for (size_t i = 0; i < LISTS; i++)
+        slk_lotus_strings_done(list_of(filter, i));
+}
+
+slk_err slk_lotus_filter_copy(slk_lotus_filter *ret_copy, const slk_lotus_filter *filter)
+{
+    slk_lotus_filter copy = {0};
+    for (size_t i = 0; i < LISTS; i++) {
+        const slk_err code = slk_lotus_strings_copy(list_of(&copy, i), list_in(filter, i));
+        if (code != SLK_OK) {
+            slk_lotus_filter_done(&copy);
+            return code;
+        }
+    }
+    *ret_copy = copy;
+    return SLK_OK;
 }
 
 bool slk_lotus_filter_takes_type(const slk_lotus_filter *filter, unsigned type)
@@ -52,49 +88,39 @@ bool slk_lotus_filter_lets_move(const slk_lotus_filter *from, const slk_lotus_fi
     return from->allow_to.n == 0 || slk_lotus_strings_meet(&from->allow_to, &to->groups);
 }
 
-slk_err slk_lotus_filter_read(slk_lotus_filter *ret_filter, const json_t *object, slk_error *error)
+static slk_err read_lists(slk_lotus_filter *ret_filter, size_t first, const json_t *object,
+                          slk_error *error)
 {
-    slk_lotus_filter f = {0};
-    const struct {
-        slk_lotus_strings *list;
-        const char *name;
-    } fields[] = {
-        {&f.groups, "Groups"},
-        {&f.allow_to, "AllowTo"},
-        {&f.allow_types, "AllowTypes"},
-        {&f.deny_types, "DenyTypes"},
-        {&f.allow_miners, "AllowMiners"},
-        {&f.deny_miners, "DenyMiners"},
-    };
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        slk_err code = slk_lotus_strings_read(fields[i].list, object, fields[i].name, error);
+    slk_lotus_filter filter = {0};
+    for (size_t i = first; i < LISTS; i++) {
+        const slk_err code =
+            slk_lotus_strings_read(list_of(&filter, i), object, lists[i].name, error);
         if (code != SLK_OK) {
-            slk_lotus_filter_done(&f);
+            slk_lotus_filter_done(&filter);
             return code;
         }
     }
-    *ret_filter = f;
+    *ret_filter = filter;
     return SLK_OK;
 }
 
-bool slk_lotus_filter_add_json(json_t *object, const slk_lotus_filter *f)
+static bool add_lists(json_t *object, size_t first, const slk_lotus_filter *filter)
 {
-    const struct {
-        const slk_lotus_strings *list;
-        const char *name;
-    } fields[] = {
-        {&f->groups, "Groups"},
-        {&f->allow_to, "AllowTo"},
-        {&f->allow_types, "AllowTypes"},
-        {&f->deny_types, "DenyTypes"},
-        {&f->allow_miners, "AllowMiners"},
-        {&f->deny_miners, "DenyMiners"},
-    };
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (json_object_set_new(object, fields[i].name, slk_lotus_strings_json(fields[i].list)) !=
-            0)
+    for (size_t i = first; i < LISTS; i++)
+        if (json_object_set_new(object, lists[i].name,
+                                slk_lotus_strings_json(list_in(filter, i))) != 0)
             return false;
     return true;
+}
+
+slk_err slk_lotus_filter_read(slk_lotus_filter *ret_filter, const json_t *object, slk_error *error)
+{
+    return read_lists(ret_filter, 0, object, error);
+}
+
+bool slk_lotus_filter_add_json(json_t *object, const slk_lotus_filter *filter)
+{
+    return add_lists(object, 0, filter);
 }
 
 /* ---- StorageInfo */
@@ -202,10 +228,7 @@ static void place_done(void *one)
     slk_lotus_place *place = one;
     slk_lotus_strings_done(&place->urls);
     slk_lotus_strings_done(&place->base_urls);
-    slk_lotus_strings_done(&place->allow_types);
-    slk_lotus_strings_done(&place->deny_types);
-    slk_lotus_strings_done(&place->allow_miners);
-    slk_lotus_strings_done(&place->deny_miners);
+    slk_lotus_filter_done(&place->filter);
 }
 
 void slk_lotus_places_done(slk_lotus_places *places)
@@ -225,10 +248,7 @@ static slk_err read_place_fields(slk_lotus_place *place, const json_t *value, sl
     SLK_TRY(slk_lotus_get_bool(&place->primary, value, "Primary", error));
     SLK_TRY(slk_lotus_strings_read(&place->urls, value, "URLs", error));
     SLK_TRY(slk_lotus_strings_read(&place->base_urls, value, "BaseURLs", error));
-    SLK_TRY(slk_lotus_strings_read(&place->allow_types, value, "AllowTypes", error));
-    SLK_TRY(slk_lotus_strings_read(&place->deny_types, value, "DenyTypes", error));
-    SLK_TRY(slk_lotus_strings_read(&place->allow_miners, value, "AllowMiners", error));
-    return slk_lotus_strings_read(&place->deny_miners, value, "DenyMiners", error);
+    return read_lists(&place->filter, PLACE_LISTS, value, error);
 }
 
 static slk_err read_place(void *one, const json_t *value, slk_error *error)
@@ -255,14 +275,15 @@ slk_err slk_lotus_places_read(slk_lotus_places *ret_places, const json_t *value,
 static json_t *place_json(const void *one)
 {
     const slk_lotus_place *p = one;
-    return json_pack("{s:s, s:o, s:o, s:I, s:b, s:b, s:b, s:o, s:o, s:o, s:o}", "ID", p->id, "URLs",
-                     slk_lotus_strings_json(&p->urls), "BaseURLs",
-                     slk_lotus_strings_json(&p->base_urls), "Weight", (json_int_t)p->weight,
-                     "CanSeal", p->can_seal, "CanStore", p->can_store, "Primary", p->primary,
-                     "AllowTypes", slk_lotus_strings_json(&p->allow_types), "DenyTypes",
-                     slk_lotus_strings_json(&p->deny_types), "AllowMiners",
-                     slk_lotus_strings_json(&p->allow_miners), "DenyMiners",
-                     slk_lotus_strings_json(&p->deny_miners));
+    json_t *object =
+        json_pack("{s:s, s:o, s:o, s:I, s:b, s:b, s:b}", "ID", p->id, "URLs",
+                  slk_lotus_strings_json(&p->urls), "BaseURLs",
+                  slk_lotus_strings_json(&p->base_urls), "Weight", (json_int_t)p->weight, "CanSeal",
+                  p->can_seal, "CanStore", p->can_store, "Primary", p->primary);
+    if (object != NULL && add_lists(object, PLACE_LISTS, &p->filter))
+        return object;
+    json_decref(object);
+    return NULL;
 }
 
 json_t *slk_lotus_places_json(const slk_lotus_places *places)

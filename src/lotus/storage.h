@@ -27,6 +27,9 @@ typedef struct slk_lotus_filter {
 } slk_lotus_filter;
 
 void slk_lotus_filter_done(slk_lotus_filter *filter);
+/* *ret_copy is overwritten, not released. */
+SLK_MUST_CHECK slk_err slk_lotus_filter_copy(slk_lotus_filter *ret_copy,
+                                             const slk_lotus_filter *filter);
 /* One bit of lotus/name.h. */
 bool slk_lotus_filter_takes_type(const slk_lotus_filter *filter, unsigned type);
 bool slk_lotus_filter_takes_miner(const slk_lotus_filter *filter, uint64_t miner);
@@ -76,7 +79,7 @@ typedef struct slk_lotus_place {
     slk_lotus_strings base_urls;
     uint64_t weight;
     bool can_seal, can_store, primary;
-    slk_lotus_strings allow_types, deny_types, allow_miners, deny_miners;
+    slk_lotus_filter filter; /* without groups and allow_to, which are not told */
 } slk_lotus_place;
 
 typedef struct slk_lotus_places {
