@@ -138,7 +138,7 @@ static slk_err get_params(const slk_params **ret_params, slk_prover *prover,
 
 /* ---- what a seal proof is ---- */
 
-static slk_err find_proof(slk_seal_proof *ret, int64_t number, slk_error *error)
+slk_err slk_prover_proof(slk_seal_proof *ret, int64_t number, slk_error *error)
 {
     if (number < 0 || number > SEAL_PROOF_MAX)
         return slk_fail(error, SLK_E_UNSUPPORTED, "seal proof %lld cannot be made here",
@@ -151,7 +151,7 @@ static slk_err prover_sector_bytes(void *ctx, uint64_t *ret_bytes, int64_t seal_
 {
     (void)ctx;
     slk_seal_proof proof;
-    SLK_TRY(find_proof(&proof, seal_proof, error));
+    SLK_TRY(slk_prover_proof(&proof, seal_proof, error));
     *ret_bytes = proof.shape->bytes;
     return SLK_OK;
 }
@@ -161,18 +161,18 @@ static slk_err prover_zero_comm_d(void *ctx, uint8_t out32[32], int64_t seal_pro
 {
     const slk_prover *prover = ctx;
     slk_seal_proof proof;
-    SLK_TRY(find_proof(&proof, seal_proof, error));
+    SLK_TRY(slk_prover_proof(&proof, seal_proof, error));
     memcpy(out32, prover->zero.node[proof.shape->log2_nodes], 32);
     return SLK_OK;
 }
 
-static slk_err fill_identity(slk_sector_identity *ret, const slk_seal_sector *sector,
-                             const uint8_t *ticket, slk_error *error)
+slk_err slk_prover_identity(slk_sector_identity *ret, const slk_seal_sector *sector,
+                            const uint8_t ticket32[32], slk_error *error)
 {
-    SLK_TRY(find_proof(&ret->proof, sector->seal_proof, error));
+    SLK_TRY(slk_prover_proof(&ret->proof, sector->seal_proof, error));
     ret->miner_id = sector->sp_id;
     ret->number = sector->number;
-    memcpy(ret->ticket, ticket, 32);
+    memcpy(ret->ticket, ticket32, 32);
     return SLK_OK;
 }
 
@@ -232,7 +232,7 @@ static slk_err prover_pc1(void *ctx, const slk_seal_sector *sector, const uint8_
                                .tree_c = SLK_PC1_TREE_C_AUTO,
                                .no_zero_tree_d = true};
     slk_pc1_result result;
-    SLK_TRY(fill_identity(&request.sector, sector, ticket, error));
+    SLK_TRY(slk_prover_identity(&request.sector, sector, ticket, error));
     return slk_prover_pc1(ctx, &result, &request, error);
 }
 
@@ -303,7 +303,7 @@ static slk_err fill_requests(slk_pc1_request *requests, const slk_seal_lane *lan
                                         .cache = lanes[i].paths.cache,
                                         .tree_c = SLK_PC1_TREE_C_AUTO,
                                         .no_zero_tree_d = true};
-        SLK_TRY(fill_identity(&requests[i].sector, lanes[i].sector, lanes[i].ticket, error));
+        SLK_TRY(slk_prover_identity(&requests[i].sector, lanes[i].sector, lanes[i].ticket, error));
     }
     return SLK_OK;
 }
@@ -334,18 +334,24 @@ static void prover_pc1_batch(void *ctx, const slk_seal_lane *lanes, size_t n,
     slk_free(requests);
 }
 
+slk_err slk_prover_pc2(slk_pc2_result *ret_result, const slk_pc2_request *request,
+                       const slk_seal_sector *sector, slk_error *error)
+{
+    slk_meter meter;
+    slk_meter_start(&meter);
+    const slk_err code = slk_pc2(ret_result, request, error);
+    slk_meter_stop(&meter, "pc2", sector->sp_id, sector->number, code == SLK_OK);
+    return code;
+}
+
 static slk_err prover_pc2(void *ctx, slk_seal_commitments *ret, const slk_seal_sector *sector,
                           const slk_seal_paths *paths, slk_job *job, slk_error *error)
 {
     slk_pc2_request request = {
         .env = slk_prover_env(ctx, job), .sealed = paths->sealed, .cache = paths->cache};
-    SLK_TRY(find_proof(&request.proof, sector->seal_proof, error));
+    SLK_TRY(slk_prover_proof(&request.proof, sector->seal_proof, error));
     slk_pc2_result result;
-    slk_meter meter;
-    slk_meter_start(&meter);
-    const slk_err code = slk_pc2(&result, &request, error);
-    slk_meter_stop(&meter, "pc2", sector->sp_id, sector->number, code == SLK_OK);
-    SLK_TRY(code);
+    SLK_TRY(slk_prover_pc2(&result, &request, sector, error));
     memcpy(ret->comm_d, result.comm_d, 32);
     memcpy(ret->comm_r, result.comm_r, 32);
     return SLK_OK;
@@ -413,7 +419,7 @@ static slk_err prover_c1(void *ctx, const slk_seal_sector *sector, const slk_sea
 {
     slk_commit1_request request = {
         .env = slk_prover_env(ctx, job), .sealed = paths->sealed, .cache = paths->cache};
-    SLK_TRY(fill_identity(&request.sector, sector, ticket, error));
+    SLK_TRY(slk_prover_identity(&request.sector, sector, ticket, error));
     memcpy(request.seed, seed, 32);
     memcpy(request.comm_r, comm->comm_r, 32);
     memcpy(request.comm_d, comm->comm_d, 32);
@@ -445,7 +451,7 @@ static slk_err prover_finalise(void *ctx, const slk_seal_sector *sector,
     (void)ctx;
     (void)job;
     slk_seal_proof proof;
-    SLK_TRY(find_proof(&proof, sector->seal_proof, error));
+    SLK_TRY(slk_prover_proof(&proof, sector->seal_proof, error));
     SLK_TRY(slk_finalize_cache(proof.shape, paths->cache, error));
     return slk_clear_synthetic(paths->cache, error);
 }
@@ -488,7 +494,7 @@ static slk_err prover_check_replica(void *ctx, bool *ret_valid, char *why,
                                          .comm_r = comm->comm_r,
                                          .replica_id = replica_id};
     slk_sector_identity identity;
-    SLK_TRY(fill_identity(&identity, sector, ticket, error));
+    SLK_TRY(slk_prover_identity(&identity, sector, ticket, error));
     request.proof = identity.proof;
     const slk_prover *prover = ctx;
     slk_replica_id(replica_id, prover->crypto, &identity, comm->comm_d);
@@ -521,7 +527,7 @@ static slk_err prover_verify_c1(void *ctx, bool *ret_valid, char *why,
 {
     slk_prover *prover = ctx;
     slk_sector_identity identity;
-    SLK_TRY(fill_identity(&identity, sector, ticket, error));
+    SLK_TRY(slk_prover_identity(&identity, sector, ticket, error));
     SLK_TRY(slk_job_check(job, error));
     SLK_CLEANUP(slk_c1_done) slk_c1 c1 = {0};
     const slk_err code = read_c1(&c1, &identity.proof, c1_path, error);
@@ -559,7 +565,7 @@ static slk_err prover_c2(void *ctx, slk_buf *proof, const slk_seal_sector *secto
                          const char *c1_path, slk_job *job, slk_error *error)
 {
     slk_seal_proof kind;
-    SLK_TRY(find_proof(&kind, sector->seal_proof, error));
+    SLK_TRY(slk_prover_proof(&kind, sector->seal_proof, error));
     uint8_t bytes[SLK_SEAL_PROOF_MAX_BYTES];
     const size_t n = slk_seal_proof_bytes(&kind);
     slk_assert(n <= sizeof bytes);
@@ -588,7 +594,7 @@ static slk_err prover_verify_proof(void *ctx, bool *ret_valid, const slk_seal_se
                                    slk_error *error)
 {
     slk_porep_statement statement = {.miner_id = sector->sp_id, .sector_number = sector->number};
-    SLK_TRY(find_proof(&statement.proof, sector->seal_proof, error));
+    SLK_TRY(slk_prover_proof(&statement.proof, sector->seal_proof, error));
     memcpy(statement.ticket, ticket, 32);
     memcpy(statement.seed, seed, 32);
     memcpy(statement.comm_r, comm->comm_r, 32);
@@ -621,7 +627,7 @@ static slk_err devnet_verify_seal(void *context, bool *ret_valid, const slk_devn
 {
     slk_porep_statement statement = {.miner_id = seal->miner_id,
                                      .sector_number = seal->sector_number};
-    SLK_TRY(find_proof(&statement.proof, seal->seal_proof, error));
+    SLK_TRY(slk_prover_proof(&statement.proof, seal->seal_proof, error));
     memcpy(statement.ticket, seal->ticket32, 32);
     memcpy(statement.seed, seal->seed32, 32);
     memcpy(statement.comm_r, seal->comm_r32, 32);
@@ -675,7 +681,7 @@ static slk_err devnet_comm_d(void *context, uint8_t out32[32], int64_t seal_proo
 {
     const slk_prover *prover = context;
     slk_seal_proof proof;
-    SLK_TRY(find_proof(&proof, seal_proof, error));
+    SLK_TRY(slk_prover_proof(&proof, seal_proof, error));
     if (n_pieces == 0) {
         memcpy(out32, prover->zero.node[proof.shape->log2_nodes], 32);
         return SLK_OK;

@@ -40,6 +40,14 @@ SLK_MUST_CHECK slk_err slk_prover_pc1(slk_prover *prover, slk_pc1_result *ret_re
 typedef void slk_prover_ended(void *context, size_t index, const slk_pc1_outcome *outcome);
 void slk_prover_pc1_batch(slk_prover *prover, const slk_pc1_request *requests, size_t n,
                           slk_prover_ended *ended, void *context);
+/* slk_pc2, metered as that of the sector. */
+SLK_MUST_CHECK slk_err slk_prover_pc2(slk_pc2_result *ret_result, const slk_pc2_request *request,
+                                      const slk_seal_sector *sector, slk_error *error);
+/* What a registered number means, and who a sector is to the proofs. SLK_E_UNSUPPORTED for a kind that is
+ * not sealed here. */
+SLK_MUST_CHECK slk_err slk_prover_proof(slk_seal_proof *ret, int64_t number, slk_error *error);
+SLK_MUST_CHECK slk_err slk_prover_identity(slk_sector_identity *ret, const slk_seal_sector *sector,
+                                           const uint8_t ticket32[32], slk_error *error);
 /* CommP of zeros: node[k] of 32 * 2^k padded bytes. Lives as long as the prover. */
 const slk_zero_nodes *slk_prover_zero(const slk_prover *prover);
 

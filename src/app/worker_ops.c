@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/worker_ops.h"
 
-#include "app/meter.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -9,6 +8,7 @@
 #include "proofs/piece/piece.h"
 #include "proofs/vanilla/cache.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -20,33 +20,20 @@
 #define STEP_PADDED_BYTES (STEP_BLOCKS * SLK_FR32_PADDED_BLOCK)
 #define POLL_MS 500 /* how often a reader that waits looks at its job */
 
-/* ---- what a proof is ---- */
-
-static slk_err find_proof(slk_seal_proof *ret, int64_t number, slk_error *error)
-{
-    SLK_TRY(slk_seal_proof_registered(ret, number, error));
-    if (ret->feature == SLK_FEATURE_NON_INTERACTIVE)
-        return slk_fail(error, SLK_E_UNSUPPORTED, "seal proof %lld is not sealed here",
-                        (long long)number);
-    return SLK_OK;
-}
-
-static slk_err identity_of(slk_sector_identity *ret, const slk_lotus_sector_ref *sector,
-                           const uint8_t *ticket32, slk_error *error)
-{
-    SLK_TRY(find_proof(&ret->proof, sector->proof, error));
-    ret->miner_id = sector->id.miner;
-    ret->number = sector->id.number;
-    memset(ret->ticket, 0, sizeof ret->ticket);
-    if (ticket32)
-        memcpy(ret->ticket, ticket32, 32);
-    return SLK_OK;
-}
+/* ---- what a sector is ---- */
 
 static slk_seal_sector seal_sector(const slk_lotus_sector_ref *sector)
 {
     return (slk_seal_sector){
         .sp_id = sector->id.miner, .number = sector->id.number, .seal_proof = sector->proof};
+}
+
+static slk_err identity_of(slk_sector_identity *ret, const slk_lotus_sector_ref *sector,
+                           const uint8_t *ticket32, slk_error *error)
+{
+    static const uint8_t none[32];
+    const slk_seal_sector who = seal_sector(sector);
+    return slk_prover_identity(ret, &who, ticket32 ? ticket32 : none, error);
 }
 
 static slk_seal_commitments commitments(const slk_lotus_cids *cids)
@@ -281,7 +268,6 @@ static slk_err pc2(void *ctx, slk_lotus_cids *ret_cids, const slk_lotus_sector_r
     slk_sector_identity identity;
     uint8_t replica_id[32], zero[32];
     slk_pc2_result result;
-    slk_meter meter;
     SLK_TRY(identity_of(&identity, sector, ticket32, error));
     slk_replica_id(replica_id, p->crypto, &identity, comm_d32);
     slk_comm_d_zero(zero, p->crypto, identity.proof.shape);
@@ -291,10 +277,8 @@ static slk_err pc2(void *ctx, slk_lotus_cids *ret_cids, const slk_lotus_sector_r
                                      .zero_data = memcmp(comm_d32, zero, 32) == 0,
                                      .sealed = paths->sealed,
                                      .cache = paths->cache};
-    slk_meter_start(&meter);
-    const slk_err code = slk_pc2(&result, &request, error);
-    slk_meter_stop(&meter, "pc2", sector->id.miner, sector->id.number, code == SLK_OK);
-    SLK_TRY(code);
+    const slk_seal_sector who = seal_sector(sector);
+    SLK_TRY(slk_prover_pc2(&result, &request, &who, error));
     ret_cids->defined = true;
     memcpy(ret_cids->comm_d, result.comm_d, 32);
     memcpy(ret_cids->comm_r, result.comm_r, 32);
@@ -314,7 +298,7 @@ static slk_err c1(void *ctx, const slk_lotus_sector_ref *sector, const slk_lotus
     SLK_CLEANUP(slk_freep) slk_piece *list = pieces_of(pieces);
     if (!list)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for pieces");
-    SLK_TRY(find_proof(&proof, sector->proof, error));
+    SLK_TRY(slk_prover_proof(&proof, sector->proof, error));
     if (pieces->n > 0) {
         SLK_TRY(
             slk_comm_d_of_pieces(comm_d, p->crypto, proof.shape->bytes, list, pieces->n, error));
@@ -387,6 +371,9 @@ static slk_err unseal(void *ctx, const slk_lotus_sector_ref *sector, const uint8
     SLK_TRY(slk_unseal(&request, error));
     return pad_file(out, length, padded, context, job, error);
 }
+
+/* What says why writes as much as seal/ops.h has room for. */
+static_assert(SLK_WORKER_REASON_CHARS == SLK_SEAL_REASON_CHARS, "the same room for a reason");
 
 static slk_err check_replica(void *ctx, bool *ret_valid, char *why,
                              const slk_lotus_sector_ref *sector, const slk_lotus_cids *cids,
