@@ -81,9 +81,30 @@ static const slk_config_key *nearest_key(const char *dotted)
     return best;
 }
 
+/* Options of a lotus-miner's config.toml that have no counterpart here, and why.
+ * source: reference/lotus-worker 1.4 */
+static const struct {
+    const char *dotted, *why;
+} of_lotus[] = {
+    {"API.RemoteListenAddress", "not taken: workers fetch no files from a node; leave it out"},
+    {"API.Timeout", "not taken: a call ends when its connection does; leave it out"},
+    {"Storage.AllowAddPiece", "not taken: sectors here hold no deals; leave it out"},
+    {"Storage.AllowPreCommit2", "not taken: trees are made where the layers are, so that "
+                                "AllowPreCommit1 decides; leave it out"},
+    {"Storage.AllowUnseal", "not taken: nothing is unsealed here; leave it out"},
+    {"Storage.ParallelFetchLimit", "not taken: see RSealClientFetchMaxTasks in [Subsystems], and "
+                                   "--parallel-fetch-limit of `selkie worker run`"},
+    {"Storage.ResourceFiltering",
+     "not taken: what workers have is always looked at, what this node "
+     "does itself is bounded by Compute in [Workers]"},
+};
+
 static slk_err unknown_key(const char *where, const char *dotted, slk_error *error)
 {
     const slk_config_key *nearest = nearest_key(dotted);
+    for (size_t i = 0; i < sizeof of_lotus / sizeof *of_lotus; i++)
+        if (strcmp(dotted, of_lotus[i].dotted) == 0)
+            return slk_fail(error, SLK_E_INVAL, "%s: %s", where, of_lotus[i].why);
     if (nearest)
         return slk_fail(error, SLK_E_INVAL, "%s: no such option; did you mean %s in [%s]?", where,
                         nearest->name, nearest->section);

@@ -168,6 +168,7 @@ static slk_err make_api(slk_farm_service *service, int64_t block_delay_s, slk_er
                                         .n_tables = 1,
                                         .authorise = slk_farm_api_authorise,
                                         .authorise_context = service->api,
+                                        .missing = slk_farm_api_missing,
                                         .anonymous = SLK_RPC_READ,
                                         .no_strange_sockets = true};
     SLK_TRY(slk_rpc_server_new(&service->rpc, &rpc, error));

@@ -127,6 +127,8 @@ static void mistakes_are_named_with_their_line(void **state)
         {"[http]\nlistenaddress = \"x\"\n", "did you mean ListenAddress in [HTTP]?"},
         {"[Node]\nRole = \"boss\"\n",
          "Node.Role: no such option; `selkie config default` lists them"},
+        {"[API]\nTimeout = \"30s\"\n",
+         "test.toml:2: API.Timeout: not taken: a call ends when its connection does"},
         {"[Node]\nLogLevel = \"loud\"\n", "Node.LogLevel: want debug, info, warn or error"},
         {"[Network]\nCommitMaxFee = \"1 FIL\"\n", "Network.CommitMaxFee: want amount"},
         {"[HTTP]\nExternalURL = \"seal.example\"\n", "HTTP.ExternalURL: want URL"},

@@ -335,10 +335,26 @@ static slk_err switch_one(struct link *link, const char *method, slk_lotus_task 
     return tell(link, method, json_pack("[s]", slk_lotus_task_name(task)), error);
 }
 
-static slk_err switch_tasks(struct link *link, const slk_options *options, const char *method,
+/* Ours answers well to be told of a kind that it does not do, for the sake of Lotus's --all. */
+static slk_err check_offered(struct link *link, slk_lotus_task task, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
+    slk_lotus_task_set set = 0;
+    SLK_TRY(ask(link, "Filecoin.TaskTypes", json_array(), &value, error));
+    SLK_TRY(slk_lotus_task_set_read(&set, value, "TaskTypes", error));
+    if (set & SLK_LOTUS_TASK_BIT(task))
+        return SLK_OK;
+    return slk_fail(error, SLK_E_UNSUPPORTED,
+                    "the worker does not do %s; `selkie worker tasks list` "
+                    "shows what it does",
+                    slk_lotus_task_short(task));
+}
+
+static slk_err switch_tasks(struct link *link, const slk_options *options, bool on,
                             slk_error *error)
 {
     slk_lotus_task task;
+    const char *method = on ? "Filecoin.TaskEnable" : "Filecoin.TaskDisable";
     const bool all = slk_options_flag(options, "all");
     if (all == (options->n_args == 1))
         return slk_fail(error, SLK_E_INVAL, "name one kind of task (PC1), or take --all");
@@ -351,18 +367,20 @@ static slk_err switch_tasks(struct link *link, const slk_options *options, const
         SLK_TRY(switch_one(link, method, task, error));
     for (size_t i = 0; all && i < sizeof switchable / sizeof *switchable; i++)
         SLK_TRY(switch_one(link, method, switchable[i], error));
+    if (!all && on)
+        SLK_TRY(check_offered(link, task, error));
     slk_service_say(options, "done; the node sees it when it next looks");
     return SLK_OK;
 }
 
 static slk_err tasks_enable(struct link *link, const slk_options *options, slk_error *error)
 {
-    return switch_tasks(link, options, "Filecoin.TaskEnable", error);
+    return switch_tasks(link, options, true, error);
 }
 
 static slk_err tasks_disable(struct link *link, const slk_options *options, slk_error *error)
 {
-    return switch_tasks(link, options, "Filecoin.TaskDisable", error);
+    return switch_tasks(link, options, false, error);
 }
 
 /* ---- jobs, stop, drain ---- */

@@ -410,6 +410,8 @@ static const slk_rpc_method methods[] = {
     {"Filecoin.StorageBestAlloc", 4, OF_WORKERS, slk_farm_api_best},
     {"Filecoin.StorageInfo", 1, OF_WORKERS, slk_farm_api_info},
     {"Filecoin.StorageList", 0, OF_WORKERS, slk_farm_api_list},
+    {"Filecoin.StorageStat", 1, SLK_RPC_ADMIN, slk_farm_api_stat},
+    {"Filecoin.StorageLocal", 0, SLK_RPC_ADMIN, slk_farm_api_local},
     {"Filecoin.StorageLock", 3, OF_WORKERS, slk_farm_api_lock},
     {"Filecoin.StorageTryLock", 3, OF_WORKERS, slk_farm_api_try_lock},
     {"Filecoin.StorageGetLocks", 0, SLK_RPC_ADMIN, slk_farm_api_locks},

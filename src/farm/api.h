@@ -33,6 +33,8 @@ void slk_farm_api_free(slk_farm_api *api); /* no call in progress; NULL allowed 
 
 /* For slk_rpc_server_options; context: the api. The table lives as long as the api. */
 slk_rpc_table slk_farm_api_table(slk_farm_api *api);
+/* For slk_rpc_server_options.missing: which command of ours does what a lotus-miner's method would. */
+const char *slk_farm_api_missing(const char *method);
 slk_err slk_farm_api_authorise(void *context, const char *token, bool known_only,
                                slk_rpc_grant *ret_grant, slk_error *error);
 

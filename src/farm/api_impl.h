@@ -19,7 +19,8 @@ SLK_MUST_CHECK slk_err slk_farm_api_who(slk_farm_who *ret_who, const slk_farm_ap
 /* api_storage.c */
 slk_rpc_handler slk_farm_api_attach, slk_farm_api_detach, slk_farm_api_report, slk_farm_api_declare,
     slk_farm_api_drop, slk_farm_api_find, slk_farm_api_best, slk_farm_api_info, slk_farm_api_list,
-    slk_farm_api_locks, slk_farm_api_lock, slk_farm_api_try_lock;
+    slk_farm_api_locks, slk_farm_api_lock, slk_farm_api_try_lock, slk_farm_api_stat,
+    slk_farm_api_local;
 
 /* api_return.c */
 slk_rpc_handler slk_farm_api_return, slk_farm_api_return_file;

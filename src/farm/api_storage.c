@@ -181,6 +181,25 @@ slk_err slk_farm_api_info(void *context, const slk_rpc_call *call, json_t **ret_
     return slk_rpc_give(ret_result, value, error);
 }
 
+slk_err slk_farm_api_stat(void *context, const slk_rpc_call *call, json_t **ret_result,
+                          slk_error *error)
+{
+    char id[SLK_UUID_CHARS];
+    slk_lotus_fs_stat stat;
+    PARAM(call, 0, slk_lotus_uuid_read, id);
+    SLK_TRY(slk_farm_index_stat(&stat, index_of(context), id, error));
+    return slk_rpc_give(ret_result, slk_lotus_fs_stat_json(&stat), error);
+}
+
+/* Folders of this process among the paths: none, a node's own are no storage paths of Lotus's. */
+slk_err slk_farm_api_local(void *context, const slk_rpc_call *call, json_t **ret_result,
+                           slk_error *error)
+{
+    (void)context;
+    (void)call;
+    return slk_rpc_give(ret_result, json_object(), error);
+}
+
 slk_err slk_farm_api_list(void *context, const slk_rpc_call *call, json_t **ret_result,
                           slk_error *error)
 {

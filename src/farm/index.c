@@ -513,6 +513,17 @@ slk_err slk_farm_index_path(slk_lotus_path *ret_path, slk_farm_index *index, con
     return code;
 }
 
+slk_err slk_farm_index_stat(slk_lotus_fs_stat *ret_stat, slk_farm_index *index, const char *id,
+                            slk_error *error)
+{
+    enter(index);
+    const struct path *path = find_path(index, id);
+    if (path)
+        *ret_stat = path->stat;
+    leave(index);
+    return path ? SLK_OK : unknown(id, error);
+}
+
 /* ---- lists ---- */
 
 static bool put_entry(json_t *all, const struct entry *e)

@@ -66,6 +66,10 @@ SLK_MUST_CHECK slk_err slk_farm_index_best(slk_lotus_path **ret_list, size_t *re
 SLK_MUST_CHECK slk_err slk_farm_index_path(slk_lotus_path *ret_path, slk_farm_index *index,
                                            const char *id, slk_error *error);
 
+/* How full it is, as it was reported last. SLK_E_NOTFOUND. */
+SLK_MUST_CHECK slk_err slk_farm_index_stat(slk_lotus_fs_stat *ret_stat, slk_farm_index *index,
+                                           const char *id, slk_error *error);
+
 /* Which of the types lie on that path; 0 none. Cheap. */
 unsigned slk_farm_index_on(slk_farm_index *index, const char *id, const slk_lotus_sector *sector);
 /* Whether the path would take new files of these types for sealing. Cheap. */

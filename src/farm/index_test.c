@@ -105,6 +105,10 @@ static void the_best_has_most_room_times_weight(void **state)
     slk_lotus_health health = {.stat = {.available = 30924}};
     assert_int_equal(slk_farm_index_report(index, A, &health, 60000, &error), SLK_OK);
     assert_true(slk_farm_index_takes(index, A, 6, KIB2, 1000, 60001));
+    slk_lotus_fs_stat stat = {0};
+    assert_int_equal(slk_farm_index_stat(&stat, index, A, &error), SLK_OK);
+    assert_int_equal(stat.available, 30924);
+    assert_int_equal(slk_farm_index_stat(&stat, index, "nobody", &error), SLK_E_NOTFOUND);
     (void)snprintf(health.problem, sizeof health.problem, "the disk is gone");
     assert_int_equal(slk_farm_index_report(index, A, &health, 60000, &error), SLK_OK);
     assert_false(slk_farm_index_takes(index, A, 6, KIB2, 1000, 60001));

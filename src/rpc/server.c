@@ -102,6 +102,13 @@ static bool is_request(const json_t *one)
            (!method || json_is_string(method)) && (!params || json_is_array(params));
 }
 
+static void refuse_method(outcome *o, const slk_rpc_server *server, const char *name)
+{
+    const char *advice = server->options.missing ? server->options.missing(name) : NULL;
+    refuse(o, CODE_NO_METHOD, "method '%.80s' not found%s%s", name, advice ? ": " : "",
+           advice ? advice : "");
+}
+
 /* One object of the body. */
 static void serve(slk_rpc_server *server, const slk_rpc_caller *caller, slk_rpc_request *request,
                   const json_t *one, outcome *o)
@@ -119,7 +126,7 @@ static void serve(slk_rpc_server *server, const slk_rpc_caller *caller, slk_rpc_
     json_t *params = slk_json_member(one, "params");
     const slk_rpc_method *method = find_method(server, name, &context);
     if (!method) {
-        refuse(o, CODE_NO_METHOD, "method '%.80s' not found", name);
+        refuse_method(o, server, name);
     } else if (json_array_size(params) != method->n_params) {
         refuse(o, CODE_PARAMS, "wrong param count (method '%s'): %zu != %u", name,
                json_array_size(params), method->n_params);

@@ -79,6 +79,9 @@ typedef struct slk_rpc_server_options {
     slk_err (*authorise)(void *context, const char *token, bool known_only,
                          slk_rpc_grant *ret_grant, slk_error *error);
     void *authorise_context;
+    /* What people should know who call a method that is not there ("Filecoin.LogList"), for the error's
+     * text; NULL: nothing. NULL function: never. */
+    const char *(*missing)(const char *method);
     unsigned anonymous; /* permissions without a token: Lotus says SLK_RPC_READ */
     bool
         no_strange_sockets; /* a WebSocket without a token is answered 401: it could stay for ever */

@@ -247,8 +247,12 @@ static slk_err switch_task(slk_worker *worker, const slk_rpc_call *call, bool on
     if (!name || !slk_lotus_task_of_name(&task, name))
         return slk_rpc_bad_param(call, 0, "the name of a kind of task", error);
     const slk_lotus_task_set bit = SLK_LOTUS_TASK_BIT(task);
-    if (on && !(slk_worker_all_tasks & bit))
-        return slk_fail(error, SLK_E_UNSUPPORTED, "%s is not done by this worker", name);
+    if (on && !(slk_worker_all_tasks & bit)) {
+        /* `lotus-worker tasks enable --all` names all there are in Lotus, and would end at the first that
+         * is refused, with some switched on and some not. */
+        slk_log(SLK_LOG_WARN, "worker.task", "task=%s why=\"this worker does not do it\"", name);
+        return SLK_OK;
+    }
     (void)pthread_mutex_lock(&worker->lock);
     worker->tasks = on ? worker->tasks | bit : worker->tasks & ~bit;
     (void)pthread_mutex_unlock(&worker->lock);
