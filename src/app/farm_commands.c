@@ -3,7 +3,9 @@
  * do, asked of its API. */
 #include "app/amount.h"
 #include "app/farm_ask.h"
+#include "app/sector_find.h"
 #include "app/service.h"
+#include "app/why_command.h"
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -221,23 +223,22 @@ static int run_jobs(const slk_command *command, const slk_options *options)
     return run(command, options, jobs);
 }
 
-/* What waits, one line each with the reason; number -1: of all sectors. */
-static void print_waiting(const json_t *diag, int64_t number)
+/* What waits, one line each with the reason. */
+static void print_waiting(const json_t *diag)
 {
     const json_t *list = json_object_get(json_object_get(diag, "SchedInfo"), "Requests");
     const json_t *why = json_object_get(diag, "Why");
     unsigned printed = 0;
     for (size_t i = 0; i < json_array_size(list); i++) {
         slk_lotus_waiting w;
-        if (slk_lotus_waiting_read(&w, json_array_get(list, i), "request", NULL) != SLK_OK ||
-            (number >= 0 && w.sector.number != (uint64_t)number))
+        if (slk_lotus_waiting_read(&w, json_array_get(list, i), "request", NULL) != SLK_OK)
             continue;
         (void)printf("f0%" PRIu64 "/%" PRIu64 " %s: %s\n", w.sector.miner, w.sector.number,
                      slk_lotus_task_short(w.task), slk_service_text(why, w.id));
         printed++;
     }
     if (printed == 0)
-        (void)printf("nothing waits for a worker; `selkie sector show N` tells what a sector waits "
+        (void)printf("nothing waits for a worker; `selkie sealing why N` tells what a sector waits "
                      "for\n");
 }
 
@@ -248,32 +249,13 @@ static slk_err sched_diag(const slk_options *options, slk_error *error)
     if (options->json)
         slk_service_print(diag);
     else
-        print_waiting(diag, -1);
+        print_waiting(diag);
     return SLK_OK;
 }
 
 static int run_sched_diag(const slk_command *command, const slk_options *options)
 {
     return run(command, options, sched_diag);
-}
-
-static slk_err why(const slk_options *options, slk_error *error)
-{
-    SLK_CLEANUP(slk_json_decrefp) json_t *diag = NULL;
-    uint64_t number = 0;
-    if (slk_parse_u64(&number, options->args[0]) != SLK_OK || number > INT64_MAX)
-        return slk_fail(error, SLK_E_INVAL, "`%.40s` is no sector number", options->args[0]);
-    SLK_TRY(ask(&diag, options, "Filecoin.SealingSchedDiag", json_pack("[b]", 0), error));
-    if (options->json)
-        slk_service_print(json_object_get(diag, "Why"));
-    else
-        print_waiting(diag, (int64_t)number);
-    return SLK_OK;
-}
-
-static int run_why(const slk_command *command, const slk_options *options)
-{
-    return run(command, options, why);
 }
 
 /* The one call whose id begins so. */
@@ -364,6 +346,7 @@ static int run_api_info(const slk_command *command, const slk_options *options)
 /* ---- the table ---- */
 
 static const slk_option plain_options[] = {SLK_OPTION_REPO, {.name = NULL}};
+static const slk_option why_options[] = {SLK_OPTION_REPO, SLK_OPTION_SECTOR_MINER, {.name = NULL}};
 static const slk_option change_options[] = {SLK_OPTION_REPO, SLK_OPTION_DRY_RUN, {.name = NULL}};
 static const slk_option ghost_options[] = {
     SLK_OPTION_REPO,
@@ -429,13 +412,14 @@ const slk_command slk_commands_farm[] = {
      .options = plain_options,
      .run = run_sched_diag},
     {.name = "sealing why",
-     .args = "NUMBER",
+     .args = "SECTOR",
      .args_min = 1,
      .args_max = 1,
-     .help = "Show why a sector waits for a worker.",
-     .example = "selkie sealing why 7",
-     .options = plain_options,
-     .run = run_why},
+     .help = "Show what a sector waits for, and what can be done about it.",
+     .example = "selkie sealing why f01000/7",
+     .options = why_options,
+     .run = slk_service_view,
+     .action = slk_sealing_why},
     {.name = "sealing abort",
      .args = "ID",
      .args_min = 1,

@@ -337,6 +337,7 @@ static slk_err pc2_there(slk_farm_prover *p, slk_farm_call *ret_call,
                                 .key = pc1->key,
                                 .selector = slk_farm_select_near,
                                 .selector_context = &select,
+                                .about = slk_farm_select_about,
                                 .hopeless = slk_farm_select_hopeless,
                                 .hopeless_context = &select,
                                 .method = "Filecoin.SealPreCommit2",
@@ -434,14 +435,14 @@ static slk_err take_sealed(slk_farm_prover *p, slk_seal_commitments *ret,
 }
 
 /* The layers are gone with their worker: labelling begins anew. */
-static slk_err layers_gone(slk_farm_prover *p, const slk_lotus_sector *sector,
-                           const slk_seal_paths *paths, slk_error *error)
+static slk_err layers_gone(slk_farm_prover *p, const slk_lotus_sector *sector, slk_error *error)
 {
     slk_error dropping = {0};
-    const slk_err code = slk_farm_calls_drop_sector(p->farm->calls, sector, &dropping);
+    slk_err code = slk_farm_calls_drop_sector(p->farm->calls, sector, &dropping);
+    if (code == SLK_OK)
+        code = slk_farm_forget_away(p->farm, sector, &dropping);
     if (code != SLK_OK)
         return slk_fail(error, code, "%s", dropping.message);
-    slk_farm_forget_brought(paths);
     return slk_fail_context(error, SLK_E_CORRUPT, "the layers are gone with their worker");
 }
 
@@ -461,8 +462,10 @@ static slk_err farm_pc2(void *ctx, slk_seal_commitments *ret, const slk_seal_sec
     code = pc2_there(p, &pc2, &ref, &pc1, job, error);
     if (code == SLK_OK)
         code = take_sealed(p, ret, sector, &pc1, &pc2, paths, job, error);
-    if (code == SLK_E_NOTFOUND)
-        code = layers_gone(p, &ref.id, paths, error);
+    if (code == SLK_E_NOTFOUND) {
+        code = layers_gone(p, &ref.id, error);
+        slk_farm_forget_brought(paths);
+    }
     if (code == SLK_E_CANCELED && !slk_farm_is_stopping(p->farm))
         slk_farm_forget_brought(paths);
     slk_farm_call_done(&pc1);
@@ -529,6 +532,7 @@ static slk_err c1_there(slk_farm_prover *p, const slk_seal_sector *sector,
                                 .key = key,
                                 .selector = slk_farm_select_holder,
                                 .selector_context = &select,
+                                .about = slk_farm_select_about,
                                 .hopeless = slk_farm_select_hopeless,
                                 .hopeless_context = &select,
                                 .method = "Filecoin.SealCommit1",
@@ -569,8 +573,7 @@ static slk_err farm_c1(void *ctx, const slk_seal_sector *sector, const slk_seal_
                                            key, &none) == SLK_OK;
     code = c1_there(p, sector, comm, known ? &pc2 : &pc1, ticket, seed, out_path, job, error);
     if (code == SLK_E_NOTFOUND)
-        code = slk_fail_context(error, SLK_E_BUSY,
-                                "the layers are with a worker that is away or not believed");
+        code = layers_gone(p, &sector_id, error); /* the replica here stays: it will be the same */
     slk_farm_call_done(&pc1);
     slk_farm_call_done(&pc2);
     return code;

@@ -13,8 +13,8 @@
  *   the rest   here: a worker does not judge what workers made.
  *
  * A worker whose work turns out to be false gets none any more (slk_farm_distrust), and the work is done
- * anew elsewhere: pc2 says SLK_E_CORRUPT then, as it does when the layers are gone with their worker.
- * C1 of a sector whose layers are gone is SLK_E_BUSY with that reason.
+ * anew elsewhere: pc2 says SLK_E_CORRUPT then. pc2 and c1 say so, too, when the layers are gone with their
+ * worker: whoever calls has the sector labelled again.
  * A sector labelled by this node itself stays here. Batches are labelled here, or one by one where this node
  * does no PC1. */
 #ifndef SLK_FARM_PROVER_H

@@ -89,6 +89,28 @@ slk_err slk_farm_reclaim_over(slk_farm *farm, slk_error *error)
     return code;
 }
 
+static bool is_answered_for(slk_farm *farm, const char *path)
+{
+    bool is = false;
+    slk_farm_enter(farm);
+    for (const slk_farm_worker *w = farm->workers; w && !is; w = w->next)
+        is = w->answers && slk_lotus_strings_has(&w->paths, path);
+    slk_farm_leave(farm);
+    return is;
+}
+
+slk_err slk_farm_forget_away(slk_farm *farm, const slk_lotus_sector *sector, slk_error *error)
+{
+    slk_lotus_places places;
+    SLK_TRY(slk_farm_index_find(&places, farm->index, sector, sealing_types, 0, false,
+                                slk_clock_monotonic_ms(), error));
+    for (size_t i = 0; i < places.n; i++)
+        if (!places.item[i].can_store && !is_answered_for(farm, places.item[i].id))
+            slk_farm_index_drop(farm->index, places.item[i].id, sector, sealing_types);
+    slk_lotus_places_done(&places);
+    return SLK_OK;
+}
+
 /* ---- what nobody knows ---- */
 
 static slk_err look_up(bool *ret_known, bool *ret_over, slk_farm *farm,

@@ -23,6 +23,11 @@ SLK_MUST_CHECK slk_err slk_farm_reclaim(slk_farm *farm, const slk_lotus_sector *
  * then; what fails stays for the next time. */
 SLK_MUST_CHECK slk_err slk_farm_reclaim_over(slk_farm *farm, slk_error *error);
 
+/* The index forgets the sector's files on paths of workers that do not answer: whoever makes them anew need
+ * not wait for those to be removed. They are ghosts if such a worker comes back. */
+SLK_MUST_CHECK slk_err slk_farm_forget_away(slk_farm *farm, const slk_lotus_sector *sector,
+                                            slk_error *error);
+
 /* Sectors on workers' sealing paths that this node does not know, or that are over:
  * [{"Miner","Number","Path","Types":7,"Known":false,"Removed":bool}]. dry_run: none is removed. */
 SLK_MUST_CHECK slk_err slk_farm_ghosts(json_t **ret_ghosts, slk_farm *farm, bool dry_run,

@@ -338,6 +338,29 @@ bool slk_sched_possible(const slk_sched *sched, uint64_t request)
 
 /* ---- why it waits ---- */
 
+/* Its numbers, and what changes them. */
+static void say_too_small(char *out, size_t size, const struct slot *slot, const struct request *r,
+                          const slk_lotus_need *need, slk_lotus_fit fit)
+{
+    const slk_lotus_machine *m = &slot->worker.info->machine;
+    const char *task = slk_lotus_task_short(r->what.task);
+    const bool swap = fit == SLK_LOTUS_NO_SWAP;
+    const double gib = 1 << 30;
+    if (fit == SLK_LOTUS_NO_MEMORY || swap)
+        (void)snprintf(
+            out, size,
+            "has not enough: %s, and never will: %s is reckoned to need %.1f GiB, it has "
+            "%.1f; %s_MIN_MEMORY, %s_MAX_MEMORY there change that",
+            slk_lotus_fit_name(fit), task,
+            (double)(need->base_min_memory + (swap ? need->max_memory : need->min_memory)) / gib,
+            (double)(m->mem_physical + (swap ? m->mem_swap : 0)) / gib, task, task);
+    else
+        (void)snprintf(out, size,
+                       "has not enough: %s, and never will; `selkie worker resources --all` there "
+                       "lists what changes that",
+                       slk_lotus_fit_name(fit));
+}
+
 /* What this worker lacks for it; whether it ever will be enough is said, too. */
 static void say_room(char *out, size_t size, const struct slot *slot, const struct request *r)
 {
@@ -353,7 +376,7 @@ static void say_room(char *out, size_t size, const struct slot *slot, const stru
     else if (fit == SLK_LOTUS_FITS)
         (void)snprintf(out, size, "has room and gets it next");
     else if (!ever)
-        (void)snprintf(out, size, "has not enough: %s, and never will", slk_lotus_fit_name(fit));
+        say_too_small(out, size, slot, r, &need, fit);
     else
         (void)snprintf(out, size, "has no room beside the %u tasks it runs: %s", slot->running,
                        slk_lotus_fit_name(fit));
@@ -365,15 +388,18 @@ static unsigned say_worker(char *out, size_t size, const struct slot *slot, cons
     const slk_sched_worker *w = &slot->worker;
     char why[SLK_SCHED_WHY_CHARS];
     if (!does(slot, r->what.task)) {
-        (void)snprintf(out, size, "does not do %s", slk_lotus_task_short(r->what.task));
+        (void)snprintf(
+            out, size,
+            "does not do %s: connect a worker that does, or `selkie worker tasks enable`",
+            slk_lotus_task_short(r->what.task));
         return 1;
     }
     if (is_avoided(&r->what, w->id)) {
-        (void)snprintf(out, size, "had it and failed");
+        (void)snprintf(out, size, "had it and failed; it is given to it again at the next try");
         return 2;
     }
     if (!w->open) {
-        (void)snprintf(out, size, "is closed: %s", w->closed_why);
+        (void)snprintf(out, size, "is closed: %s; `selkie worker list` shows it", w->closed_why);
         return 3;
     }
     if (rank_of(&r->what, w->id, why) == 0) {
@@ -384,18 +410,16 @@ static unsigned say_worker(char *out, size_t size, const struct slot *slot, cons
     return 5;
 }
 
-void slk_sched_why(char out[SLK_SCHED_WHY_CHARS], const slk_sched *sched, uint64_t request)
+/* Who comes nearest to having it, and what is lacking. */
+static void say_workers(char *out, size_t size, const slk_sched *sched, const struct request *r)
 {
-    const struct request *r = find_request(sched, request);
-    out[0] = '\0';
-    if (!r || r->worker)
-        return;
     if (sched->n_slots == 0) {
-        (void)snprintf(out, SLK_SCHED_WHY_CHARS, "no worker is connected");
+        (void)snprintf(out, size,
+                       "no worker is connected; `selkie auth api-info` prints what one needs");
         return;
     }
     unsigned nearest = 0;
-    char text[128], best[128] = "";
+    char text[256], best[256] = "";
     const slk_sched_worker *who = NULL;
     for (size_t i = 0; i < sched->n_slots; i++) {
         const unsigned near = say_worker(text, sizeof text, &sched->slots[i], r);
@@ -406,11 +430,25 @@ void slk_sched_why(char out[SLK_SCHED_WHY_CHARS], const slk_sched *sched, uint64
         memcpy(best, text, sizeof best);
     }
     if (sched->n_slots == 1)
-        (void)snprintf(out, SLK_SCHED_WHY_CHARS, "the only worker, %.80s, %s", who->info->hostname,
-                       best);
+        (void)snprintf(out, size, "the only worker, %.80s, %s", who->info->hostname, best);
     else
-        (void)snprintf(out, SLK_SCHED_WHY_CHARS, "none of %zu workers can have it; %.60s %s",
-                       sched->n_slots, who->info->hostname, best);
+        (void)snprintf(out, size, "none of %zu workers can have it; %.60s %s", sched->n_slots,
+                       who->info->hostname, best);
+}
+
+void slk_sched_why(char out[SLK_SCHED_WHY_CHARS], const slk_sched *sched, uint64_t request)
+{
+    const struct request *r = find_request(sched, request);
+    char about[SLK_SCHED_ABOUT_CHARS] = "";
+    out[0] = '\0';
+    if (!r || r->worker)
+        return;
+    if (r->what.about)
+        r->what.about(r->what.context, about);
+    if (about[0])
+        (void)snprintf(out, SLK_SCHED_WHY_CHARS, "%s", about);
+    else
+        say_workers(out, SLK_SCHED_WHY_CHARS, sched, r);
 }
 
 bool slk_sched_at(slk_sched_seen *ret, slk_sched *sched, size_t index)

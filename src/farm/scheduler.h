@@ -26,7 +26,7 @@ typedef struct slk_sched slk_sched;
 #define SLK_SCHED_REQUESTS_MAX 4096u /* that wait or run */
 #define SLK_SCHED_WORKERS_MAX 1024u
 #define SLK_SCHED_AVOIDED_MAX 8u /* workers that one request keeps away from */
-#define SLK_SCHED_WHY_CHARS 256u
+#define SLK_SCHED_WHY_CHARS 384u
 
 typedef struct slk_sched_worker {
     uint64_t id; /* not 0, chosen by the caller, never used twice */
@@ -43,13 +43,19 @@ typedef struct slk_sched_worker {
  * layers"), else the higher the better. Cheap; called often. */
 typedef unsigned slk_sched_selector(const void *context, uint64_t worker, char *why);
 
+/* What people should know of a request that waits, whichever worker it is about; "" nothing. out has
+ * SLK_SCHED_ABOUT_CHARS. */
+#define SLK_SCHED_ABOUT_CHARS 192u
+typedef void slk_sched_about(const void *context, char *out);
+
 typedef struct slk_sched_request {
     slk_lotus_task task;
     int64_t priority;
     int64_t seal_proof;
     slk_lotus_sector sector;
     slk_sched_selector *selector; /* NULL: any worker */
-    const void *context; /* of selector, borrowed until the request ends */
+    slk_sched_about *about; /* NULL: nothing */
+    const void *context; /* of both, borrowed until the request ends */
     const slk_job *job; /* where its task is, for lists; borrowed likewise; NULL nobody says */
     uint64_t avoided[SLK_SCHED_AVOIDED_MAX]; /* workers that must not have it; 0 none */
 } slk_sched_request;

@@ -104,6 +104,12 @@ static unsigned only_two(const void *context, uint64_t worker, char *why)
     return worker == 2 ? 1 : 0;
 }
 
+static void whom_it_waits_for(const void *context, char *out)
+{
+    (void)context;
+    (void)snprintf(out, SLK_SCHED_ABOUT_CHARS, "beta is waited for");
+}
+
 static void selectors_and_avoiding(void **state)
 {
     (void)state;
@@ -112,13 +118,18 @@ static void selectors_and_avoiding(void **state)
     add(sched, 1, &a, ALL_SEALING, 0);
     uint64_t id = 0;
     char why[SLK_SCHED_WHY_CHARS];
-    const slk_sched_request bound = {
-        .task = SLK_LOTUS_PRECOMMIT2, .seal_proof = 5, .selector = only_two};
+    slk_sched_request bound = {.task = SLK_LOTUS_PRECOMMIT2, .seal_proof = 5, .selector = only_two};
     assert_int_equal(slk_sched_ask(&id, sched, &bound, NULL), SLK_OK);
     assert_int_equal(slk_sched_round(sched), 0);
     slk_sched_why(why, sched, id);
     assert_string_equal(why, "the only worker, alpha, has not the layers");
     assert_false(slk_sched_possible(sched, id));
+    bound.about = whom_it_waits_for; /* says more than what is true of one worker */
+    uint64_t told = 0;
+    assert_int_equal(slk_sched_ask(&told, sched, &bound, NULL), SLK_OK);
+    slk_sched_why(why, sched, told);
+    assert_string_equal(why, "beta is waited for");
+    slk_sched_end(sched, told);
     add(sched, 2, &b, ALL_SEALING, 0);
     assert_true(slk_sched_possible(sched, id));
     assert_int_equal(slk_sched_round(sched), 1);
@@ -138,7 +149,8 @@ static void selectors_and_avoiding(void **state)
     assert_int_equal(slk_sched_round(sched), 0);
     assert_false(slk_sched_possible(sched, free));
     slk_sched_why(why, sched, free);
-    assert_string_equal(why, "none of 2 workers can have it; alpha had it and failed");
+    assert_string_equal(why, "none of 2 workers can have it; alpha had it and failed; it is given "
+                             "to it again at the next try");
     slk_sched_free(sched);
 }
 
@@ -150,19 +162,21 @@ static void reasons_are_sentences(void **state)
     slk_sched *sched = new_sched();
     const uint64_t id = ask(sched, SLK_LOTUS_PRECOMMIT1, 5, 0);
     slk_sched_why(why, sched, id);
-    assert_string_equal(why, "no worker is connected");
+    assert_non_null(strstr(why, "no worker is connected; "));
     add(sched, 1, &info, SLK_LOTUS_TASK_BIT(SLK_LOTUS_COMMIT2), 0);
     slk_sched_why(why, sched, id);
-    assert_string_equal(why, "the only worker, alpha, does not do PC1");
+    assert_non_null(strstr(why, "the only worker, alpha, does not do PC1: connect"));
     add_closed(sched, 1, &info);
     assert_int_equal(slk_sched_round(sched), 0);
     slk_sched_why(why, sched, id);
-    assert_string_equal(why, "the only worker, alpha, is closed: it does not answer");
+    assert_string_equal(why, "the only worker, alpha, is closed: it does not answer; `selkie "
+                             "worker list` shows it");
     add(sched, 1, &info, ALL_SEALING, 0);
     const uint64_t too_large = ask(sched, SLK_LOTUS_PRECOMMIT1, 9, 0); /* 112 GiB */
     assert_int_equal(slk_sched_round(sched), 1); /* the small one goes past it */
     slk_sched_why(why, sched, too_large);
-    assert_non_null(strstr(why, "and never will"));
+    assert_non_null(strstr(
+        why, "physical memory, and never will: PC1 is reckoned to need 112.0 GiB, it has 64.0"));
     add(sched, 1, &info, ALL_SEALING, 1);
     slk_sched_why(why, sched, too_large);
     assert_string_equal(why, "the only worker, alpha, runs 1 tasks, as many as it may");

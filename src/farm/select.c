@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 /* Base64 of more does not fit a request. source: reference/lotus-worker 3.1 */
@@ -42,7 +43,9 @@ unsigned slk_farm_select_pc1(const void *context, uint64_t worker, char *why)
     if (!zeros && !does(w, SLK_LOTUS_ADD_PIECE))
         return no(why, "does no AP, without which it has no data");
     if (!takes(select, w, SLK_LOTUS_SEALED | SLK_LOTUS_CACHE | (zeros ? 0 : SLK_LOTUS_UNSEALED)))
-        return no(why, "has no storage path with room for the sector");
+        return no(why,
+                  "has no storage path with room for the sector: `selkie worker storage attach` "
+                  "gives it one");
     return 2;
 }
 
@@ -91,9 +94,13 @@ unsigned slk_farm_select_near(const void *context, uint64_t worker, char *why)
     const slk_farm_worker *w = slk_farm_worker_by_id(select->farm, worker);
     if (!w || w->local || somebody_holds(select, SLK_LOTUS_PRECOMMIT2, false))
         return 0;
-    if (!somebody_holds(select, SLK_LOTUS_PRECOMMIT1, true) || !does(w, SLK_LOTUS_FETCH) ||
-        !takes(select, w, select->types))
+    if (!somebody_holds(select, SLK_LOTUS_PRECOMMIT1, true))
         return 0;
+    if (!does(w, SLK_LOTUS_FETCH))
+        return no(why, "does no GET, without which it cannot fetch the layers");
+    if (!takes(select, w, select->types))
+        return no(why, "has no storage path with room for the layers: `selkie worker storage "
+                       "attach` gives it one");
     return 1;
 }
 
@@ -106,6 +113,27 @@ unsigned slk_farm_select_c2(const void *context, uint64_t worker, char *why)
     if (!w->local && select->file_bytes > SEND_MAX_BYTES)
         return no(why, "cannot be sent a C1 of more than 75 MiB");
     return w->local ? 1 : 2;
+}
+
+void slk_farm_select_about(const void *context, char *out)
+{
+    const slk_farm_select *select = context;
+    const int64_t lost_ms = select->farm->options.lost_ms;
+    const int64_t now = slk_clock_monotonic_ms();
+    const int64_t left_ms = select->missing_since_ms + lost_ms - now;
+    if (select->missing_since_ms == 0)
+        return;
+    if (left_ms > 0)
+        (void)snprintf(
+            out, SLK_SCHED_ABOUT_CHARS,
+            "no worker that answers has the sector's files; %.60s had them and is waited "
+            "for %" PRId64 " s more, then the sector is labelled again",
+            select->holder, left_ms / 1000 + 1);
+    else
+        (void)snprintf(
+            out, SLK_SCHED_ABOUT_CHARS,
+            "no worker that answers has the sector's files; %.60s had them and stays away",
+            select->holder);
 }
 
 bool slk_farm_select_hopeless(void *context)

@@ -31,6 +31,10 @@ unsigned slk_farm_select_holder(const void *context, uint64_t worker, char *why)
 /* C2: this node, or a worker that the file can be sent to. Others before this node. */
 unsigned slk_farm_select_c2(const void *context, uint64_t worker, char *why);
 
+/* While nobody who answers has the files: whom is waited for, how long, and what then. For
+ * slk_farm_work.about. */
+void slk_farm_select_about(const void *context, char *out);
+
 /* For longer than the farm's lost_ms no worker that answers has had the files. */
 bool slk_farm_select_hopeless(void *context);
 

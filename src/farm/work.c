@@ -331,6 +331,7 @@ static slk_err ask_for_worker(uint64_t *ret_request, slk_farm *farm, const slk_f
                                        .seal_proof = work->sector.proof,
                                        .sector = work->sector.id,
                                        .selector = work->selector,
+                                       .about = work->about,
                                        .context = work->selector_context,
                                        .job = job};
     slk_farm_enter(farm);

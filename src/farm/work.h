@@ -24,7 +24,8 @@ typedef struct slk_farm_work {
     slk_lotus_sector_ref sector;
     const char *key; /* tells calls of other parameters apart (farm/calls.h) */
     slk_sched_selector *selector; /* NULL: any worker; called with the farm's lock held */
-    const void *selector_context;
+    slk_sched_about *about; /* as selector; NULL: nothing */
+    const void *selector_context; /* of both */
     /* Asked from time to time while nobody has it, with the lock held: whether it is of no use to wait,
      * which is SLK_E_NOTFOUND then. NULL: it never is. */
     bool (*hopeless)(void *context);

@@ -122,11 +122,20 @@ static bool has_files(const slk_provider_row *row)
            !row->cleanup_requested;
 }
 
+/* It was sealed, and its layers were lost: the same replica comes again. */
+static bool is_sealed_again(const slk_provider_row *row)
+{
+    return !row->failed && !row->cleanup_requested && *row->completion.tree_r_cid &&
+           (row->state == SLK_PS_TICKETED || row->state == SLK_PS_LABELED);
+}
+
 slk_err slk_provider_get_files(slk_provider_files *ret_files, slk_seal *seal, int64_t partner_id,
                                uint64_t sp_id, uint64_t number, slk_error *error)
 {
     slk_provider_row row;
     SLK_TRY(slk_provider_own_row(&row, seal, partner_id, sp_id, number, error));
+    if (!has_files(&row) && is_sealed_again(&row))
+        return slk_fail(error, SLK_E_BUSY, "the sector's layers were lost: it is sealed again");
     if (!has_files(&row))
         return slk_fail(error, SLK_E_NOTFOUND, "the sector has no files yet, or no more");
     SLK_TRY(slk_member_need(seal, SLK_PIPELINE_PROVIDER, row.folder_id, error));
@@ -236,6 +245,8 @@ static slk_err c1_for_seed(int *ret_fd, bool *ret_made, slk_seal *seal, int64_t 
     SLK_TRY(slk_provider_own_row(&row, seal, partner_id, sp_id, number, error)); /* as it is now */
     if (row.state == SLK_PS_CLEANED || row.cleanup_requested)
         return slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
+    if (!has_files(&row) && row.failed)
+        return slk_fail(error, SLK_E_CONFLICT, "the sector failed: %.200s", row.failed_message);
     if (!has_files(&row))
         return slk_fail(error, SLK_E_BUSY, "the trees are not done yet");
     SLK_TRY(slk_member_need(seal, SLK_PIPELINE_PROVIDER, row.folder_id, error));
@@ -250,7 +261,12 @@ static slk_err c1_for_seed(int *ret_fd, bool *ret_made, slk_seal *seal, int64_t 
     if (row.state == SLK_PS_FINALIZED || row.finalize_requested)
         return slk_fail(error, SLK_E_CONFLICT,
                         "the sector was finalized: no C1 for another seed can be made");
-    SLK_TRY(make_c1(seal, &row, &places, seed, path, job, error));
+    slk_error own = {0};
+    const slk_err code = make_c1(seal, &row, &places, seed, path, job, &own);
+    if (code == SLK_E_CORRUPT || code == SLK_E_NOTFOUND)
+        return slk_provider_lost_layers(seal, &row, slk_error_text(&own, code), error);
+    if (code != SLK_OK)
+        return slk_fail(error, code, "%s", own.message);
     *ret_made = true;
     return slk_file_open_read(ret_fd, path, error);
 }

@@ -17,9 +17,6 @@
 /* Epochs outside this are no epochs of any chain we can meet (a thousand years of 30 s). */
 #define EPOCH_BOUND INT64_C(1000000000)
 
-/* Layers found damaged are made again this often; then the disk is not to be trusted. */
-#define RELABELS_MAX 2
-
 static const slk_sql save_ticket = {
     "provider.save_ticket",
     "UPDATE rseal_provider_pipeline SET ticket_epoch = $3, ticket_value = $4, ticket_source = $5,"
@@ -28,14 +25,6 @@ static const slk_sql save_trees = {
     "provider.save_trees",
     "UPDATE rseal_provider_pipeline SET tree_d_cid = $3, tree_r_cid = $4, cleanup_timeout = $5,"
     " sealed_ms = $6, reserved_bytes = $7 WHERE sp_id = $1 AND sector_number = $2"};
-/* What labelling makes again may lie elsewhere on the disk while it does. */
-static const slk_sql reserve = {"provider.reserve",
-                                "UPDATE rseal_provider_pipeline SET reserved_bytes = $3"
-                                " WHERE sp_id = $1 AND sector_number = $2"};
-
-static const slk_sql count_relabels = {
-    "provider.relabels", "SELECT count(*) FROM sector_event WHERE sp_id = $1"
-                         " AND sector_number = $2 AND role = 'provider' AND event = 'relabel'"};
 
 /* ---- ticket ---- */
 
@@ -289,11 +278,10 @@ slk_err slk_step_provider_trees(slk_task *task, slk_error *error)
     if (!out)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     out->seal_proof = w.row.sector.seal_proof;
-    int64_t relabels = 0;
+    bool may = false;
     if (lacking)
-        SLK_TRY(slk_sql_number(&relabels, slk_seal_db(task->seal), &count_relabels,
-                               SLK_ARGS(slk_arg_u(task->sp_id), slk_arg_u(task->number)), NULL));
-    if (lacking && relabels < RELABELS_MAX) {
+        SLK_TRY(slk_provider_may_relabel(&may, task->seal, task->sp_id, task->number, NULL));
+    if (may) {
         task->event = SLK_EV_RELABEL;
         slk_task_note(task, "%s", slk_error_text(error, code));
         return SLK_OK;
@@ -302,6 +290,10 @@ slk_err slk_step_provider_trees(slk_task *task, slk_error *error)
     if (memcmp(comm.comm_d, zero_comm_d, 32) != 0)
         return slk_fail(error, SLK_E_INTERNAL, "CommD is not that of an empty sector");
     SLK_TRY(print_cids(out, &comm, error));
+    if (*w.row.completion.tree_r_cid && strcmp(w.row.completion.tree_r_cid, out->tree_r_cid) != 0)
+        return slk_fail(error, SLK_E_INTERNAL,
+                        "the replica was %s before its layers were lost, and is %s now",
+                        w.row.completion.tree_r_cid, out->tree_r_cid);
     task->event = SLK_EV_TREES_DONE;
     slk_task_note(task, "CommR %s", out->tree_r_cid);
     return SLK_OK;
@@ -311,10 +303,7 @@ slk_err slk_step_provider_trees_save(slk_task *task, slk_db *db, slk_error *erro
 {
     const struct trees_output *out = task->output;
     if (task->event == SLK_EV_RELABEL)
-        return slk_sql_run(db, &reserve,
-                           SLK_ARGS(slk_arg_u(task->sp_id), slk_arg_u(task->number),
-                                    slk_arg_u(slk_disk_peak_bytes(out->seal_proof))),
-                           NULL, error);
+        return slk_provider_reserve_labels(db, task->sp_id, task->number, out->seal_proof, error);
     const int64_t now = slk_seal_now(task->seal);
     const int64_t until =
         slk_seal_lived(task->seal) + slk_seal_get_options(task->seal)->cleanup_timeout_ms;

@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "seal/rows_impl.h"
+#include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
 #include "seal/world_test.h"
 
@@ -487,6 +489,63 @@ static void c1_until_finalize(void **state)
     world_check(w);
 }
 
+static void lose_layers(world *w, uint64_t number)
+{
+    slk_seal_places places = {0};
+    assert_int_equal(slk_seal_places_of(&places,
+                                        slk_seal_get_options(w->provider.seal)->scratch_folder,
+                                        WORLD_SP, number, NULL),
+                     SLK_OK);
+    SLK_CLEANUP(slk_freep) char *layer = slk_strf("%s/layer-1", places.cache);
+    assert_int_equal(unlink(layer), 0);
+    slk_seal_places_done(&places);
+}
+
+/* Nobody can make a C1 any more: the sector is labelled again, and is what it was. */
+static void lost_layers_are_made_again(void **state)
+{
+    world *w = *state;
+    slk_seal *seal = w->provider.seal;
+    char c1[8], again[8], text[32];
+    slk_seal_status before = {0}, after = {0};
+    slk_provider_files files;
+    slk_error error = {0};
+    assert_true(order(w, w->partner_id, "", 5, NULL));
+    until(w, 5, "sealed");
+    assert_int_equal(commit1(w, 5, 1, c1), SLK_OK);
+    assert_int_equal(slk_provider_status(&before, seal, w->partner_id, WORLD_SP, 5, NULL), SLK_OK);
+    lose_layers(w, 5);
+    assert_int_equal(commit1(w, 5, 2, again), SLK_E_BUSY);
+    assert_string_equal(world_state(&w->provider, 5, text), "ticketed");
+    world_check(w);
+    /* Meanwhile a client waits: with C1 as with the files. */
+    assert_int_equal(commit1(w, 5, 2, again), SLK_E_BUSY);
+    assert_int_equal(slk_provider_get_files(&files, seal, w->partner_id, WORLD_SP, 5, NULL),
+                     SLK_E_BUSY);
+    until(w, 5, "sealed");
+    assert_int_equal(commit1(w, 5, 2, again), SLK_OK);
+    assert_int_equal(commit1(w, 5, 1, again), SLK_OK);
+    assert_memory_equal(c1, again, 8);
+    assert_int_equal(slk_provider_status(&after, seal, w->partner_id, WORLD_SP, 5, NULL), SLK_OK);
+    assert_string_equal(after.completion.tree_r_cid, before.completion.tree_r_cid);
+    assert_memory_equal(after.completion.ticket, before.completion.ticket, 32);
+    /* A third time the disk, or the worker, is not to be trusted any more. */
+    lose_layers(w, 5);
+    assert_int_equal(commit1(w, 5, 3, again), SLK_E_BUSY);
+    until(w, 5, "sealed");
+    lose_layers(w, 5);
+    assert_int_equal(commit1(w, 5, 3, again), SLK_E_CONFLICT);
+    assert_true(world_failed(&w->provider, 5, text));
+    assert_string_equal(text, "layers-lost");
+    assert_int_equal(commit1(w, 5, 3, again), SLK_E_CONFLICT);
+    world_check(w);
+    assert_int_equal(slk_provider_retry(seal, WORLD_SP, 5, &error), SLK_OK);
+    assert_int_equal(commit1(w, 5, 3, again), SLK_E_BUSY);
+    until(w, 5, "sealed");
+    assert_int_equal(commit1(w, 5, 3, again), SLK_OK);
+    world_check(w);
+}
+
 /* Finalize and cleanup in any order and number: the same end, nothing deleted too early. */
 static void replayed_and_reordered(void **state)
 {
@@ -644,6 +703,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(fair_share, make, unmake),
         cmocka_unit_test_setup_teardown(silent_client, make, unmake),
         cmocka_unit_test_setup_teardown(c1_until_finalize, make, unmake),
+        cmocka_unit_test_setup_teardown(lost_layers_are_made_again, make, unmake),
         cmocka_unit_test_setup_teardown(replayed_and_reordered, make, unmake),
         cmocka_unit_test_setup_teardown(cleanup_stops_the_work, make, unmake),
         cmocka_unit_test_setup_teardown(cleaned_by_timeout, make, unmake),

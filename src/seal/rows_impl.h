@@ -189,6 +189,17 @@ SLK_MUST_CHECK slk_err slk_provider_leases_look(slk_seal *seal, slk_error *error
 SLK_MUST_CHECK slk_err slk_provider_leases_give(slk_seal *seal, slk_error *error);
 
 /* The sector gets its turn: its partner's share moves on (provider_share.c). Inside a transaction. */
+/* provider_relabel.c: whether layers that are lost may be made again: twice, counted anew after an
+ * operator's retry. */
+SLK_MUST_CHECK slk_err slk_provider_may_relabel(bool *ret_may, slk_seal *seal, uint64_t sp_id,
+                                                uint64_t number, slk_error *error);
+/* Inside a transaction: the room that labelling takes is reserved. */
+SLK_MUST_CHECK slk_err slk_provider_reserve_labels(slk_db *db, uint64_t sp_id, uint64_t number,
+                                                   int64_t seal_proof, slk_error *error);
+/* C1 of a sealed sector cannot be made for lack of layers: it is labelled again (SLK_E_BUSY), or, when
+ * that was done too often, has failed (SLK_E_CONFLICT). Never SLK_OK. */
+SLK_MUST_CHECK slk_err slk_provider_lost_layers(slk_seal *seal, const slk_provider_row *row,
+                                                const char *why, slk_error *error);
 SLK_MUST_CHECK slk_err slk_provider_share_charge(slk_db *db, uint64_t sp_id, uint64_t number,
                                                  slk_error *error);
 

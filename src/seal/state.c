@@ -99,6 +99,7 @@ static const struct edge {
     {SLK_PS_ORDERED, SLK_EV_TICKETED, SLK_PS_TICKETED},
     {SLK_PS_TICKETED, SLK_EV_LABELED, SLK_PS_LABELED},
     {SLK_PS_LABELED, SLK_EV_RELABEL, SLK_PS_TICKETED},
+    {SLK_PS_SEALED, SLK_EV_RELABEL, SLK_PS_TICKETED},
     {SLK_PS_LABELED, SLK_EV_TREES_DONE, SLK_PS_SEALED},
     {SLK_PS_SEALED, SLK_EV_NOTIFIED, SLK_PS_SEALED},
     {SLK_PS_FINALIZED, SLK_EV_NOTIFIED, SLK_PS_FINALIZED},
@@ -306,7 +307,8 @@ static const slk_sql effect[SLK_EVENT_COUNT] = {
                         "UPDATE rseal_provider_pipeline SET after_sdr = 1, after_tree_d = 1"
                         " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_RELABEL] = {"provider.relabel",
-                        "UPDATE rseal_provider_pipeline SET after_sdr = 0, after_tree_d = 0"
+                        "UPDATE rseal_provider_pipeline SET after_sdr = 0, after_tree_d = 0,"
+                        " after_tree_c = 0, after_tree_r = 0, cleanup_timeout = NULL"
                         " WHERE sp_id = $1 AND sector_number = $2"},
     [SLK_EV_TREES_DONE] = {"provider.trees_done",
                            "UPDATE rseal_provider_pipeline SET after_tree_c = 1, after_tree_r = 1"

@@ -10,7 +10,7 @@
  * Provider (rseal_provider_pipeline.state)
  *
  *   ordered --ticketed--> ticketed --labeled--> labeled --sealed--> sealed --finalized--> finalized
- *                            ^---------relabel-----'                  |  notified, finalize_asked
+ *                            ^---------relabel-----+------------------'  notified, finalize_asked
  *   any --cleaned--> cleaned          any but cleaned: cleanup_asked  '--> (itself)
  *
  *   ordered    accepted and counted against the allowance; nothing on disk

@@ -21,6 +21,7 @@ static const char *const drawn[] = {
     "provider ticketed labeled labeled",
     "provider labeled relabel ticketed",
     "provider labeled trees_done sealed",
+    "provider sealed relabel ticketed",
     "provider sealed notified sealed",
     "provider sealed finalize_asked sealed",
     "provider sealed finalized finalized",

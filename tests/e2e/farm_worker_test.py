@@ -222,6 +222,34 @@ def a_dead_worker_is_replaced():
                 ours.wait(lambda: ours.all_proving(1), PROVING_SECONDS, "the sector to be proving")
 
 
+def lost_labels_are_made_again():
+    """The only worker with a sealed sector's labels is gone for good before C1: another one makes them again, for the same
+    ticket, so that the replica that the client has is the right one still."""
+    with Folder() as folder, farm.Farm(folder) as ours:
+        only_workers(ours)
+        ours.more |= {"SELKIE_WORKERS_LOSTAFTER": "6s"}
+        ours.prepare()
+        with OwnWorker(ours, "first") as first:
+            ours.order()
+            ours.wait(lambda: [r for r in ours.sectors("provider") if r["state"] == "sealed"], 120, f"the sector to be sealed; {first.tail()}")
+            ours.kill("client")
+            first.process.kill()
+            first.process.wait()
+        shutil.rmtree(first.folder)
+        replica = ours.sectors("provider")[0]["comm_r"]
+        why = lambda: [row["Why"] for row in ours.on("provider", "sealing", "why", 0)]
+        expect("the client fetches it" in why()[0], f"what a sealed sector waits for: {why()}")
+        with OwnWorker(ours, "second") as second:
+            ours.wait(lambda: [w for w in workers(ours) if w["Kind"] == "selkie" and not w["Open"]], 60, "the node to miss the first")
+            ours.start("client")
+            ours.wait(lambda: any("had them and is waited for" in w for w in why()), 60, "the reason why there is no C1")
+            ours.wait(lambda: ours.all_proving(1), PROVING_SECONDS, f"the sector to be proving; {second.tail()}")
+            expect("SealPreCommit1" in second.log.read_text(), "the second worker did not label it")
+        equal(ours.sectors("client")[0]["comm_r"], replica, "the replica")
+        events = [e["event"] for e in ours.on("provider", "sector", "show", 0)["timeline"]]
+        equal((events.count("relabel"), events.count("ticketed")), (1, 1), f"how it went: {events}")
+
+
 def a_liar_is_closed():
     """A worker returns labels of other data: it is named and closed, the node does the work itself."""
     with Folder() as folder, farm.Farm(folder) as ours:
@@ -302,7 +330,8 @@ def proofs_by_a_worker():
 
 if __name__ == "__main__":
     cases = [("own-worker-seals", ours_seals_sectors), ("own-worker-proves", proofs_by_a_worker), ("worker-lies", a_liar_is_closed),
-             ("workers-apart", workers_are_apart), ("workers-by-tls", keys_are_known), ("node-that-cannot-start", a_node_that_cannot_start)]
+             ("workers-apart", workers_are_apart), ("workers-by-tls", keys_are_known), ("node-that-cannot-start", a_node_that_cannot_start),
+             ("worker-gone-with-labels", lost_labels_are_made_again)]
     if (DEVNET / "start.sh").exists():
         cases += [("lotus-worker-seals", seals_sectors), ("provider-killed-while-it-works", outlives_a_restart),
                   ("worker-killed", a_dead_worker_is_replaced)]
