@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The suites of ./check, in order, each timed; a summary line `N passed, N failed` at the end."""
+"""The suites of ./check, each timed; a summary line `N passed, N failed` at the end. What computes runs beside
+what mostly waits for a chain, and what measures runs when all else is over."""
 import argparse
 import concurrent.futures
 import json
@@ -35,13 +36,17 @@ def tail(log, lines=60):
     return "\n".join("    " + t for t in text[-lines:])
 
 
+def say(*lines):
+    """At once and in one piece, for several suites may speak at a time."""
+    print("".join(f"{line}\n" for line in lines), end="", flush=True)
+
+
 def step(command, name, timeout=1800, **environment):
     """A command that is one test by itself."""
     log = BUILD / "logs" / f"{name}.log"
     status = run(command, log, timeout, **environment)
     if status:
-        print(f"  FAILED {name} (exit {status}): {' '.join(command[:4])}{' …' if len(command) > 4 else ''}")
-        print(tail(log))
+        say(f"  FAILED {name} (exit {status}): {' '.join(command[:4])}{' …' if len(command) > 4 else ''}", tail(log))
     return (0, 1) if status else (1, 0)
 
 
@@ -49,13 +54,21 @@ def add(*results):
     return tuple(map(sum, zip(*results)))
 
 
-def build():
+def built(folder, options=(), prefix=()):
     results = []
-    for folder, options in ((BUILD, []), (ASAN, ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debugoptimized"])):
-        if not (folder / "build.ninja").exists():
-            results.append(step(["meson", "setup", str(folder), *options], f"setup-{folder.name}"))
-        results.append(step(["ninja", "-C", str(folder), "-j", JOBS], f"build-{folder.name}", 2400))
+    if not (folder / "build.ninja").exists():
+        results.append(step(["meson", "setup", str(folder), *options], f"setup-{folder.name}"))
+    results.append(step([*prefix, "ninja", "-C", str(folder), "-j", JOBS], f"build-{folder.name}", 2400))
     return add(*results)
+
+
+def build():
+    return built(BUILD)
+
+
+def build_asan():
+    """Nobody waits for it: it leaves the processors to scripts that run beside it."""
+    return built(ASAN, ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debugoptimized"], ["nice"])
 
 
 def lints():
@@ -87,11 +100,9 @@ def meson_tests(folder, suite, name, timeout_factor=1, exclude=(), **environment
             elif test["result"] != "SKIP":
                 passed += ok
                 failed += max(1, bad)
-                print(f"  FAILED {test['name']} ({test['result']})")
-                print("\n".join("    " + t for t in output.splitlines()[-40:]))
+                say(f"  FAILED {test['name']} ({test['result']})", *("    " + t for t in output.splitlines()[-40:]))
     if passed == 0 and failed == 0 or (status and not failed):
-        print(f"  FAILED {name}: meson test ended with {status}")
-        print(tail(log))
+        say(f"  FAILED {name}: meson test ended with {status}", tail(log))
         failed += 1
     return passed, failed
 
@@ -120,11 +131,10 @@ def long():
 
 
 def script(stem, name, **environment):
-    """One end-to-end script, which prints `ok NAME`, `not ok NAME` or `# skip REASON`; what is to be said of
-    it is printed at once, for several may run at a time."""
+    """One end-to-end script, which prints `ok NAME`, `not ok NAME` or `# skip REASON`."""
     start = time.monotonic()
     log = BUILD / "logs" / f"{name}.log"
-    status = run(["python3", f"tests/e2e/{stem}.py", str(BUILD / "selkie")], log, 1500, **environment)
+    status = run(["python3", f"tests/e2e/{stem}.py", str(BUILD / "selkie")], log, SCRIPT_SECONDS, **environment)
     text = log.read_text(errors="replace")
     ok, bad = len(re.findall(r"^ok ", text, re.M)), len(re.findall(r"^not ok ", text, re.M))
     skipped = re.findall(r"^# skip .*", text, re.M)
@@ -133,26 +143,68 @@ def script(stem, name, **environment):
         bad = bad or 1
         said += [f"  FAILED {name} (exit {status})", tail(log)]
     said.append(f"  {name}: {ok} passed, {bad} failed, {time.monotonic() - start:.0f} s")
-    print("\n".join(said), flush=True)
+    say(*said)
     return ok, bad
 
 
+def scripts():
+    return sorted(p.stem for p in (ROOT / "tests" / "e2e").glob("*_test.py"))
+
+
 def end_to_end():
-    """Two at a time, for most of them wait for a chain; what measures runs by itself, and first what runs longest."""
-    names = sorted(p.stem for p in (ROOT / "tests" / "e2e").glob("*_test.py"))
-    shared = sorted((n for n in names if n not in MEASURING), key=lambda n: n not in LONGEST)
+    """Two at a time, for most of them wait for a chain; first what runs longest."""
+    shared = sorted((n for n in scripts() if n not in MEASURING), key=lambda n: LONGEST.index(n) if n in LONGEST else len(LONGEST))
     with concurrent.futures.ThreadPoolExecutor(2) as lanes:
-        results = list(lanes.map(lambda n: script(n, n), shared))
-    return add(*results, *(script(n, n) for n in names if n in MEASURING))
+        return add(*lanes.map(lambda n: script(n, n), shared))
+
+
+def measuring():
+    """What holds times against bounds has the machine to itself."""
+    return add(meson_tests(BUILD, "measuring", "measuring", 4), *(script(n, n) for n in scripts() if n in MEASURING))
 
 
 SUITES = {
-    "build": build, "lints": lints, "unit": unit, "kernels": kernels, "unit-asan": unit_asan, "fuzz": fuzz,
-    "long": long, "end-to-end": end_to_end,
+    "build": build, "build-asan": build_asan, "lints": lints, "unit": unit, "kernels": kernels, "unit-asan": unit_asan, "fuzz": fuzz,
+    "long": long, "end-to-end": end_to_end, "measuring": measuring,
 }
+WAITING = ("end-to-end",)  # run beside what computes
+FIRST, LAST = ("build",), ("measuring",)
+NEEDS_ASAN = ("unit-asan", "fuzz")
 MEASURING = ("bench_test", "page_test", "siege_test")
-LONGEST = ("bad_input_test", "oracle_test", "lotus_worker_test", "lotus_worker_kill_test")
+LONGEST = ("oracle_test", "lotus_worker_kill_test", "bad_input_test", "lotus_worker_test")
+SCRIPT_SECONDS = 2400  # of one script, which shares the processors with others
 QUICK = ("build", "lints", "unit")
+
+
+def timed(name):
+    say(f"{name} …")
+    start = time.monotonic()
+    ok, bad = SUITES[name]()
+    say(f"{name}: {ok} passed, {bad} failed, {time.monotonic() - start:.0f} s")
+    return ok, bad
+
+
+def in_turn(names):
+    """One after the other; what a failed build should have made is not tried."""
+    results, missing = [(0, 0)], ()
+    for name in names:
+        if name in missing:
+            continue
+        results.append(timed(name))
+        if name == "build-asan" and results[-1][1]:
+            missing = NEEDS_ASAN
+    return add(*results)
+
+
+def run_all(names):
+    chosen = lambda test: [n for n in names if test(n)]
+    total = in_turn(chosen(lambda n: n in FIRST))
+    if total[1]:
+        return total
+    computing = chosen(lambda n: n not in FIRST + WAITING + LAST)
+    with concurrent.futures.ThreadPoolExecutor(2) as tracks:
+        total = add(total, *tracks.map(in_turn, (chosen(lambda n: n in WAITING), computing)))
+    return add(total, in_turn(chosen(lambda n: n in LAST)))
 
 
 def main():
@@ -166,15 +218,7 @@ def main():
         return 0
     os.environ.setdefault("SELKIE_TEST_PARAMS", str(BUILD / "test-params"))  # 1.1 GB, made once for all suites
     names = options.only or (QUICK if options.quick else tuple(SUITES))
-    passed = failed = 0
-    for name in names:
-        print(f"{name} …", flush=True)
-        start = time.monotonic()
-        ok, bad = SUITES[name]()
-        print(f"{name}: {ok} passed, {bad} failed, {time.monotonic() - start:.0f} s", flush=True)
-        passed, failed = passed + ok, failed + bad
-        if name == "build" and bad:
-            break
+    passed, failed = run_all(names)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -25,7 +25,7 @@ def build_oracle():
             path.chmod(0o755 if path.is_dir() else 0o644)
     program = pathlib.Path(os.environ.get("SELKIE_TEST_ORACLE") or ORACLE_BUILD / "target" / "release" / "oracle")
     if not program.exists():
-        subprocess.run(["nice", "cargo", "build", "--release", "--quiet"], cwd=source, check=True, timeout=1200,
+        subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=source, check=True, timeout=1200,
                        env={**os.environ, "CARGO_TARGET_DIR": str(ORACLE_BUILD / "target"), "RUSTFLAGS": "-C target-cpu=native"})
     return program
 
