@@ -2,7 +2,6 @@
 /* Stages of `selkie bench` that seal a sector of random data in the scratch folder. */
 #include "app/bench.h"
 
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/compute_serve.h"
 #include "app/compute_wire.h"
-#include "base/bytes.h"
 #include "base/mem.h"
 #include "codec/json.h"
 

@@ -4,7 +4,6 @@
  * named, before a pre-commit or, where it is about C1, before a SNARK is made of it; and the provider
  * is paused or has it on its record. */
 #include "app/prover.h"
-#include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "fil/commcid.h"

@@ -2,7 +2,6 @@
 #include "app/plan_measure.h"
 
 #include "base/aio.h"
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"

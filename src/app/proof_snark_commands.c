@@ -2,7 +2,6 @@
 /* selkie proof c2, join, verify. */
 #include "app/proof_args.h"
 
-#include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"

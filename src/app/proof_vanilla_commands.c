@@ -2,7 +2,6 @@
 /* selkie proof pc1, pc2, c1, unseal, check-replica, commd, piece. */
 #include "app/proof_args.h"
 
-#include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"

@@ -9,7 +9,6 @@
 #include "app/service.h"
 #include "app/signals.h"
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"

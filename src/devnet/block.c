@@ -2,7 +2,6 @@
 /* Tipsets of one block, with headers whose CIDs are true. source: reference/chain 1.3, 1.4, 4.1 */
 #include "devnet/devnet_impl.h"
 
-#include "base/bytes.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "crypto/blake2b/blake2b.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The life of sectors on the chain, seen through the client. source: reference/chain 4.6 */
-#include "base/bytes.h"
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "devnet/testnet_test.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The farm as the page and the metrics show it. */
 #include "base/clock.h"
-#include "codec/json.h"
 #include "farm/farm_impl.h"
 
 #include <string.h>

@@ -2,6 +2,7 @@
 #include "farm/farm.h"
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/uuid.h"

@@ -3,7 +3,6 @@
 #ifndef SLK_FARM_FARM_IMPL_H
 #define SLK_FARM_FARM_IMPL_H
 
-#include "base/cond.h"
 #include "base/job.h"
 #include "base/stage_names.h"
 #include "base/tally.h"

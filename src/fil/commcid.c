@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "fil/commcid.h"
 
-#include "base/bytes.h"
-
 #include <string.h>
 
 /* Modulus of the BLS12-381 scalar field, little-endian.

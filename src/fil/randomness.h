@@ -4,8 +4,6 @@
 #ifndef SLK_FIL_RANDOMNESS_H
 #define SLK_FIL_RANDOMNESS_H
 
-#include "base/err.h"
-
 #include <stddef.h>
 #include <stdint.h>
 

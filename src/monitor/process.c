@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "monitor/process.h"
 
-#include "base/mem.h"
-
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

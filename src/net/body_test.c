@@ -2,7 +2,6 @@
 /* Bodies of requests: large ones, streams, who may send them, and peers that leave. */
 #include "net/server.h"
 
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"

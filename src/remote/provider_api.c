@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "remote/provider_api.h"
 
-#include "base/assume.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/file.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "remote/relay.h"
 
-#include "base/assume.h"
 #include "base/bytes.h"
 #include "base/cond.h"
 #include "base/log.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Wall clocks that jump: an hour, a year, forward, back, or stand still, at every stage of a sector and
  * set right again later. The sector is made once, nothing is cleaned up early, nobody is kept out. */
-#include "seal/sql_impl.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

@@ -3,7 +3,6 @@
 #include "store/store.h"
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/job.h"
 #include "base/mem.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "store/unsealed.h"
 
-#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"

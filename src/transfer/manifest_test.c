@@ -2,7 +2,6 @@
 /* The manifest of a sealed file: what it says, what it refuses, and that it is made once. */
 #include "transfer/manifest.h"
 
-#include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "crypto/sha256/sha256.h"

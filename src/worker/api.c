@@ -2,8 +2,6 @@
 /* Methods of a worker that answer at once, and the table of all. source: reference/lotus-worker 4.3 */
 #include "worker/worker_impl.h"
 
-#include "base/clock.h"
-#include "base/cond.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"

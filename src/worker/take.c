@@ -5,7 +5,6 @@
  * ever: whatever is wrong is its outcome. source: reference/lotus-worker 4.5 */
 #include "worker/worker_impl.h"
 
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"

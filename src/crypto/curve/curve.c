@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "crypto/curve/curve.h"
 
-#include "base/assume.h"
-#include "base/bytes.h"
-
+#include <assert.h>
 #include <blst.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "crypto/curve/group.h"
 
-#include "base/bytes.h"
 #include "crypto/curve/fp_bytes.h"
 #include "crypto/curve/group_ifma.h"
 #include "crypto/curve/group_impl.h"

@@ -2,7 +2,6 @@
 /* Constants of Poseidon from nothing but its parameters. source: reference/proofs 2.1 to 2.5 */
 #include "crypto/poseidon/poseidon_impl.h"
 
-#include "base/bytes.h"
 #include "base/mem.h"
 
 #include <string.h>

@@ -8,7 +8,6 @@
 #include "crypto/sha256/sha256_label_impl.h"
 #include "crypto/sha256/sha256_shani.h"
 
-#include "base/bytes.h"
 #include "base/cpu.h"
 
 #define PARENT_BLOCKS 7

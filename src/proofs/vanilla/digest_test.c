@@ -2,7 +2,6 @@
 /* Digests by chunks against their definition, in one piece and in any order. */
 #include "proofs/vanilla/digest.h"
 
-#include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "crypto/sha256/sha256.h"

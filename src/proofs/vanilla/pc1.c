@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/outfile.h"
-#include "crypto/fr/fr.h"
 #include "proofs/tree/tree.h"
 #include "proofs/vanilla/cache.h"
 #include "proofs/vanilla/digest.h"

@@ -6,7 +6,6 @@
  * there; where memory is short they are the mapped files themselves. On request, or where processors are
  * idle and there is room (SLK_PC1_TREE_C_AUTO), further threads hash columns into TreeC while the last
  * layer is labelled, and in the end all do. */
-#include "base/bytes.h"
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/gate.h"

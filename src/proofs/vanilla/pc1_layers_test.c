@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Layers in every way they can be made: threads, parents, memory or mapped files. */
-#include "base/bytes.h"
 #include "base/mem.h"
 #include "proofs/vanilla/pc1_columns.h"
 #include "support/slk_seal_case.h"

@@ -3,7 +3,6 @@
 #include "support/slk_seal_case.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 
 #include <setjmp.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
