@@ -360,8 +360,8 @@ static const slk_option info_options[] = {
      .type = SLK_OPTION_TEXT,
      .fallback = "worker",
      .value = "PERM",
-     .help = "worker (all that a worker of ours needs), read, write, sign or admin (which "
-             "lotus-worker wants)"},
+     .help = "worker (all that a worker needs, ours or Lotus's), read, write, sign or admin "
+             "(which Lotus's other tools want)"},
     {.name = "expires",
      .type = SLK_OPTION_DURATION,
      .help = "how long the token is good; for ever when left out"},

@@ -158,7 +158,7 @@ slk_err slk_lotus_api_miner(slk_lotus_api *ret_api, const char *repo, slk_error 
     if (in_repo(ret_api, "~/.lotusminer", error) == SLK_OK)
         return SLK_OK;
     return slk_fail(error, SLK_E_NOTFOUND,
-                    "which node to work for is not known: set MINER_API_INFO to what `lotus-miner "
-                    "auth api-info --perm admin` prints, or name the node's repository by "
-                    "--miner-repo");
+                    "which node to work for is not known: set MINER_API_INFO to what `selkie auth "
+                    "api-info` on it, or `lotus-miner auth api-info --perm admin`, prints, or name "
+                    "its repository by --miner-repo");
 }
