@@ -302,6 +302,7 @@ def keys_are_known():
         ours.api = "tls/http"
         selkie("init", "--repo", ours.repo("provider"))
         ours.start("provider")
+        ours.wait(lambda: (ours.repo("provider") / "api").exists(), farm.START_SECONDS, "the node to serve workers")
         with OwnWorker(ours) as worker:
             expect(worker.row()["URL"].startswith("https://127.0.0.1:"), f"the worker's URL: {worker.row()}")
             equal(selkie("worker", "info", "--worker-repo", worker.folder)["session"], worker.row()["Session"], "its own commands")
