@@ -56,7 +56,9 @@ static slk_err fill(slk_lotus_api *ret_api, const char *text, size_t n, char *fr
         slk_lotus_api_done(&api);
         return code;
     }
-    slk_jwt_pin(api.pin, api.info.token);
+    slk_jwt_claims claims;
+    slk_jwt_peek(&claims, api.info.token);
+    memcpy(api.pin, claims.pin, sizeof api.pin);
     *ret_api = api;
     return SLK_OK;
 }

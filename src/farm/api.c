@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/uuid.h"
 #include "codec/json.h"
 #include "farm/api_impl.h"
 #include "farm/reclaim.h"
@@ -263,6 +264,29 @@ static slk_err worker_connect(void *context, const slk_rpc_call *call, json_t **
     return slk_farm_connect(api->options.farm, url, &who, error);
 }
 
+/* A worker's own token for a while, of the same id as the one that it has, for nothing but a worker's work:
+ * it asks for the next one before that is over. */
+static slk_err worker_token(void *context, const slk_rpc_call *call, json_t **ret_result,
+                            slk_error *error)
+{
+    const slk_farm_api *api = context;
+    const int64_t now_s = slk_clock_wall_ms() / 1000;
+    slk_jwt_claims its, claims = {.expires_s = now_s + SLK_FARM_WORKER_TOKEN_S};
+    char *token = NULL;
+    SLK_TRY(slk_jwt_read(&its, call->token, api->options.secret32, now_s, error));
+    slk_rpc_permissions_to_claims(&claims, SLK_RPC_WORKER);
+    memcpy(claims.pin, its.pin, sizeof claims.pin);
+    memcpy(claims.id, its.id, sizeof claims.id);
+    if (!claims.id[0])
+        slk_uuid_random(claims.id);
+    SLK_TRY(slk_jwt_make(&token, &claims, api->options.secret32, error));
+    json_t *value =
+        json_pack("{ss ss si}", "Token", token, "Id", claims.id, "LastsS", SLK_FARM_WORKER_TOKEN_S);
+    slk_bytes_wipe(token, strlen(token));
+    slk_free(token);
+    return slk_rpc_give(ret_result, value, error);
+}
+
 /* The sector whose file lies at a URL: the last part of its path. */
 static slk_err sector_at(slk_lotus_sector *ret, const slk_rpc_call *call, const char *url,
                          slk_error *error)
@@ -435,6 +459,7 @@ static const slk_rpc_method methods[] = {
     {"Filecoin.ReturnFinalizeReplicaUpdate", 2, OF_WORKERS, slk_farm_api_return},
     {"Filecoin.ReturnDownloadSector", 2, OF_WORKERS, slk_farm_api_return},
     {"Selkie.FetchKey", 1, OF_WORKERS, fetch_key},
+    {"Selkie.WorkerToken", 0, OF_WORKERS, worker_token},
     {"Selkie.Workers", 0, OF_READERS, worker_list},
     {"Selkie.WorkerUse", 0, OF_READERS, worker_use},
     {"Selkie.WorkerOpen", 2, SLK_RPC_ADMIN, worker_open},

@@ -28,6 +28,7 @@
 #define SLK_FARM_TOKEN_CHARS 512u
 #define SLK_FARM_KEY_S \
     3600 /* what a worker is shown is good for so long, made anew at half of it */
+#define SLK_FARM_WORKER_TOKEN_S 86400 /* a worker's own, which it renews (Selkie.WorkerToken) */
 #define SLK_FARM_FETCH_KEY_S 21600 /* what another worker is given: as long as a slow fetch takes */
 
 /* A caller. */

@@ -24,7 +24,7 @@ enum {
 };
 
 /* Lives while it is in the list or somebody has it (refs). Guarded by the farm's lock, but for what
- * never changes after it was made: id, session, url, who, client, local, can. */
+ * never changes after it was made: id, session, url, client, local, can. */
 typedef struct slk_farm_worker {
     struct slk_farm_worker *next;
     slk_farm *farm;

@@ -398,7 +398,10 @@ slk_err slk_farm_connect(slk_farm *farm, const char *url, const slk_farm_who *wh
     if (code != SLK_OK)
         return slk_fail_context(error, code, "worker at %.200s", plain);
     slk_farm_enter(farm);
-    const bool known = slk_farm_worker_by_session(farm, worker->session) != NULL;
+    slk_farm_worker *here = slk_farm_worker_by_session(farm, worker->session);
+    const bool known = here != NULL;
+    if (known)
+        here->who = *who; /* it may have another token now */
     if (!known && farm->stopping)
         code = slk_fail(error, SLK_E_CANCELED, "the node stops");
     else if (!known)

@@ -111,6 +111,15 @@ static slk_err take_name(char out64[64], const json_t *payload, const char *memb
     return SLK_OK;
 }
 
+static slk_err take_all(slk_jwt_claims *claims, const json_t *payload, int64_t now_s,
+                        slk_error *error)
+{
+    SLK_TRY(take_allow(claims, payload, error));
+    SLK_TRY(take_end(claims, payload, now_s, error));
+    SLK_TRY(take_name(claims->id, payload, "jti", error));
+    return take_name(claims->pin, payload, "pin", error);
+}
+
 slk_err slk_jwt_read(slk_jwt_claims *ret_claims, const char *token, const uint8_t secret32[32],
                      int64_t now_s, slk_error *error)
 {
@@ -130,24 +139,23 @@ slk_err slk_jwt_read(slk_jwt_claims *ret_claims, const char *token, const uint8_
         return bad(error, "its payload is too large");
     if (!json_is_object(payload))
         return bad(error, "its payload is no object");
-    SLK_TRY(take_allow(&claims, payload, error));
-    SLK_TRY(take_end(&claims, payload, now_s, error));
-    SLK_TRY(take_name(claims.id, payload, "jti", error));
-    SLK_TRY(take_name(claims.pin, payload, "pin", error));
+    SLK_TRY(take_all(&claims, payload, now_s, error));
     *ret_claims = claims;
     return SLK_OK;
 }
 
-void slk_jwt_pin(char out64[64], const char *token)
+void slk_jwt_peek(slk_jwt_claims *ret_claims, const char *token)
 {
-    SLK_CLEANUP(slk_buf_done) slk_buf payload;
-    SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
+    SLK_CLEANUP(slk_buf_done) slk_buf text;
+    SLK_CLEANUP(slk_json_decrefp) json_t *payload = NULL;
+    slk_jwt_claims claims = {0};
     const char *dot = strchr(token, '.');
     const char *start = dot ? dot + 1 : "";
-    out64[0] = 0;
-    slk_buf_init(&payload, PAYLOAD_MAX_BYTES);
-    if (slk_base64url_decode(&payload, start, strcspn(start, ".")) == SLK_OK &&
-        slk_json_parse_request(&value, slk_buf_str(&payload), payload.len, PAYLOAD_MAX_BYTES,
-                               NULL) == SLK_OK)
-        (void)take_name(out64, value, "pin", NULL);
+    *ret_claims = claims;
+    slk_buf_init(&text, PAYLOAD_MAX_BYTES);
+    if (slk_base64url_decode(&text, start, strcspn(start, ".")) == SLK_OK &&
+        slk_json_parse_request(&payload, slk_buf_str(&text), text.len, PAYLOAD_MAX_BYTES, NULL) ==
+            SLK_OK &&
+        take_all(&claims, payload, 0, NULL) == SLK_OK)
+        *ret_claims = claims;
 }

@@ -34,8 +34,8 @@ SLK_MUST_CHECK slk_err slk_jwt_make(char **ret_token, const slk_jwt_claims *clai
 SLK_MUST_CHECK slk_err slk_jwt_read(slk_jwt_claims *ret_claims, const char *token,
                                     const uint8_t secret32[32], int64_t now_s, slk_error *error);
 
-/* The pin in a token that somebody gave us for a server, unchecked: only that server has the secret. ""
- * where there is none, or no such token. */
-void slk_jwt_pin(char out64[64], const char *token);
+/* What a token says that somebody gave us for a server, unchecked: only that server has the secret. Of what
+ * is none nothing. */
+void slk_jwt_peek(slk_jwt_claims *ret_claims, const char *token);
 
 #endif

@@ -11,6 +11,7 @@
 #include "net/client.h"
 #include "net/token.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +26,9 @@
 
 struct slk_rpc_client {
     slk_http_client *http;
-    char *url, *bearer, *pin; /* heap; "" none */
+    char *url, *pin; /* heap; "" none */
+    pthread_mutex_t mutex; /* guards bearer */
+    char *bearer; /* heap; "" none */
     size_t max_answer_bytes;
     atomic_uint_fast64_t next_id;
 };
@@ -57,6 +60,7 @@ slk_err slk_rpc_client_new(slk_rpc_client **ret_client, const slk_rpc_client_opt
     slk_rpc_client *client = slk_calloc(1, sizeof *client);
     if (!client)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    slk_assert(pthread_mutex_init(&client->mutex, NULL) == 0);
     const slk_err code = copy_options(client, options, error);
     if (code == SLK_OK)
         *ret_client = client;
@@ -65,14 +69,46 @@ slk_err slk_rpc_client_new(slk_rpc_client **ret_client, const slk_rpc_client_opt
     return code;
 }
 
+static void free_secret(char *text)
+{
+    if (text)
+        slk_bytes_wipe(text, strlen(text));
+    slk_free(text);
+}
+
+static void free_secretp(char **text)
+{
+    free_secret(*text);
+}
+
+slk_err slk_rpc_client_set_bearer(slk_rpc_client *client, const char *bearer, slk_error *error)
+{
+    char *fresh = slk_strdup(bearer);
+    if (!fresh)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a token");
+    (void)pthread_mutex_lock(&client->mutex);
+    char *old = client->bearer;
+    client->bearer = fresh;
+    (void)pthread_mutex_unlock(&client->mutex);
+    free_secret(old);
+    return SLK_OK;
+}
+
+static char *copy_bearer(slk_rpc_client *client)
+{
+    (void)pthread_mutex_lock(&client->mutex);
+    char *copy = slk_strdup(client->bearer);
+    (void)pthread_mutex_unlock(&client->mutex);
+    return copy;
+}
+
 void slk_rpc_client_free(slk_rpc_client *client)
 {
     if (!client)
         return;
     slk_http_client_free(client->http);
-    if (client->bearer)
-        slk_bytes_wipe(client->bearer, strlen(client->bearer));
-    slk_free(client->bearer);
+    free_secret(client->bearer);
+    (void)pthread_mutex_destroy(&client->mutex);
     slk_free(client->url);
     slk_free(client->pin);
     slk_free(client);
@@ -191,8 +227,10 @@ static slk_err give(void *context, uint64_t offset, uint8_t *out, size_t capacit
 static slk_err send_body(slk_rpc_client *client, body *b, const slk_rpc_how *how,
                          slk_http_response *response, slk_error *error)
 {
-    const slk_http_pass own = {.bearer = client->bearer[0] ? client->bearer : NULL,
-                               .pin = client->pin};
+    SLK_CLEANUP(free_secretp) char *bearer = copy_bearer(client);
+    if (!bearer)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    const slk_http_pass own = {.bearer = *bearer ? bearer : NULL, .pin = client->pin};
     const slk_http_pass *pass = how->pass ? how->pass : &own;
     const int64_t given = how->timeout_ms;
     const int64_t total = given ? given : how->file ? 0 : TIMEOUT_DEFAULT;

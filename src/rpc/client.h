@@ -30,6 +30,9 @@ typedef struct slk_rpc_client_options {
 /* Everything is copied. SLK_E_INVAL for a URL that is none. */
 SLK_MUST_CHECK slk_err slk_rpc_client_new(slk_rpc_client **ret_client,
                                           const slk_rpc_client_options *options, slk_error *error);
+/* Calls that begin from now on bear this token. SLK_E_NOMEM: the old one stays. */
+SLK_MUST_CHECK slk_err slk_rpc_client_set_bearer(slk_rpc_client *client, const char *bearer,
+                                                 slk_error *error);
 void slk_rpc_client_free(slk_rpc_client *client); /* no call in progress; NULL allowed */
 void slk_rpc_client_freep(slk_rpc_client **client); /* for SLK_CLEANUP */
 

@@ -212,6 +212,7 @@ static slk_err greet_once(slk_worker *worker, slk_error *error)
                         "run versions that belong together",
                         version.api_version, SLK_LOTUS_MINER_API_VERSION);
     worker->node_is_ours = strncmp(version.agent, NODE_AGENT, strlen(NODE_AGENT)) == 0;
+    SLK_TRY(slk_worker_token_renew(worker, error));
     SLK_TRY(slk_miner_address(&worker->miner, worker->address, sizeof worker->address, error));
     SLK_TRY(slk_miner_sector_size(&worker->miner, worker->address, &sector_bytes, error));
     slk_log(SLK_LOG_INFO, "node.found", "version=\"%s\" miner=%s sector_bytes=%lu", version.version,
@@ -228,7 +229,9 @@ static bool may_come(slk_err code)
 slk_err slk_worker_greet(slk_worker *worker, bool (*stop)(void *), void *context, slk_error *error)
 {
     for (bool first = true;; first = false) {
-        const slk_err code = greet_once(worker, error);
+        slk_err code = greet_once(worker, error);
+        if (code == SLK_E_AUTH && slk_worker_token_fall_back(worker))
+            code = greet_once(worker, error);
         if (code == SLK_OK || !may_come(code))
             return code;
         if (first)
@@ -246,11 +249,13 @@ static slk_err connect_to(slk_worker *worker, const char *session, slk_error *er
     (void)pthread_mutex_lock(&worker->lock);
     const bool known = strcmp(worker->node_session, session) == 0;
     const bool fresh = worker->node_session[0] == 0;
+    const bool other_token = strcmp(worker->node_session, SLK_OTHER_TOKEN) == 0;
     (void)pthread_mutex_unlock(&worker->lock);
     if (known)
         return slk_worker_settle(worker, error);
     if (!fresh) {
-        slk_log(SLK_LOG_INFO, "node.restarted", "session=%s then=\"declares all again\"", session);
+        slk_log(SLK_LOG_INFO, other_token ? "token.other" : "node.restarted",
+                "session=%s then=\"declares all again\"", session);
         SLK_TRY(declare_paths(worker, true, error));
     }
     SLK_CLEANUP(slk_freep) char *url = slk_worker_told_url(worker, worker->api_url);
@@ -270,6 +275,7 @@ static slk_err connect_to(slk_worker *worker, const char *session, slk_error *er
 static slk_err beat(slk_worker *worker, slk_error *error)
 {
     char session[SLK_UUID_CHARS];
+    SLK_TRY(slk_worker_token_renew(worker, error));
     SLK_TRY(slk_miner_session(&worker->miner, session, error));
     SLK_TRY(connect_to(worker, session, error));
     slk_worker_report_health(worker);
@@ -306,7 +312,9 @@ static void *link_main(void *context)
         slk_error error = {0};
         if (detached(worker))
             continue;
-        const slk_err code = beat(worker, &error);
+        slk_err code = beat(worker, &error);
+        if (code == SLK_E_AUTH && slk_worker_token_fall_back(worker))
+            code = beat(worker, &error);
         if (code == SLK_OK && away)
             slk_log(SLK_LOG_INFO, "node.back", "url=%s", worker->options.node_url);
         else if (code != SLK_OK && code != SLK_E_CANCELED && !away)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "codec/json.h"
+#include "net/jwt.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 /* A return may carry some tens of megabytes. */
 #define RETURN_TIMEOUT_MS (10 * 60 * 1000)
 #define AGAIN_MS 1000
+#define LASTS_MAX_S (INT64_C(3660) * 24 * 3600)
 
 bool slk_miner_may_come_back(slk_err code)
 {
@@ -182,7 +184,7 @@ slk_err slk_miner_find(const slk_miner *miner, const slk_lotus_sector *sector, u
     return SLK_OK;
 }
 
-/* ---- files of other workers ---- */
+/* ---- tokens of a node of ours ---- */
 
 static slk_err take_text(char *out, size_t n, const json_t *object, const char *name,
                          slk_error *error)
@@ -192,6 +194,29 @@ static slk_err take_text(char *out, size_t n, const json_t *object, const char *
     if (strlen(text) >= n)
         return slk_fail(error, SLK_E_PROTO, "%s is too long", name);
     (void)snprintf(out, n, "%s", text);
+    return SLK_OK;
+}
+
+slk_err slk_miner_worker_token(const slk_miner *miner, char **ret_token, char ret_id64[64],
+                               int64_t *ret_lasts_s, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *result = NULL;
+    const char *text = NULL;
+    char id[64];
+    int64_t lasts_s = 0;
+    SLK_TRY(call(miner, "Selkie.WorkerToken", json_array(), &result, error));
+    if (take_text(id, sizeof id, result, "Id", error) != SLK_OK ||
+        slk_json_string(&text, result, "Token", error) != SLK_OK ||
+        slk_json_i64(&lasts_s, result, "LastsS", error) != SLK_OK)
+        return answered_wrong("WorkerToken", error);
+    if (lasts_s < 1 || lasts_s > LASTS_MAX_S || strlen(text) >= SLK_JWT_MAX_CHARS)
+        return slk_fail(error, SLK_E_PROTO, "WorkerToken answered no token that can be used");
+    char *token = slk_strdup(text);
+    if (!token)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a token");
+    *ret_token = token;
+    memcpy(ret_id64, id, sizeof id);
+    *ret_lasts_s = lasts_s;
     return SLK_OK;
 }
 

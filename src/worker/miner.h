@@ -60,6 +60,12 @@ SLK_MUST_CHECK slk_err slk_miner_find(const slk_miner *miner, const slk_lotus_se
                                       unsigned type, slk_lotus_places *ret_places,
                                       slk_error *error);
 
+/* Of a node of ours: a token for the worker that bears the present one. *ret_token heap; the caller wipes
+ * and frees. ret_id64: by which the node knows it. SLK_E_UNSUPPORTED: an older node. */
+SLK_MUST_CHECK slk_err slk_miner_worker_token(const slk_miner *miner, char **ret_token,
+                                              char ret_id64[64], int64_t *ret_lasts_s,
+                                              slk_error *error);
+
 /* Of a node of ours: what to show at the URL of a sector's file at another worker. SLK_E_CONFLICT: it gives
  * none, with the reason. */
 #define SLK_FETCH_TOKEN_CHARS 512u

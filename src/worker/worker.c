@@ -77,6 +77,7 @@ static slk_err open_node(slk_worker *worker, slk_error *error)
     const slk_http_client_options http = {.allow_plain_http = true, .ca_file = o->node_ca_file};
     SLK_TRY(slk_rpc_client_new(&worker->rpc, &rpc, error));
     worker->miner = (slk_miner){.rpc = worker->rpc, .job = &worker->life};
+    SLK_TRY(slk_worker_token_begin(worker, error));
     SLK_TRY(slk_auth_new(&worker->auth, o->secret32, &worker->miner, error));
     return slk_http_client_new(&worker->http, &http, error);
 }

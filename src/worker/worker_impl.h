@@ -19,12 +19,20 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define SLK_OTHER_TOKEN "-"
+
 struct slk_worker {
     slk_worker_options options;
     slk_job life; /* canceled at the end: calls to the node end */
     char session[SLK_UUID_CHARS]; /* of this process */
     char address[64]; /* of the node's miner */
     bool node_is_ours; /* a node of ours: it knows our extensions */
+
+    /* Of the token at the node; the link's thread, and the start before it, alone. */
+    char token_id[64]; /* "" it has none */
+    bool token_given; /* the node gave it, it is not that of the start */
+    bool token_ends; /* that of the start has an end */
+    int64_t renew_ms; /* monotonic: when to ask for another */
 
     slk_rpc_client *rpc;
     slk_miner miner;
@@ -50,7 +58,8 @@ struct slk_worker {
     bool enabled, shut, stopping;
     bool detached; /* nothing is declared any more */
     bool unsettled; /* the node missed a declaration or a drop */
-    char node_session[SLK_UUID_CHARS]; /* the one we are registered in; "" none */
+    /* The one we are registered in; "" none, SLK_OTHER_TOKEN when that was by another token. */
+    char node_session[SLK_UUID_CHARS];
     int64_t return_from_ms; /* monotonic; 0: not connected yet */
     bool resumed; /* calls of an earlier run were in the journal */
     pthread_t link_thread, return_thread;
@@ -77,6 +86,14 @@ SLK_MUST_CHECK slk_err slk_worker_settle(slk_worker *worker, slk_error *error);
 void slk_worker_store_hooks(slk_store_hooks *ret_hooks, slk_worker *worker);
 /* The node for a step: waits for it where it is away, until job is canceled. */
 slk_miner slk_worker_miner_for(slk_worker *worker, slk_job *job);
+
+/* ---- own_token.c */
+/* After the client of the node is made: with the token that was kept, if there is one. */
+SLK_MUST_CHECK slk_err slk_worker_token_begin(slk_worker *worker, slk_error *error);
+/* Asks the node for a new one when it is time. */
+SLK_MUST_CHECK slk_err slk_worker_token_renew(slk_worker *worker, slk_error *error);
+/* The node refused it: that of the start is borne again. False: that was it. */
+bool slk_worker_token_fall_back(slk_worker *worker);
 
 /* ---- returns.c */
 SLK_MUST_CHECK slk_err slk_worker_returns_start(slk_worker *worker, slk_error *error);

@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -60,7 +61,10 @@ struct node {
     unsigned port;
     bool has_sealed; /* of sector 9, for who fetches it */
     unsigned busy_deletes, deletes; /* so many are refused for now */
-    bool ours; /* a node of ours, which gives keys */
+    bool ours; /* a node of ours, which gives keys … */
+    int64_t lasts_s; /* … and tokens for so long; 0: it is older, and gives none */
+    bool void_given; /* those are refused now */
+    char bearer[2048]; /* of the last call */
     unsigned busy_keys; /* so many are refused for now */
     char shown[2][64]; /* with the last GET and DELETE of files */
 };
@@ -82,6 +86,22 @@ static const char *text_at(const json_t *params, size_t i)
     return text ? text : "";
 }
 
+#define GIVEN_ID "7"
+
+static slk_err give_token(const struct node *node, json_t **ret, slk_error *error)
+{
+    const slk_jwt_claims claims = {.allow = {"worker"},
+                                   .n_allow = 1,
+                                   .id = GIVEN_ID,
+                                   .expires_s = slk_clock_wall_ms() / 1000 + 1000};
+    char *token = NULL;
+    SLK_TRY(slk_jwt_make(&token, &claims, secret, error));
+    *ret = json_pack("{ss ss sI}", "Token", token, "Id", GIVEN_ID, "LastsS",
+                     (json_int_t)node->lasts_s);
+    slk_free(token);
+    return SLK_OK;
+}
+
 static slk_err answer(struct node *node, const char *method, const json_t *params, json_t **ret,
                       slk_error *error)
 {
@@ -98,6 +118,8 @@ static slk_err answer(struct node *node, const char *method, const json_t *param
     else if (strcmp(method, "AuthVerify") == 0)
         *ret = json_pack("[ss]", strcmp(text_at(params, 0), "to-fetch") == 0 ? "fetch" : "read",
                          "admin");
+    else if (strcmp(method, "WorkerToken") == 0 && node->lasts_s > 0)
+        return give_token(node, ret, error);
     else if (strcmp(method, "FetchKey") == 0 && node->busy_keys > 0) {
         node->busy_keys--;
         return slk_fail(error, SLK_E_BUSY, "not known to work on that");
@@ -123,10 +145,12 @@ static slk_err hear(void *context, const slk_rpc_call *call, json_t **ret, slk_e
     struct heard *heard = &node->heard[node->n++];
     (void)snprintf(heard->method, sizeof heard->method, "%s", method);
     heard->params = json_deep_copy(call->params);
+    (void)snprintf(node->bearer, sizeof node->bearer, "%s", call->token);
     const slk_err code = answer(node, method, call->params, ret, error);
     (void)pthread_cond_broadcast(&node->moved);
+    const bool unknown = strcmp(method, "WorkerToken") == 0 && node->lasts_s == 0;
     (void)pthread_mutex_unlock(&node->lock);
-    return code;
+    return unknown ? slk_rpc_fault(call, SLK_RPC_NO_METHOD, error, "method not found") : code;
 }
 
 static const slk_rpc_method methods[] = {
@@ -156,14 +180,19 @@ static const slk_rpc_method methods[] = {
     {"Filecoin.ReturnFetch", 2, SLK_RPC_ADMIN, hear},
     {"Filecoin.ReturnReplicaUpdate", 3, SLK_RPC_ADMIN, hear},
     {"Selkie.FetchKey", 1, SLK_RPC_ADMIN, hear},
+    {"Selkie.WorkerToken", 0, SLK_RPC_ADMIN, hear},
 };
 
 static slk_err let_in(void *context, const char *token, bool known_only, slk_rpc_grant *ret_grant,
                       slk_error *error)
 {
-    (void)context;
+    struct node *node = context;
+    slk_jwt_claims claims;
     (void)known_only;
-    if (strcmp(token, NODE_TOKEN) != 0)
+    (void)pthread_mutex_lock(&node->lock);
+    const bool given = !node->void_given && slk_jwt_read(&claims, token, secret, 0, NULL) == SLK_OK;
+    (void)pthread_mutex_unlock(&node->lock);
+    if (!given && strcmp(token, NODE_TOKEN) != 0)
         return slk_fail(error, SLK_E_AUTH, "whose token is that?");
     *ret_grant = (slk_rpc_grant){.permissions = SLK_RPC_READ | SLK_RPC_ADMIN};
     return SLK_OK;
@@ -210,8 +239,11 @@ static void start_node(struct node *node)
 {
     slk_error error = {0};
     const slk_rpc_table table = {methods, sizeof methods / sizeof *methods, node};
-    const slk_rpc_server_options rpc = {
-        .tables = &table, .n_tables = 1, .authorise = let_in, .anonymous = SLK_RPC_READ};
+    const slk_rpc_server_options rpc = {.tables = &table,
+                                        .n_tables = 1,
+                                        .authorise = let_in,
+                                        .authorise_context = node,
+                                        .anonymous = SLK_RPC_READ};
     assert_int_equal(pthread_mutex_init(&node->lock, NULL), 0);
     assert_int_equal(slk_cond_init(&node->moved), 0);
     slk_uuid_random(node->session);
@@ -437,6 +469,7 @@ struct world {
     int64_t source_wait_ms;
     int64_t hold_ms;
     const char *certificate, *key;
+    const char *node_token; /* NULL: NODE_TOKEN */
 };
 
 static bool never(void *context)
@@ -461,7 +494,7 @@ static void start_worker(struct world *w)
                                         .ops = &w->ops,
                                         .tasks = slk_worker_all_tasks,
                                         .node_url = w->url,
-                                        .node_token = NODE_TOKEN,
+                                        .node_token = w->node_token ? w->node_token : NODE_TOKEN,
                                         .listen = "127.0.0.1:0",
                                         .host = "127.0.0.1",
                                         .certificate_file = w->certificate,
@@ -1186,6 +1219,70 @@ static void tokens_of_the_node_are_asked_about_once(void **state)
     assert_int_not_equal(try_version(w), SLK_OK); /* nobody may read only */
 }
 
+static bool given_is_borne(struct world *w)
+{
+    slk_jwt_claims claims;
+    (void)pthread_mutex_lock(&w->node.lock);
+    slk_jwt_peek(&claims, w->node.bearer);
+    (void)pthread_mutex_unlock(&w->node.lock);
+    return strcmp(claims.id, GIVEN_ID) == 0;
+}
+
+/* What is borne first allows all; what its node gives it, that of a worker, and only for a while. */
+static void its_token_is_its_own_and_renewed(void **state)
+{
+    struct world *w = *state;
+    w->node.ours = true;
+    w->node.lasts_s = 1;
+    start_worker(w);
+    (void)heard(w, "StorageReportHealth", 0);
+    assert_true(given_is_borne(w));
+    assert_true(place_of(w, heard(w, "WorkerToken", 0)) <
+                place_of(w, heard(w, "StorageAttach", 0)));
+    (void)heard(w, "WorkerToken", 2);
+    assert_int_equal(count(w, "WorkerConnect"), 1); /* it stays the same worker */
+    /* Refused, as one that was over: the first one again, and to the node a worker that it does not know. */
+    (void)pthread_mutex_lock(&w->node.lock);
+    w->node.void_given = true;
+    w->node.lasts_s = 0;
+    (void)pthread_mutex_unlock(&w->node.lock);
+    (void)heard(w, "WorkerConnect", 1);
+    assert_false(given_is_borne(w));
+}
+
+static void a_token_with_an_end_is_kept_renewed(void **state)
+{
+    struct world *w = *state;
+    slk_jwt_claims claims = {.allow = {"worker"}, .n_allow = 1, .id = GIVEN_ID, .expires_s = 1};
+    char *token = NULL;
+    struct stat st;
+    SLK_CLEANUP(slk_freep) char *kept = slk_path_join(w->folder, "node-token");
+    assert_int_equal(slk_jwt_make(&token, &claims, secret, NULL), SLK_OK);
+    w->node.ours = true;
+    w->node.lasts_s = 1000;
+    w->node_token = token; /* over since 1970, but this node does not look */
+    start_worker(w);
+    (void)heard(w, "WorkerConnect", 0);
+    assert_int_equal(stat(kept, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    stop_worker(w);
+    w->node.ours = false; /* so that it is given no other */
+    start_worker(w);
+    (void)heard(w, "WorkerConnect", 1);
+    assert_string_not_equal(w->node.bearer, token);
+    assert_true(given_is_borne(w));
+    stop_worker(w);
+    claims.id[0] = '8'; /* of another worker */
+    slk_free(token);
+    assert_int_equal(slk_jwt_make(&token, &claims, secret, NULL), SLK_OK);
+    w->node_token = token;
+    start_worker(w);
+    (void)heard(w, "WorkerConnect", 2);
+    assert_string_equal(w->node.bearer, token);
+    stop_worker(w);
+    slk_free(token);
+}
+
 /* ---- pushed data ---- */
 
 struct adding {
@@ -1417,6 +1514,8 @@ int main(void)
         TEST(a_canceled_call_is_returned_as_failed),
         TEST(a_replica_is_checked_for_our_nodes),
         TEST(tokens_of_the_node_are_asked_about_once),
+        TEST(its_token_is_its_own_and_renewed),
+        TEST(a_token_with_an_end_is_kept_renewed),
         TEST(a_batch_with_a_sector_twice_is_refused),
         TEST(pushed_data_becomes_a_piece),
         TEST(data_of_a_call_that_fails_before_reading_is_not_sent),

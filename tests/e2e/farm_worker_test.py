@@ -97,7 +97,8 @@ class OwnWorker:
                                         stderr=subprocess.STDOUT)
 
     def row(self):
-        return next((w for w in workers(self.ours, self.of) if w["Hostname"] == self.folder.name), None)
+        rows = [w for w in workers(self.ours, self.of) if w["Hostname"] == self.folder.name]
+        return next((w for w in rows if w["Open"]), rows[0] if rows else None)
 
     def __enter__(self):
         self.start()
@@ -291,9 +292,38 @@ def workers_are_apart():
             expect("has no task of sector 1 of f01000" in first.refused("Selkie.FetchKey", f"{second.url}/remote/cache/s-t01000-1"), "files for nobody's task")
             equal(first.call("AuthVerify", ours.on("provider", "auth", "api-info", "--perm", "admin")["token"])[-1], "admin", "an operator's token")
             equal([sorted(worker.call("AuthVerify", first.token)) for worker in (first, second)], [["admin", "worker"], ["worker"]], "a worker's own token")
+            its = first.call("Selkie.WorkerToken")
+            claims, own = claims_of(its["Token"]), claims_of(first.token)
+            equal((claims["Allow"], claims["jti"], claims["exp"] - time.time() < 86401), (["worker"], own["jti"], True), "a worker's next token")
             said = [first.refused("AuthVerify", f"guess-{n}") for n in range(110)]
             expect("is not valid" in said[0] and "too many tokens" in said[-1], f"who guesses: {said[0]}, {said[-1]}")
             equal(first.call("AuthVerify", shown), ["admin"], "what is known, after too many that are not")
+
+
+def claims_of(token):
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+def tokens_are_renewed():
+    """A worker outlives the token that it was started with, and starts again with the one that it was given."""
+    with Folder() as folder, farm.Farm(folder, size=None, chain_info="http://127.0.0.1:1") as ours:
+        selkie("init", "--repo", ours.repo("provider"))
+        ours.start("provider")
+        worker = OwnWorker(ours, info=ours.on("provider", "auth", "api-info", "--expires", "3s"))
+
+        def is_over():
+            try:
+                json_rpc(ours.api_port("provider"), worker.info["token"], "Filecoin.Session", (), path="/rpc/v0")
+                return False
+            except urllib.error.HTTPError as e:
+                return e.code == 401
+        with worker:
+            before = worker.row()["Session"]
+            ours.wait(is_over, 20, "the token to be over")
+        with worker:
+            ours.wait(lambda: any(w["Kind"] == "selkie" and w["Open"] and w["Session"] != before for w in workers(ours)), 20, "the worker to be back")
+        equal((worker.folder / "node-token").stat().st_mode & 0o777, 0o600, "mode of the token that was kept")
 
 
 def keys_are_known():
@@ -308,8 +338,8 @@ def keys_are_known():
             equal(selkie("worker", "info", "--worker-repo", worker.folder)["session"], worker.row()["Session"], "its own commands")
             for key in (ours.repo("provider") / "tls.key", worker.folder / "tls.key"):
                 equal(key.stat().st_mode & 0o777, 0o600, f"mode of {key}")
-            head, payload, signature = worker.info["token"].split(".")
-            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            head, _, signature = worker.info["token"].split(".")
+            claims = claims_of(worker.info["token"])
             claims["pin"] = "sha256//" + base64.b64encode(bytes(32)).decode()
             forged = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
             deceived = OwnWorker(ours, "deceived", info={**worker.info, "token": f"{head}.{forged}.{signature}"})
@@ -334,7 +364,8 @@ def proofs_by_a_worker():
 
 if __name__ == "__main__":
     cases = [("own-worker-seals", ours_seals_sectors), ("own-worker-proves", proofs_by_a_worker), ("worker-lies", a_liar_is_closed),
-             ("workers-apart", workers_are_apart), ("workers-by-tls", keys_are_known), ("node-that-cannot-start", a_node_that_cannot_start),
+             ("workers-apart", workers_are_apart), ("workers-by-tls", keys_are_known), ("tokens-renewed", tokens_are_renewed),
+             ("node-that-cannot-start", a_node_that_cannot_start),
              ("worker-gone-with-labels", lost_labels_are_made_again)]
     if (DEVNET / "start.sh").exists():
         cases += [("lotus-worker-seals", seals_sectors), ("provider-killed-while-it-works", outlives_a_restart),
