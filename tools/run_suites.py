@@ -171,7 +171,8 @@ WAITING = ("end-to-end",)  # run beside what computes
 FIRST, LAST = ("build",), ("measuring",)
 NEEDS_ASAN = ("unit-asan", "fuzz")
 MEASURING = ("bench_test", "page_test", "siege_test")
-LONGEST = ("oracle_test", "lotus_worker_kill_test", "bad_input_test", "lotus_worker_test")
+LONGEST = ("oracle_test", "lotus_worker_kill_test", "lotus_worker_test", "external_pc2_test", "farm_worker_test", "compute_test",
+           "clock_test", "cluster_test", "bad_input_test")
 SCRIPT_SECONDS = 2400  # of one script, which shares the processors with others
 QUICK = ("build", "lints", "unit")
 
