@@ -9,11 +9,13 @@
 #include "farm/work.h"
 #include "store/remote_fetch.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 #define CONNECTIONS 4u
 #define TEMPORARY ".tmp"
+#define BRING_AGAIN_MS 1000 /* between attempts to bring files from a worker that is away */
 
 static slk_err no_memory(slk_error *error)
 {
@@ -123,8 +125,8 @@ static slk_err bring_one(slk_farm *farm, const slk_farm_call *made, uint64_t sec
     return slk_store_fetch_to(&fetch, dest, temp, &which, job, error);
 }
 
-slk_err slk_farm_bring_finished(slk_farm *farm, const slk_farm_call *made, uint64_t sector_bytes,
-                                const slk_seal_paths *paths, slk_job *job, slk_error *error)
+static slk_err bring_once(slk_farm *farm, const slk_farm_call *made, uint64_t sector_bytes,
+                          const slk_seal_paths *paths, slk_job *job, slk_error *error)
 {
     (void)rmdir(
         paths->cache); /* made empty for labels that are elsewhere; what is full is complete */
@@ -133,6 +135,47 @@ slk_err slk_farm_bring_finished(slk_farm *farm, const slk_farm_call *made, uint6
     if (!slk_file_exists(paths->sealed))
         SLK_TRY(bring_one(farm, made, sector_bytes, SLK_LOTUS_SEALED, paths->sealed, job, error));
     return SLK_OK;
+}
+
+static void wait_a_moment(slk_farm *farm)
+{
+    slk_farm_enter(farm);
+    if (!farm->stopping)
+        slk_farm_wait(farm, BRING_AGAIN_MS);
+    slk_farm_leave(farm);
+}
+
+/* Whether anything came in the attempt that ended: the cache, which is first, or a part of what it ended with. */
+static bool came_something(bool had_cache, const slk_seal_paths *paths, const slk_job *job)
+{
+    return (!had_cache && slk_file_exists(paths->cache)) ||
+           (job && atomic_load(&job->done) > atomic_load(&job->before));
+}
+
+slk_err slk_farm_bring_finished(slk_farm *farm, const slk_farm_call *made, uint64_t sector_bytes,
+                                const slk_seal_paths *paths, slk_job *job, slk_error *error)
+{
+    for (int64_t since = 0;;) {
+        const bool had_cache = slk_file_exists(paths->cache);
+        const slk_err code = bring_once(farm, made, sector_bytes, paths, job, error);
+        if (code != SLK_E_UNREACHABLE && code != SLK_E_TIMEOUT)
+            return code;
+        const int64_t now = slk_clock_monotonic_ms();
+        if (since == 0 || came_something(had_cache, paths, job)) {
+            since = now;
+            slk_log(SLK_LOG_WARN, "farm.bring",
+                    "sector=f0%lu/%lu worker=\"%s\" why=\"%s\" next=\"as soon as it is there\"",
+                    (unsigned long)made->call.sector.miner, (unsigned long)made->call.sector.number,
+                    made->hostname, slk_error_text(error, code));
+        }
+        if (now - since > farm->options.lost_ms)
+            return slk_fail_context(error, SLK_E_NOTFOUND, "the replica is gone");
+        slk_job_stage(job, "waiting for a worker", 0);
+        wait_a_moment(farm);
+        if (slk_farm_is_stopping(farm))
+            return slk_fail(error, SLK_E_CANCELED, "the node stops");
+        SLK_TRY(slk_job_check(job, error));
+    }
 }
 
 void slk_farm_forget_brought(const slk_seal_paths *paths)
@@ -170,8 +213,12 @@ slk_err slk_farm_bring_layers(void *context, slk_farm *farm, slk_farm_worker *wo
                                 .method = "Filecoin.Fetch",
                                 .params = params};
     slk_farm_call call = {0};
-    SLK_TRY(slk_farm_work_on(&call, farm, &work, worker, job, error));
-    const slk_err code = slk_farm_calls_drop(farm->calls, call.id, error);
+    slk_err code = slk_farm_work_on(&call, farm, &work, worker, job, error);
+    if (code ==
+        SLK_E_IO) /* the source is away more often than a disk is bad: no failure of the sector's */
+        code = SLK_E_UNREACHABLE;
+    SLK_TRY(code);
+    code = slk_farm_calls_drop(farm->calls, call.id, error);
     slk_farm_call_done(&call);
     return code;
 }

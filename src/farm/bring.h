@@ -12,9 +12,11 @@
 #include <stdint.h>
 
 /* The sealed file and the files of a finished cache of a sector to their places here, from the worker that
- * made them, or where it has them no more from whoever has; the workers keep theirs. What is complete here already is not fetched again, what an
- * earlier run left is gone on with. Nobody checks what came. SLK_E_UNREACHABLE: no worker that is there
- * has them. job: stages "fetch cache", "fetch" in bytes. */
+ * made them, or where it has them no more from whoever has; the workers keep theirs. What is complete here
+ * already is not fetched again, what an earlier run left is gone on with. Nobody checks what came. While the
+ * worker is away it is waited for. SLK_E_NOTFOUND: nothing came for longer than the farm's lost_ms;
+ * SLK_E_CANCELED: job was canceled, or the farm stops. job: stages "waiting for a worker", "fetch cache",
+ * "fetch" in bytes. */
 SLK_MUST_CHECK slk_err slk_farm_bring_finished(slk_farm *farm, const slk_farm_call *made,
                                                uint64_t sector_bytes, const slk_seal_paths *paths,
                                                slk_job *job, slk_error *error);

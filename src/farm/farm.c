@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SWEEP_MS 60000
+#define SWEEP_MS 10000
+#define SWEEP_ALL_MS 60000 /* of all that lies on workers; sooner when one has come */
 
 void slk_farm_enter(slk_farm *farm)
 {
@@ -92,7 +93,6 @@ static slk_err make_parts(slk_farm *farm, const slk_farm_options *options, slk_e
         return no_memory(error);
     farm->made = true;
     slk_uuid_random(farm->session);
-    farm->since_ms = slk_clock_monotonic_ms();
     SLK_TRY(slk_farm_doors_new(&farm->doors, options->worker_addresses, error));
     SLK_TRY(slk_http_client_new(&farm->http, &http, error));
     SLK_TRY(slk_farm_index_new(&farm->index, error));
@@ -122,23 +122,36 @@ slk_err slk_farm_new(slk_farm **ret_farm, const slk_farm_options *options, slk_e
     return SLK_OK;
 }
 
+/* all: what was left behind, too. */
+static void sweep_once(slk_farm *farm, bool all)
+{
+    slk_error error = {0};
+    slk_farm_workers_reap(farm);
+    slk_err code = slk_farm_reclaim_over(farm, &error);
+    if (code == SLK_OK && all)
+        code = slk_farm_reclaim_left(farm, &error);
+    if (code != SLK_OK)
+        slk_log(SLK_LOG_WARN, "farm.reclaim", "why=\"%s\" next=\"tries again\"",
+                slk_error_text(&error, code));
+}
+
 static void *sweep_main(void *arg)
 {
     slk_farm *farm = arg;
+    uint64_t seen = 0; /* the newest worker at the last look at all */
     slk_farm_enter(farm);
-    for (int64_t due = 0; !farm->stopping;) {
-        if (slk_clock_monotonic_ms() < due) {
+    for (int64_t due = 0, due_all = 0; !farm->stopping;) {
+        const int64_t now = slk_clock_monotonic_ms();
+        if (now < due) {
             slk_farm_wait(farm, 1000);
             continue;
         }
+        const bool all = now >= due_all || farm->last_worker != seen;
+        seen = farm->last_worker;
+        due = now + SWEEP_MS;
+        due_all = all ? now + SWEEP_ALL_MS : due_all;
         slk_farm_leave(farm);
-        slk_error error = {0};
-        slk_farm_workers_reap(farm);
-        const slk_err code = slk_farm_reclaim_over(farm, &error);
-        if (code != SLK_OK)
-            slk_log(SLK_LOG_WARN, "farm.reclaim", "why=\"%s\" next=\"tries again\"",
-                    slk_error_text(&error, code));
-        due = slk_clock_monotonic_ms() + SWEEP_MS;
+        sweep_once(farm, all);
         slk_farm_enter(farm);
     }
     slk_farm_leave(farm);

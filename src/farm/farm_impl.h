@@ -56,6 +56,7 @@ typedef struct slk_farm_worker {
 typedef struct slk_farm_waiting {
     struct slk_farm_waiting *next;
     char uuid[SLK_UUID_CHARS];
+    const slk_farm_call *row; /* of which sector, and which worker has it */
     slk_job *job; /* gets the worker's progress; NULL nobody looks */
     pthread_cond_t moved; /* this, or a worker that may have it, changed */
     bool ended; /* its row is done */
@@ -76,7 +77,6 @@ struct slk_farm {
     char *ca_file; /* NULL: the system's */
     char *results_folder;
     char session[SLK_UUID_CHARS];
-    int64_t since_ms; /* monotonic: made */
     slk_farm_doors *doors;
     slk_http_client *http; /* files of workers */
     slk_farm_index *index;

@@ -394,15 +394,6 @@ static slk_err check_brought(slk_farm_prover *p, const slk_seal_sector *sector,
     return trial_c1(p, sector, comm, made, ticket, paths, job, error);
 }
 
-/* It was done, and this node has been here, for longer than a worker is waited for. */
-static bool is_long_gone(const slk_farm_prover *p, const slk_farm_call *call)
-{
-    const slk_farm *farm = p->farm;
-    const int64_t here_ms = slk_clock_monotonic_ms() - farm->since_ms;
-    const int64_t done_ms = slk_clock_wall_ms() - call->ended_ms;
-    return here_ms > farm->options.lost_ms && done_ms > farm->options.lost_ms;
-}
-
 /* PC2 is done there: files come here and are looked at. */
 static slk_err take_sealed(slk_farm_prover *p, slk_seal_commitments *ret,
                            const slk_seal_sector *sector, const slk_farm_call *pc1,
@@ -420,8 +411,6 @@ static slk_err take_sealed(slk_farm_prover *p, slk_seal_commitments *ret,
     slk_farm_step_aside(p->farm, true);
     if (code == SLK_OK)
         code = slk_farm_bring_finished(p->farm, pc2, bytes, paths, job, error);
-    if (code == SLK_E_UNREACHABLE && is_long_gone(p, pc2))
-        code = slk_fail_context(error, SLK_E_NOTFOUND, "the replica is gone");
     if (code == SLK_OK)
         code = check_brought(p, sector, &comm, pc2, ticket, paths, job, error);
     slk_farm_step_aside(p->farm, false);

@@ -75,9 +75,8 @@ slk_err slk_farm_reclaim_over(slk_farm *farm, slk_error *error)
     slk_err code = slk_farm_calls_over(over, &n, OVER_MAX, farm->calls, error);
     for (size_t i = 0; i < n; i++) {
         slk_error own = {0};
-        slk_err one = slk_farm_reclaim(farm, &over[i], &own);
-        if (one == SLK_OK)
-            one = slk_farm_calls_drop_sector(farm->calls, &over[i], &own);
+        const slk_err one = slk_farm_reclaim(farm, &over[i], &own);
+        SLK_TRY(slk_farm_calls_drop_sector(farm->calls, &over[i], error));
         if (one == SLK_OK)
             slk_log(SLK_LOG_INFO, "farm.reclaimed", "sector=f0%lu/%lu",
                     (unsigned long)over[i].miner, (unsigned long)over[i].number);
@@ -127,36 +126,51 @@ static slk_err look_up(bool *ret_known, bool *ret_over, slk_farm *farm,
     return SLK_OK;
 }
 
-static slk_err one_ghost(json_t *ghosts, slk_farm *farm, const char *path,
-                         const slk_lotus_declaration *d, bool dry_run, slk_error *error)
+/* What becomes of a sector that is not under way. */
+struct ghosts {
+    slk_farm *farm;
+    json_t *list; /* NULL: it is not listed */
+    bool remove_known; /* it was ordered here */
+    bool remove_unknown;
+    slk_err failed; /* first failure of a removal */
+    slk_error why;
+};
+
+static bool remove_ghost(struct ghosts *g, const slk_lotus_sector *sector)
+{
+    slk_error own = {0};
+    const slk_err code = slk_farm_reclaim(g->farm, sector, &own);
+    if (code != SLK_OK && g->failed == SLK_OK) {
+        g->failed = code;
+        g->why = own;
+    }
+    return code == SLK_OK;
+}
+
+static slk_err one_ghost(struct ghosts *g, const char *path, const slk_lotus_declaration *d,
+                         slk_error *error)
 {
     bool known = false, over = false, removed = false;
-    SLK_TRY(look_up(&known, &over, farm, &d->sector, error));
+    SLK_TRY(look_up(&known, &over, g->farm, &d->sector, error));
     if (!over)
         return SLK_OK;
-    if (!dry_run) {
-        slk_error own = {0};
-        const slk_err code = slk_farm_reclaim(farm, &d->sector, &own);
-        removed = code == SLK_OK;
-        if (!removed)
-            slk_log(SLK_LOG_WARN, "farm.ghost", "sector=f0%lu/%lu why=\"%s\"",
-                    (unsigned long)d->sector.miner, (unsigned long)d->sector.number,
-                    slk_error_text(&own, code));
-    }
+    if (known ? g->remove_known : g->remove_unknown)
+        removed = remove_ghost(g, &d->sector);
+    if (!g->list)
+        return SLK_OK;
     json_t *row = json_pack("{sI sI ss sI sb sb}", "Miner", (json_int_t)d->sector.miner, "Number",
                             (json_int_t)d->sector.number, "Path", path, "Types",
                             (json_int_t)d->types, "Known", known, "Removed", removed);
-    return json_array_append_new(ghosts, row) == 0
+    return json_array_append_new(g->list, row) == 0
                ? SLK_OK
                : slk_fail(error, SLK_E_NOMEM, "out of memory for a list");
 }
 
 /* Those of one path, which only seals. */
-static slk_err ghosts_of(json_t *ghosts, slk_farm *farm, const char *path, const json_t *list,
-                         bool dry_run, slk_error *error)
+static slk_err ghosts_of(struct ghosts *g, const char *path, const json_t *list, slk_error *error)
 {
     slk_lotus_path what;
-    if (slk_farm_index_path(&what, farm->index, path, error) != SLK_OK)
+    if (slk_farm_index_path(&what, g->farm->index, path, error) != SLK_OK)
         return SLK_OK; /* detached meanwhile */
     const bool keeps = what.can_store;
     slk_lotus_path_done(&what);
@@ -164,21 +178,39 @@ static slk_err ghosts_of(json_t *ghosts, slk_farm *farm, const char *path, const
         slk_lotus_declaration d;
         SLK_TRY(slk_lotus_declaration_read(&d, json_array_get(list, i), "declaration", error));
         if (d.types & sealing_types)
-            SLK_TRY(one_ghost(ghosts, farm, path, &d, dry_run, error));
+            SLK_TRY(one_ghost(g, path, &d, error));
     }
     return SLK_OK;
 }
 
-slk_err slk_farm_ghosts(json_t **ret_ghosts, slk_farm *farm, bool dry_run, slk_error *error)
+static slk_err all_ghosts(struct ghosts *g, slk_error *error)
 {
-    SLK_CLEANUP(slk_json_decrefp) json_t *all = slk_farm_index_list(farm->index);
-    SLK_CLEANUP(slk_json_decrefp) json_t *ghosts = json_array();
-    if (!all || !ghosts)
+    SLK_CLEANUP(slk_json_decrefp) json_t *all = slk_farm_index_list(g->farm->index);
+    if (!all)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a list");
     const char *path;
     json_t *list;
-    json_object_foreach(all, path, list)
-        SLK_TRY(ghosts_of(ghosts, farm, path, list, dry_run, error));
+    json_object_foreach(all, path, list) SLK_TRY(ghosts_of(g, path, list, error));
+    return SLK_OK;
+}
+
+slk_err slk_farm_reclaim_left(slk_farm *farm, slk_error *error)
+{
+    struct ghosts g = {.farm = farm, .remove_known = true};
+    SLK_TRY(all_ghosts(&g, error));
+    return g.failed == SLK_OK ? SLK_OK : slk_fail(error, g.failed, "%s", g.why.message);
+}
+
+slk_err slk_farm_ghosts(json_t **ret_ghosts, slk_farm *farm, bool dry_run, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *ghosts = json_array();
+    struct ghosts g = {
+        .farm = farm, .list = ghosts, .remove_unknown = !dry_run, .remove_known = !dry_run};
+    if (!ghosts)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for a list");
+    SLK_TRY(all_ghosts(&g, error));
+    if (g.failed != SLK_OK)
+        slk_log(SLK_LOG_WARN, "farm.ghost", "why=\"%s\"", slk_error_text(&g.why, g.failed));
     *ret_ghosts = ghosts;
     ghosts = NULL;
     return SLK_OK;

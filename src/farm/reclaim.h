@@ -20,8 +20,12 @@
 SLK_MUST_CHECK slk_err slk_farm_reclaim(slk_farm *farm, const slk_lotus_sector *sector,
                                         slk_error *error);
 /* The same for every sector that had calls and is over (slk_farm_calls_over), whose calls are forgotten
- * then; what fails stays for the next time. */
+ * then. Files that could not be removed, or of which nobody told yet, are left to slk_farm_reclaim_left. */
 SLK_MUST_CHECK slk_err slk_farm_reclaim_over(slk_farm *farm, slk_error *error);
+/* The same for every sector that lies on a worker's sealing path, had been ordered here, and is over: its
+ * worker was away when it ended, or the node. The first failure is returned after all were tried. Cost: the
+ * list of the index, and one question for each sector on sealing paths. */
+SLK_MUST_CHECK slk_err slk_farm_reclaim_left(slk_farm *farm, slk_error *error);
 
 /* The index forgets the sector's files on paths of workers that do not answer: whoever makes them anew need
  * not wait for those to be removed. They are ghosts if such a worker comes back. */

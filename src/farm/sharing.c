@@ -13,10 +13,19 @@ static bool has_some(const slk_farm_worker *worker, const slk_lotus_sector *sect
     return false;
 }
 
-/* Lock held: the worker that has the index-th request, NULL: it waits; false: there is none. */
+/* Lock held: the worker that has the index-th call or request, NULL: it waits; false: there is none. A call
+ * outlives the request when its worker, which is one of ours, was started anew. */
 static bool look_at(slk_farm_worker **ret_worker, slk_lotus_sector *ret_sector, slk_farm *farm,
                     size_t index)
 {
+    const slk_farm_waiting *waiting = farm->waiting;
+    for (; waiting && index > 0; index--)
+        waiting = waiting->next;
+    if (waiting) {
+        *ret_worker = slk_farm_worker_of(farm, waiting->row->session, waiting->row->hostname);
+        *ret_sector = waiting->row->call.sector;
+        return true;
+    }
     slk_sched_seen seen;
     if (!slk_sched_at(&seen, farm->sched, index))
         return false;

@@ -46,7 +46,6 @@ void slk_farm_grant_end(slk_farm *farm, slk_farm_grant *grant)
 struct watch {
     slk_farm *farm;
     slk_farm_waiting waiting;
-    const slk_farm_call *row; /* which worker has it */
     int64_t away_since_ms; /* monotonic: nobody who could return it is there; 0: somebody is */
     bool adopted; /* the scheduler counts it */
     uint64_t request;
@@ -55,7 +54,7 @@ struct watch {
 static slk_err watch_begin(struct watch *watch, slk_farm *farm, const slk_farm_call *row,
                            slk_job *job, slk_error *error)
 {
-    *watch = (struct watch){.farm = farm, .row = row, .waiting.job = job};
+    *watch = (struct watch){.farm = farm, .waiting = {.row = row, .job = job}};
     const int rc = slk_cond_init(&watch->waiting.moved);
     if (rc != 0)
         return slk_fail_errno(error, rc, "cannot wait for a worker");
@@ -86,9 +85,9 @@ static void watch_end(struct watch *watch)
 /* Lock held: who has the call now. One of ours that was started again goes on with its calls. */
 static slk_farm_worker *holder_of(const struct watch *watch)
 {
-    slk_farm_worker *w = slk_farm_worker_by_session(watch->farm, watch->row->session);
+    slk_farm_worker *w = slk_farm_worker_by_session(watch->farm, watch->waiting.row->session);
     for (slk_farm_worker *o = watch->farm->workers; o && !w; o = o->next)
-        if (o->ours && strcmp(o->info.hostname, watch->row->hostname) == 0)
+        if (o->ours && strcmp(o->info.hostname, watch->waiting.row->hostname) == 0)
             w = o;
     return w;
 }
@@ -99,7 +98,7 @@ static int64_t patience(const struct watch *watch, const slk_farm_worker *holder
     if (holder)
         return holder->answers ? ANEW_MS : watch->farm->options.lost_ms;
     for (const slk_farm_worker *o = watch->farm->workers; o; o = o->next)
-        if (!o->local && o->answers && strcmp(o->info.hostname, watch->row->hostname) == 0)
+        if (!o->local && o->answers && strcmp(o->info.hostname, watch->waiting.row->hostname) == 0)
             return ANEW_MS; /* its old calls are returned before it connects */
     return watch->farm->options.lost_ms;
 }
@@ -150,7 +149,7 @@ static slk_err wait_return(struct watch *watch, const slk_farm_work *work, bool 
             code = slk_fail(error, SLK_E_CANCELED, "canceled");
         else if (is_lost(watch))
             code = slk_fail(error, SLK_E_UNREACHABLE, "worker %.80s is away with the task",
-                            watch->row->hostname);
+                            watch->waiting.row->hostname);
         else
             (void)slk_cond_wait_ms(&watch->waiting.moved, &farm->lock, LOOK_MS);
     }
@@ -205,7 +204,7 @@ static slk_err finish(slk_farm_call *ret_call, struct watch *watch, const slk_fa
     slk_farm_call done = {0};
     slk_err code = wait_return(watch, work, again, error);
     if (code == SLK_OK)
-        code = slk_farm_calls_get(&done, farm->calls, watch->row->id, error);
+        code = slk_farm_calls_get(&done, farm->calls, watch->waiting.row->id, error);
     if (code == SLK_OK && done.outcome.fault.failed)
         code = fault_error(&done, error);
     if (code == SLK_OK) {
@@ -219,10 +218,10 @@ static slk_err finish(slk_farm_call *ret_call, struct watch *watch, const slk_fa
         return code;
     slk_counter_add(&counts->failed, code != SLK_E_CANCELED);
     if (code == SLK_E_CANCELED || watch->waiting.aborted)
-        tell_cancel(farm, watch, &watch->row->call);
+        tell_cancel(farm, watch, &watch->waiting.row->call);
     slk_error dropping = {0};
-    if (slk_farm_calls_drop(farm->calls, watch->row->id, &dropping) != SLK_OK)
-        slk_log(SLK_LOG_WARN, "farm.drop", "call=%s why=\"%s\"", watch->row->call.uuid,
+    if (slk_farm_calls_drop(farm->calls, watch->waiting.row->id, &dropping) != SLK_OK)
+        slk_log(SLK_LOG_WARN, "farm.drop", "call=%s why=\"%s\"", watch->waiting.row->call.uuid,
                 dropping.message);
     return code;
 }

@@ -782,11 +782,6 @@ static void test_words(void **state)
     assert_int_equal(slk_rpc_permissions_of_claims(&claims), SLK_RPC_READ | SLK_RPC_ADMIN);
     assert_string_equal(slk_rpc_permission_word(SLK_RPC_SIGN | SLK_RPC_WORKER), "sign");
     assert_string_equal(slk_rpc_permission_word(0), "");
-    assert_int_equal(slk_rpc_permissions_of_level(SLK_RPC_READ), SLK_RPC_READ);
-    assert_int_equal(slk_rpc_permissions_of_level(SLK_RPC_SIGN),
-                     SLK_RPC_READ | SLK_RPC_WRITE | SLK_RPC_SIGN);
-    assert_int_equal(slk_rpc_permissions_of_level(SLK_RPC_WORKER), 0);
-    assert_int_equal(slk_rpc_permissions_of_level(0), 0);
 }
 
 int main(void)

@@ -11,6 +11,8 @@
 #include "seal/seal_impl.h"
 #include "seal/sql_impl.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -347,6 +349,29 @@ slk_err slk_step_provider_finalize(slk_task *task, slk_error *error)
     return SLK_OK;
 }
 
+/* What begins with the file's name and a dot: of work that ended before its time. */
+static slk_err remove_beside(const char *path, slk_error *error)
+{
+    const char *name = strrchr(path, '/') + 1;
+    SLK_CLEANUP(slk_freep) char *folder = slk_strf("%.*s", (int)(name - path), path);
+    if (!folder)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return errno == ENOENT ? SLK_OK : slk_fail_errno(error, errno, "cannot read %s", folder);
+    slk_err code = SLK_OK;
+    const size_t n = strlen(name);
+    for (const struct dirent *e; code == SLK_OK && (e = readdir(dir)) != NULL;) {
+        if (strncmp(e->d_name, name, n) != 0 || e->d_name[n] != '.')
+            continue;
+        SLK_CLEANUP(slk_freep) char *beside = slk_strf("%s%s", folder, e->d_name);
+        code = beside ? slk_remove_tree_durable(beside, error)
+                      : slk_fail(error, SLK_E_NOMEM, "out of memory");
+    }
+    (void)closedir(dir);
+    return code;
+}
+
 slk_err slk_step_provider_cleanup(slk_task *task, slk_error *error)
 {
     slk_seal *seal = task->seal;
@@ -359,6 +384,10 @@ slk_err slk_step_provider_cleanup(slk_task *task, slk_error *error)
         code = slk_remove_tree_durable(w.places.c1, error);
     if (code == SLK_OK)
         code = slk_remove_tree_durable(w.places.cache, error);
+    if (code == SLK_OK)
+        code = remove_beside(w.places.cache, error);
+    if (code == SLK_OK)
+        code = remove_beside(w.places.sealed, error);
     if (code == SLK_OK)
         code = slk_seal_crash_point(seal, "provider.half_clean", error);
     if (code == SLK_OK)

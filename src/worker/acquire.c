@@ -14,7 +14,6 @@
 #define URLS_MAX 64u
 #define FETCH_CONNECTIONS 4u
 #define AGAIN_MS 1000
-#define ATTEMPTS 3u /* at files whose servers take what we show no more */
 
 static int by_weight(const void *a, const void *b)
 {
@@ -86,6 +85,13 @@ static slk_err meet(struct meeting *ret, slk_worker_run *run, const char *url, s
     }
 }
 
+/* A server of ours that is away comes back; one that was started again knows our key again as soon as the node
+ * knows it. */
+static bool may_mend(const slk_worker *worker, slk_err code)
+{
+    return slk_miner_may_come_back(code) || (code == SLK_E_AUTH && worker->node_is_ours);
+}
+
 /* A copy that stays while ours changes would be taken for the sector's: a node that has it and does not
  * answer is waited for. */
 static slk_err delete_there(slk_worker_run *run, const char *url, const slk_lotus_strings *keep,
@@ -93,12 +99,13 @@ static slk_err delete_there(slk_worker_run *run, const char *url, const slk_lotu
 {
     slk_worker *worker = run->worker;
     const int64_t until = slk_clock_monotonic_ms() + worker->options.source_wait_ms;
-    struct meeting with;
-    SLK_TRY(meet(&with, run, url, error));
     for (;;) {
+        struct meeting with;
+        SLK_TRY(meet(&with, run, url, error));
         const slk_err code =
             slk_store_delete_there(worker->http, &with.pass, url, keep, run->job, error);
-        if (!slk_miner_may_come_back(code) || slk_clock_monotonic_ms() >= until)
+        slk_bytes_wipe(&with, sizeof with);
+        if (!may_mend(worker, code) || slk_clock_monotonic_ms() >= until)
             return code;
         SLK_TRY(slk_job_check(run->job, error));
         slk_clock_sleep_ms(AGAIN_MS);
@@ -183,7 +190,8 @@ static slk_err fetch_from(slk_worker_run *run, const struct meetings *m, unsigne
     return SLK_OK;
 }
 
-/* A node that was started again made what it gave us void. */
+/* A node that was started again made what it gave us void. A node of ours would count it as a failure of ours
+ * when the source is away, so that is waited for; Lotus knows better what to do. */
 static slk_err fetch_again(slk_worker_run *run, const struct source *sources, size_t n,
                            unsigned type, slk_lotus_path_type path_type,
                            const slk_store_path **ret_path, size_t *ret_source, slk_error *error)
@@ -191,12 +199,17 @@ static slk_err fetch_again(slk_worker_run *run, const struct source *sources, si
     struct meetings *m = slk_calloc(1, sizeof *m);
     if (!m)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a transfer");
-    const unsigned attempts = run->worker->node_is_ours ? ATTEMPTS : 1;
-    slk_err code = SLK_E_AUTH;
-    for (unsigned i = 0; i < attempts && code == SLK_E_AUTH; i++) {
+    const slk_worker *worker = run->worker;
+    const int64_t until = slk_clock_monotonic_ms() + worker->options.source_wait_ms;
+    slk_err code;
+    for (;;) {
         code = meet_all(m, run, sources, n, error);
         if (code == SLK_OK)
             code = fetch_from(run, m, type, path_type, ret_path, ret_source, error);
+        if (!worker->node_is_ours || !may_mend(worker, code) || slk_clock_monotonic_ms() >= until ||
+            slk_job_check(run->job, NULL) != SLK_OK)
+            break;
+        slk_clock_sleep_ms(AGAIN_MS);
     }
     slk_bytes_wipe(m->with, sizeof m->with);
     slk_free(m);
