@@ -245,7 +245,8 @@ class PlayedWorker:
         self.returns(method, call, result)
 
     def returns(self, method, call, result):
-        self.call(f"Return{method}", call, result, None)
+        with contextlib.suppress(OSError):  # the node has ended
+            self.call(f"Return{method}", call, result, None)
 
     def do_AddPiece(self, *_):
         return {"Size": SECTOR, "PieceCID": {"/": ZEROS}}

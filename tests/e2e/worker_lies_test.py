@@ -85,11 +85,11 @@ def every_lie():
                 honest = group.all[0]
                 ours.wait(lambda: sealed(ours, 1), SECONDS, "the sector to be sealed after a replica of other bytes")
                 false_proof(ours)
-                with Workers(ours, 1, "client", name="honest"):  # makes its proof meanwhile
+                with Workers(ours, 1, "client", name="honest") as provers:  # has its turn meanwhile
                     for count, (what, (where, change, word)) in enumerate(LIES.items(), 2):
                         one_lie(ours, honest, count, what, where, change, word)
                     says_too_much(ours, honest, count + 1)
-                    ours.wait(lambda: any(r["state"] == "proving" for r in ours.sectors()), SECONDS, "a sector to be proving")
+                    ours.wait(lambda: "SealCommit2" in provers.all[0].taken(), SECONDS, "the proof to be another one's task")
                 equal([f for f in group.files() if "calls" in f], [], "calls of the honest worker")
 
 
