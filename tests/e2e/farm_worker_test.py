@@ -102,7 +102,11 @@ class OwnWorker:
 
     def __enter__(self):
         self.start()
-        self.ours.wait(lambda: (self.row() or {}).get("Open"), 60, f"our worker to connect: {self.tail()}")
+        try:
+            self.ours.wait(lambda: (self.row() or {}).get("Open"), 60, "our worker to connect")
+        except Failed as e:
+            self.close()
+            raise Failed(f"{e}; {self.tail()}") from e
         return self
 
     def tail(self):
