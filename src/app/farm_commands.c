@@ -242,14 +242,33 @@ static void print_waiting(const json_t *diag)
                      "for\n");
 }
 
+/* What tasks were seen to take of memory, and what is reckoned with. */
+static void print_needs(const json_t *list)
+{
+    if (json_array_size(list) > 0)
+        (void)printf("\n%-20s %-4s %5s %12s %12s  %s\n", "HOST", "TASK", "PROOF", "MEASURED",
+                     "RECKONED", "BY");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        (void)printf("%-20.20s %-4s %5" PRId64 " %8.1f MiB %8.1f MiB  %s\n",
+                     slk_service_text(row, "Host"), slk_service_text(row, "Task"),
+                     slk_service_number(row, "Proof"),
+                     (double)slk_service_number(row, "MeasuredBytes") / (1 << 20),
+                     (double)slk_service_number(row, "NeedBytes") / (1 << 20),
+                     slk_service_text(row, "Origin"));
+    }
+}
+
 static slk_err sched_diag(const slk_options *options, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *diag = NULL;
     SLK_TRY(ask(&diag, options, "Filecoin.SealingSchedDiag", json_pack("[b]", 0), error));
-    if (options->json)
+    if (options->json) {
         slk_service_print(diag);
-    else
-        print_waiting(diag);
+        return SLK_OK;
+    }
+    print_waiting(diag);
+    print_needs(json_object_get(diag, "Needs"));
     return SLK_OK;
 }
 

@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void numbers_are_parsed_whole(void **state)
@@ -171,6 +172,31 @@ static void memory_is_told(void **state)
     (void)state;
     assert_true(slk_mem_available() > 0);
     assert_true(slk_mem_usage_now().rss_peak_bytes > 0);
+}
+
+static void write_node(const char *folder, unsigned node, const char *text)
+{
+    char path[96];
+    (void)snprintf(path, sizeof path, "%s/node%u", folder, node);
+    assert_int_equal(mkdir(path, 0755), 0);
+    (void)snprintf(path, sizeof path, "%s/node%u/meminfo", folder, node);
+    assert_int_equal(slk_file_write_atomic(path, text, strlen(text), 0644, NULL), SLK_OK);
+}
+
+static void memory_by_node_is_told(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/slk-base-test-XXXXXX";
+    uint64_t nodes[SLK_MEM_NODES_MAX];
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(slk_mem_nodes(nodes, folder), 0);
+    write_node(folder, 0, "Node 0 MemTotal:       1024 kB\nNode 0 MemFree:        12 kB\n");
+    write_node(folder, 1, "Node 1 MemTotal:       0 kB\n"); /* processors alone */
+    write_node(folder, 3, "Node 3 MemTotal:       2048 kB\n");
+    assert_int_equal(slk_mem_nodes(nodes, folder), 2);
+    assert_int_equal(nodes[0], 1 << 20);
+    assert_int_equal(nodes[1], 2 << 20);
+    assert_int_equal(slk_remove_tree(folder, NULL), SLK_OK);
 }
 
 static void files_appear_whole(void **state)
@@ -472,6 +498,7 @@ int main(void)
         cmocka_unit_test(pool_covers_each_index_once),
         cmocka_unit_test(gates_hold_until_raised),
         cmocka_unit_test(memory_is_told),
+        cmocka_unit_test(memory_by_node_is_told),
         cmocka_unit_test(files_appear_whole),
         cmocka_unit_test(writers_of_one_file_take_turns),
         cmocka_unit_test(output_files_have_one_writer),

@@ -215,6 +215,33 @@ slk_mem_machine slk_mem_machine_now(void)
     return m;
 }
 
+/* "Node 0 MemTotal:  1234 kB"; 0: there is no such node, or it does not tell. */
+static uint64_t node_bytes(const char *folder, unsigned node)
+{
+    char path[256], line[256];
+    unsigned long long kib = 0;
+    (void)snprintf(path, sizeof path, "%.200s/node%u/meminfo", folder, node);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    while (kib == 0 && fgets(line, sizeof line, file))
+        if (sscanf(line, "Node %*u MemTotal: %llu kB", &kib) != 1)
+            kib = 0;
+    (void)fclose(file);
+    return kib * 1024;
+}
+
+size_t slk_mem_nodes(uint64_t out[SLK_MEM_NODES_MAX], const char *folder)
+{
+    size_t n = 0;
+    for (unsigned node = 0; node < SLK_MEM_NODES_MAX; node++) {
+        const uint64_t bytes = node_bytes(folder, node);
+        if (bytes > 0) /* numbers may be left out, and nodes be without memory */
+            out[n++] = bytes;
+    }
+    return n;
+}
+
 slk_mem_usage slk_mem_usage_now(void)
 {
     slk_mem_usage usage = {0};

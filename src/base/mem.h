@@ -49,6 +49,11 @@ typedef struct slk_mem_machine {
 } slk_mem_machine;
 slk_mem_machine slk_mem_machine_now(void);
 
+/* Memory of each NUMA node in bytes, at most SLK_MEM_NODES_MAX of them, in order; 0: it is unknown. folder:
+ * "/sys/devices/system/node", or for tests one like it. */
+#define SLK_MEM_NODES_MAX 16u
+size_t slk_mem_nodes(uint64_t out[SLK_MEM_NODES_MAX], const char *folder);
+
 /* Peak and current resident anonymous memory of this process in bytes, from /proc/self/status
  * (VmHWM is total; anonymous peak is not kept by the kernel, so callers sample rss_anon). 0 when
  * unknown. */

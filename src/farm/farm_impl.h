@@ -4,10 +4,12 @@
 #define SLK_FARM_FARM_IMPL_H
 
 #include "base/job.h"
+#include "base/mem.h"
 #include "base/stage_names.h"
 #include "base/tally.h"
 #include "farm/calls.h"
 #include "farm/farm.h"
+#include "farm/peaks.h"
 #include "farm/scheduler.h"
 #include "lotus/strings.h"
 #include "lotus/worker_info.h"
@@ -21,6 +23,7 @@ enum {
     SLK_FARM_CAN_CANCEL = 1,
     SLK_FARM_CAN_PROGRESS = 2,
     SLK_FARM_CAN_ZERO_SECTORS = 4, /* PC1 of an empty sector without its file */
+    SLK_FARM_CAN_MACHINE = 16, /* Selkie.Machine */
 };
 
 /* Lives while it is in the list or somebody has it (refs). Guarded by the farm's lock, but for what
@@ -42,6 +45,12 @@ typedef struct slk_farm_worker {
     slk_lotus_task_set tasks;
     slk_lotus_strings paths; /* ids of its storage paths */
     unsigned max_running;
+    slk_lotus_need_table
+        *told; /* heap: the worker's own, once info's is raised by peaks; NULL none */
+    bool reckoned; /* info's is raised */
+    slk_farm_peaks peaks; /* of its host */
+    uint64_t numa_bytes[SLK_MEM_NODES_MAX];
+    size_t n_numa;
     bool answers; /* to the last heartbeat */
     bool closed; /* by an operator, or because it lied */
     bool refuted; /* it lied: what it has is not believed either */
@@ -149,6 +158,13 @@ bool slk_farm_worker_holds(const slk_farm_worker *worker, const slk_lotus_sector
 /* The worker's outcome was false: nothing of it is believed any more, until an operator opens it. One that is
  * there no more is only named in the log. */
 void slk_farm_distrust(slk_farm *farm, const char *session, const char *hostname, const char *why);
+
+/* machine.c: takes in what Selkie.Machine answered. Without the lock. */
+SLK_MUST_CHECK slk_err slk_farm_take_machine(slk_farm_worker *worker, const json_t *answer,
+                                             slk_error *error);
+/* Lock held: what the worker itself says that the task needs. */
+slk_lotus_need slk_farm_told_need(const slk_farm_worker *worker, slk_lotus_task task,
+                                  int64_t proof);
 
 /* show.c: "local", "lotus" or "selkie"; ["PC1"], NULL without memory. */
 const char *slk_farm_worker_kind(const slk_farm_worker *worker);

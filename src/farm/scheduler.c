@@ -227,14 +227,34 @@ static bool has_slot(const struct slot *slot)
     return slot->worker.max_running == 0 || slot->running < slot->worker.max_running;
 }
 
+/* How many of them its NUMA nodes hold, each in one; UINT64_MAX: it does not matter there. */
+static uint64_t numa_slots(const struct slot *slot, slk_lotus_task task, const slk_lotus_need *need)
+{
+    const slk_sched_worker *w = &slot->worker;
+    const uint64_t bytes = need->min_memory + need->base_min_memory;
+    uint64_t slots = 0;
+    if (task != SLK_LOTUS_PRECOMMIT1 || w->n_numa < 2 || bytes == 0 || w->info->ignore_resources)
+        return UINT64_MAX;
+    for (size_t i = 0; i < w->n_numa; i++)
+        slots += w->numa_bytes[i] / bytes;
+    return slots > 0 ? slots : UINT64_MAX;
+}
+
+static bool has_numa_slot(const struct slot *slot, slk_lotus_task task, int64_t seal_proof,
+                          const slk_lotus_need *need)
+{
+    return slot->load.running[task][seal_proof] < numa_slots(slot, task, need);
+}
+
 /* *ret_need is what the task needs there. */
 static bool has_room(slk_lotus_need *ret_need, const struct slot *slot, slk_lotus_task task,
                      int64_t seal_proof)
 {
     const slk_lotus_worker_info *info = slot->worker.info;
     *ret_need = slk_lotus_worker_need(info, task, seal_proof);
-    return has_slot(slot) && slk_lotus_fits(&info->machine, &slot->load, task, seal_proof, ret_need,
-                                            info->ignore_resources) == SLK_LOTUS_FITS;
+    return has_slot(slot) && has_numa_slot(slot, task, seal_proof, ret_need) &&
+           slk_lotus_fits(&info->machine, &slot->load, task, seal_proof, ret_need,
+                          info->ignore_resources) == SLK_LOTUS_FITS;
 }
 
 static bool does(const struct slot *slot, slk_lotus_task task)
@@ -373,6 +393,11 @@ static void say_room(char *out, size_t size, const struct slot *slot, const stru
                                      &need, info->ignore_resources) == SLK_LOTUS_FITS;
     if (!has_slot(slot))
         (void)snprintf(out, size, "runs %u tasks, as many as it may", slot->running);
+    else if (fit == SLK_LOTUS_FITS && !has_numa_slot(slot, r->what.task, r->what.seal_proof, &need))
+        (void)snprintf(out, size,
+                       "has no room in one NUMA node beside the %u that run; labels across nodes "
+                       "would be slow",
+                       slot->load.running[r->what.task][r->what.seal_proof]);
     else if (fit == SLK_LOTUS_FITS)
         (void)snprintf(out, size, "has room and gets it next");
     else if (!ever)

@@ -37,6 +37,11 @@ typedef struct slk_sched_worker {
     /* What it has and what tasks need there: measured, its own table or the usual one. Borrowed while
      * the worker is known; what changes in it counts from the next request on. */
     const slk_lotus_worker_info *info;
+    /* Memory of each of its NUMA nodes in bytes, borrowed likewise; 0: unknown. Labels (PC1) that lie across
+     * nodes are read slowly for hours: no more such tasks run there than fit into its nodes, each into one,
+     * unless none does. What else runs there is not told apart by node. */
+    const uint64_t *numa_bytes;
+    size_t n_numa;
 } slk_sched_worker;
 
 /* How well a worker suits a request: 0 not at all (why, SLK_SCHED_WHY_CHARS, says why: "has not the

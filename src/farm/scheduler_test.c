@@ -181,6 +181,38 @@ static void reasons_are_sentences(void **state)
     slk_sched_free(sched);
 }
 
+/* Two nodes of 96 GiB: two times 56 GiB fit, each into one; a third would lie across both. */
+static void labels_lie_in_one_numa_node(void **state)
+{
+    (void)state;
+    const slk_lotus_worker_info info = info_of("alpha", 200 * GIB, 64);
+    const uint64_t nodes[] = {96 * GIB, 96 * GIB},
+                   small[] = {48 * GIB, 48 * GIB, 48 * GIB, 48 * GIB};
+    char why[SLK_SCHED_WHY_CHARS];
+    slk_sched_worker worker = {.id = 1,
+                               .open = true,
+                               .tasks = ALL_SEALING,
+                               .info = &info,
+                               .numa_bytes = nodes,
+                               .n_numa = 2};
+    slk_sched *sched = new_sched();
+    assert_int_equal(slk_sched_set_worker(sched, &worker, NULL), SLK_OK);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 8, 99), 2);
+    for (unsigned i = 0; i < 2; i++)
+        (void)ask(sched, SLK_LOTUS_PRECOMMIT1, 8, 0);
+    const uint64_t third = ask(sched, SLK_LOTUS_PRECOMMIT1, 8, 0);
+    assert_int_equal(slk_sched_round(sched), 2);
+    slk_sched_why(why, sched, third);
+    assert_non_null(strstr(why, "no room in one NUMA node beside the 2 that run"));
+    (void)ask(sched, SLK_LOTUS_PRECOMMIT1, 5, 0); /* a small one fits anywhere */
+    assert_int_equal(slk_sched_round(sched), 1);
+    worker.n_numa = 4; /* none fits into one: there it does not matter */
+    worker.numa_bytes = small;
+    assert_int_equal(slk_sched_set_worker(sched, &worker, NULL), SLK_OK);
+    assert_int_equal(slk_sched_round(sched), 1);
+    slk_sched_free(sched);
+}
+
 static void a_worker_that_left(void **state)
 {
     (void)state;
@@ -392,7 +424,7 @@ int main(void)
         cmocka_unit_test(order_is_lotus),          cmocka_unit_test(the_least_used_gets_it),
         cmocka_unit_test(selectors_and_avoiding),  cmocka_unit_test(reasons_are_sentences),
         cmocka_unit_test(a_worker_that_left),      cmocka_unit_test(thousands_of_cases),
-        cmocka_unit_test(room_is_what_is_granted),
+        cmocka_unit_test(room_is_what_is_granted), cmocka_unit_test(labels_lie_in_one_numa_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -241,6 +241,42 @@ static size_t collect(slk_lotus_waiting *waiting, json_t *why, slk_farm *farm, s
     return n;
 }
 
+/* Lock held. What was measured of the worker's tasks, and what is reckoned with. */
+static bool put_needs(json_t *list, const slk_farm_worker *w)
+{
+    bool good = true;
+    for (unsigned t = 0; t < SLK_LOTUS_TASKS && good; t++)
+        for (int p = 0; p < SLK_LOTUS_PROOFS && good; p++) {
+            const slk_lotus_need told = slk_farm_told_need(w, (slk_lotus_task)t, p);
+            const uint64_t bytes = w->peaks.bytes[t][p];
+            slk_lotus_need need;
+            if (bytes == 0)
+                continue;
+            const slk_farm_need_origin origin = slk_farm_need_of(
+                &need, &told, (slk_lotus_task)t, p, bytes, w->info.machine.mem_physical);
+            good = json_array_append_new(
+                       list, json_pack("{ss ss si sI sI ss}", "Host", w->info.hostname, "Task",
+                                       slk_lotus_task_short((slk_lotus_task)t), "Proof", p,
+                                       "MeasuredBytes", (json_int_t)bytes, "NeedBytes",
+                                       (json_int_t)(need.min_memory + need.base_min_memory),
+                                       "Origin", slk_farm_need_origin_name(origin))) == 0;
+        }
+    return good;
+}
+
+/* Lock held. NULL without memory. */
+static json_t *needs(const slk_farm *farm)
+{
+    json_t *list = json_array();
+    bool good = list != NULL;
+    for (const slk_farm_worker *w = farm->workers; w && good; w = w->next)
+        good = put_needs(list, w);
+    if (good)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
 json_t *slk_farm_sched_diag(slk_farm *farm)
 {
     SLK_CLEANUP(slk_freep)
@@ -253,11 +289,15 @@ json_t *slk_farm_sched_diag(slk_farm *farm)
     }
     slk_farm_enter(farm);
     const size_t n = collect(waiting, why, farm, SLK_SCHED_REQUESTS_MAX);
+    json_t *needed = needs(farm);
     slk_farm_leave(farm);
     json_t *all = slk_lotus_sched_diag_json(waiting, n, &windows);
-    if (all && put(all, "Why", why))
+    const bool has_needs = all && put(all, "Needs", needed);
+    if (has_needs && put(all, "Why", why))
         return all;
     if (!all)
+        json_decref(needed);
+    if (!has_needs)
         json_decref(why);
     json_decref(all);
     return NULL;

@@ -20,6 +20,7 @@ static void free_worker(slk_farm_worker *worker)
 {
     slk_rpc_client_free(worker->client);
     slk_lotus_worker_info_done(&worker->info);
+    slk_free(worker->told);
     slk_lotus_strings_done(&worker->paths);
     slk_free(worker->url);
     slk_free(worker);
@@ -82,7 +83,9 @@ void slk_farm_tell_sched(slk_farm_worker *worker)
                               .open = worker->answers && !worker->closed,
                               .tasks = worker->tasks,
                               .max_running = worker->max_running,
-                              .info = &worker->info};
+                              .info = &worker->info,
+                              .numa_bytes = worker->numa_bytes,
+                              .n_numa = worker->n_numa};
     slk_error error = {0};
     memcpy(known.closed_why, worker->why, sizeof known.closed_why);
     if (slk_sched_set_worker(worker->farm->sched, &known, &error) != SLK_OK)
@@ -212,7 +215,8 @@ static unsigned extension_of(const char *name)
         unsigned bit;
     } known[] = {{"cancel", SLK_FARM_CAN_CANCEL},
                  {"progress", SLK_FARM_CAN_PROGRESS},
-                 {"zero-sectors", SLK_FARM_CAN_ZERO_SECTORS}};
+                 {"zero-sectors", SLK_FARM_CAN_ZERO_SECTORS},
+                 {"machine", SLK_FARM_CAN_MACHINE}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].name, name) == 0)
             return known[i].bit;
@@ -249,6 +253,8 @@ static slk_err ask_all(slk_farm_worker *worker, slk_error *error)
     slk_text_quotable(worker->info.hostname);
     SLK_TRY(ask_tasks(&worker->tasks, worker, error));
     SLK_TRY(ask_paths(&worker->paths, worker, error));
+    SLK_TRY(slk_farm_peaks_load(&worker->peaks, worker->farm->options.db, worker->info.hostname,
+                                error));
     return ask_ours(worker, error);
 }
 
@@ -269,6 +275,19 @@ static void take_tasks_and_paths(slk_farm_worker *worker)
     slk_farm_tell_sched(worker);
     slk_farm_leave(worker->farm);
     slk_lotus_strings_done(&paths);
+}
+
+static void take_machine(slk_farm_worker *worker)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *answer = NULL;
+    slk_error error = {0};
+    if (!(worker->can & SLK_FARM_CAN_MACHINE) ||
+        ask(&answer, worker, "Selkie.Machine", &error) != SLK_OK)
+        return;
+    const slk_err code = slk_farm_take_machine(worker, answer, &error);
+    if (code != SLK_OK)
+        slk_log(SLK_LOG_WARN, "farm.machine", "worker=\"%s\" why=\"%s\"", worker->info.hostname,
+                slk_error_text(&error, code));
 }
 
 static void take_progress(slk_farm_worker *worker)
@@ -321,6 +340,7 @@ static bool beat_once(slk_farm_worker *worker)
     if (!gone && answers) {
         take_tasks_and_paths(worker);
         take_progress(worker);
+        take_machine(worker);
     }
     return !gone;
 }
@@ -411,6 +431,7 @@ slk_err slk_farm_connect(slk_farm *farm, const char *url, const slk_farm_who *wh
         free_worker(worker);
         return code;
     }
+    take_machine(worker);
     slk_log(SLK_LOG_INFO, "farm.worker_came", "worker=\"%s\" session=%s url=%s kind=%s",
             worker->info.hostname, worker->session, plain, worker->ours ? "selkie" : "lotus");
     return SLK_OK;

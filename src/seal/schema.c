@@ -430,6 +430,12 @@ static const char times[] =
     " id SMALLINT PRIMARY KEY, lived_ms BIGINT NOT NULL, believed_ms BIGINT NOT NULL,"
     " jumps BIGINT NOT NULL, jumped_ms BIGINT NOT NULL);";
 
+/* What tasks took of memory on the hosts of workers, the most there was (farm/peaks.h). */
+static const char peaks[] =
+    "CREATE TABLE worker_peak ("
+    " hostname TEXT NOT NULL, task TEXT NOT NULL, seal_proof BIGINT NOT NULL,"
+    " bytes BIGINT NOT NULL, at_ms BIGINT NOT NULL, PRIMARY KEY (hostname, task, seal_proof));";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -454,6 +460,7 @@ static const slk_migration migrations[] = {
     {21, "farm: calls of workers", worker_calls},
     {22, "seal: indexes of records, messages and counts", records},
     {23, "seal: lived and believed time", times},
+    {24, "farm: what tasks took of memory", peaks},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

@@ -312,10 +312,30 @@ static slk_err hello(void *context, const slk_rpc_call *call, json_t **ret_resul
     slk_worker *worker = context;
     (void)call;
     return slk_rpc_give(ret_result,
-                        json_pack("{ss so s[sssss]}", "version", SLK_VERSION, "tasks",
+                        json_pack("{ss so s[ssssss]}", "version", SLK_VERSION, "tasks",
                                   slk_lotus_task_set_json(tasks_of(worker)), "extensions", "batch",
-                                  "cancel", "progress", "check-replica", "zero-sectors"),
+                                  "cancel", "progress", "check-replica", "zero-sectors", "machine"),
                         error);
+}
+
+/* Of what Info has no place for: what tasks took of memory here, and memory by NUMA node. */
+static slk_err machine(void *context, const slk_rpc_call *call, json_t **ret_result,
+                       slk_error *error)
+{
+    slk_worker *worker = context;
+    uint64_t nodes[SLK_MEM_NODES_MAX];
+    (void)call;
+    const size_t n = slk_mem_nodes(nodes, "/sys/devices/system/node");
+    json_t *list = json_array();
+    for (size_t i = 0; i < n && list; i++) {
+        if (json_array_append_new(list, json_integer((json_int_t)nodes[i])) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return slk_rpc_give(
+        ret_result,
+        json_pack("{so so}", "Nodes", list, "Peaks", slk_worker_peaks_json(worker->peaks)), error);
 }
 
 static slk_err task_cancel(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -410,6 +430,7 @@ const slk_rpc_method slk_worker_methods[] = {
     {"Selkie.CheckReplica", 4, SLK_RPC_ADMIN, slk_worker_take},
     {"Selkie.TaskCancel", 1, SLK_RPC_ADMIN, task_cancel},
     {"Selkie.TaskProgress", 0, SLK_RPC_ADMIN, task_progress},
+    {"Selkie.Machine", 0, SLK_RPC_ADMIN, machine},
 };
 /* clang-format on */
 const size_t slk_worker_n_methods = sizeof slk_worker_methods / sizeof *slk_worker_methods;

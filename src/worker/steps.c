@@ -168,22 +168,26 @@ static void run_one(slk_worker *worker, slk_worker_call *call, slk_job *job)
 
 /* ---- for the runner ---- */
 
-static void run_group(void *context, slk_runner_group *group)
-{
-    slk_worker *worker = context;
-    const size_t n = slk_runner_group_n(group);
-    if (n > 1) {
-        slk_worker_run_batch(worker, group);
-        return;
-    }
-    run_one(worker, slk_runner_group_call(group, 0), slk_runner_group_job(group, 0));
-}
-
 static slk_lotus_task task_of(const slk_worker_call *call)
 {
     const slk_worker_step *step = slk_worker_step_of(call->method);
     slk_assert(step);
     return step->task;
+}
+
+static void run_group(void *context, slk_runner_group *group)
+{
+    slk_worker *worker = context;
+    const size_t n = slk_runner_group_n(group);
+    slk_worker_call *call = slk_runner_group_call(group, 0);
+    const slk_lotus_task task = task_of(call);
+    const int64_t proof = call->proof;
+    slk_worker_peaks_begin(worker->peaks);
+    if (n > 1)
+        slk_worker_run_batch(worker, group); /* its calls are not ours any more then */
+    else
+        run_one(worker, call, slk_runner_group_job(group, 0));
+    slk_worker_peaks_end(worker->peaks, n == 1 && !call->outcome.fault.failed, task, proof);
 }
 
 static int order(void *context, const slk_worker_call *call)

@@ -101,6 +101,7 @@ static slk_err open_calls(slk_worker *worker, slk_error *error)
     if (worker->options.no_swap)
         worker->machine.mem_swap = worker->machine.mem_swap_used = 0;
     SLK_TRY(slk_lotus_need_table_env(&worker->needs, NULL, NULL, error));
+    SLK_TRY(slk_worker_peaks_new(&worker->peaks, error));
     SLK_TRY(slk_worker_journal_open(&worker->journal, worker->options.folder, error));
     return slk_runner_new(&worker->runner, &options, error);
 }
@@ -305,6 +306,7 @@ void slk_worker_stop(slk_worker *worker)
     slk_store_server_free(worker->remote);
     slk_push_free(worker->push);
     slk_runner_free(worker->runner);
+    slk_worker_peaks_free(worker->peaks);
     slk_worker_journal_close(worker->journal);
     slk_store_free(worker->store);
     slk_auth_free(worker->auth);

@@ -12,6 +12,7 @@
 #include "worker/auth.h"
 #include "worker/journal.h"
 #include "worker/miner.h"
+#include "worker/peaks.h"
 #include "worker/push.h"
 #include "worker/runner.h"
 #include "worker/worker.h"
@@ -39,6 +40,7 @@ struct slk_worker {
     slk_http_client *http; /* for /remote of others, and data by URL */
     slk_store *store;
     slk_worker_journal *journal;
+    slk_worker_peaks *peaks;
     slk_runner *runner;
     slk_push *push;
     slk_auth *auth;

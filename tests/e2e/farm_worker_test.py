@@ -250,6 +250,9 @@ def lost_labels_are_made_again():
             ours.wait(lambda: any("had them and is waited for" in w for w in why()), 60, "the reason why there is no C1")
             ours.wait(lambda: ours.all_proving(1), PROVING_SECONDS, f"the sector to be proving; {second.tail()}")
             expect("SealPreCommit1" in second.log.read_text(), "the second worker did not label it")
+            # What ran alone there was measured, and the node reckons with it: trees and C1 take more than the table says.
+            ours.wait(lambda: any(n["Origin"] == "measured" and n["NeedBytes"] > 6144 for n in ours.on("provider", "sealing", "sched-diag")["Needs"]),
+                      30, "the node to know what tasks take")
         equal(ours.sectors("client")[0]["comm_r"], replica, "the replica")
         events = [e["event"] for e in ours.on("provider", "sector", "show", 0)["timeline"]]
         equal((events.count("relabel"), events.count("ticketed")), (1, 1), f"how it went: {events}")
