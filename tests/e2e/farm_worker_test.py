@@ -274,11 +274,17 @@ def a_liar_is_closed():
             expect(next(w for w in workers(ours) if w["Hostname"] == "liar")["Open"], "an operator opens it again")
 
 
+def start_serving(ours):
+    """A provider that has said where its workers find it, which it does after it listens."""
+    selkie("init", "--repo", ours.repo("provider"))
+    ours.start("provider")
+    ours.wait(lambda: (ours.repo("provider") / "api").exists(), farm.START_SECONDS, "the node to serve workers")
+
+
 def workers_are_apart():
     """URLs lead to who named them; what the node shows one worker is good for nothing at another, nor at the node."""
     with Folder() as folder, farm.Farm(folder, size=None, chain_info="http://127.0.0.1:1") as ours:
-        selkie("init", "--repo", ours.repo("provider"))
-        ours.start("provider")
+        start_serving(ours)
         with PlayedWorker(ours, "first") as first, PlayedWorker(ours, "second") as second:
             for call in (lambda url: first.refused("WorkerConnect", f"{url}/rpc/v0"), lambda url: first.refused("StorageAttach", *first.storage(url))):
                 said = call("http://192.0.2.7:3456")
@@ -312,8 +318,7 @@ def claims_of(token):
 def tokens_are_renewed():
     """A worker outlives the token that it was started with, and starts again with the one that it was given."""
     with Folder() as folder, farm.Farm(folder, size=None, chain_info="http://127.0.0.1:1") as ours:
-        selkie("init", "--repo", ours.repo("provider"))
-        ours.start("provider")
+        start_serving(ours)
         worker = OwnWorker(ours, info=ours.on("provider", "auth", "api-info", "--expires", "3s"))
 
         def is_over():
@@ -334,8 +339,7 @@ def keys_are_known():
     """Node and worker serve TLS, each with a key that it made; another key than the token names is refused."""
     with Folder() as folder, farm.Farm(folder, size=None, chain_info="http://127.0.0.1:1") as ours:
         ours.api = "tls/http"
-        selkie("init", "--repo", ours.repo("provider"))
-        ours.start("provider")
+        start_serving(ours)
         with OwnWorker(ours) as worker:
             expect(worker.row()["URL"].startswith("https://127.0.0.1:"), f"the worker's URL: {worker.row()}")
             equal(selkie("worker", "info", "--worker-repo", worker.folder)["session"], worker.row()["Session"], "its own commands")
