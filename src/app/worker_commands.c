@@ -450,12 +450,34 @@ static bool show_variable(void *context, const char *name, const char *value, co
     return true;
 }
 
+static slk_err measured(struct link *link, const slk_options *options, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *machine = NULL;
+    SLK_TRY(ask(link, "Selkie.Machine", json_array(), &machine, error));
+    const json_t *list = json_object_get(machine, "Peaks");
+    if (options->json) {
+        slk_service_print(list);
+        return SLK_OK;
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *row = json_array_get(list, i);
+        (void)printf("%s, seal proof %" PRId64 ": %.1f MiB\n", slk_service_text(row, "Task"),
+                     slk_service_number(row, "Proof"),
+                     (double)slk_service_number(row, "Bytes") / (1 << 20));
+    }
+    if (json_array_size(list) == 0)
+        (void)printf("no task ran alone there since it started\n");
+    return SLK_OK;
+}
+
 static int run_resources(const slk_command *command, const slk_options *options)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *json = options->json ? json_object() : NULL;
     struct variables v = {.all = slk_options_flag(options, "all"),
                           .standard = slk_options_flag(options, "default"),
                           .json = json};
+    if (slk_options_flag(options, "measured"))
+        return with_link(command, options, measured);
     if (options->json && !json)
         return slk_command_fail(command, options, SLK_E_NOMEM, NULL);
     slk_lotus_need_variables(NULL, NULL, show_variable, &v);
@@ -526,6 +548,10 @@ static const slk_option redeclare_options[] = {
      .help = "take back what is not there any more"},
     {.name = NULL}};
 static const slk_option resource_options[] = {
+    SLK_OPTION_WORKER_REPO,
+    {.name = "measured",
+     .type = SLK_OPTION_FLAG,
+     .help = "what tasks took of memory at a running worker instead"},
     {.name = "all", .type = SLK_OPTION_FLAG, .help = "those that are not set, too"},
     {.name = "default", .type = SLK_OPTION_FLAG, .help = "what holds where nothing is set"},
     {.name = NULL}};

@@ -92,6 +92,7 @@ def on_a_worker():
             says(run, ["storage", "detach", "--really-do-it", path], 0)
             expect(str(path) not in run("info")[1], "a path that was detached")
             says(run, ["resources", "--all"], 0, "PC1_2K_MIN_MEMORY=2048")
+            equal(selkie("worker", "resources", "--measured", "--worker-repo", worker.folder), [], "what tasks took where none ran")
             says(run, ["set", "--enabled=false"], 0)
             says(run, ["info"], 0, "Enabled: false")
             says(run, ["wait-quiet"], 0)

@@ -19,7 +19,7 @@ METHODS = {"Version": 0, "TaskTypes": 0, "Paths": 0, "Info": 0, "Session": 0, "P
            "SealPreCommit2": 2, "SealCommit1": 5, "SealCommit2": 2, "FinalizeSector": 1, "ReleaseUnsealed": 2, "MoveStorage": 2, "Fetch": 4,
            "UnsealPiece": 5, "DataCid": 2, "ReplicaUpdate": 2, "ProveReplicaUpdate1": 4, "ProveReplicaUpdate2": 5, "GenerateSectorKeyFromData": 2,
            "FinalizeReplicaUpdate": 1, "DownloadSectorData": 3, "Selkie.Hello": 0, "Selkie.SealPreCommit1Batch": 1, "Selkie.CheckReplica": 4,
-           "Selkie.TaskCancel": 1, "Selkie.TaskProgress": 0}
+           "Selkie.TaskCancel": 1, "Selkie.TaskProgress": 0, "Selkie.Machine": 0}
 numbers = iter(range(1, 10000))
 
 
