@@ -237,18 +237,21 @@ static slk_err send_call(slk_lotus_call_id *ret, const slk_farm_work *work, slk_
                              .file = work->file,
                              .file_param = work->file_param};
     SLK_TRY(slk_farm_invoke(worker, work->method, work->params, &how, &answer, error));
-    SLK_TRY(slk_lotus_call_id_read(ret, answer, "CallID", error));
-    if (!slk_lotus_sector_equal(&ret->sector, &work->sector.id))
+    slk_lotus_call_id id;
+    SLK_TRY(slk_lotus_call_id_read(&id, answer, "CallID", error));
+    if (!slk_lotus_sector_equal(&id.sector, &work->sector.id))
         return slk_fail(error, SLK_E_PROTO, "the worker gave an id for another sector");
+    *ret = id;
     return SLK_OK;
 }
 
-/* Of a row that is starting: calls the worker, notes the id, waits. */
-static slk_err start_call(slk_farm_call *ret_call, slk_farm *farm, const slk_farm_work *work,
-                          slk_farm_call *row, slk_farm_worker *worker, slk_job *job,
-                          slk_error *error)
+/* Of a row that is starting: calls the worker, notes the id, waits. *ret_noted: the row has it. */
+static slk_err start_call(slk_farm_call *ret_call, bool *ret_noted, slk_farm *farm,
+                          const slk_farm_work *work, slk_farm_call *row, slk_farm_worker *worker,
+                          slk_job *job, slk_error *error)
 {
     bool done = false;
+    *ret_noted = false;
     SLK_TRY(send_call(&row->call, work, worker, job, error));
     struct watch watch;
     /* Before the row has its id: the Return may be here already. */
@@ -259,8 +262,11 @@ static slk_err start_call(slk_farm_call *ret_call, slk_farm *farm, const slk_far
         watch.waiting.ended = true;
         slk_farm_leave(farm);
     }
+    *ret_noted = code == SLK_OK;
     if (code == SLK_OK)
         code = finish(ret_call, &watch, work, false, error);
+    else
+        tell_cancel(farm, &watch, &row->call);
     watch_end(&watch);
     return code;
 }
@@ -274,8 +280,9 @@ slk_err slk_farm_work_on(slk_farm_call *ret_call, slk_farm *farm, const slk_farm
     SLK_TRY(slk_farm_calls_begin(&row.id, farm->calls, &work->sector.id, work->task, work->key,
                                  row.session, row.hostname, error));
     slk_job_stage(job, worker_stage, 0);
-    const slk_err code = start_call(ret_call, farm, work, &row, worker, job, error);
-    if (code == SLK_OK || row.call.uuid[0])
+    bool noted = false;
+    const slk_err code = start_call(ret_call, &noted, farm, work, &row, worker, job, error);
+    if (code == SLK_OK || noted)
         return code;
     slk_error dropping = {0}; /* the worker never took it, or nobody will know */
     if (slk_farm_calls_drop(farm->calls, row.id, &dropping) != SLK_OK)

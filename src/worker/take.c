@@ -96,6 +96,16 @@ static slk_err prepare(slk_worker *worker, slk_worker_call *call, const slk_work
     return SLK_OK;
 }
 
+/* Of a call that is refused after it was kept: nobody knows its id, so nobody may find it again. */
+static void forget(const slk_worker *worker, const slk_worker_call *call)
+{
+    slk_error error = {0};
+    const slk_err code = slk_worker_journal_drop(worker->journal, call->id.uuid, &error);
+    if (code != SLK_OK)
+        slk_log(SLK_LOG_ERROR, "call.kept", "call=%s why=\"%s\"", call->id.uuid,
+                slk_error_text(&error, code));
+}
+
 /* Calls belong to the runner on success. One that cannot be kept is returned as failed, at once. */
 static slk_err hand_over(slk_worker *worker, slk_worker_call *const *calls, size_t n,
                          slk_error *error)
@@ -113,7 +123,10 @@ static slk_err hand_over(slk_worker *worker, slk_worker_call *const *calls, size
         slk_log(SLK_LOG_INFO, "call.taken", "call=%s method=%s sector=%lu-%lu", calls[i]->id.uuid,
                 calls[i]->method, calls[i]->id.sector.miner, calls[i]->id.sector.number);
     }
-    return slk_runner_add(worker->runner, calls, n, error);
+    const slk_err added = slk_runner_add(worker->runner, calls, n, error);
+    for (size_t i = 0; i < n && added != SLK_OK && code == SLK_OK; i++)
+        forget(worker, calls[i]);
+    return added;
 }
 
 slk_err slk_worker_take(void *context, const slk_rpc_call *rpc, json_t **ret_result,

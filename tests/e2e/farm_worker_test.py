@@ -261,6 +261,7 @@ def lost_labels_are_made_again():
 def a_liar_is_closed():
     """A worker returns labels of other data: it is named and closed, the node does the work itself."""
     with Folder() as folder, farm.Farm(folder) as ours:
+        ours.more["SELKIE_ALERTING_CHECKINTERVAL"] = "500ms"
         ours.prepare()
         with PlayedWorker(ours, "liar") as liar:
             liar.lies = {"SealPreCommit1": of_pc1(comm_d=[1] * 31 + [0])}
@@ -270,6 +271,8 @@ def a_liar_is_closed():
             row = next(w for w in workers(ours) if w["Hostname"] == "liar")
             expect(not row["Open"] and "CommD" in row["Why"], f"the liar: {row}")
             expect("farm.worker_lies" in ours.log_tail("provider", 1 << 20), "the log names it")
+            alerts = lambda: [a["rule"] for a in ours.on("provider", "alerts", "list")]
+            ours.wait(lambda: "worker-refuted" in alerts(), 30, "the alert")
             ours.on("provider", "worker", "enable", row["Session"][:8])
             expect(next(w for w in workers(ours) if w["Hostname"] == "liar")["Open"], "an operator opens it again")
 
