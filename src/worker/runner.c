@@ -343,6 +343,14 @@ bool slk_runner_cancel(slk_runner *runner, const char *uuid)
     return found;
 }
 
+bool slk_runner_is_stopping(slk_runner *runner)
+{
+    (void)pthread_mutex_lock(&runner->lock);
+    const bool stopping = runner->stopping;
+    (void)pthread_mutex_unlock(&runner->lock);
+    return stopping;
+}
+
 void slk_runner_stop(slk_runner *runner)
 {
     (void)pthread_mutex_lock(&runner->lock);

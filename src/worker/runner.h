@@ -59,6 +59,9 @@ SLK_MUST_CHECK slk_err slk_runner_add(slk_runner *runner, slk_worker_call *const
 /* Cancels what waits or is at work; false when there is no such call, or it has ended. */
 bool slk_runner_cancel(slk_runner *runner, const char *uuid);
 
+/* Whether _stop has begun: what is canceled from then on is to run again. */
+bool slk_runner_is_stopping(slk_runner *runner);
+
 /* Nothing starts any more, what is at work is canceled, and all threads have ended when it returns. What
  * has not ended by itself stays as it is in the journal: it is to run again. */
 void slk_runner_stop(slk_runner *runner);

@@ -175,8 +175,10 @@ struct batch {
 static void end_lane(struct batch *batch, size_t index, slk_err code, const slk_error *error)
 {
     struct lane *lane = &batch->lanes[index];
-    slk_worker_finish(slk_runner_group_call(batch->group, index), &lane->run, code, error);
+    slk_worker_call *call = slk_runner_group_call(batch->group, index);
+    slk_worker_finish(call, &lane->run, code, error);
     lane_done(lane);
+    slk_worker_clear_canceled(batch->worker, call, code);
     slk_runner_group_end(batch->group, index);
 }
 

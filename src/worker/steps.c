@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Whoever else has the files of a call that was canceled is waited for so long. */
+#define CANCELED_WAIT_MS 30000
+
 #define NO_PIECE "{\"Size\":0,\"PieceCID\":null}"
 #define FILES (SLK_LOTUS_SEALED | SLK_LOTUS_CACHE)
 #define ANY_FILES (SLK_LOTUS_UNSEALED | FILES)
@@ -134,18 +137,26 @@ static void fail_restarted(slk_worker *worker, slk_worker_call *call)
 }
 
 /* Nobody goes on with what such a call has begun. */
-static void drop_attempt(slk_worker *worker, const slk_worker_call *call, unsigned type,
-                         slk_job *job)
+static void drop_attempt(slk_worker *worker, const slk_worker_call *call, unsigned types,
+                         int64_t wait_ms, slk_job *job)
 {
     SLK_CLEANUP(slk_store_hold_freep) slk_store_hold *hold = NULL;
     slk_error why = {0};
     slk_err code =
-        slk_store_hold_take(&hold, worker->store, &call->id.sector, 0, type, -1, job, &why);
-    if (code == SLK_OK)
-        code = slk_store_remove_attempts(worker->store, &call->id.sector, type, &why);
+        slk_store_hold_take(&hold, worker->store, &call->id.sector, 0, types, wait_ms, job, &why);
+    for (unsigned type = 1; type <= types && code == SLK_OK; type <<= 1)
+        if (types & type)
+            code = slk_store_remove_attempts(worker->store, &call->id.sector, type, &why);
     if (code != SLK_OK)
         slk_log(SLK_LOG_WARN, "call.leftover", "call=%s why=\"%s\"", call->id.uuid,
                 slk_error_text(&why, code));
+}
+
+void slk_worker_clear_canceled(slk_worker *worker, const slk_worker_call *call, slk_err code)
+{
+    const slk_worker_step *step = slk_worker_step_of(call->method);
+    if (code == SLK_E_CANCELED && step->writes && !slk_runner_is_stopping(worker->runner))
+        drop_attempt(worker, call, step->writes, CANCELED_WAIT_MS, NULL);
 }
 
 static void run_one(slk_worker *worker, slk_worker_call *call, slk_job *job)
@@ -159,11 +170,12 @@ static void run_one(slk_worker *worker, slk_worker_call *call, slk_job *job)
     if (call->restarted && !call->repeatable) {
         fail_restarted(worker, call);
         if (step->writes)
-            drop_attempt(worker, call, step->writes, job);
+            drop_attempt(worker, call, step->writes, -1, job);
         return;
     }
     const slk_err code = run_step(&run, step, &error);
     slk_worker_finish(call, &run, code, &error);
+    slk_worker_clear_canceled(worker, call, code);
 }
 
 /* ---- for the runner ---- */

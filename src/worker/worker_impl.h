@@ -134,6 +134,8 @@ const slk_worker_step *slk_worker_step_of(const char *method);
 /* What a step that failed, or ended, leaves in the call; and its lines in the log. */
 void slk_worker_finish(slk_worker_call *call, slk_worker_run *run, slk_err code,
                        const slk_error *error);
+/* Of a call that was canceled, not stopped, what it had begun goes. Nobody of its own holds the files any more. */
+void slk_worker_clear_canceled(slk_worker *worker, const slk_worker_call *call, slk_err code);
 /* The run's sector out of its first parameter. */
 SLK_MUST_CHECK slk_err slk_worker_read_sector(slk_worker_run *run, const slk_worker_step *step,
                                               slk_error *error);

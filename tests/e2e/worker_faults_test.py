@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """A node and its workers, and what comes between them: a network that is cut, either side killed in a fetch, a sector
 that is canceled, files that are left behind. Every sector ends as it should, and nothing else is left of it."""
+import contextlib
 import hashlib
 import socket
 import threading
@@ -222,6 +223,61 @@ def restart(ours):
     ours.start("provider")
 
 
+def cancelled():
+    """A client cancels while the worker labels, and while a sector waits for a worker: it really stops, the files go, the room is
+    another's. Sectors of 512 MiB, whose labels take longer than all of this."""
+    with Folder() as folder, farm.Farm(folder, size=None) as ours:
+        ours.size = "512MiB"
+        only_workers(ours, SELKIE_PROVIDER_SEALPROOFS="[7]")
+        worker = Worker(ours, "worker")
+        try:
+            with environment(PC1_512M_MAX_CONCURRENT="1"):
+                worker.start()
+            ours.order(count=2, seal_proof=7)
+            ours.wait(lambda: started(worker), SECONDS, f"the labels to be begun: {worker.tail()}")
+            first = int(started(worker)[0]["sector"].rpartition("-")[2])
+            waits = 1 - first
+            ours.wait(lambda: str(waits) in str(requests(ours)), SECONDS, "the other sector to wait")
+            ours.on("client", "sector", "cancel", f"f01000/{waits}")
+            ours.wait(lambda: not requests(ours), 30, "the one that waits to be given up")
+            ours.on("client", "sector", "cancel", f"f01000/{first}")
+            ours.wait(lambda: worker.events("call.failed"), 30, f"the worker to stop: {worker.tail()}")
+            for what, left in {"files": worker.files, "calls": worker.calls, "calls of the node": lambda: calls_left(ours)}.items():
+                ours.wait(lambda: not left(), 30, f"its {what} to go")
+            before = used_ticks(worker)
+            ours.order(seal_proof=7)
+            ours.wait(lambda: len(started(worker)) == 2, 30, f"the next sector to have its room: {worker.tail()}")
+            idle = used_ticks(worker) - before
+            expect(idle < 50, f"it went on for {idle} ticks with what was canceled")
+            equal([f["sector"] for f in started(worker)], [f"1000-{first}", "1000-2"], "what was begun")
+            ours.on("client", "sector", "cancel", "f01000/2")
+            ours.wait(lambda: not worker.files(), 60, f"all to go: {worker.files()}")
+        finally:
+            worker.kill()
+
+
+@contextlib.contextmanager
+def environment(**more):
+    os.environ.update(more)
+    yield
+    for name in more:
+        del os.environ[name]
+
+
+def started(worker):
+    return [f for _, f in worker.events("call.started") if f["method"] == "SealPreCommit1"]
+
+
+def requests(ours):
+    return [r["Sector"]["Number"] for r in ours.on("provider", "sealing", "sched-diag")["SchedInfo"]["Requests"]]
+
+
+def used_ticks(worker):
+    """Processor time of the worker and what it started, in hundredths of a second."""
+    return sum(map(int, pathlib.Path(f"/proc/{worker.process.pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
+
+
 if __name__ == "__main__":
     run_cases([("network-cut-while-files-come", network_cut), ("node-killed-at-each-question", node_killed), ("node-killed-on-postgresql", node_killed_on_postgresql),
-               ("files-left-behind", ghosts), ("layers-fetched-by-another", fetched_by_another)])
+               ("files-left-behind", ghosts), ("layers-fetched-by-another", fetched_by_another),
+               ("canceled-at-a-worker", cancelled)])
