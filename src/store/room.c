@@ -36,7 +36,8 @@ static uint64_t missing_bytes(const place *p)
     return p->bytes > there ? p->bytes - there : 0;
 }
 
-uint64_t slk_store_reserved_bytes(const slk_store *store, const slk_store_path *path)
+/* Bytes reserved on the path that are not on disk yet. room_lock is held. */
+static uint64_t reserved_bytes(const slk_store *store, const slk_store_path *path)
 {
     uint64_t bytes = 0;
     for (const slk_store_room *room = store->rooms; room; room = room->next)
@@ -74,7 +75,7 @@ slk_err slk_store_stat_locked(const slk_store *store, slk_lotus_fs_stat *ret_sta
     if (statvfs(path->folder, &fs) != 0)
         return slk_fail_errno(error, errno, "cannot ask for free space at %s", path->folder);
     const uint64_t free_bytes = (uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize;
-    const uint64_t reserved = slk_store_reserved_bytes(store, path);
+    const uint64_t reserved = reserved_bytes(store, path);
     const uint64_t max = path->meta.max_storage;
     const uint64_t used = max ? slk_path_used_bytes(path->folder) : 0;
     uint64_t available = less(free_bytes, reserved);

@@ -32,8 +32,6 @@ struct slk_store {
 /* Whether the path has a complete file of the sector: of the kind that belongs there, no link. */
 bool slk_store_has(const slk_store_path *path, unsigned type, const slk_lotus_sector *sector);
 
-/* Bytes reserved on the path that are not on disk yet. room_lock is held. */
-uint64_t slk_store_reserved_bytes(const slk_store *store, const slk_store_path *path);
 /* As slk_store_stat, with room_lock held. */
 slk_err slk_store_stat_locked(const slk_store *store, slk_lotus_fs_stat *ret_stat,
                               const slk_store_path *path, slk_error *error);
