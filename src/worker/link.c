@@ -124,7 +124,8 @@ slk_err slk_worker_declare_path(slk_worker *worker, const slk_store_path *path, 
     return code;
 }
 
-static slk_err declare_paths(slk_worker *worker, bool drop, slk_error *error)
+/* Telling held. */
+static slk_err tell_paths(slk_worker *worker, bool drop, slk_error *error)
 {
     const slk_store_path *paths[SLK_STORE_PATHS_MAX];
     const size_t n = slk_store_list(worker->store, paths);
@@ -137,12 +138,23 @@ static slk_err declare_paths(slk_worker *worker, bool drop, slk_error *error)
     return code;
 }
 
+static slk_err declare_paths(slk_worker *worker, bool drop, slk_error *error)
+{
+    (void)pthread_mutex_lock(&worker->telling);
+    const slk_err code = tell_paths(worker, drop, error);
+    (void)pthread_mutex_unlock(&worker->telling);
+    return code;
+}
+
 slk_err slk_worker_settle(slk_worker *worker, slk_error *error)
 {
+    (void)pthread_mutex_lock(&worker->telling); /* who is just telling has not told all */
     (void)pthread_mutex_lock(&worker->lock);
     const bool unsettled = worker->unsettled;
     (void)pthread_mutex_unlock(&worker->lock);
-    return unsettled ? declare_paths(worker, true, error) : SLK_OK;
+    const slk_err code = unsettled ? tell_paths(worker, true, error) : SLK_OK;
+    (void)pthread_mutex_unlock(&worker->telling);
+    return code;
 }
 
 static void report_health(slk_worker *worker, const slk_store_path *path)

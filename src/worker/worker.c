@@ -242,6 +242,7 @@ static slk_err make(slk_worker **ret, const slk_worker_options *options, slk_err
     worker->enabled = true;
     slk_job_init(&worker->life);
     slk_uuid_random(worker->session);
+    slk_assert(pthread_mutex_init(&worker->telling, NULL) == 0);
     slk_assert(pthread_mutex_init(&worker->lock, NULL) == 0);
     slk_assert(slk_cond_init(&worker->moved) == 0);
     *ret = worker;
@@ -317,6 +318,7 @@ void slk_worker_stop(slk_worker *worker)
     slk_free(worker->storage_url);
     (void)pthread_cond_destroy(&worker->moved);
     (void)pthread_mutex_destroy(&worker->lock);
+    (void)pthread_mutex_destroy(&worker->telling);
     slk_free(worker);
 }
 

@@ -54,6 +54,7 @@ struct slk_worker {
     slk_lotus_need_table needs;
     slk_lotus_machine machine; /* as it was at the start: for fitting */
 
+    pthread_mutex_t telling; /* held while the node is told what lies here; taken before lock */
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t moved;
     slk_lotus_task_set tasks;

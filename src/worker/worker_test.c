@@ -1045,7 +1045,7 @@ static void work_goes_on_while_the_node_is_away(void **state)
     start_worker(w);
     SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
     wait_pc1_begun(w, 1);
-    (void)heard(w, "WorkerConnect", 0);
+    (void)heard(w, "StorageReportHealth", 0); /* what follows WorkerConnect: that was answered */
     const unsigned port = slk_http_server_port(w->node.http);
     slk_http_server_free(w->node.http);
     const size_t attached = count(w, "StorageAttach");
