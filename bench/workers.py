@@ -4,7 +4,7 @@
 bound. Folders lie in memory (TMPDIR says otherwise), so that the time a disk takes for an fsync is not
 counted: four are on a task's way. Nothing else should run on the machine. Exit 1 when a bound is missed.
 
-    python3 bench/workers.py build/selkie [--sectors 64] [--workers 8] [--json FILE]
+    python3 bench/workers.py build/selkie [--sectors 64] [--workers 8] [--json FILE] [--docs docs/performance.md]
 """
 import argparse
 import os
@@ -21,6 +21,7 @@ if "TMPDIR" not in os.environ and os.access("/dev/shm", os.W_OK):
 from eight_workers_test import done_tasks, only_workers, sealed  # noqa: E402
 from figures import Figures  # noqa: E402
 from many_workers import Folder, Workers, farm, json, lines  # noqa: E402
+from side_by_side import write_docs  # noqa: E402
 
 TASKS = ("PC1", "PC2", "C1")
 ALONE = 8  # sectors that have the machine to themselves
@@ -83,6 +84,7 @@ def main():
     parser.add_argument("--sectors", type=int, default=64)
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--docs", type=pathlib.Path, help="a page whose marked table is replaced")
     options = parser.parse_args()
     figures, asked = Figures(), {command: [] for command in COMMANDS}
     with Folder() as folder, farm.Farm(folder) as ours:
@@ -111,6 +113,8 @@ def main():
         figures.say(f"… the slowest of {len(seconds)}", 1000 * seconds[-1], "below", 100, "ms")
     if options.json:
         options.json.write_text(json.dumps({"load": os.getloadavg(), "rows": figures.rows}, indent=1) + "\n")
+    if options.docs:
+        write_docs(options.docs, "workers", figures.markdown())
     sys.exit(0 if all(row["reached"] for row in figures.rows) else 1)
 
 

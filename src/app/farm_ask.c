@@ -12,6 +12,14 @@
 
 #include <string.h>
 
+slk_err slk_farm_no_node(const char *folder, slk_err code, slk_error *error)
+{
+    return slk_fail_context(error, code,
+                            "no node runs in %.120s, or none that serves workers; `selkie run "
+                            "--repo %.120s` starts it",
+                            folder, folder);
+}
+
 slk_err slk_farm_ask(json_t **ret, const char *folder, const char *method, json_t *params,
                      int64_t timeout_ms, slk_error *error)
 {
@@ -22,7 +30,7 @@ slk_err slk_farm_ask(json_t **ret, const char *folder, const char *method, json_
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a question");
     const slk_err code = slk_lotus_api_repo(&api, folder, error);
     if (code == SLK_E_NOTFOUND)
-        return slk_fail_context(error, code, "the node does not serve workers now");
+        return slk_farm_no_node(folder, code, error);
     SLK_TRY(code);
     const slk_rpc_client_options at = {.url = api.url, .bearer = api.info.token, .pin = api.pin};
     const slk_rpc_how how = {.timeout_ms = timeout_ms};

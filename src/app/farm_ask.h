@@ -14,6 +14,9 @@
 SLK_MUST_CHECK slk_err slk_farm_ask(json_t **ret, const char *folder, const char *method,
                                     json_t *params, int64_t timeout_ms, slk_error *error);
 
+/* Says so before why its file `api` or `token` could not be read; returns code. */
+slk_err slk_farm_no_node(const char *folder, slk_err code, slk_error *error);
+
 /* A JWT of the repository's secret, which is made if need be: perm is read, write, sign or admin, each of
  * which includes those before it, or worker. Each has an id of its own, and the pin of the node's key where
  * it serves TLS. lasts_ms: how long it is good; 0

@@ -337,7 +337,7 @@ static slk_err print_info(const slk_options *options, const char *token, slk_err
     if (code == SLK_OK)
         code = slk_multiaddr_parse(&known, slk_buf_str(&address), false, error);
     if (code != SLK_OK)
-        return slk_fail_context(error, code, "the node does not serve workers now");
+        return slk_farm_no_node(slk_options_text(options, "repo"), code, error);
     if (options->json)
         (void)printf("{\"token\":\"%s\",\"address\":\"%s\"}\n", token, slk_buf_str(&address));
     else
@@ -397,7 +397,9 @@ const slk_command slk_commands_farm[] = {
      .args = "SESSION",
      .args_min = 1,
      .args_max = 1,
-     .help = "Give a worker work again that was closed, by hand or because its work was false.",
+     .help = "Give a worker work again that was closed, by hand or because its work was false. Its "
+             "name "
+             "does, too, where no other one has it.",
      .example = "selkie worker enable 6f6b1d0a",
      .options = change_options,
      .run = run_enable},
@@ -405,7 +407,9 @@ const slk_command slk_commands_farm[] = {
      .args = "SESSION",
      .args_min = 1,
      .args_max = 1,
-     .help = "Give a worker no new work; what it does goes on.",
+     .help =
+         "Give a worker no new work; what it does goes on. Its name does, too, where no other one "
+         "has it.",
      .example = "selkie worker disable 6f6b1d0a",
      .options = change_options,
      .run = run_disable},

@@ -89,7 +89,8 @@ char *slk_farm_result_file(slk_farm *farm, const slk_lotus_call_id *call) SLK_MU
  * (ours are told). SLK_E_NOTFOUND. */
 SLK_MUST_CHECK slk_err slk_farm_abort(slk_farm *farm, const slk_lotus_call_id *call,
                                       slk_error *error);
-/* Closes a worker for new work, or opens it. session: or the beginning of one. SLK_E_NOTFOUND. */
+/* Closes a worker for new work, or opens it. session: or the beginning of one, or the name of one worker
+ * alone. SLK_E_NOTFOUND. */
 SLK_MUST_CHECK slk_err slk_farm_set_open(slk_farm *farm, const char *session, bool open,
                                          const char *why, slk_error *error);
 

@@ -491,23 +491,36 @@ static void close_worker(slk_farm_worker *worker, bool open, const char *why)
     slk_farm_workers_moved(worker->farm);
 }
 
+/* Lock held: the worker whose session begins so, or that has that name; *ret_n: how many. */
+static slk_farm_worker *find_by(unsigned *ret_n, const slk_farm *farm, const char *text, bool name)
+{
+    slk_farm_worker *found = NULL;
+    for (slk_farm_worker *w = farm->workers; w && *text; w = w->next) {
+        const bool is = name ? strcmp(w->info.hostname, text) == 0 && !w->local
+                             : strncmp(w->session, text, strlen(text)) == 0;
+        found = is ? w : found;
+        *ret_n += is;
+    }
+    return found;
+}
+
 slk_err slk_farm_set_open(slk_farm *farm, const char *session, bool open, const char *why,
                           slk_error *error)
 {
-    slk_farm_worker *found = NULL;
-    unsigned n = 0;
     slk_farm_enter(farm);
-    for (slk_farm_worker *w = farm->workers; w && *session; w = w->next)
-        if (strncmp(w->session, session, strlen(session)) == 0) {
-            found = w;
-            n++;
-        }
+    unsigned n = 0;
+    slk_farm_worker *found = find_by(&n, farm, session, false);
+    if (n == 0)
+        found = find_by(&n, farm, session, true);
     if (n == 1)
         close_worker(found, open, why);
     slk_farm_leave(farm);
-    return n == 1 ? SLK_OK
-                  : slk_fail(error, SLK_E_NOTFOUND, "%s worker's session begins with `%.40s`",
-                             n ? "more than one" : "no", session);
+    return n == 1
+               ? SLK_OK
+               : slk_fail(error, SLK_E_NOTFOUND,
+                          "`%.40s` is %s; `selkie worker list` shows names and sessions", session,
+                          n ? "of more than one worker"
+                            : "neither the beginning of a worker's session nor a worker's name");
 }
 
 void slk_farm_distrust(slk_farm *farm, const char *session, const char *hostname, const char *why)

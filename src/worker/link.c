@@ -267,7 +267,7 @@ static slk_err connect_to(slk_worker *worker, const char *session, slk_error *er
         return slk_worker_settle(worker, error);
     if (!fresh) {
         slk_log(SLK_LOG_INFO, other_token ? "token.other" : "node.restarted",
-                "session=%s then=\"declares all again\"", session);
+                "node_session=%s then=\"declares all again\"", session);
         SLK_TRY(declare_paths(worker, true, error));
     }
     SLK_CLEANUP(slk_freep) char *url = slk_worker_told_url(worker, worker->api_url);
@@ -280,7 +280,7 @@ static slk_err connect_to(slk_worker *worker, const char *session, slk_error *er
         worker->return_from_ms =
             slk_clock_monotonic_ms() + (worker->resumed ? worker->options.hold_ms : 0);
     (void)pthread_mutex_unlock(&worker->lock);
-    slk_log(SLK_LOG_INFO, "node.connected", "url=%s session=%s", worker->api_url, session);
+    slk_log(SLK_LOG_INFO, "node.connected", "url=%s node_session=%s", worker->api_url, session);
     return SLK_OK;
 }
 

@@ -275,6 +275,8 @@ def a_liar_is_closed():
             ours.wait(lambda: "worker-refuted" in alerts(), 30, "the alert")
             ours.on("provider", "worker", "enable", row["Session"][:8])
             expect(next(w for w in workers(ours) if w["Hostname"] == "liar")["Open"], "an operator opens it again")
+            ours.on("provider", "worker", "disable", "liar")
+            expect(not next(w for w in workers(ours) if w["Hostname"] == "liar")["Open"], "… and closes it by its name")
 
 
 def start_serving(ours):
