@@ -5,6 +5,7 @@ same; then workers and nodes killed at each call, a full disk.
 SELKIE_TEST_SECTORS (16) and SELKIE_TEST_WORKERS (4) make it larger; with SELKIE_TEST_FULL each call sees a
 worker killed and a node."""
 import itertools
+import re
 import signal
 
 from many_workers import *
@@ -12,6 +13,7 @@ from many_workers import *
 SECTORS = int(os.environ.get("SELKIE_TEST_SECTORS") or 16)
 WORKERS = int(os.environ.get("SELKIE_TEST_WORKERS") or 4)
 SECONDS = 600
+STUCK_SECONDS = 180  # longer than a lost call is waited for
 TRACE = ("SealPreCommit1", "SealPreCommit2", "SealCommit1")
 
 
@@ -55,6 +57,19 @@ def never_two_at_once(group):
     return spans
 
 
+def what_is_not_sealed(ours, group):
+    """Of each such sector: why, by the node, and what the logs say of it."""
+    said = []
+    for row in ours.sectors("provider"):
+        if row["sealed_ms"] is not None:
+            continue
+        name = re.compile(rf"1000[/-]{row['number']}\b")
+        logs = [ours.folder / "provider.log", *(worker.log for worker in group.all)]
+        lines_of = [f"{log.stem}: {line[:240]}" for log in logs for line in log.read_text(errors="replace").splitlines() if name.search(line)]
+        said += [f"--- sector {row['number']}: {row}", human(ours, "sealing", "why", row["number"]), *lines_of]
+    return "\n".join(said)
+
+
 def all_at_work():
     """Sectors wait before there is a worker; then each gets one, the oldest first."""
     with Folder() as folder, farm.Farm(folder) as ours:
@@ -78,7 +93,10 @@ def all_at_work():
                     expect(reason and "has room" not in reason, f"why one waits: {reason}")
                 return sealed(ours, SECTORS)
 
-            ours.wait(look, SECONDS, "all to be sealed")
+            try:
+                ours.wait(look, STUCK_SECONDS, "all to be sealed")
+            except Failed as failure:
+                raise Failed(f"{failure}\n{what_is_not_sealed(ours, group)}") from failure
             spans = never_two_at_once(group)
             for kind in ("SealPreCommit1", "SealPreCommit2"):
                 counts = [len(list_) for (_, method), list_ in spans.items() if method == kind]
