@@ -320,7 +320,7 @@ static slk_err fetch_key(void *context, const slk_rpc_call *call, json_t **ret_r
             sector.number, sector.miner);
     SLK_TRY(slk_farm_doors_key(slk_farm_get_doors(farm), &key, url, true, error));
     json_t *value = json_pack("{ss ss}", "Token", key.token, "Pin", key.pin);
-    slk_bytes_wipe(key.token, sizeof key.token);
+    slk_farm_key_wipe(&key);
     return slk_rpc_give(ret_result, value, error);
 }
 

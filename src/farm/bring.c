@@ -22,30 +22,44 @@ static slk_err no_memory(slk_error *error)
     return slk_fail(error, SLK_E_NOMEM, "out of memory for a transfer");
 }
 
-/* How the server of each URL is met, for slk_free. URLs that no worker named since this node was started
- * are taken off the list. */
-static slk_err keys_of(slk_farm_key **ret_keys, slk_http_pass **ret_passes, slk_farm *farm,
-                       slk_lotus_strings *urls, slk_error *error)
+/* How the server of each URL is met. */
+struct keys {
+    slk_farm_key *key;
+    slk_http_pass *pass; /* into key */
+    size_t n;
+};
+
+static void keys_done(struct keys *keys)
 {
-    slk_farm_key *keys = slk_calloc(urls->n, sizeof *keys);
-    slk_http_pass *passes = slk_calloc(urls->n, sizeof *passes);
-    slk_err code = keys && passes ? SLK_OK : no_memory(error);
-    for (size_t i = 0; i < urls->n && keys && passes;) {
-        code = slk_farm_doors_key(farm->doors, &keys[i], urls->item[i], false, error);
-        passes[i] = slk_farm_key_pass(&keys[i]);
-        if (code == SLK_OK)
-            i++;
-        else
-            slk_lotus_strings_remove(urls, urls->item[i]);
+    for (size_t i = 0; i < keys->n; i++)
+        slk_farm_key_wipe(&keys->key[i]);
+    slk_free(keys->key);
+    slk_free(keys->pass);
+}
+
+/* URLs that no worker named since this node was started are taken off the list. *keys is {0}, and the
+ * caller's to end, also after a failure. */
+static slk_err find_keys(struct keys *keys, slk_farm *farm, slk_lotus_strings *urls,
+                         slk_error *error)
+{
+    keys->key = slk_calloc(urls->n, sizeof *keys->key);
+    keys->pass = slk_calloc(urls->n, sizeof *keys->pass);
+    if (!keys->key || !keys->pass)
+        return no_memory(error);
+    slk_err code = SLK_OK;
+    for (size_t i = 0; i < urls->n; i++) {
+        char *url = urls->item[i];
+        slk_farm_key *key = &keys->key[keys->n];
+        code = slk_farm_doors_key(farm->doors, key, url, false, error);
+        if (code != SLK_OK) {
+            slk_free(url);
+            continue;
+        }
+        urls->item[keys->n] = url;
+        keys->pass[keys->n++] = slk_farm_key_pass(key);
     }
-    if (urls->n == 0 || !keys || !passes) {
-        slk_free(keys);
-        slk_free(passes);
-        return code;
-    }
-    *ret_keys = keys;
-    *ret_passes = passes;
-    return SLK_OK;
+    urls->n = keys->n;
+    return keys->n > 0 ? SLK_OK : code;
 }
 
 /* Marks the places that are the maker's; false: none is. */
@@ -108,12 +122,11 @@ static slk_err bring_one(slk_farm *farm, const slk_farm_call *made, uint64_t sec
     SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s" TEMPORARY, dest);
     if (!temp)
         return no_memory(error);
-    SLK_CLEANUP(slk_freep) slk_farm_key *keys = NULL;
-    SLK_CLEANUP(slk_freep) slk_http_pass *passes = NULL;
+    SLK_CLEANUP(keys_done) struct keys keys = {0};
     SLK_TRY(urls_of(&urls, farm, made, type, error));
-    SLK_TRY(keys_of(&keys, &passes, farm, &urls, error));
+    SLK_TRY(find_keys(&keys, farm, &urls, error));
     const slk_store_fetch fetch = {.client = farm->http,
-                                   .passes = passes,
+                                   .passes = keys.pass,
                                    .sector = made->call.sector,
                                    .shape = slk_sector_shape_of(sector_bytes),
                                    .type = type,

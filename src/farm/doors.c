@@ -17,7 +17,6 @@
 
 #define DOOR_CHARS 320u
 #define HOST_CHARS 256u
-#define PIN_PREFIX "sha256//"
 
 struct door {
     char url[DOOR_CHARS]; /* "http://10.0.0.5:3456" */
@@ -101,8 +100,10 @@ static slk_err read_place(struct place *ret, const char *url, slk_error *error)
     memcpy(place.door, url, chars);
     const char *mark = strchr(url, '#');
     place.pin = mark ? mark + 1 : "";
-    if (*place.pin && (!place.tls || strncmp(place.pin, PIN_PREFIX, strlen(PIN_PREFIX)) != 0 ||
-                       strlen(place.pin) >= SLK_CERTIFICATE_PIN_CHARS))
+    if (*place.pin &&
+        (!place.tls ||
+         strncmp(place.pin, SLK_CERTIFICATE_PIN_PREFIX, strlen(SLK_CERTIFICATE_PIN_PREFIX)) != 0 ||
+         strlen(place.pin) >= SLK_CERTIFICATE_PIN_CHARS))
         return slk_fail(error, SLK_E_INVAL,
                         "what follows # in a worker's URL is no pin of an https server's key");
     *ret = place;
@@ -327,6 +328,11 @@ slk_err slk_farm_doors_key(slk_farm_doors *doors, slk_farm_key *ret_key, const c
                                          "no worker that is known here named %.100s", place.door);
     (void)pthread_mutex_unlock(&doors->lock);
     return code;
+}
+
+void slk_farm_key_wipe(slk_farm_key *key)
+{
+    slk_bytes_wipe(key->token, sizeof key->token);
 }
 
 slk_http_pass slk_farm_key_pass(const slk_farm_key *key)

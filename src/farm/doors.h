@@ -65,6 +65,7 @@ typedef struct slk_farm_key {
 /* fetch: good for files alone. SLK_E_NOTFOUND: no worker named that door. */
 SLK_MUST_CHECK slk_err slk_farm_doors_key(slk_farm_doors *doors, slk_farm_key *ret_key,
                                           const char *url, bool fetch, slk_error *error);
+void slk_farm_key_wipe(slk_farm_key *key);
 /* It points into *key. */
 slk_http_pass slk_farm_key_pass(const slk_farm_key *key);
 

@@ -30,6 +30,7 @@ static slk_err delete_at(slk_farm *farm, const slk_lotus_place *place, slk_error
             continue;
         const slk_http_pass pass = slk_farm_key_pass(&key);
         code = slk_store_delete_there(farm->http, &pass, place->urls.item[i], NULL, NULL, error);
+        slk_farm_key_wipe(&key);
         if (code == SLK_E_NOTFOUND) /* it is what we want */
             code = SLK_OK;
     }

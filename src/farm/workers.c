@@ -148,7 +148,7 @@ slk_err slk_farm_invoke(const slk_farm_worker *worker, const char *method, const
     shown.pass = &pass;
     const slk_err code =
         slk_rpc_invoke(worker->client, method, params, &shown, ret_result, NULL, error);
-    slk_bytes_wipe(key.token, sizeof key.token);
+    slk_farm_key_wipe(&key);
     return code;
 }
 

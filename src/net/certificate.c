@@ -160,7 +160,8 @@ slk_err slk_net_certificate_pin(char ret_pin[SLK_CERTIFICATE_PIN_CHARS], const c
         return slk_fail(error, SLK_E_INVAL, "the key of the certificate %s cannot be read", path);
     SLK_CLEANUP(slk_buf_done) slk_buf pin;
     slk_buf_init(&pin, SLK_CERTIFICATE_PIN_CHARS - 1);
-    if (slk_buf_text(&pin, "sha256//") != SLK_OK || slk_base64_encode(&pin, digest, n) != SLK_OK)
+    if (slk_buf_text(&pin, SLK_CERTIFICATE_PIN_PREFIX) != SLK_OK ||
+        slk_base64_encode(&pin, digest, n) != SLK_OK)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     memcpy(ret_pin, slk_buf_str(&pin), pin.len + 1);
     return SLK_OK;

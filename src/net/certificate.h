@@ -20,8 +20,9 @@ SLK_MUST_CHECK slk_err slk_net_make_certificate(const char *folder, const char *
                                                 size_t n_names, slk_error *error);
 
 #define SLK_CERTIFICATE_PIN_CHARS 64u
+#define SLK_CERTIFICATE_PIN_PREFIX "sha256//"
 
-/* What names the key of the first certificate of a PEM file, whatever else changes in it: "sha256//"
+/* What names the key of the first certificate of a PEM file, whatever else changes in it: the prefix
  * and its SHA-256 (of its SubjectPublicKeyInfo) in base64. SLK_E_INVAL when there is none in it. */
 SLK_MUST_CHECK slk_err slk_net_certificate_pin(char ret_pin[SLK_CERTIFICATE_PIN_CHARS],
                                                const char *path, slk_error *error);
