@@ -19,6 +19,7 @@ import threading
 import time
 import uuid
 
+from dropping_server import DroppingServer
 from support import SELKIE, Failed, expect
 
 from ports import free_port
@@ -74,7 +75,7 @@ class Miner:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def start(self):
-        self.server = Server(("127.0.0.1", self.port), Handler)
+        self.server = DroppingServer(("127.0.0.1", self.port), Handler)
         self.server.miner = self
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -134,32 +135,6 @@ def refuse(text):
 
 def cut():
     raise Cut
-
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, *arguments):
-        self.open = set()
-        super().__init__(*arguments)
-
-    def process_request(self, request, address):
-        self.open.add(request)
-        super().process_request(request, address)
-
-    def shutdown_request(self, request):
-        self.open.discard(request)
-        super().shutdown_request(request)
-
-    def drop_all(self):
-        for one in list(self.open):
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def handle_error(self, *_):
-        pass  # a worker that is killed leaves broken connections
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -7,12 +7,12 @@ import http.server
 import io
 import json
 import pathlib
-import socket
 import tarfile
 import threading
 import urllib.parse
 import uuid
 
+from dropping_server import DroppingServer
 from farm import free_port
 from support import Failed, expect, json_rpc, selkie
 
@@ -32,30 +32,6 @@ def hexed(text):
 def of_pc1(**changes):
     """PC1's output with these in it."""
     return lambda result, _: base64.b64encode(json.dumps({**json.loads(base64.b64decode(result)), **changes}).encode()).decode()
-
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads, block_on_close = True, False
-
-    def __init__(self, *arguments):
-        self.open = set()
-        super().__init__(*arguments)
-
-    def process_request(self, request, address):
-        self.open.add(request)
-        super().process_request(request, address)
-
-    def shutdown_request(self, request):
-        self.open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, *_):
-        pass  # who asked went away
-
-    def drop_all(self):
-        for request in list(self.open):
-            with contextlib.suppress(OSError):
-                request.shutdown(socket.SHUT_RDWR)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -118,7 +94,7 @@ class PlayedWorker:
 
     def come(self):
         """The network is back."""
-        self.server = Server(("127.0.0.1", self.port), Handler)
+        self.server = DroppingServer(("127.0.0.1", self.port), Handler)
         self.server.worker = self
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         self.greet()
