@@ -238,7 +238,6 @@ static void end_ws(slk_ws *ws)
     ws->fd = -1;
     ws->closed = true;
     unlock(&ws->mutex);
-    slk_http_upgrade_close(fd, ws->urh);
     if (ws->previous)
         ws->previous->next = ws->next;
     else
@@ -246,6 +245,7 @@ static void end_ws(slk_ws *ws)
     if (ws->next)
         ws->next->previous = ws->previous;
     tell_closed(ws);
+    slk_http_upgrade_close(fd, ws->urh); /* last: then the server may end */
     slk_ws_drop(ws);
 }
 

@@ -24,7 +24,8 @@ typedef struct slk_ws slk_ws; /* one connection; counted */
 typedef struct slk_ws_events {
     /* A whole message, text or binary; it lives until this returns, or is taken by slk_spool_move. */
     void (*message)(void *owner, slk_ws *ws, slk_spool *message);
-    /* The connection is over, for whatever reason; the last call for it. */
+    /* The connection is over, for whatever reason; the last call for it, and before
+     * slk_http_server_free of its server returns. */
     void (*closed)(void *owner, slk_ws *ws);
 } slk_ws_events;
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The process that computes for a node is killed, and made to crash, in each thing that it does: the node does not notice but for its
 log, and the sector ends proving. It dies with its node, and the node itself stays small."""
+import contextlib
 import pathlib
 import signal
 
@@ -44,7 +45,8 @@ def strike(farm, name, since, what, number):
     pid = process_of(farm, name)
     farm.wait(lambda: begun(farm, name, since, what), 300, f"{name} to have {what} done")
     os.kill(pid, number)
-    os.kill(pid, signal.SIGCONT)
+    with contextlib.suppress(ProcessLookupError):  # it did not stand still, and is gone already
+        os.kill(pid, signal.SIGCONT)
     new_process(farm, name, pid)
     farm.wait(lambda: any(" compute.ended " in line for line in lines(farm, name, since)), 60, "the node to notice")
     tail = lines(farm, name, since)
