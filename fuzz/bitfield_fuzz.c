@@ -49,7 +49,8 @@ static void check_changes(const uint8_t *data, size_t n)
     for (size_t i = 0; i < n && i < 256; i++) {
         uint64_t bit = data[i] & 63;
         bool add = data[i] & 64;
-        slk_assert((add ? slk_bitfield_add(&set, bit) : slk_bitfield_remove(&set, bit)) == SLK_OK);
+        slk_assert((add ? slk_bitfield_add(&set, bit)
+                        : slk_bitfield_remove_range(&set, bit, bit + 1)) == SLK_OK);
         plain = add ? plain | UINT64_C(1) << bit : plain & ~(UINT64_C(1) << bit);
     }
     check_set(&set);

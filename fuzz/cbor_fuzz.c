@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     SLK_CLEANUP(slk_buf_done) slk_buf out;
     slk_error error = {0};
     slk_buf_init(&out, n + 16);
-    slk_cbor c = slk_cbor_over(data, n), whole = c;
+    slk_cbor c = slk_cbor_over(data, n);
     for (;;) {
         size_t at = c.at;
         if (!copy_scalar(&c, &out) && !copy_string(&c, &out)) {
@@ -69,12 +69,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
     slk_assert(out.len == c.at && (c.at == 0 || memcmp(out.data, data, c.at) == 0));
     slk_assert((slk_cbor_end(&c, "input", &error) == SLK_OK) == (c.at == n));
-    for (unsigned depth = 0; depth <= 32; depth += 16) {
-        slk_cbor skip = whole;
-        if (slk_cbor_skip(&skip, depth, "item", &error) == SLK_OK)
-            slk_assert(skip.at > 0 && skip.at <= n);
-        else
-            slk_assert(skip.at == 0);
-    }
     return 0;
 }

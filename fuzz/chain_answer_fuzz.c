@@ -148,9 +148,6 @@ static void ask_account(slk_chain *chain, unsigned call)
     case 4:
         (void)!slk_chain_actor(chain, &nonce, &amount, &address, NULL, &e);
         return;
-    case 5:
-        (void)!slk_chain_nonce(chain, &nonce, &address, &e);
-        return;
     default:
         (void)!slk_chain_choose_sender(chain, &out, &info, NULL, 0, &amount, &e);
         return;
@@ -179,9 +176,6 @@ static void ask_message(slk_chain *chain, unsigned call)
         return;
     case 2:
         (void)!slk_chain_search(chain, &lookup, &from.cids[0], &from, &fault, &e);
-        return;
-    case 3:
-        (void)!slk_chain_landed(chain, &lookup, &known, 5, &fault, &e);
         return;
     default:
         (void)!slk_chain_push_signed(chain, &known, &fault, &e);

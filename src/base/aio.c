@@ -71,11 +71,6 @@ void slk_aio_free(slk_aio *aio)
     slk_free(aio);
 }
 
-const char *slk_aio_way_name(const slk_aio *aio)
-{
-    return aio->backend->name;
-}
-
 unsigned slk_aio_room(const slk_aio *aio)
 {
     return aio->n_free;

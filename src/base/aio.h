@@ -32,8 +32,6 @@ SLK_MUST_CHECK slk_err slk_aio_new(slk_aio **ret_aio, unsigned depth, slk_aio_wa
 /* Drains first. NULL allowed. */
 void slk_aio_free(slk_aio *aio);
 
-const char *slk_aio_way_name(const slk_aio *aio); /* "io_uring" or "threads" */
-
 /* Requests that may still be queued before one must be reaped; depth when nothing is under way. */
 unsigned slk_aio_room(const slk_aio *aio);
 

@@ -20,7 +20,6 @@ typedef struct slk_aio_slot {
 } slk_aio_slot;
 
 typedef struct slk_aio_backend {
-    const char *name;
     /* slots stays where it is. SLK_E_UNSUPPORTED: not possible here. */
     slk_err (*open)(void **ret_state, slk_aio_slot *slots, unsigned depth, slk_error *error);
     void (*close)(void *state); /* nothing is under way */

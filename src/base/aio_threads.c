@@ -137,8 +137,7 @@ static size_t threads_collect(void *state, unsigned *ret_slots, size_t max, bool
     return n;
 }
 
-const slk_aio_backend slk_aio_threads = {.name = "threads",
-                                         .open = threads_open,
+const slk_aio_backend slk_aio_threads = {.open = threads_open,
                                          .close = threads_close,
                                          .start = threads_start,
                                          .submit = threads_submit,

@@ -119,8 +119,7 @@ static size_t uring_collect(void *state, unsigned *ret_slots, size_t max, bool w
     return n;
 }
 
-const slk_aio_backend slk_aio_uring = {.name = "io_uring",
-                                       .open = uring_open,
+const slk_aio_backend slk_aio_uring = {.open = uring_open,
                                        .close = uring_close,
                                        .start = uring_start,
                                        .submit = uring_submit,

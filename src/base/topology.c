@@ -131,64 +131,26 @@ void slk_topology_done(slk_topology *topology)
     *topology = (slk_topology){0};
 }
 
-unsigned slk_topology_group(const slk_topology *topology, unsigned l3_group, unsigned *ret_first)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; i < topology->n_cores; i++) {
-        if (topology->cores[i].l3_group != l3_group)
-            continue;
-        if (n == 0)
-            *ret_first = i;
-        n++;
-    }
-    return n;
-}
-
 bool slk_topology_worth_binding(const slk_topology *topology)
 {
     return topology->l3_groups > 1 || topology->n_cpus > topology->n_cores;
 }
 
-static bool bind_to(pthread_t thread, const slk_core *cores, unsigned n)
+static bool bind_to(pthread_t thread, const slk_core *core)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
-    for (unsigned i = 0; i < n; i++)
-        for (unsigned k = 0; k < cores[i].n_cpus; k++)
-            if (cores[i].cpu[k] < CPU_SETSIZE)
-                CPU_SET(cores[i].cpu[k], &set);
+    for (unsigned k = 0; k < core->n_cpus; k++)
+        if (core->cpu[k] < CPU_SETSIZE)
+            CPU_SET(core->cpu[k], &set);
     return CPU_COUNT(&set) > 0 && pthread_setaffinity_np(thread, sizeof set, &set) == 0;
-}
-
-bool slk_topology_bind_group(const slk_topology *topology, unsigned l3_group)
-{
-    unsigned first = 0;
-    const unsigned n = slk_topology_group(topology, l3_group, &first);
-    return n > 0 && bind_to(pthread_self(), &topology->cores[first], n);
-}
-
-static unsigned bind_helpers(slk_pool *pool, const slk_core *cores, unsigned n)
-{
-    unsigned bound = 0;
-    pthread_t thread;
-    for (unsigned i = 0; slk_pool_helper(pool, i, &thread); i++)
-        bound += bind_to(thread, &cores[(i + 1) % n], 1);
-    return bound;
-}
-
-slk_err slk_topology_team_new(slk_pool **ret_pool, const slk_topology *topology, unsigned l3_group,
-                              slk_error *error)
-{
-    unsigned first = 0;
-    const unsigned n = slk_topology_group(topology, l3_group, &first);
-    if (n == 0)
-        return slk_fail(error, SLK_E_INVAL, "there is no cache group %u", l3_group);
-    SLK_TRY(slk_pool_new(ret_pool, n, error));
-    (void)bind_helpers(*ret_pool, &topology->cores[first], n);
-    return SLK_OK;
 }
 
 unsigned slk_topology_bind_pool(const slk_topology *topology, slk_pool *pool)
 {
-    return bind_helpers(pool, topology->cores, topology->n_cores);
+    unsigned bound = 0;
+    pthread_t thread;
+    for (unsigned i = 0; slk_pool_helper(pool, i, &thread); i++)
+        bound += bind_to(thread, &topology->cores[(i + 1) % topology->n_cores]);
+    return bound;
 }

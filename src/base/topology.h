@@ -37,18 +37,8 @@ SLK_MUST_CHECK slk_err slk_topology_load(slk_topology *ret_topology, const char 
                                          slk_error *error);
 void slk_topology_done(slk_topology *topology); /* idempotent, zeroed allowed */
 
-/* Cores of one L3 group: *ret_first is the index of the first, the result how many (0: no such group). */
-unsigned slk_topology_group(const slk_topology *topology, unsigned l3_group, unsigned *ret_first);
-
 /* Is anything gained by binding: more than one L3 group, or cores with several hardware threads? */
 bool slk_topology_worth_binding(const slk_topology *topology);
-
-/* A team is a pool on the cores of one L3 group, one thread each; its helpers are bound to them. The
- * caller of its loops should be bound to the same group by slk_topology_bind_group. */
-SLK_MUST_CHECK slk_err slk_topology_team_new(slk_pool **ret_pool, const slk_topology *topology,
-                                             unsigned l3_group, slk_error *error);
-/* Binds the calling thread to the group's cores. False: refused, the thread stays as it was. */
-bool slk_topology_bind_group(const slk_topology *topology, unsigned l3_group);
 
 /* Binds the helpers of a pool to distinct cores, the second core first, round and round when there are
  * more threads than cores. Returns how many are bound. No loop may be running. */

@@ -43,18 +43,12 @@ static void described_machines(void **state)
         assert_int_equal(t.n_cores, machines[i].cores);
         assert_int_equal(t.n_cpus, machines[i].cpus);
         assert_true(slk_topology_worth_binding(&t) == machines[i].worth);
-        unsigned sum = 0, next = 0;
-        for (unsigned g = 0; g < t.l3_groups; g++) {
-            unsigned first = 99999;
-            const unsigned n = slk_topology_group(&t, g, &first);
-            assert_true(n > 0);
-            assert_int_equal(first, next);
-            next += n;
-            sum += n;
+        unsigned group = 0;
+        for (unsigned c = 0; c < t.n_cores; c++) {
+            assert_in_range(t.cores[c].l3_group, group, group + (c > 0));
+            group = t.cores[c].l3_group;
         }
-        assert_int_equal(sum, t.n_cores);
-        unsigned first;
-        assert_int_equal(slk_topology_group(&t, t.l3_groups, &first), 0);
+        assert_int_equal(group, t.l3_groups - 1);
         slk_topology_done(&t);
         slk_topology_done(&t);
     }
@@ -160,8 +154,8 @@ static void pools_are_bound(void **state)
     cpu_set_t before, after, helper;
     pthread_t thread;
     assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
-    assert_int_equal(slk_topology_team_new(&pool, &t, t.l3_groups, NULL), SLK_E_INVAL);
-    assert_int_equal(slk_topology_team_new(&pool, &t, 0, NULL), SLK_OK);
+    assert_int_equal(slk_pool_new(&pool, t.n_cores, NULL), SLK_OK);
+    assert_int_equal(slk_topology_bind_pool(&t, pool), t.n_cores - 1);
     for (unsigned i = 0; slk_pool_helper(pool, i, &thread); i++) {
         assert_int_equal(pthread_getaffinity_np(thread, sizeof helper, &helper), 0);
         assert_int_equal(CPU_COUNT(&helper), t.cores[i + 1].n_cpus);
@@ -177,9 +171,6 @@ static void pools_are_bound(void **state)
     assert_int_equal(slk_pool_new(&pool, 5, NULL), SLK_OK); /* more threads than some have cores */
     assert_int_equal(slk_topology_bind_pool(&t, pool), 4);
     slk_pool_free(pool);
-    assert_true(slk_topology_bind_group(&t, 0));
-    assert_false(slk_topology_bind_group(&t, t.l3_groups));
-    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
     slk_topology_done(&t);
 }
 

@@ -195,10 +195,6 @@ SLK_MUST_CHECK slk_err slk_chain_lookup_id(slk_chain *chain, slk_address *ret_id
 SLK_MUST_CHECK slk_err slk_chain_actor(slk_chain *chain, uint64_t *ret_nonce,
                                        slk_bigint *ret_balance, const slk_address *address,
                                        const slk_tipset *tipset, slk_error *error);
-/* Next nonce, pending messages included. */
-SLK_MUST_CHECK slk_err slk_chain_nonce(slk_chain *chain, uint64_t *ret_nonce,
-                                       const slk_address *address, slk_error *error);
-
 /* Whether that ID address is worker, owner or a control address of the miner. */
 bool slk_chain_controls(const slk_miner_info *miner, const slk_address *id);
 
@@ -272,12 +268,6 @@ void slk_msg_lookup_done(slk_msg_lookup *lookup); /* idempotent */
  * another message took the nonce. */
 SLK_MUST_CHECK slk_err slk_chain_search(slk_chain *chain, slk_msg_lookup *ret_lookup,
                                         const slk_cid *message, const slk_tipset *tipset,
-                                        slk_chain_fault *ret_fault, slk_error *error);
-
-/* Has the message landed with confidence? Looks from `confidence` epochs below the head: first the
- * sender's nonce there, then the message. found false: not yet. */
-SLK_MUST_CHECK slk_err slk_chain_landed(slk_chain *chain, slk_msg_lookup *ret_lookup,
-                                        const slk_signed_message *message, int64_t confidence,
                                         slk_chain_fault *ret_fault, slk_error *error);
 
 /* --- anything else ------------------------------------------------------------------------ */

@@ -197,32 +197,3 @@ slk_err slk_chain_search(slk_chain *chain, slk_msg_lookup *ret_lookup, const slk
     *ret_lookup = lookup;
     return SLK_OK;
 }
-
-slk_err slk_chain_landed(slk_chain *chain, slk_msg_lookup *ret_lookup,
-                         const slk_signed_message *message, int64_t confidence,
-                         slk_chain_fault *ret_fault, slk_error *error)
-{
-    slk_tipset head, base;
-    slk_cid cid;
-    uint64_t nonce = 0;
-    slk_bigint balance;
-    if (ret_fault != NULL)
-        *ret_fault = (slk_chain_fault){.exit_code = -1};
-    slk_err code = slk_signed_message_cid(&cid, message);
-    if (code != SLK_OK)
-        return slk_fail(error, code, "no memory for a message");
-    SLK_TRY(slk_chain_head(chain, &head, error));
-    if (head.height <= confidence) {
-        *ret_lookup = (slk_msg_lookup){0};
-        return SLK_OK;
-    }
-    SLK_TRY(slk_chain_tipset_at(chain, &base, head.height - confidence, &head, error));
-    code = slk_chain_actor(chain, &nonce, &balance, &message->message.from, &base, error);
-    if (code != SLK_OK && code != SLK_E_NOTFOUND)
-        return code;
-    if (code == SLK_E_NOTFOUND || nonce <= message->message.nonce) {
-        *ret_lookup = (slk_msg_lookup){0};
-        return SLK_OK;
-    }
-    return slk_chain_search(chain, ret_lookup, &cid, &base, ret_fault, error);
-}

@@ -213,22 +213,6 @@ slk_err slk_chain_actor(slk_chain *chain, uint64_t *ret_nonce, slk_bigint *ret_b
     return SLK_OK;
 }
 
-slk_err slk_chain_nonce(slk_chain *chain, uint64_t *ret_nonce, const slk_address *address,
-                        slk_error *error)
-{
-    SLK_CLEANUP(slk_json_decrefp) json_t *result = NULL;
-    int64_t nonce = -1;
-    SLK_TRY(ask(chain, &result, "MpoolGetNonce", json_pack("[o]", slk_chain_json_address(address)),
-                error));
-    slk_err code = slk_json_as_i64(&nonce, result, "nonce", error);
-    if (code == SLK_OK && nonce < 0)
-        code = slk_fail(error, SLK_E_PROTO, "a negative nonce");
-    if (code != SLK_OK)
-        return slk_chain_breach(code, "MpoolGetNonce", error);
-    *ret_nonce = (uint64_t)nonce;
-    return SLK_OK;
-}
-
 bool slk_chain_controls(const slk_miner_info *miner, const slk_address *id)
 {
     bool found = slk_address_equal(id, &miner->owner) || slk_address_equal(id, &miner->worker);

@@ -290,7 +290,6 @@ static void lying_answers_are_the_nodes_breach(void **state)
     slk_bitfield set;
     slk_miner_info info;
     uint8_t r[32];
-    uint64_t nonce;
     bool found;
     slk_sector_info sector;
     static const char *const bad[] = {
@@ -310,10 +309,6 @@ static void lying_answers_are_the_nodes_breach(void **state)
         assert_int_equal(slk_chain_is_allocated(chain, &found, 1000, 1, NULL, &error), SLK_E_PROTO);
         slk_err code = slk_chain_sector_info(chain, &found, &sector, 1000, 1, NULL, &error);
         assert_int_equal(code, strcmp(bad[i], "null") == 0 ? SLK_OK : SLK_E_PROTO);
-        slk_address any;
-        slk_address_from_id(&any, 5);
-        code = slk_chain_nonce(chain, &nonce, &any, &error);
-        assert_int_equal(code, strcmp(bad[i], "7") == 0 ? SLK_OK : SLK_E_PROTO);
         code = slk_chain_allocated(chain, &set, 1000, NULL, &error);
         bool runs = strcmp(bad[i], "null") == 0 || strcmp(bad[i], "[1,2,3]") == 0;
         assert_int_equal(code, runs ? SLK_OK : SLK_E_PROTO);

@@ -107,11 +107,6 @@ slk_err slk_bitfield_remove_range(slk_bitfield *set, uint64_t first, uint64_t en
     return SLK_OK;
 }
 
-slk_err slk_bitfield_remove(slk_bitfield *set, uint64_t bit)
-{
-    return bit < UINT64_MAX ? slk_bitfield_remove_range(set, bit, bit + 1) : SLK_OK;
-}
-
 bool slk_bitfield_has_range(const slk_bitfield *set, uint64_t first, uint64_t end)
 {
     slk_assert(first <= end);

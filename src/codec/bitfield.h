@@ -29,10 +29,10 @@ typedef struct slk_bitfield {
 void slk_bitfield_done(slk_bitfield *set); /* idempotent, leaves the empty set */
 
 bool slk_bitfield_has(const slk_bitfield *set, uint64_t bit);
-/* bit < 2^64 - 1. Adding what is there, removing what is not: no change. */
+/* bit < 2^64 - 1. Adding what is there changes nothing. */
 SLK_MUST_CHECK slk_err slk_bitfield_add(slk_bitfield *set, uint64_t bit);
-SLK_MUST_CHECK slk_err slk_bitfield_remove(slk_bitfield *set, uint64_t bit);
-/* The same of [first, end), first <= end; an empty range changes nothing, and every set has it. */
+/* The same of [first, end), first <= end; an empty range changes nothing, and every set has it. Removing what
+ * is not there: no change. */
 SLK_MUST_CHECK slk_err slk_bitfield_add_range(slk_bitfield *set, uint64_t first, uint64_t end);
 SLK_MUST_CHECK slk_err slk_bitfield_remove_range(slk_bitfield *set, uint64_t first, uint64_t end);
 bool slk_bitfield_has_range(const slk_bitfield *set, uint64_t first, uint64_t end);

@@ -9,9 +9,7 @@ enum {
     MAJOR_UINT = 0,
     MAJOR_NEGATIVE = 1,
     MAJOR_BYTES = 2,
-    MAJOR_TEXT = 3,
     MAJOR_ARRAY = 4,
-    MAJOR_MAP = 5,
     MAJOR_TAG = 6,
     MAJOR_SIMPLE = 7,
 };
@@ -19,7 +17,6 @@ enum {
 #define SIMPLE_TRUE 21u
 #define SIMPLE_NULL 22u
 #define TAG_CID 42u
-#define MAX_DEPTH 32u
 
 static slk_err put_head(slk_buf *out, unsigned major, uint64_t v)
 {
@@ -53,12 +50,6 @@ slk_err slk_cbor_put_bytes(slk_buf *out, const uint8_t *in, size_t n)
 {
     SLK_TRY(put_head(out, MAJOR_BYTES, n));
     return n == 0 ? SLK_OK : slk_buf_append(out, in, n);
-}
-
-slk_err slk_cbor_put_text(slk_buf *out, const char *text)
-{
-    SLK_TRY(put_head(out, MAJOR_TEXT, strlen(text)));
-    return slk_buf_text(out, text);
 }
 
 slk_err slk_cbor_put_array(slk_buf *out, uint64_t n_items)
@@ -271,38 +262,6 @@ bool slk_cbor_take_null(slk_cbor *c)
         return false;
     c->at++;
     return true;
-}
-
-slk_err slk_cbor_skip(slk_cbor *c, unsigned max_depth, const char *what, slk_error *error)
-{
-    slk_assert(max_depth <= MAX_DEPTH);
-    uint64_t left[MAX_DEPTH + 1] = {1};
-    unsigned depth = 0;
-    slk_cbor next = *c;
-    for (;;) {
-        while (left[depth] == 0) {
-            if (depth == 0) {
-                *c = next;
-                return SLK_OK;
-            }
-            depth--;
-        }
-        left[depth]--;
-        unsigned major;
-        uint64_t v;
-        SLK_TRY(get_head(&next, &major, &v, what, error));
-        if (major == MAJOR_BYTES || major == MAJOR_TEXT) {
-            if (v > next.n - next.at)
-                return refuse(c, what, "the input ends", error);
-            next.at += (size_t)v;
-        } else if (major == MAJOR_MAP) {
-            return refuse(c, what, "maps are not allowed", error);
-        } else if (major == MAJOR_ARRAY || major == MAJOR_TAG) {
-            if (++depth > max_depth)
-                return refuse(c, what, "nested too deeply", error);
-            left[depth] = major == MAJOR_TAG ? 1 : v;
-        }
-    }
 }
 
 slk_err slk_cbor_end(const slk_cbor *c, const char *what, slk_error *error)

@@ -17,7 +17,6 @@
 SLK_MUST_CHECK slk_err slk_cbor_put_uint(slk_buf *out, uint64_t v);
 SLK_MUST_CHECK slk_err slk_cbor_put_int(slk_buf *out, int64_t v);
 SLK_MUST_CHECK slk_err slk_cbor_put_bytes(slk_buf *out, const uint8_t *in, size_t n);
-SLK_MUST_CHECK slk_err slk_cbor_put_text(slk_buf *out, const char *text);
 SLK_MUST_CHECK slk_err slk_cbor_put_array(slk_buf *out, uint64_t n_items);
 SLK_MUST_CHECK slk_err slk_cbor_put_bool(slk_buf *out, bool v);
 SLK_MUST_CHECK slk_err slk_cbor_put_null(slk_buf *out);
@@ -57,9 +56,6 @@ SLK_MUST_CHECK slk_err slk_cbor_get_bigint(slk_cbor *c, slk_bigint *ret, const c
                                            slk_error *error);
 /* Consumes a null if one stands here and says so; otherwise consumes nothing. */
 bool slk_cbor_take_null(slk_cbor *c);
-/* One whole item of any kind, nested at most max_depth (<= 32) deep. */
-SLK_MUST_CHECK slk_err slk_cbor_skip(slk_cbor *c, unsigned max_depth, const char *what,
-                                     slk_error *error);
 /* Nothing may be left. */
 SLK_MUST_CHECK slk_err slk_cbor_end(const slk_cbor *c, const char *what, slk_error *error);
 

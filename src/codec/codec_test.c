@@ -212,15 +212,25 @@ static void cbor_writes_the_shortest_form(void **state)
     assert_int_equal(slk_cbor_end(&c, "amounts", NULL), SLK_OK);
 }
 
-static slk_err skip_hex(const char *hex)
+/* Whether one of the readers takes the item that the bytes begin with; who refuses stands where it stood. */
+static bool reads_hex(const char *hex)
 {
     uint8_t bytes[64];
-    size_t n = strlen(hex) / 2;
+    size_t n = strlen(hex) / 2, n_bytes;
     assert_true(slk_hex_decode(bytes, n, hex));
     slk_cbor c = slk_cbor_over(bytes, n);
-    slk_err code = slk_cbor_skip(&c, 4, "item", NULL);
-    assert_true(code == SLK_OK ? c.at == n : c.at == 0);
-    return code;
+    const uint8_t *found;
+    int64_t number;
+    uint64_t items;
+    bool flag;
+    slk_cid cid;
+    const bool taken = slk_cbor_get_int(&c, &number, "item", NULL) == SLK_OK ||
+                       slk_cbor_get_bytes(&c, &found, &n_bytes, 64, "item", NULL) == SLK_OK ||
+                       slk_cbor_get_array(&c, &items, 64, "item", NULL) == SLK_OK ||
+                       slk_cbor_get_bool(&c, &flag, "item", NULL) == SLK_OK ||
+                       slk_cbor_get_cid(&c, &cid, "item", NULL) == SLK_OK || slk_cbor_take_null(&c);
+    assert_true(taken == (c.at > 0));
+    return taken;
 }
 
 static void cbor_reads_only_that_form(void **state)
@@ -240,14 +250,13 @@ static void cbor_reads_only_that_form(void **state)
                                       "f97e00",
                                       "4201",
                                       "8201",
-                                      "818181818100",
                                       "1c",
                                       "f818",
                                       "ff"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        assert_int_equal(skip_hex(good[i]), SLK_OK);
+        assert_true(reads_hex(good[i]));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(skip_hex(bad[i]), SLK_E_INVAL);
+        assert_false(reads_hex(bad[i]));
     uint8_t negative[] = {0x42, 0x01, 0x01}, long_zero[] = {0x42, 0x00, 0x00};
     slk_bigint v;
     slk_cbor c = slk_cbor_over(negative, 3);
@@ -419,9 +428,9 @@ static void bitfields_are_run_lengths(void **state)
     assert_int_equal(slk_bitfield_first_free(&set, 0), 1);
     assert_int_equal(slk_bitfield_first_free(&set, 2), 5);
     assert_int_equal(slk_bitfield_count(&set), 7);
-    assert_int_equal(slk_bitfield_remove(&set, 1001), SLK_OK);
-    assert_int_equal(slk_bitfield_remove(&set, 0), SLK_OK);
-    assert_int_equal(slk_bitfield_remove(&set, 77), SLK_OK);
+    assert_int_equal(slk_bitfield_remove_range(&set, 1001, 1002), SLK_OK);
+    assert_int_equal(slk_bitfield_remove_range(&set, 0, 1), SLK_OK);
+    assert_int_equal(slk_bitfield_remove_range(&set, 77, 78), SLK_OK);
     assert_runs(&set, "[2,3,995,1,1,1]");
     for (uint64_t i = 0; i < 300; i++)
         assert_int_equal(slk_bitfield_add(&set, 5000 + i * i), SLK_OK);

@@ -496,10 +496,7 @@ static void lost_messages_can_be_pushed_again(void **state)
     testnet_reopen(&net);
     assert_int_equal(slk_chain_push_signed(net.chain, &pushed, &fault, &error), SLK_OK);
     testnet_control(&net, "Devnet.Advance", "[2]");
-    assert_int_equal(slk_chain_landed(net.chain, &lookup, &pushed, 5, &fault, &error), SLK_OK);
-    assert_false(lookup.found); /* not deep enough yet */
-    testnet_control(&net, "Devnet.Advance", "[5]");
-    assert_int_equal(slk_chain_landed(net.chain, &lookup, &pushed, 5, &fault, &error), SLK_OK);
+    assert_int_equal(slk_chain_search(net.chain, &lookup, &cid, NULL, &fault, &error), SLK_OK);
     assert_true(lookup.found);
     assert_int_equal(lookup.exit_code, 0);
     slk_msg_lookup_done(&lookup);
@@ -524,7 +521,7 @@ static void a_lost_answer_makes_one_message(void **state)
     slk_error error = {0};
     char uuid[SLK_UUID_CHARS];
     uint64_t nonce = 99;
-    slk_bigint max_fee = slk_bigint_from_u64(20000000000000000);
+    slk_bigint balance, max_fee = slk_bigint_from_u64(20000000000000000);
     testnet_open(&net, NULL);
     slk_precommit p = precommit(60, 100);
     slk_message m = precommit_message(&net, &p, 1);
@@ -545,7 +542,8 @@ static void a_lost_answer_makes_one_message(void **state)
     assert_int_equal(slk_chain_push(net.chain, &pushed, &m, &max_fee, uuid, NULL, &error), SLK_OK);
     assert_int_equal(pushed.message.nonce, 0);
     assert_int_equal(pushed.message.value.limb[0], 1000);
-    assert_int_equal(slk_chain_nonce(net.chain, &nonce, &from, NULL), SLK_OK);
+    testnet_control(&net, "Devnet.Advance", "[2]");
+    assert_int_equal(slk_chain_actor(net.chain, &nonce, &balance, &from, NULL, NULL), SLK_OK);
     assert_int_equal(nonce, 1);
     slk_signed_message_done(&pushed);
     slk_message_done(&m);

@@ -164,20 +164,6 @@ static void over_n(slk_fr *out, const slk_fr *factor, unsigned log2_n)
     slk_fr_mul(out, factor, &n);
 }
 
-static void tiny_to_coset(slk_ntt *ntt, slk_fr *values, const slk_fr *shift)
-{
-    const uint64_t n = UINT64_C(1) << ntt->log2_n;
-    slk_fr power;
-    over_n(&power, &slk_fr_one, ntt->log2_n);
-    slk_ntt_interpolate(ntt, values);
-    for (uint64_t i = 0; i < n; i++) {
-        slk_fr *at = &values[slk_ntt_reverse(i, ntt->log2_n)];
-        slk_fr_mul(at, at, &power);
-        slk_fr_mul(&power, &power, shift);
-    }
-    slk_ntt_evaluate(ntt, values);
-}
-
 /* All but the last pass, of columns to be joined. */
 static void nearly_to_coset(slk_ntt *ntt, slk_fr *values, const slk_fr *shift, slk_job *job)
 {
@@ -185,16 +171,6 @@ static void nearly_to_coset(slk_ntt *ntt, slk_fr *values, const slk_fr *shift, s
     over_n(&leg.factor, &slk_fr_one, ntt->log2_n);
     slk_ntt_columns_pass(ntt, SLK_NTT_COLUMNS_SPLIT, values, NULL, job);
     slk_ntt_rows_pass(ntt, SLK_NTT_ROWS_COSET, &leg, NULL, job);
-}
-
-void slk_ntt_to_coset(slk_ntt *ntt, slk_fr *values, const slk_fr *shift)
-{
-    if (ntt->depth == 0) {
-        tiny_to_coset(ntt, values, shift);
-        return;
-    }
-    nearly_to_coset(ntt, values, shift, NULL);
-    slk_ntt_columns_pass(ntt, SLK_NTT_COLUMNS_JOIN, values, NULL, NULL);
 }
 
 /* --- order ------------------------------------------------------------------------------------ */

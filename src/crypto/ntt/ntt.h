@@ -35,8 +35,6 @@ size_t slk_ntt_bytes(unsigned log2_n, unsigned threads);
 void slk_ntt_interpolate(slk_ntt *ntt, slk_fr *values);
 /* values[reverse(i)] = coefficient i of f becomes values[i] = f(w^i). */
 void slk_ntt_evaluate(slk_ntt *ntt, slk_fr *values);
-/* values[i] = f(w^i) becomes values[i] = f(shift * w^i). 2^22: 0.1 s on two cores with IFMA. */
-void slk_ntt_to_coset(slk_ntt *ntt, slk_fr *values, const slk_fr *shift);
 /* Exchanges natural and bit-reversed order. */
 void slk_ntt_reorder(slk_ntt *ntt, slk_fr *values);
 

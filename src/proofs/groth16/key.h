@@ -59,12 +59,4 @@ SLK_MUST_CHECK slk_err slk_groth16_verify_batch(bool *ret_valid, const slk_crypt
                                                 const slk_fr *inputs, size_t n_inputs,
                                                 slk_error *error);
 
-/* The same, and which are good: ret_valid[n]. As fast as a batch when all are; otherwise every
- * proof is checked by itself, too. */
-SLK_MUST_CHECK slk_err slk_groth16_verify_each(bool *ret_valid, const slk_crypto *crypto,
-                                               const slk_groth16_key *key, slk_pool *pool,
-                                               const uint8_t *proofs, size_t n,
-                                               const slk_fr *inputs, size_t n_inputs,
-                                               slk_error *error);
-
 #endif
