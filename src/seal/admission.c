@@ -2,11 +2,11 @@
 /* Admission: may this partner have one more sector sealed here, now? */
 #include "base/log.h"
 #include "base/mem.h"
+#include "db/args.h"
 #include "seal/disk.h"
 #include "seal/load_impl.h"
 #include "seal/provider.h"
 #include "seal/rows_impl.h"
-#include "seal/sql_impl.h"
 
 #include <stdio.h>
 #include <string.h>

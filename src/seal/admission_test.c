@@ -3,8 +3,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "db/args.h"
 #include "seal/disk.h"
-#include "seal/sql_impl.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

@@ -2,7 +2,7 @@
 /* Sectors labelled together: who waits for whom, and that nobody's trouble is another's. */
 #include "base/file.h"
 #include "base/mem.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

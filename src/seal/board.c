@@ -3,8 +3,8 @@
 
 #include "base/mem.h"
 #include "codec/json.h"
+#include "db/args.h"
 #include "seal/drain.h"
-#include "seal/sql_impl.h"
 #include "seal/state.h"
 
 #include <string.h>

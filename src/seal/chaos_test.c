@@ -7,9 +7,9 @@
  * SELKIE_TEST_SEEDS says how many lives each. */
 #include "base/buf.h"
 #include "base/mem.h"
+#include "db/args.h"
 #include "db/db.h"
 #include "seal/fsck.h"
-#include "seal/sql_impl.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

@@ -3,8 +3,8 @@
 #include "seal/client.h"
 
 #include "base/mem.h"
+#include "db/args.h"
 #include "seal/rows_impl.h"
-#include "seal/sql_impl.h"
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
 #include "seal/client_chain_impl.h"
 
 #include "base/mem.h"
+#include "db/args.h"
 #include "fil/policy.h"
-#include "seal/sql_impl.h"
 
 #include <stdio.h>
 #include <string.h>

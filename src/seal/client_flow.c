@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/bigint.h"
+#include "db/args.h"
 #include "seal/rows_impl.h"
-#include "seal/sql_impl.h"
 
 #include <stdio.h>
 #include <string.h>

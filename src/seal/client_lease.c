@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* How long a provider keeps a sector of ours, and asking it to keep it longer while we need it. */
 #include "base/mem.h"
+#include "db/args.h"
 #include "seal/client_side_impl.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 
 /* When two thirds of what is left of a lease have passed it is renewed, which leaves the last third for
  * trying again. */

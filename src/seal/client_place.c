@@ -6,8 +6,8 @@
  * the order goes out, and nobody else is asked before that one has refused or is owed a release. */
 #include "base/log.h"
 #include "base/mem.h"
+#include "db/args.h"
 #include "seal/client_side_impl.h"
-#include "seal/sql_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>

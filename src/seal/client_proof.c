@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "db/args.h"
 #include "seal/rows_impl.h"
-#include "seal/sql_impl.h"
 
 #include <string.h>
 

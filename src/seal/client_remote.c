@@ -4,10 +4,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "db/args.h"
 #include "seal/arrival.h"
 #include "seal/client_side_impl.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 
 #include <inttypes.h>
 #include <stdio.h>

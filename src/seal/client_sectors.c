@@ -4,9 +4,9 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "db/args.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 
 #include <string.h>
 

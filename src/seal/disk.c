@@ -3,10 +3,10 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "db/args.h"
 #include "fil/sector.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 
 /* $2: our folder; $3: the latest end of a slot. A sector that is nowhere yet may come here. */
 static const slk_sql sum_reserved = {

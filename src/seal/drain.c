@@ -2,7 +2,7 @@
 #include "seal/drain.h"
 
 #include "base/mem.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 
 static const slk_sql set_on = {
     "drain.on", "INSERT INTO provider_setting (name, value, since_ms) VALUES ('draining', 1, $1)"

@@ -2,7 +2,7 @@
 /* The constant flow: so many sectors under way, as far as the money goes, by any number of nodes; and
  * numbers that are given out once. */
 #include "base/mem.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

@@ -5,11 +5,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "codec/json.h"
+#include "db/args.h"
 #include "seal/member.h"
 #include "seal/orphans.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 #include "seal/task_impl.h"
 
 #include <jansson.h>

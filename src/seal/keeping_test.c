@@ -3,10 +3,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "db/args.h"
 #include "seal/drain.h"
 #include "seal/orphans.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

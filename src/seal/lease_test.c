@@ -2,7 +2,7 @@
 /* The client has its provider keep a sector until it is through. */
 #include "seal/world_test.h"
 
-#include "seal/sql_impl.h"
+#include "db/args.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 #include "seal/load_impl.h"
 
 #include "base/mem.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 
 static const slk_sql count_unsettled = {
     "load.unsettled",

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

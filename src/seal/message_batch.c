@@ -3,9 +3,9 @@
 #include "seal/message_batch_impl.h"
 
 #include "base/mem.h"
+#include "db/args.h"
 #include "fil/commcid.h"
 #include "fil/policy.h"
-#include "seal/sql_impl.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 /* Messages for several sectors: who goes with whom and when, what one bad sector does to the others,
  * and that no crash, lost answer or stuck message makes two of one. */
 #include "base/mem.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 #include "seal/summary.h"
 #include "seal/world_test.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Which network the sectors of this database are for. */
 #include "base/mem.h"
+#include "db/args.h"
 #include "seal/rows_impl.h"
-#include "seal/sql_impl.h"
 
 #include <string.h>
 

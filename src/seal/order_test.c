@@ -4,7 +4,7 @@
  * step of the allowance, each stage once, and the end that the calls ask for. */
 #include "base/clock.h"
 #include "base/file.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

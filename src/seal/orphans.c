@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -2,9 +2,9 @@
 /* Partners: who may order from this provider, and by which token. */
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "db/args.h"
 #include "seal/partner.h"
 #include "seal/rows_impl.h"
-#include "seal/sql_impl.h"
 
 #include <stdio.h>
 #include <string.h>

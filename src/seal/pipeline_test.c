@@ -2,7 +2,7 @@
 /* A sector's whole life on both sides, and everything that may go wrong on the way. */
 #include "base/file.h"
 #include "base/mem.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

@@ -3,7 +3,7 @@
  * former one told to clean up; and an operator's ways back, out and away. */
 #include "base/file.h"
 #include "base/mem.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

@@ -5,9 +5,9 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "db/args.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 
 #include <dirent.h>
 #include <errno.h>

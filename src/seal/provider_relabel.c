@@ -2,10 +2,10 @@
 /* Layers that are lost are made again, with the sector's ticket: they and the replica are then what they
  * were. */
 #include "base/log.h"
+#include "db/args.h"
 #include "seal/disk.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 
 #include <stdio.h>
 #include <string.h>

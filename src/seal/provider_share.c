@@ -7,9 +7,9 @@
  * however many they queue. A partner that was idle has no claim on the past: its share counts as the
  * start of the sector that last had its turn (seal_sequence 'share'). */
 #include "base/mem.h"
+#include "db/args.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 
 /* A node that was not seen so long is down. */
 #define NODE_SILENT_MS (INT64_C(3) * 60000)

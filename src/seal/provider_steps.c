@@ -5,11 +5,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/cid.h"
+#include "db/args.h"
 #include "fil/commcid.h"
 #include "seal/disk.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 
 #include <dirent.h>
 #include <errno.h>

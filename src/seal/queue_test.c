@@ -2,8 +2,8 @@
 /* Several nodes take tasks from one database and stand still past their leases: every task has its
  * effect exactly once. SELKIE_TEST_SECTORS says how many sectors (four tasks each). */
 #include "base/clock.h"
+#include "db/args.h"
 #include "db/db.h"
-#include "seal/sql_impl.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

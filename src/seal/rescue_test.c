@@ -2,8 +2,8 @@
 /* Ways out: what an operator's retry and abandon do, what is not waited for without end, and what a
  * deposit is not put on. */
 #include "base/file.h"
+#include "db/args.h"
 #include "db/db.h"
-#include "seal/sql_impl.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rng.h"
+#include "db/args.h"
 #include "fil/commcid.h"
-#include "seal/sql_impl.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -6,14 +6,14 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "db/args.h"
 #include "fil/policy.h"
-#include "seal/disk.h"
 #include "seal/client.h"
+#include "seal/disk.h"
 #include "seal/load_impl.h"
 #include "seal/rows_impl.h"
 #include "seal/schema.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 #include "seal/task_impl.h"
 
 #include <stdio.h>

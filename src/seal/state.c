@@ -2,7 +2,7 @@
 #include "seal/state.h"
 
 #include "base/mem.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "seal/state.h"
 
 #include "base/mem.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

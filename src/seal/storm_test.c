@@ -4,7 +4,7 @@
  * and connections are ended at any moment, so that now and then nobody knows whether a change took
  * effect. On a file: another process holds the lock half of the time. No effect is lost or doubled. */
 #include "base/clock.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

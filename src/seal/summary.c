@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "codec/bigint.h"
 #include "codec/json.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 #include "seal/times.h"
 
 static const slk_sql miners = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Whose turn it is. */
 #include "base/mem.h"
+#include "db/args.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 #include "seal/task_impl.h"
 
 #include <string.h>

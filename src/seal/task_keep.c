@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Claims while they last: leases renewed and progress stored, claims given back, tasks dropped. */
 #include "base/mem.h"
+#include "db/args.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 #include "seal/task_impl.h"
 
 #include <string.h>

@@ -3,8 +3,8 @@
  * task that somebody deleted by hand, or that a damaged file lost, would never be made again. */
 #include "base/log.h"
 #include "base/mem.h"
+#include "db/args.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 #include "seal/task_impl.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "seal/sql_impl.h"
+#include "db/args.h"
 #include "seal/world_test.h"
 
 #include <setjmp.h>

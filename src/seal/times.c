@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "db/args.h"
 #include "seal/seal_impl.h"
-#include "seal/sql_impl.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Nodes that are started with a wrong wall clock, or after a long night: which time they go by, and that
  * nothing ends because of it. */
-#include "seal/sql_impl.h"
+#include "db/args.h"
 #include "seal/times.h"
 #include "seal/world_test.h"
 

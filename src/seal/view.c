@@ -3,8 +3,8 @@
 
 #include "base/mem.h"
 #include "codec/json.h"
+#include "db/args.h"
 #include "seal/rows_impl.h"
-#include "seal/sql_impl.h"
 
 #include <string.h>
 

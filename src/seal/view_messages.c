@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "base/mem.h"
 #include "codec/json.h"
+#include "db/args.h"
 #include "fil/actor.h"
-#include "seal/sql_impl.h"
 #include "seal/view.h"
 
 #include <string.h>

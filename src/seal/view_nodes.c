@@ -4,8 +4,8 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "codec/json.h"
+#include "db/args.h"
 #include "seal/member.h"
-#include "seal/sql_impl.h"
 
 #include <string.h>
 

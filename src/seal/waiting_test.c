@@ -4,11 +4,11 @@
  * among them. */
 #include "base/mem.h"
 #include "base/num.h"
+#include "db/args.h"
 #include "db/db.h"
 #include "seal/disk.h"
 #include "seal/load_impl.h"
 #include "seal/rows_impl.h"
-#include "seal/sql_impl.h"
 #include "seal/task_impl.h"
 #include "seal/world_test.h"
 

@@ -7,9 +7,9 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "codec/cid.h"
+#include "db/args.h"
 #include "fil/actor.h"
 #include "fil/commcid.h"
-#include "seal/sql_impl.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

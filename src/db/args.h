@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Statements with their arguments in one call, for the files of this folder. */
-#ifndef SLK_SEAL_SQL_IMPL_H
-#define SLK_SEAL_SQL_IMPL_H
+/* Statements with their arguments in one call. */
+#ifndef SLK_DB_ARGS_H
+#define SLK_DB_ARGS_H
 
 #include "base/num.h"
 #include "db/db.h"

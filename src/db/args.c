@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "seal/sql_impl.h"
+#include "db/args.h"
 
 #include <stdio.h>
 
