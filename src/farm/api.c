@@ -264,6 +264,19 @@ static slk_err worker_connect(void *context, const slk_rpc_call *call, json_t **
     return slk_farm_connect(api->options.farm, url, &who, error);
 }
 
+static slk_err worker_leave(void *context, const slk_rpc_call *call, json_t **ret_result,
+                            slk_error *error)
+{
+    (void)ret_result;
+    const slk_farm_api *api = context;
+    const char *session = json_string_value(at(call, 0));
+    if (!session)
+        return slk_rpc_bad_param(call, 0, "a session", error);
+    slk_farm_who who;
+    SLK_TRY(slk_farm_api_who(&who, api, call, error));
+    return slk_farm_disconnect(api->options.farm, session, &who, error);
+}
+
 /* A worker's own token for a while, of the same id as the one that it has, for nothing but a worker's work:
  * it asks for the next one before that is over. */
 static slk_err worker_token(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -460,6 +473,7 @@ static const slk_rpc_method methods[] = {
     {"Filecoin.ReturnDownloadSector", 2, OF_WORKERS, slk_farm_api_return},
     {"Selkie.FetchKey", 1, OF_WORKERS, fetch_key},
     {"Selkie.WorkerToken", 0, OF_WORKERS, worker_token},
+    {"Selkie.WorkerLeave", 1, OF_WORKERS, worker_leave},
     {"Selkie.Workers", 0, OF_READERS, worker_list},
     {"Selkie.WorkerUse", 0, OF_READERS, worker_use},
     {"Selkie.WorkerOpen", 2, SLK_RPC_ADMIN, worker_open},

@@ -4,8 +4,8 @@
  *
  * Permissions are Lotus's; our `worker` is enough for all that a worker asks, and for nothing else.
  * Methods of our own are called Selkie.…: FetchKey [url of a sector's file] → {"Token","Pin"},
- * WorkerToken [] → {"Token","Id","LastsS"}, Workers [], WorkerUse [], WorkerOpen [session, bool],
- * Ghosts [dry_run]. source: reference/lotus-worker 2, 5, 10 */
+ * WorkerToken [] → {"Token","Id","LastsS"}, WorkerLeave [session], Workers [], WorkerUse [],
+ * WorkerOpen [session, bool], Ghosts [dry_run]. source: reference/lotus-worker 2, 5, 10 */
 #ifndef SLK_FARM_API_H
 #define SLK_FARM_API_H
 

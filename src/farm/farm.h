@@ -4,6 +4,7 @@
  *   slk_farm_new      the index, this node's own worker
  *   slk_farm_start    finds the calls that were under way; looks after the workers from now on
  *   slk_farm_connect  a worker has called: it is asked what it is and does, and is one of ours
+ *   slk_farm_disconnect  it ends and has nothing of ours in hand: it is forgotten
  *   farm/prover.h     a prover whose work is done by them; farm/api.h what the node serves to them
  *   slk_farm_stop     ends all waiting; calls go on at the workers and are found again after a restart
  *
@@ -69,6 +70,10 @@ slk_farm_doors *slk_farm_get_doors(slk_farm *farm);
  * URL, or nothing it could do. */
 SLK_MUST_CHECK slk_err slk_farm_connect(slk_farm *farm, const char *url, const slk_farm_who *who,
                                         slk_error *error);
+/* The worker of that session, which who named, says goodbye. SLK_E_NOTFOUND: no such worker; SLK_E_AUTH: who
+ * is another one; SLK_E_BUSY: a call of its is waited for, so that it stays, as one that is away. */
+SLK_MUST_CHECK slk_err slk_farm_disconnect(slk_farm *farm, const char *session,
+                                           const slk_farm_who *who, slk_error *error);
 /* Whether a worker that who named works on the sector now, so that it needs the sector's files. */
 bool slk_farm_works_on(slk_farm *farm, const slk_farm_who *who, const slk_lotus_sector *sector);
 /* Whether the worker whose credential (slk_farm_who_is) that is works now on a sector of which the worker

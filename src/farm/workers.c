@@ -437,6 +437,41 @@ slk_err slk_farm_connect(slk_farm *farm, const char *url, const slk_farm_who *wh
     return SLK_OK;
 }
 
+/* ---- going ---- */
+
+/* Lock held: somebody waits for a call that was given to that session. */
+static bool is_waited_for(const slk_farm *farm, const char *session)
+{
+    const slk_farm_waiting *w = farm->waiting;
+    while (w && (w->ended || strcmp(w->row->session, session) != 0))
+        w = w->next;
+    return w != NULL;
+}
+
+/* Lock held. */
+static slk_err dismiss(slk_farm *farm, const char *session, const slk_farm_who *who,
+                       slk_error *error)
+{
+    slk_farm_worker *worker = slk_farm_worker_by_session(farm, session);
+    if (!worker || worker->local)
+        return slk_fail(error, SLK_E_NOTFOUND, "no worker of session %.40s is connected", session);
+    if (strcmp(worker->who.mark, who->mark) != 0)
+        return slk_fail(error, SLK_E_AUTH, "session %.40s is that of another worker", session);
+    if (is_waited_for(farm, session))
+        return slk_fail(error, SLK_E_BUSY, "calls of session %.40s are waited for", session);
+    unlink_worker(worker, "it said goodbye");
+    return SLK_OK;
+}
+
+slk_err slk_farm_disconnect(slk_farm *farm, const char *session, const slk_farm_who *who,
+                            slk_error *error)
+{
+    slk_farm_enter(farm);
+    const slk_err code = dismiss(farm, session, who, error);
+    slk_farm_leave(farm);
+    return code;
+}
+
 /* ---- this node ---- */
 
 static slk_err add_one_local(slk_farm *farm, slk_lotus_task_set tasks, unsigned most,

@@ -344,3 +344,21 @@ slk_err slk_worker_link_start(slk_worker *worker, slk_error *error)
         return slk_fail(error, SLK_E_NOMEM, "cannot start a thread");
     return SLK_OK;
 }
+
+/* ---- the end ---- */
+
+void slk_worker_leave(slk_worker *worker)
+{
+    const slk_miner miner = {.rpc = worker->rpc}; /* our life is over, its calls are canceled */
+    const bool connected =
+        worker->node_session[0] && strcmp(worker->node_session, SLK_OTHER_TOKEN) != 0;
+    slk_error error = {0};
+    if (!connected || !worker->node_is_ours || !slk_runner_is_empty(worker->runner))
+        return;
+    const slk_err code = slk_miner_leave(&miner, worker->session, &error);
+    if (code == SLK_OK)
+        slk_log(SLK_LOG_INFO, "node.left", "url=%s", worker->options.node_url);
+    else
+        log_failure(SLK_LOG_DEBUG, "node.not_left", code, &error,
+                    "to the node this worker is away until it is started again");
+}

@@ -11,6 +11,7 @@
 
 /* A return may carry some tens of megabytes. */
 #define RETURN_TIMEOUT_MS (10 * 60 * 1000)
+#define LEAVE_TIMEOUT_MS 2000 /* whoever ends us waits for it */
 #define AGAIN_MS 1000
 #define LASTS_MAX_S (INT64_C(3660) * 24 * 3600)
 
@@ -100,6 +101,13 @@ slk_err slk_miner_session(const slk_miner *miner, char ret_uuid[SLK_UUID_CHARS],
 slk_err slk_miner_connect(const slk_miner *miner, const char *url, slk_error *error)
 {
     return call(miner, "Filecoin.WorkerConnect", json_pack("[s]", url), NULL, error);
+}
+
+slk_err slk_miner_leave(const slk_miner *miner, const char *session, slk_error *error)
+{
+    const slk_rpc_how how = {.timeout_ms = LEAVE_TIMEOUT_MS, .job = miner->job};
+    return slk_rpc_tell(miner->rpc, "Selkie.WorkerLeave", json_pack("[s]", session), &how, NULL,
+                        error);
 }
 
 slk_err slk_miner_auth_verify(const slk_miner *miner, const char *token,

@@ -37,6 +37,10 @@ SLK_MUST_CHECK slk_err slk_miner_session(const slk_miner *miner, char ret_uuid[S
                                          slk_error *error);
 /* url: of our API; the node calls it back before it answers. */
 SLK_MUST_CHECK slk_err slk_miner_connect(const slk_miner *miner, const char *url, slk_error *error);
+/* Of a node of ours: the worker of that session, which has no call of its in hand, ends. Within 2 s; the node
+ * may refuse. SLK_E_UNSUPPORTED: an older node. */
+SLK_MUST_CHECK slk_err slk_miner_leave(const slk_miner *miner, const char *session,
+                                       slk_error *error);
 /* What the token allows there: words ("admin") in *ret_words. SLK_E_AUTH: it is none of theirs. */
 SLK_MUST_CHECK slk_err slk_miner_auth_verify(const slk_miner *miner, const char *token,
                                              slk_lotus_strings *ret_words, slk_error *error);

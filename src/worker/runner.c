@@ -383,6 +383,14 @@ bool slk_runner_wait_quiet(slk_runner *runner, int64_t ms)
     return is;
 }
 
+bool slk_runner_is_empty(slk_runner *runner)
+{
+    (void)pthread_mutex_lock(&runner->lock);
+    const bool empty = !runner->first;
+    (void)pthread_mutex_unlock(&runner->lock);
+    return empty;
+}
+
 static struct item *find_ended(const slk_runner *runner, uint64_t mark)
 {
     for (struct item *i = runner->first; i; i = i->next)

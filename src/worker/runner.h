@@ -66,6 +66,9 @@ bool slk_runner_is_stopping(slk_runner *runner);
  * has not ended by itself stays as it is in the journal: it is to run again. */
 void slk_runner_stop(slk_runner *runner);
 
+/* Whether it has no call in hand, also none that has ended and is to be returned. */
+bool slk_runner_is_empty(slk_runner *runner);
+
 /* Waits until nothing waits or is at work, or ms are over (false), or _stop. */
 bool slk_runner_wait_quiet(slk_runner *runner, int64_t ms);
 

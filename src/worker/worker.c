@@ -302,6 +302,8 @@ void slk_worker_stop(slk_worker *worker)
     if (worker->remote)
         slk_store_server_cancel(worker->remote);
     end_threads(worker);
+    if (worker->link_running)
+        slk_worker_leave(worker);
     slk_http_server_free(worker->server);
     slk_rpc_server_free(worker->api);
     slk_store_server_free(worker->remote);

@@ -58,7 +58,8 @@ SLK_MUST_CHECK slk_err slk_worker_start(slk_worker **ret_worker, const slk_worke
                                         slk_error *error);
 /* Waits until somebody calls Shutdown (true), or ms are over. */
 bool slk_worker_wait_shut(slk_worker *worker, int64_t ms);
-/* Ends all; work that is not done goes on at the next start. NULL allowed. */
+/* Ends all; work that is not done goes on at the next start. A node of ours is told when there is none (2 s
+ * at most). NULL allowed. */
 void slk_worker_stop(slk_worker *worker);
 
 uint16_t slk_worker_port(const slk_worker *worker);

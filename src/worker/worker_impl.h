@@ -81,6 +81,9 @@ SLK_MUST_CHECK slk_err slk_worker_declare_path(slk_worker *worker, const slk_sto
 /* A URL of ours as the node is told it: with the pin of our key, if it understands that. Heap; NULL: out of
  * memory. */
 char *slk_worker_told_url(const slk_worker *worker, const char *url) SLK_MUST_CHECK;
+/* At the end, when no thread of ours works any more: a node of ours that has no call with us is told that
+ * we end, so that it does not wait for us. */
+void slk_worker_leave(slk_worker *worker);
 /* Health of all paths, now; failures are logged. */
 void slk_worker_report_health(slk_worker *worker);
 /* The node misses nothing of what became of our files; else it is told now. */

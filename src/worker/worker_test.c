@@ -181,6 +181,7 @@ static const slk_rpc_method methods[] = {
     {"Filecoin.ReturnReplicaUpdate", 3, SLK_RPC_ADMIN, hear},
     {"Selkie.FetchKey", 1, SLK_RPC_ADMIN, hear},
     {"Selkie.WorkerToken", 0, SLK_RPC_ADMIN, hear},
+    {"Selkie.WorkerLeave", 1, SLK_RPC_ADMIN, hear},
 };
 
 static slk_err let_in(void *context, const char *token, bool known_only, slk_rpc_grant *ret_grant,
@@ -1489,6 +1490,57 @@ static void c1_is_made_for_who_asks_over_remote(void **state)
     free(text);
 }
 
+/* ---- goodbye ---- */
+
+static void connected(struct world *w)
+{
+    start_worker(w);
+    (void)heard(w, "StorageReportHealth", 0); /* after WorkerConnect was answered */
+}
+
+static void a_node_of_ours_hears_that_it_ends(void **state)
+{
+    struct world *w = *state;
+    w->node.ours = true;
+    connected(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
+    check_return(heard(w, "ReturnSealPreCommit1", 0), id, false);
+    SLK_CLEANUP(slk_json_decrefp) json_t *session = ask(w, "Filecoin.Session", json_array());
+    SLK_CLEANUP(slk_json_decrefp) json_t *quiet = NULL;
+    do { /* the call is gone a moment after its Return */
+        json_decref(quiet);
+        quiet = ask(w, "Selkie.TaskProgress", json_array());
+    } while (json_array_size(quiet) > 0);
+    stop_worker(w);
+    assert_int_equal(count(w, "WorkerLeave"), 1);
+    assert_true(json_equal(json_array_get(heard(w, "WorkerLeave", 0), 0), session));
+}
+
+static void who_has_calls_says_no_goodbye(void **state)
+{
+    struct world *w = *state;
+    w->node.ours = true;
+    w->proofs.hold_pc1 = true;
+    connected(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
+    stop_worker(w); /* with work that is not done */
+    w->proofs.hold_pc1 = false;
+    w->node.refuse_returns = HEARD_MAX;
+    w->node.refusal = "not now";
+    connected(w);
+    (void)heard(w, "ReturnSealPreCommit1", 0);
+    stop_worker(w); /* with a result that the node does not have */
+    assert_int_equal(count(w, "WorkerLeave"), 0);
+}
+
+static void a_miner_of_lotus_hears_no_goodbye(void **state)
+{
+    struct world *w = *state;
+    connected(w);
+    stop_worker(w);
+    assert_int_equal(count(w, "WorkerLeave"), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -1525,6 +1577,9 @@ int main(void)
         TEST(a_key_to_fetch_opens_no_more_than_files),
         TEST(a_source_that_stays_away_is_forgotten),
         TEST(c1_is_made_for_who_asks_over_remote),
+        TEST(a_node_of_ours_hears_that_it_ends),
+        TEST(who_has_calls_says_no_goodbye),
+        TEST(a_miner_of_lotus_hears_no_goodbye),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -320,6 +320,20 @@ def claims_of(token):
     return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
 
+def says_goodbye():
+    """A worker that is ended, with nothing in hand, is forgotten at once; one that is killed is away."""
+    with Folder() as folder, farm.Farm(folder, size=None, chain_info="http://127.0.0.1:1") as ours:
+        start_serving(ours)
+        with OwnWorker(ours) as worker:
+            for end in (lambda: worker.process.terminate(), lambda: selkie("worker", "stop", "--worker-repo", worker.folder)):
+                end()
+                equal(worker.process.wait(30), 0, f"how it ended: {worker.tail()}")
+                equal([w for w in workers(ours) if w["Kind"] != "local"], [], "workers that are left")
+                worker.__enter__()
+            worker.close()
+            ours.wait(lambda: not worker.row()["Open"], 30, "the node to miss it")
+
+
 def tokens_are_renewed():
     """A worker outlives the token that it was started with, and starts again with the one that it was given."""
     with Folder() as folder, farm.Farm(folder, size=None, chain_info="http://127.0.0.1:1") as ours:
@@ -376,7 +390,7 @@ def proofs_by_a_worker():
 
 if __name__ == "__main__":
     cases = [("own-worker-seals", ours_seals_sectors), ("own-worker-proves", proofs_by_a_worker), ("worker-lies", a_liar_is_closed),
-             ("workers-apart", workers_are_apart), ("workers-by-tls", keys_are_known), ("tokens-renewed", tokens_are_renewed),
+             ("workers-apart", workers_are_apart), ("workers-by-tls", keys_are_known), ("tokens-renewed", tokens_are_renewed), ("worker-says-goodbye", says_goodbye),
              ("node-that-cannot-start", a_node_that_cannot_start),
              ("worker-gone-with-labels", lost_labels_are_made_again)]
     if (DEVNET / "start.sh").exists():

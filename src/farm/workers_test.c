@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A farm with its API, and workers of ours that are played here: who comes, goes and comes back, and what
+ * becomes of their calls. */
+#include "base/clock.h"
+#include "base/cond.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/uuid.h"
+#include "codec/json.h"
+#include "farm/api.h"
+#include "farm/work.h"
+#include "lotus/strings.h"
+#include "net/server.h"
+#include "rpc/client.h"
+#include "rpc/server.h"
+#include "seal/schema.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PROOF 5
+#define SECTOR 2048
+#define WAIT_MS 30000
+#define BEAT_MS 30
+#define WORKERS_MAX 4u
+#define CALLS_MAX 16u
+
+static const uint8_t secret[32] = "a secret of exactly 32 bytes....";
+static const slk_lotus_sector one = {1000, 1};
+
+static void fine(slk_err code, const slk_error *error)
+{
+    if (code != SLK_OK)
+        fail_msg("%s: %s", slk_err_name(code), slk_error_text(error, code));
+}
+
+/* ---- a worker ---- */
+
+typedef struct world world;
+
+/* A call that it has in hand. */
+typedef struct given {
+    slk_lotus_call_id id;
+    char method[32]; /* "SealPreCommit1" */
+    bool canceled;
+} given;
+
+typedef struct played {
+    world *w;
+    char name[32];
+    char session[SLK_UUID_CHARS];
+    char token_id[SLK_UUID_CHARS];
+    slk_lotus_task_set tasks;
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    given calls[CALLS_MAX];
+    size_t n;
+    slk_rpc_server *rpc;
+    slk_http_server *http; /* NULL: it is away */
+    slk_http_route routes[SLK_RPC_ROUTES];
+    char url[64];
+    slk_rpc_client *node;
+} played;
+
+struct world {
+    char folder[64];
+    slk_db *db;
+    slk_farm *farm;
+    slk_farm_api *api;
+    slk_rpc_server *rpc;
+    slk_http_server *http;
+    slk_http_route routes[SLK_RPC_ROUTES];
+    char url[64];
+    played workers[WORKERS_MAX];
+    size_t n_workers;
+};
+
+static slk_err let_in(void *context, const char *token, bool known_only, slk_rpc_grant *ret_grant,
+                      slk_error *error)
+{
+    (void)context;
+    (void)token;
+    (void)known_only;
+    (void)error;
+    *ret_grant = (slk_rpc_grant){.permissions = SLK_RPC_ADMIN};
+    return SLK_OK;
+}
+
+static json_t *info_of(const played *p)
+{
+    slk_lotus_worker_info info = {.ignore_resources = true,
+                                  .machine = {.cpus = 8, .mem_physical = UINT64_C(1) << 36}};
+    (void)snprintf(info.hostname, sizeof info.hostname, "%s", p->name);
+    return slk_lotus_worker_info_json(&info);
+}
+
+static json_t *list_calls(const played *p)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < p->n; i++)
+        if (!p->calls[i].canceled)
+            assert_int_equal(
+                json_array_append_new(list, json_pack("{so ss ss ss sI sI}", "ID",
+                                                      slk_lotus_call_id_json(&p->calls[i].id),
+                                                      "State", "running", "Method",
+                                                      p->calls[i].method, "Stage", "at it", "Done",
+                                                      (json_int_t)1, "Total", (json_int_t)2)),
+                0);
+    return list;
+}
+
+static json_t *cancel(played *p, const json_t *params)
+{
+    slk_lotus_call_id id;
+    bool found = false;
+    fine(slk_lotus_call_id_read(&id, json_array_get(params, 0), "call", NULL), NULL);
+    for (size_t i = 0; i < p->n; i++)
+        if (strcmp(p->calls[i].id.uuid, id.uuid) == 0) {
+            found = !p->calls[i].canceled;
+            p->calls[i].canceled = true;
+        }
+    return json_boolean(found);
+}
+
+static json_t *take(played *p, const char *method, const json_t *params)
+{
+    slk_lotus_sector_ref ref;
+    assert_true(p->n < CALLS_MAX);
+    given *call = &p->calls[p->n++];
+    fine(slk_lotus_sector_ref_read(&ref, json_array_get(params, 0), "sector", NULL), NULL);
+    *call = (given){.id.sector = ref.id};
+    slk_uuid_random(call->id.uuid);
+    (void)snprintf(call->method, sizeof call->method, "%s", method);
+    return slk_lotus_call_id_json(&call->id);
+}
+
+/* Lock held. */
+static slk_err answer(played *p, const char *method, const json_t *params, json_t **ret,
+                      slk_error *error)
+{
+    static const slk_lotus_local_paths no_paths = {0};
+    if (strcmp(method, "Version") == 0)
+        *ret = json_integer(SLK_LOTUS_WORKER_API_VERSION);
+    else if (strcmp(method, "Session") == 0)
+        *ret = json_string(p->session);
+    else if (strcmp(method, "Info") == 0)
+        *ret = info_of(p);
+    else if (strcmp(method, "TaskTypes") == 0)
+        *ret = slk_lotus_task_set_json(p->tasks);
+    else if (strcmp(method, "Paths") == 0)
+        *ret = slk_lotus_local_paths_json(&no_paths);
+    else if (strcmp(method, "Hello") == 0)
+        *ret = json_pack("{ss s[ss]}", "version", "1", "extensions", "cancel", "progress");
+    else if (strcmp(method, "TaskProgress") == 0)
+        *ret = list_calls(p);
+    else if (strcmp(method, "TaskCancel") == 0)
+        *ret = cancel(p, params);
+    else
+        *ret = take(p, method, params);
+    return *ret ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
+}
+
+static slk_err asked(void *context, const slk_rpc_call *call, json_t **ret, slk_error *error)
+{
+    played *p = context;
+    (void)pthread_mutex_lock(&p->lock);
+    const slk_err code = answer(p, strchr(call->method, '.') + 1, call->params, ret, error);
+    (void)pthread_cond_broadcast(&p->moved);
+    (void)pthread_mutex_unlock(&p->lock);
+    return code;
+}
+
+static const slk_rpc_method methods[] = {
+    {"Filecoin.Version", 0, SLK_RPC_ADMIN, asked},
+    {"Filecoin.Session", 0, SLK_RPC_ADMIN, asked},
+    {"Filecoin.Info", 0, SLK_RPC_ADMIN, asked},
+    {"Filecoin.TaskTypes", 0, SLK_RPC_ADMIN, asked},
+    {"Filecoin.Paths", 0, SLK_RPC_ADMIN, asked},
+    {"Filecoin.SealCommit2", 1, SLK_RPC_ADMIN, asked},
+    {"Selkie.Hello", 0, SLK_RPC_ADMIN, asked},
+    {"Selkie.TaskProgress", 0, SLK_RPC_ADMIN, asked},
+    {"Selkie.TaskCancel", 1, SLK_RPC_ADMIN, asked},
+};
+
+static unsigned serve(slk_http_server **ret, const slk_http_route *routes, unsigned port)
+{
+    char listen[32];
+    slk_error error = {0};
+    (void)snprintf(listen, sizeof listen, "127.0.0.1:%u", port);
+    const slk_http_server_options http = {
+        .listen = listen, .routes = routes, .n_routes = SLK_RPC_ROUTES};
+    fine(slk_http_server_new(ret, &http, &error), &error);
+    return slk_http_server_port(*ret);
+}
+
+static slk_err tell(const played *p, const char *method, json_t *params, slk_error *error)
+{
+    return slk_rpc_tell(p->node, method, params, NULL, NULL, error);
+}
+
+/* Under a session of its own, at a port of its own, and not connected yet. */
+static played *new_worker(world *w, const char *name)
+{
+    assert_true(w->n_workers < WORKERS_MAX);
+    played *p = &w->workers[w->n_workers++];
+    const slk_rpc_table table = {methods, sizeof methods / sizeof *methods, p};
+    const slk_rpc_server_options rpc = {.tables = &table, .n_tables = 1, .authorise = let_in};
+    slk_jwt_claims claims = {.allow = {"worker"}, .n_allow = 1};
+    char *token = NULL;
+    slk_error error = {0};
+    p->w = w;
+    p->tasks = SLK_LOTUS_TASK_BIT(SLK_LOTUS_COMMIT2);
+    (void)snprintf(p->name, sizeof p->name, "%s", name);
+    slk_uuid_random(p->session);
+    slk_uuid_random(claims.id);
+    assert_int_equal(pthread_mutex_init(&p->lock, NULL), 0);
+    assert_int_equal(slk_cond_init(&p->moved), 0);
+    fine(slk_rpc_server_new(&p->rpc, &rpc, &error), &error);
+    slk_rpc_server_routes(p->rpc, p->routes);
+    (void)snprintf(p->url, sizeof p->url, "http://127.0.0.1:%u/rpc/v0",
+                   serve(&p->http, p->routes, 0));
+    fine(slk_jwt_make(&token, &claims, secret, &error), &error);
+    const slk_rpc_client_options node = {.url = w->url, .bearer = token};
+    fine(slk_rpc_client_new(&p->node, &node, &error), &error);
+    slk_free(token);
+    return p;
+}
+
+static void connect_it(const played *p)
+{
+    slk_error error = {0};
+    fine(tell(p, "Filecoin.WorkerConnect", json_pack("[s]", p->url), &error), &error);
+}
+
+static played *come(world *w, const char *name)
+{
+    played *p = new_worker(w, name);
+    connect_it(p);
+    return p;
+}
+
+static void go_away(played *p)
+{
+    slk_http_server_free(p->http);
+    p->http = NULL;
+}
+
+static void end_worker(played *p)
+{
+    slk_rpc_server_stop(p->rpc);
+    go_away(p);
+    slk_rpc_server_free(p->rpc);
+    slk_rpc_client_free(p->node);
+    (void)pthread_cond_destroy(&p->moved);
+    (void)pthread_mutex_destroy(&p->lock);
+}
+
+/* ---- the node ---- */
+
+static int set_up(void **state)
+{
+    world *w = slk_calloc(1, sizeof *w);
+    slk_error error = {0};
+    char path[96], results[96];
+    size_t n;
+    assert_non_null(w);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)snprintf(w->folder, sizeof w->folder, "/tmp/selkie-farm-XXXXXX");
+    assert_non_null(mkdtemp(w->folder));
+    (void)snprintf(path, sizeof path, "%s/db", w->folder);
+    (void)snprintf(results, sizeof results, "%s/results", w->folder);
+    fine(slk_db_open(&w->db, path, 0, &error), &error);
+    const slk_migration *list = slk_seal_migrations(&n);
+    fine(slk_db_migrate(w->db, list, n, &error), &error);
+    const slk_farm_options farm = {.db = w->db,
+                                   .node_name = "node",
+                                   .results_folder = results,
+                                   .usual_proof = PROOF,
+                                   .heartbeat_ms = BEAT_MS,
+                                   .lost_ms = 200};
+    fine(slk_farm_new(&w->farm, &farm, &error), &error);
+    fine(slk_farm_start(w->farm, &error), &error);
+    slk_farm_api_options api = {
+        .farm = w->farm, .version = "1", .db = w->db, .usual_proof = PROOF, .block_delay_s = 30};
+    memcpy(api.secret32, secret, sizeof api.secret32);
+    fine(slk_farm_api_new(&w->api, &api, &error), &error);
+    const slk_rpc_table table = slk_farm_api_table(w->api);
+    const slk_rpc_server_options rpc = {.tables = &table,
+                                        .n_tables = 1,
+                                        .authorise = slk_farm_api_authorise,
+                                        .authorise_context = w->api};
+    fine(slk_rpc_server_new(&w->rpc, &rpc, &error), &error);
+    slk_rpc_server_routes(w->rpc, w->routes);
+    (void)snprintf(w->url, sizeof w->url, "http://127.0.0.1:%u/rpc/v0",
+                   serve(&w->http, w->routes, 0));
+    *state = w;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    world *w = *state;
+    slk_farm_stop(w->farm);
+    for (size_t i = 0; i < w->n_workers; i++)
+        end_worker(&w->workers[i]);
+    slk_rpc_server_stop(w->rpc);
+    slk_http_server_free(w->http);
+    slk_rpc_server_free(w->rpc);
+    slk_farm_api_free(w->api);
+    slk_farm_free(w->farm);
+    slk_db_close(w->db);
+    assert_int_equal(slk_remove_tree(w->folder, NULL), SLK_OK);
+    slk_free(w);
+    return 0;
+}
+
+/* The worker's row in the node's list, a new reference; NULL: it has none. */
+static json_t *row_of(world *w, const char *session)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *list = slk_farm_workers(w->farm);
+    assert_non_null(list);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *row = json_array_get(list, i);
+        if (strcmp(json_string_value(json_object_get(row, "Session")), session) == 0)
+            return json_incref(row);
+    }
+    return NULL;
+}
+
+static bool is_listed(world *w, const played *p)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *row = row_of(w, p->session);
+    return row != NULL;
+}
+
+/* ---- a task ---- */
+
+typedef struct task {
+    world *w;
+    slk_farm_work work;
+    slk_job job;
+    slk_farm_call call;
+    slk_err code;
+    slk_error error;
+    pthread_t thread;
+} task;
+
+static void *task_main(void *context)
+{
+    task *t = context;
+    slk_farm_grant here = {0};
+    t->code = slk_farm_work_do(&t->call, &here, t->w->farm, &t->work, &t->job, &t->error);
+    return NULL;
+}
+
+static void begin_task(task *t, world *w)
+{
+    *t = (task){.w = w,
+                .work = {.task = SLK_LOTUS_COMMIT2,
+                         .sector = {.id = one, .proof = PROOF},
+                         .key = "key",
+                         .method = "Filecoin.SealCommit2"}};
+    t->work.params = json_pack("[o]", slk_lotus_sector_ref_json(&t->work.sector));
+    slk_job_init(&t->job);
+    assert_int_equal(pthread_create(&t->thread, NULL, task_main, t), 0);
+}
+
+static slk_err end_task(task *t)
+{
+    assert_int_equal(pthread_join(t->thread, NULL), 0);
+    json_decref(t->work.params);
+    slk_farm_call_done(&t->call);
+    return t->code;
+}
+
+/* The worker's nth call (from 0), once it has it. */
+static given *wait_call(played *p, size_t nth)
+{
+    const int64_t until = slk_clock_monotonic_ms() + WAIT_MS;
+    (void)pthread_mutex_lock(&p->lock);
+    while (p->n <= nth && slk_clock_monotonic_ms() < until)
+        (void)slk_cond_wait_ms(&p->moved, &p->lock, 100);
+    const bool found = p->n > nth;
+    (void)pthread_mutex_unlock(&p->lock);
+    if (!found)
+        fail_msg("%s was not given call %zu", p->name, nth);
+    return &p->calls[nth];
+}
+
+static void return_it(played *p, given *call, const char *result)
+{
+    slk_error error = {0};
+    char method[64];
+    (void)snprintf(method, sizeof method, "Filecoin.Return%s", call->method);
+    fine(tell(p, method, json_pack("[o s n]", slk_lotus_call_id_json(&call->id), result), &error),
+         &error);
+}
+
+/* ---- who goes ---- */
+
+static slk_err leave(const played *p, const char *session)
+{
+    slk_error error = {0};
+    return tell(p, "Selkie.WorkerLeave", json_pack("[s]", session), &error);
+}
+
+static void who_says_goodbye_is_forgotten(void **state)
+{
+    world *w = *state;
+    played *p = come(w, "w1"), *other = come(w, "w1");
+    assert_int_equal(leave(other, p->session), SLK_E_CONFLICT); /* nobody else may say it */
+    assert_true(is_listed(w, p));
+    assert_int_equal(leave(p, p->session), SLK_OK);
+    assert_false(is_listed(w, p));
+    assert_true(is_listed(w, other));
+    assert_int_equal(leave(p, p->session), SLK_E_CONFLICT);
+    connect_it(p); /* it may come again, even under the same session */
+    assert_true(is_listed(w, p));
+}
+
+static void who_has_a_call_stays(void **state)
+{
+    world *w = *state;
+    played *p = come(w, "w1");
+    task t;
+    begin_task(&t, w);
+    given *call = wait_call(p, 0);
+    /* The answer with its id may be on its way still. */
+    for (bool waited = false; !waited;) {
+        slk_farm_enter(w->farm);
+        waited = w->farm->waiting != NULL;
+        slk_farm_leave(w->farm);
+    }
+    assert_int_equal(leave(p, p->session), SLK_E_CONFLICT);
+    assert_true(is_listed(w, p));
+    return_it(p, call, "cHJvb2Y=");
+    assert_int_equal(end_task(&t), SLK_OK);
+    assert_int_equal(leave(p, p->session), SLK_OK);
+    assert_false(is_listed(w, p));
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(who_says_goodbye_is_forgotten),
+        TEST(who_has_a_call_stays),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
