@@ -73,13 +73,14 @@ static json_t *worker_row(slk_farm *farm, const slk_farm_worker *w)
     const slk_lotus_load *load = slk_sched_load(farm->sched, w->id);
     if (!load)
         load = &nothing;
-    return json_pack("{ss ss ss sb sb sb ss so sI sI sI sI sI sI sI so}", "session", w->session,
+    return json_pack("{ss ss ss sb sb sb sb ss so sI sI sI sI sI sI sI so}", "session", w->session,
                      "host", w->info.hostname, "kind", slk_farm_worker_kind(w), "answers",
-                     w->answers, "open", !w->closed, "refuted", w->refuted, "why", w->why, "tasks",
-                     slk_farm_task_names(w->tasks), "cpus", (json_int_t)m->cpus, "cpus_used",
-                     (json_int_t)load->threads, "memory_bytes", (json_int_t)m->mem_physical,
-                     "memory_used_bytes", (json_int_t)load->mem_min, "gpus", (json_int_t)m->gpus.n,
-                     "since_ms", (json_int_t)(now - w->since_ms), "silent_ms",
+                     w->answers, "open", !w->closed && !w->disabled, "disabled", w->disabled,
+                     "refuted", w->refuted, "why", w->why, "tasks", slk_farm_task_names(w->tasks),
+                     "cpus", (json_int_t)m->cpus, "cpus_used", (json_int_t)load->threads,
+                     "memory_bytes", (json_int_t)m->mem_physical, "memory_used_bytes",
+                     (json_int_t)load->mem_min, "gpus", (json_int_t)m->gpus.n, "since_ms",
+                     (json_int_t)(now - w->since_ms), "silent_ms",
                      (json_int_t)(w->local || w->answers ? 0 : now - w->heard_ms), "running",
                      requests_of(farm, w->id));
 }

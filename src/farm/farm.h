@@ -10,8 +10,8 @@
  *
  * Two kinds of workers: this node itself (local), whose prover farm/prover.h is given; and those that
  * connected, lotus-worker or ours, which are called over HTTP and return results to us. A worker is
- * asked for its session every heartbeat: one that does not answer gets nothing new; one with another
- * session is forgotten, and connects anew. What a worker made that turned out to be false closes it for
+ * asked for its session every heartbeat: one that does not answer, or is disabled by its own operator, gets
+ * nothing new; one with another session is forgotten, and connects anew. What a worker made that turned out to be false closes it for
  * good, by name, until an operator opens it again or it is started anew.
  *
  * All functions may be called from many threads. source: reference/lotus-worker 5.3, 10 */
@@ -117,12 +117,12 @@ json_t *slk_farm_sched_diag(slk_farm *farm);
  * counts them. */
 json_t *slk_farm_use(slk_farm *farm);
 /* All of it for the page and the metrics:
- * {"workers":[{"session","host","kind","answers","open","refuted","why","tasks":["PC1"],"cpus",
+ * {"workers":[{"session","host","kind","answers","open","disabled","refuted","why","tasks":["PC1"],"cpus",
  *              "cpus_used","memory_bytes","memory_used_bytes","gpus","since_ms","silent_ms",
  *              "running":[{"sp_id","number","task","started_ms", "stage","done","total","rate","left_ms"}]}],
  *  "waiting":[{"sp_id","number","task","asked_ms","why"}],
  *  "calls":[{"task","done","failed","ms"}]}
- * open: by an operator's or our own will; refuted: closed because it lied; cpus_used and
+ * open: by an operator's or our own will, and the worker's own (disabled); refuted: closed because it lied; cpus_used and
  * memory_used_bytes: what its tasks take by its table; since_ms and silent_ms ago; started_ms and
  * asked_ms since 1970; "stage" and so on only where it is known; calls of other processes, since the
  * node started. */

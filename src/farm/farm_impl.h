@@ -52,9 +52,10 @@ typedef struct slk_farm_worker {
     uint64_t numa_bytes[SLK_MEM_NODES_MAX];
     size_t n_numa;
     bool answers; /* to the last heartbeat */
+    bool disabled; /* it said so in its last answer: its own operator drains it */
     bool closed; /* by an operator, or because it lied */
     bool refuted; /* it lied: what it has is not believed either */
-    char why[128]; /* of closed or not answering */
+    char why[128]; /* it gets no new work */
     int64_t since_ms; /* monotonic: connected */
     int64_t heard_ms; /* monotonic: answered last */
     bool beating; /* beat is to be joined */
@@ -135,6 +136,8 @@ slk_farm_worker *slk_farm_worker_by_session(slk_farm *farm, const char *session)
 slk_farm_worker *slk_farm_worker_of(slk_farm *farm, const char *session, const char *hostname);
 /* Lock held: who waits for that call; NULL: nobody. */
 slk_farm_waiting *slk_farm_waiting_for(const slk_farm *farm, const char *uuid);
+/* Lock held: it may be given something new. */
+bool slk_farm_worker_is_open(const slk_farm_worker *worker);
 /* Lock held: the caller has it until _give. */
 void slk_farm_worker_take(slk_farm_worker *worker);
 /* Without the lock. NULL allowed. */

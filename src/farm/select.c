@@ -49,12 +49,21 @@ unsigned slk_farm_select_pc1(const void *context, uint64_t worker, char *why)
     return 2;
 }
 
-/* A worker, answering or not, that has the files and does the task. */
-static bool somebody_holds(const slk_farm_select *select, slk_lotus_task task, bool answering)
+/* A worker that has the files will do the task, as soon as it has room or is back. */
+static bool somebody_will(const slk_farm_select *select, slk_lotus_task task)
 {
     for (const slk_farm_worker *w = select->farm->workers; w; w = w->next)
-        if (!w->local && does(w, task) && (w->answers || !answering) &&
+        if (!w->local && does(w, task) && (slk_farm_worker_is_open(w) || !w->answers) &&
             slk_farm_worker_holds(w, &select->sector, select->types))
+            return true;
+    return false;
+}
+
+/* One that is here has them. */
+static bool somebody_has(const slk_farm_select *select)
+{
+    for (const slk_farm_worker *w = select->farm->workers; w; w = w->next)
+        if (!w->local && w->answers && slk_farm_worker_holds(w, &select->sector, select->types))
             return true;
     return false;
 }
@@ -65,7 +74,7 @@ static bool another_made(const slk_farm_select *select, const slk_farm_worker *w
 {
     const slk_farm_worker *maker =
         slk_farm_worker_of(select->farm, select->session, select->holder);
-    return maker && maker != w && maker->answers && !maker->closed && does(maker, task) &&
+    return maker && maker != w && slk_farm_worker_is_open(maker) && does(maker, task) &&
            slk_farm_worker_holds(maker, &select->sector, select->types);
 }
 
@@ -92,9 +101,7 @@ unsigned slk_farm_select_near(const void *context, uint64_t worker, char *why)
     if (holds(select, worker, SLK_LOTUS_PRECOMMIT2, why))
         return 2;
     const slk_farm_worker *w = slk_farm_worker_by_id(select->farm, worker);
-    if (!w || w->local || somebody_holds(select, SLK_LOTUS_PRECOMMIT2, false))
-        return 0;
-    if (!somebody_holds(select, SLK_LOTUS_PRECOMMIT1, true))
+    if (!w || w->local || somebody_will(select, SLK_LOTUS_PRECOMMIT2) || !somebody_has(select))
         return 0;
     if (!does(w, SLK_LOTUS_FETCH))
         return no(why, "does no GET, without which it cannot fetch the layers");
@@ -140,10 +147,7 @@ bool slk_farm_select_hopeless(void *context)
 {
     slk_farm_select *select = context;
     const int64_t now = slk_clock_monotonic_ms();
-    bool here = false;
-    for (const slk_farm_worker *w = select->farm->workers; w && !here; w = w->next)
-        here = !w->local && w->answers && slk_farm_worker_holds(w, &select->sector, select->types);
-    if (here) {
+    if (somebody_has(select)) {
         select->missing_since_ms = 0;
         return false;
     }

@@ -23,7 +23,7 @@ typedef struct slk_farm_select {
 /* PC1: this node, or a worker that has room for the sector's files and can be given its data. Others
  * before this node. */
 unsigned slk_farm_select_pc1(const void *context, uint64_t worker, char *why);
-/* PC2: who has the files; when no worker that has them does PC2, one that can fetch them. Of several that
+/* PC2: who has the files; when no worker that has them does PC2 or gets work, one that can fetch them. Of several that
  * have them only the one that made them, while it is there: what others have may be of an earlier attempt. */
 unsigned slk_farm_select_near(const void *context, uint64_t worker, char *why);
 /* C1: who has the files; the same of several. */

@@ -27,7 +27,7 @@ static json_t *stats_of(const slk_farm_worker *w)
 {
     const slk_lotus_load *load = slk_sched_load(w->farm->sched, w->id);
     slk_lotus_worker_stats stats = {
-        .info = w->info, .tasks = w->tasks, .enabled = w->answers && !w->closed};
+        .info = w->info, .tasks = w->tasks, .enabled = slk_farm_worker_is_open(w)};
     if (load)
         stats.load = *load;
     return slk_lotus_worker_stats_json(&stats);
@@ -84,8 +84,8 @@ static json_t *worker_row(const slk_farm_worker *w)
     return json_pack(
         "{ss ss ss ss sb ss so sI sI sI sI so sI sI}", "Session", w->session, "Hostname",
         w->info.hostname, "URL", w->url ? w->url : "", "Kind", slk_farm_worker_kind(w), "Open",
-        w->answers && !w->closed, "Why", w->why, "Tasks", slk_farm_task_names(w->tasks), "Running",
-        (json_int_t)slk_sched_running(w->farm->sched, w->id), "CPUs",
+        slk_farm_worker_is_open(w), "Why", w->why, "Tasks", slk_farm_task_names(w->tasks),
+        "Running", (json_int_t)slk_sched_running(w->farm->sched, w->id), "CPUs",
         (json_int_t)w->info.machine.cpus, "MemPhysical", (json_int_t)w->info.machine.mem_physical,
         "GPUs", (json_int_t)w->info.machine.gpus.n, "Paths", text_list(&w->paths), "SinceMs",
         (json_int_t)(now - w->since_ms), "HeardMs", (json_int_t)(w->local ? 0 : now - w->heard_ms));

@@ -68,6 +68,11 @@ slk_farm_worker *slk_farm_worker_of(slk_farm *farm, const char *session, const c
     return found;
 }
 
+bool slk_farm_worker_is_open(const slk_farm_worker *worker)
+{
+    return worker->answers && !worker->closed && !worker->disabled;
+}
+
 bool slk_farm_worker_holds(const slk_farm_worker *worker, const slk_lotus_sector *sector,
                            unsigned types)
 {
@@ -80,7 +85,7 @@ bool slk_farm_worker_holds(const slk_farm_worker *worker, const slk_lotus_sector
 void slk_farm_tell_sched(slk_farm_worker *worker)
 {
     slk_sched_worker known = {.id = worker->id,
-                              .open = worker->answers && !worker->closed,
+                              .open = slk_farm_worker_is_open(worker),
                               .tasks = worker->tasks,
                               .max_running = worker->max_running,
                               .info = &worker->info,
@@ -175,11 +180,23 @@ static slk_err check_version(slk_farm_worker *worker, slk_error *error)
     return SLK_OK;
 }
 
-static slk_err ask_session(char ret[SLK_UUID_CHARS], slk_farm_worker *worker, slk_error *error)
+/* What a worker says of itself at each heartbeat. */
+struct sign {
+    char session[SLK_UUID_CHARS];
+    bool disabled;
+};
+
+/* One that is disabled refuses the first question: that is how a lotus-miner gives it nothing new. What it
+ * has it goes on with, so that it is not away. */
+static slk_err ask_sign(struct sign *ret, slk_farm_worker *worker, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *answer = NULL;
-    SLK_TRY(ask(&answer, worker, "Filecoin.Session", error));
-    return slk_lotus_uuid_read(ret, answer, "Session", error);
+    slk_err code = ask(&answer, worker, "Filecoin.Session", error);
+    ret->disabled = code == SLK_E_CONFLICT;
+    if (ret->disabled)
+        code = ask(&answer, worker, "Filecoin.ProcessSession", error);
+    SLK_TRY(code);
+    return slk_lotus_uuid_read(ret->session, answer, "Session", error);
 }
 
 static slk_err ask_tasks(slk_lotus_task_set *ret, slk_farm_worker *worker, slk_error *error)
@@ -241,11 +258,27 @@ static slk_err ask_ours(slk_farm_worker *worker, slk_error *error)
     return SLK_OK;
 }
 
+/* Why it gets nothing new, unless it is closed, which has a reason of its own. away: why it does not answer;
+ * NULL: it does. */
+static void excuse(slk_farm_worker *worker, const char *away)
+{
+    static const char disabled[] = "its own operator has it take nothing new";
+    if (!worker->closed)
+        (void)snprintf(worker->why, sizeof worker->why, "%.120s",
+                       away               ? away
+                       : worker->disabled ? disabled
+                                          : "");
+}
+
 static slk_err ask_all(slk_farm_worker *worker, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *info = NULL;
+    struct sign sign = {.session = ""};
     SLK_TRY(check_version(worker, error));
-    SLK_TRY(ask_session(worker->session, worker, error));
+    SLK_TRY(ask_sign(&sign, worker, error));
+    memcpy(worker->session, sign.session, sizeof worker->session);
+    worker->disabled = sign.disabled;
+    excuse(worker, NULL);
     if (strcmp(worker->session, SLK_UUID_NIL) == 0)
         return slk_fail(error, SLK_E_CONFLICT, "worker already closed");
     SLK_TRY(ask(&info, worker, "Filecoin.Info", error));
@@ -302,39 +335,39 @@ static void take_progress(slk_farm_worker *worker)
     slk_farm_leave(worker->farm);
 }
 
-/* Lock held. What the answer to Session, or its failure, means for the worker. */
-static void judge(slk_farm_worker *worker, slk_err code, const char *session,
+/* Lock held. What its sign, or that there was none, means for the worker. */
+static void judge(slk_farm_worker *worker, slk_err code, const struct sign *sign,
                   const slk_error *error)
 {
-    if (code == SLK_OK && strcmp(session, worker->session) != 0) {
+    if (code == SLK_OK && strcmp(sign->session, worker->session) != 0) {
         unlink_worker(worker, "it was started anew");
         return;
     }
     const bool answered = code == SLK_OK;
+    const bool disabled = answered && sign->disabled;
     if (answered)
         worker->heard_ms = slk_clock_monotonic_ms();
-    if (answered == worker->answers)
+    if (answered == worker->answers && disabled == worker->disabled)
         return;
     worker->answers = answered;
-    if (!worker->closed)
-        (void)snprintf(worker->why, sizeof worker->why, "%.*s", answered ? 0 : 120,
-                       slk_error_text(error, code));
+    worker->disabled = disabled;
+    excuse(worker, answered ? NULL : slk_error_text(error, code));
     slk_log(answered ? SLK_LOG_INFO : SLK_LOG_WARN, "farm.worker_heard",
-            "worker=\"%s\" session=%s answers=%d why=\"%s\"", worker->info.hostname,
-            worker->session, answered, answered ? "" : slk_error_text(error, code));
+            "worker=\"%s\" session=%s answers=%d disabled=%d why=\"%s\"", worker->info.hostname,
+            worker->session, answered, disabled, answered ? "" : slk_error_text(error, code));
     slk_farm_tell_sched(worker);
     slk_farm_workers_moved(worker->farm);
 }
 
 static bool beat_once(slk_farm_worker *worker)
 {
-    char session[SLK_UUID_CHARS] = "";
+    struct sign sign = {.session = ""};
     slk_error error = {0};
-    const slk_err code = ask_session(session, worker, &error);
+    const slk_err code = ask_sign(&sign, worker, &error);
     slk_text_quotable(error.message);
     slk_farm_enter(worker->farm);
     if (!worker->gone)
-        judge(worker, code, session, &error);
+        judge(worker, code, &sign, &error);
     const bool gone = worker->gone, answers = worker->answers;
     slk_farm_leave(worker->farm);
     if (!gone && answers) {
@@ -522,6 +555,7 @@ static void close_worker(slk_farm_worker *worker, bool open, const char *why)
     worker->closed = !open;
     worker->refuted = worker->refuted && !open;
     (void)snprintf(worker->why, sizeof worker->why, "%s", open ? "" : why);
+    excuse(worker, worker->answers ? NULL : "it did not answer");
     slk_farm_tell_sched(worker);
     slk_farm_workers_moved(worker->farm);
 }

@@ -29,6 +29,7 @@
 #define SECTOR 2048
 #define WAIT_MS 30000
 #define BEAT_MS 30
+#define LOST_MS 200
 #define WORKERS_MAX 4u
 #define CALLS_MAX 16u
 
@@ -58,6 +59,7 @@ typedef struct played {
     char session[SLK_UUID_CHARS];
     char token_id[SLK_UUID_CHARS];
     slk_lotus_task_set tasks;
+    bool disabled;
     pthread_mutex_t lock;
     pthread_cond_t moved;
     given calls[CALLS_MAX];
@@ -148,7 +150,9 @@ static slk_err answer(played *p, const char *method, const json_t *params, json_
     static const slk_lotus_local_paths no_paths = {0};
     if (strcmp(method, "Version") == 0)
         *ret = json_integer(SLK_LOTUS_WORKER_API_VERSION);
-    else if (strcmp(method, "Session") == 0)
+    else if (strcmp(method, "Session") == 0 && p->disabled)
+        return slk_fail(error, SLK_E_BUSY, "worker disabled");
+    else if (strcmp(method, "Session") == 0 || strcmp(method, "ProcessSession") == 0)
         *ret = json_string(p->session);
     else if (strcmp(method, "Info") == 0)
         *ret = info_of(p);
@@ -180,6 +184,7 @@ static slk_err asked(void *context, const slk_rpc_call *call, json_t **ret, slk_
 static const slk_rpc_method methods[] = {
     {"Filecoin.Version", 0, SLK_RPC_ADMIN, asked},
     {"Filecoin.Session", 0, SLK_RPC_ADMIN, asked},
+    {"Filecoin.ProcessSession", 0, SLK_RPC_ADMIN, asked},
     {"Filecoin.Info", 0, SLK_RPC_ADMIN, asked},
     {"Filecoin.TaskTypes", 0, SLK_RPC_ADMIN, asked},
     {"Filecoin.Paths", 0, SLK_RPC_ADMIN, asked},
@@ -284,7 +289,7 @@ static int set_up(void **state)
                                    .results_folder = results,
                                    .usual_proof = PROOF,
                                    .heartbeat_ms = BEAT_MS,
-                                   .lost_ms = 200};
+                                   .lost_ms = LOST_MS};
     fine(slk_farm_new(&w->farm, &farm, &error), &error);
     fine(slk_farm_start(w->farm, &error), &error);
     slk_farm_api_options api = {
@@ -360,12 +365,12 @@ static void *task_main(void *context)
     return NULL;
 }
 
-static void begin_task(task *t, world *w)
+static void begin_task(task *t, world *w, const char *key)
 {
     *t = (task){.w = w,
                 .work = {.task = SLK_LOTUS_COMMIT2,
                          .sector = {.id = one, .proof = PROOF},
-                         .key = "key",
+                         .key = key,
                          .method = "Filecoin.SealCommit2"}};
     t->work.params = json_pack("[o]", slk_lotus_sector_ref_json(&t->work.sector));
     slk_job_init(&t->job);
@@ -430,7 +435,7 @@ static void who_has_a_call_stays(void **state)
     world *w = *state;
     played *p = come(w, "w1");
     task t;
-    begin_task(&t, w);
+    begin_task(&t, w, "key");
     given *call = wait_call(p, 0);
     /* The answer with its id may be on its way still. */
     for (bool waited = false; !waited;) {
@@ -446,12 +451,75 @@ static void who_has_a_call_stays(void **state)
     assert_false(is_listed(w, p));
 }
 
+/* ---- who takes nothing new ---- */
+
+/* Until the worker's row says so. */
+static void wait_open(world *w, const played *p, bool open, const char *why)
+{
+    const int64_t until = slk_clock_monotonic_ms() + WAIT_MS;
+    for (bool is = !open; is != open;) {
+        SLK_CLEANUP(slk_json_decrefp) json_t *row = row_of(w, p->session);
+        assert_non_null(row);
+        is = json_is_true(json_object_get(row, "Open"));
+        if (is == open)
+            assert_non_null(strstr(json_string_value(json_object_get(row, "Why")), why));
+        assert_true(slk_clock_monotonic_ms() < until);
+        slk_farm_enter(w->farm);
+        slk_farm_wait(w->farm, 10);
+        slk_farm_leave(w->farm);
+    }
+}
+
+static void disable(played *p, bool disabled)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    p->disabled = disabled;
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+/* What it has it finishes, however long that takes; what is new goes to others. */
+static void who_is_disabled_is_not_away(void **state)
+{
+    world *w = *state;
+    played *p = come(w, "w1");
+    task t, next;
+    begin_task(&t, w, "key");
+    given *call = wait_call(p, 0);
+    disable(p, true);
+    wait_open(w, p, false, "take nothing new");
+    played *other = come(w, "w2");
+    begin_task(&next, w, "another");
+    const int64_t until = slk_clock_monotonic_ms() + 2 * LOST_MS;
+    given *others = wait_call(other, 0);
+    while (slk_clock_monotonic_ms() < until)
+        wait_open(w, p, false, "take nothing new");
+    return_it(p, call, "cHJvb2Y=");
+    return_it(other, others, "cHJvb2Y=");
+    assert_int_equal(end_task(&t), SLK_OK);
+    assert_int_equal(end_task(&next), SLK_OK);
+    assert_int_equal(p->n, 1);
+    disable(p, false);
+    wait_open(w, p, true, "");
+}
+
+/* A node that was started again knows nothing of it: it connects, for the results that it still has. */
+static void who_is_disabled_connects(void **state)
+{
+    world *w = *state;
+    played *p = new_worker(w, "w1");
+    disable(p, true);
+    connect_it(p);
+    wait_open(w, p, false, "take nothing new");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(who_says_goodbye_is_forgotten),
         TEST(who_has_a_call_stays),
+        TEST(who_is_disabled_is_not_away),
+        TEST(who_is_disabled_connects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@ const known = (task) => h("span", { title: TASKS[task] }, task);
 
 function state(w) {
   if (!w.answers) return badge("away", "bad");
+  if (w.disabled) return badge("drains", "warn");
   if (!w.open) return badge("closed", "warn");
   return badge(w.running.length ? "busy" : "free", w.running.length ? "good" : "");
 }
@@ -24,7 +25,7 @@ function running(w) {
 }
 
 function lever(view, w) {
-  if (!may("admin")) return "";
+  if (!may("admin") || w.disabled) return ""; // only its own operator has it take work again
   const open = !w.open, path = `workers/${w.session}`;
   return h("div", { class: "actions small" }, button(open ? "Open" : "Drain", () => ask({
     title: open ? `Give ${w.host} work again` : `Drain ${w.host}`, verb: open ? "Open" : "Drain", danger: !open,
