@@ -436,6 +436,19 @@ static const char peaks[] =
     " hostname TEXT NOT NULL, task TEXT NOT NULL, seal_proof BIGINT NOT NULL,"
     " bytes BIGINT NOT NULL, at_ms BIGINT NOT NULL, PRIMARY KEY (hostname, task, seal_proof));";
 
+/* What customers owe and have paid (service/ledger.h), and the keys that signed it. */
+static const char ledger[] =
+    "CREATE TABLE service_ledger ("
+    " customer_id BIGINT NOT NULL, seq BIGINT NOT NULL, at_ms BIGINT NOT NULL,"
+    " kind TEXT NOT NULL, item TEXT NOT NULL, order_id TEXT NOT NULL, sp_id BIGINT,"
+    " sector_number BIGINT, quantity BIGINT NOT NULL, unit TEXT NOT NULL, amount TEXT NOT NULL,"
+    " balance TEXT NOT NULL, currency TEXT NOT NULL, reference TEXT NOT NULL,"
+    " note TEXT NOT NULL, previous_hash BYTEA NOT NULL, entry_hash BYTEA NOT NULL,"
+    " signature BYTEA NOT NULL, key_id TEXT NOT NULL, PRIMARY KEY (customer_id, seq),"
+    " UNIQUE (customer_id, reference));"
+    "CREATE TABLE service_key ("
+    " key_id TEXT PRIMARY KEY, public_key BYTEA NOT NULL, since_ms BIGINT NOT NULL);";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -461,6 +474,7 @@ static const slk_migration migrations[] = {
     {22, "seal: indexes of records, messages and counts", records},
     {23, "seal: lived and believed time", times},
     {24, "farm: what tasks took of memory", peaks},
+    {25, "service: the ledger", ledger},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)
