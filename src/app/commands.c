@@ -25,6 +25,7 @@ const slk_command *const slk_command_tables[] = {
     slk_commands_farm,
     slk_commands_worker_run,
     slk_commands_worker,
+    slk_commands_worker_end,
     slk_commands_auth,
     slk_commands_doctor,
     slk_commands_bundle,

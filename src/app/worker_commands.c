@@ -3,6 +3,7 @@
 #include "app/lotus_api.h"
 #include "app/service.h"
 #include "app/worker_commands.h"
+#include "app/worker_link.h"
 
 #include "base/mem.h"
 #include "codec/json.h"
@@ -10,77 +11,12 @@
 #include "lotus/storage.h"
 #include "lotus/task.h"
 #include "lotus/worker_info.h"
-#include "rpc/client.h"
 #include "store/store.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define QUIET_MS (-1) /* a drain takes as long as the work */
-
-struct link {
-    slk_lotus_api api;
-    slk_rpc_client *rpc;
-};
-
-static void link_done(struct link *link)
-{
-    slk_rpc_client_free(link->rpc);
-    slk_lotus_api_done(&link->api);
-}
-
-static slk_err find_worker(slk_lotus_api *ret_api, const slk_options *options, slk_error *error)
-{
-    static const char *const names[] = {"WORKER_API_INFO", NULL};
-    SLK_CLEANUP(slk_freep) char *folder = NULL;
-    slk_err code = slk_lotus_api_env(ret_api, names, error);
-    if (code != SLK_E_NOTFOUND)
-        return code;
-    SLK_TRY(slk_home_path(&folder, slk_options_text(options, "worker-repo"), error));
-    code = slk_lotus_api_repo(ret_api, folder, error);
-    if (code == SLK_E_NOTFOUND)
-        return slk_fail(error, SLK_E_NOTFOUND,
-                        "no worker runs in %s (--worker-repo names another, or WORKER_API_INFO)",
-                        folder);
-    return code;
-}
-
-static slk_err link_open(struct link *link, const slk_options *options, slk_error *error)
-{
-    SLK_TRY(find_worker(&link->api, options, error));
-    const slk_rpc_client_options rpc = {
-        .url = link->api.url, .bearer = link->api.info.token, .pin = link->api.pin};
-    return slk_rpc_client_new(&link->rpc, &rpc, error);
-}
-
-static slk_err ask(struct link *link, const char *method, json_t *params, json_t **ret,
-                   slk_error *error)
-{
-    SLK_CLEANUP(slk_json_decrefp) json_t *owned = params;
-    if (!owned)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    return slk_rpc_invoke(link->rpc, method, owned, NULL, ret, NULL, error);
-}
-
-static slk_err tell(struct link *link, const char *method, json_t *params, slk_error *error)
-{
-    return slk_rpc_tell(link->rpc, method, params, NULL, NULL, error);
-}
-
-/* Opens the link, does it, reports. */
-typedef slk_err action(struct link *link, const slk_options *options, slk_error *error);
-static int with_link(const slk_command *command, const slk_options *options, action *act)
-{
-    slk_error error = {0};
-    struct link link = {0};
-    slk_err code = link_open(&link, options, &error);
-    if (code == SLK_OK)
-        code = act(&link, options, &error);
-    link_done(&link);
-    return code == SLK_OK ? SLK_EXIT_DONE : slk_command_fail(command, options, code, &error);
-}
 
 /* ---- info ---- */
 
@@ -93,7 +29,7 @@ struct facts {
     slk_lotus_local_paths paths;
 };
 
-static slk_err ask_facts(struct facts *f, struct link *link, slk_error *error)
+static slk_err ask_facts(struct facts *f, slk_worker_link *link, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *version = NULL;
     SLK_CLEANUP(slk_json_decrefp) json_t *session = NULL;
@@ -101,12 +37,12 @@ static slk_err ask_facts(struct facts *f, struct link *link, slk_error *error)
     SLK_CLEANUP(slk_json_decrefp) json_t *info = NULL;
     SLK_CLEANUP(slk_json_decrefp) json_t *tasks = NULL;
     SLK_CLEANUP(slk_json_decrefp) json_t *paths = NULL;
-    SLK_TRY(ask(link, "Filecoin.Version", json_array(), &version, error));
-    SLK_TRY(ask(link, "Filecoin.ProcessSession", json_array(), &session, error));
-    SLK_TRY(ask(link, "Filecoin.Enabled", json_array(), &enabled, error));
-    SLK_TRY(ask(link, "Filecoin.Info", json_array(), &info, error));
-    SLK_TRY(ask(link, "Filecoin.TaskTypes", json_array(), &tasks, error));
-    SLK_TRY(ask(link, "Filecoin.Paths", json_array(), &paths, error));
+    SLK_TRY(slk_worker_ask(link, "Filecoin.Version", json_array(), &version, error));
+    SLK_TRY(slk_worker_ask(link, "Filecoin.ProcessSession", json_array(), &session, error));
+    SLK_TRY(slk_worker_ask(link, "Filecoin.Enabled", json_array(), &enabled, error));
+    SLK_TRY(slk_worker_ask(link, "Filecoin.Info", json_array(), &info, error));
+    SLK_TRY(slk_worker_ask(link, "Filecoin.TaskTypes", json_array(), &tasks, error));
+    SLK_TRY(slk_worker_ask(link, "Filecoin.Paths", json_array(), &paths, error));
     SLK_TRY(slk_json_as_i64(&f->version, version, "Version", error));
     SLK_TRY(slk_lotus_uuid_read(f->session, session, "ProcessSession", error));
     f->enabled = json_is_true(enabled);
@@ -187,7 +123,7 @@ static slk_err show_facts(const struct facts *f, const slk_options *options, slk
     return SLK_OK;
 }
 
-static slk_err info(struct link *link, const slk_options *options, slk_error *error)
+static slk_err info(slk_worker_link *link, const slk_options *options, slk_error *error)
 {
     struct facts f = {0};
     slk_err code = ask_facts(&f, link, error);
@@ -199,11 +135,11 @@ static slk_err info(struct link *link, const slk_options *options, slk_error *er
 
 /* ---- storage ---- */
 
-static slk_err storage_list(struct link *link, const slk_options *options, slk_error *error)
+static slk_err storage_list(slk_worker_link *link, const slk_options *options, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
     slk_lotus_local_paths paths = {0};
-    SLK_TRY(ask(link, "Filecoin.Paths", json_array(), &value, error));
+    SLK_TRY(slk_worker_ask(link, "Filecoin.Paths", json_array(), &value, error));
     if (options->json) {
         slk_service_print(value);
         return SLK_OK;
@@ -260,7 +196,7 @@ static slk_err absolute(char **ret_folder, const slk_options *options, slk_error
     return SLK_OK;
 }
 
-static slk_err storage_attach(struct link *link, const slk_options *options, slk_error *error)
+static slk_err storage_attach(slk_worker_link *link, const slk_options *options, slk_error *error)
 {
     SLK_CLEANUP(slk_freep) char *folder = NULL;
     SLK_TRY(absolute(&folder, options, error));
@@ -268,12 +204,12 @@ static slk_err storage_attach(struct link *link, const slk_options *options, slk
         return SLK_OK;
     if (slk_options_flag(options, "init"))
         SLK_TRY(init_path(options, folder, error));
-    SLK_TRY(tell(link, "Filecoin.StorageAddLocal", json_pack("[s]", folder), error));
+    SLK_TRY(slk_worker_tell(link, "Filecoin.StorageAddLocal", json_pack("[s]", folder), error));
     slk_service_say(options, "attached");
     return SLK_OK;
 }
 
-static slk_err storage_detach(struct link *link, const slk_options *options, slk_error *error)
+static slk_err storage_detach(slk_worker_link *link, const slk_options *options, slk_error *error)
 {
     SLK_CLEANUP(slk_freep) char *folder = NULL;
     SLK_TRY(absolute(&folder, options, error));
@@ -285,12 +221,13 @@ static slk_err storage_detach(struct link *link, const slk_options *options, slk
                         "--really-do-it",
                         folder);
     }
-    SLK_TRY(tell(link, "Filecoin.StorageDetachLocal", json_pack("[s]", folder), error));
+    SLK_TRY(slk_worker_tell(link, "Filecoin.StorageDetachLocal", json_pack("[s]", folder), error));
     slk_service_say(options, "detached; its files stay where they are");
     return SLK_OK;
 }
 
-static slk_err storage_redeclare(struct link *link, const slk_options *options, slk_error *error)
+static slk_err storage_redeclare(slk_worker_link *link, const slk_options *options,
+                                 slk_error *error)
 {
     const char *id = slk_options_text(options, "id");
     const bool all = slk_options_flag(options, "all");
@@ -298,20 +235,21 @@ static slk_err storage_redeclare(struct link *link, const slk_options *options, 
         return slk_fail(error, SLK_E_INVAL, "name one path by --id, or take --all");
     if (slk_service_dry(options, "the node would be told again what lies there"))
         return SLK_OK;
-    SLK_TRY(tell(link, "Filecoin.StorageRedeclareLocal",
-                 json_pack("[s?b]", id, slk_options_bool(options, "drop-missing")), error));
+    SLK_TRY(slk_worker_tell(link, "Filecoin.StorageRedeclareLocal",
+                            json_pack("[s?b]", id, slk_options_bool(options, "drop-missing")),
+                            error));
     slk_service_say(options, "the node was told again what lies there");
     return SLK_OK;
 }
 
 /* ---- tasks ---- */
 
-static slk_err tasks_list(struct link *link, const slk_options *options, slk_error *error)
+static slk_err tasks_list(slk_worker_link *link, const slk_options *options, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
     slk_lotus_task_set set = 0;
     slk_lotus_task tasks[SLK_LOTUS_TASKS];
-    SLK_TRY(ask(link, "Filecoin.TaskTypes", json_array(), &value, error));
+    SLK_TRY(slk_worker_ask(link, "Filecoin.TaskTypes", json_array(), &value, error));
     if (options->json) {
         slk_service_print(value);
         return SLK_OK;
@@ -329,18 +267,18 @@ static const slk_lotus_task switchable[] = {
     SLK_LOTUS_PRECOMMIT1, SLK_LOTUS_ADD_PIECE, SLK_LOTUS_DATA_CID,
 };
 
-static slk_err switch_one(struct link *link, const char *method, slk_lotus_task task,
+static slk_err switch_one(slk_worker_link *link, const char *method, slk_lotus_task task,
                           slk_error *error)
 {
-    return tell(link, method, json_pack("[s]", slk_lotus_task_name(task)), error);
+    return slk_worker_tell(link, method, json_pack("[s]", slk_lotus_task_name(task)), error);
 }
 
 /* Ours answers well to be told of a kind that it does not do, for the sake of Lotus's --all. */
-static slk_err check_offered(struct link *link, slk_lotus_task task, slk_error *error)
+static slk_err check_offered(slk_worker_link *link, slk_lotus_task task, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
     slk_lotus_task_set set = 0;
-    SLK_TRY(ask(link, "Filecoin.TaskTypes", json_array(), &value, error));
+    SLK_TRY(slk_worker_ask(link, "Filecoin.TaskTypes", json_array(), &value, error));
     SLK_TRY(slk_lotus_task_set_read(&set, value, "TaskTypes", error));
     if (set & SLK_LOTUS_TASK_BIT(task))
         return SLK_OK;
@@ -350,7 +288,7 @@ static slk_err check_offered(struct link *link, slk_lotus_task task, slk_error *
                     slk_lotus_task_short(task));
 }
 
-static slk_err switch_tasks(struct link *link, const slk_options *options, bool on,
+static slk_err switch_tasks(slk_worker_link *link, const slk_options *options, bool on,
                             slk_error *error)
 {
     slk_lotus_task task;
@@ -373,22 +311,22 @@ static slk_err switch_tasks(struct link *link, const slk_options *options, bool 
     return SLK_OK;
 }
 
-static slk_err tasks_enable(struct link *link, const slk_options *options, slk_error *error)
+static slk_err tasks_enable(slk_worker_link *link, const slk_options *options, slk_error *error)
 {
     return switch_tasks(link, options, true, error);
 }
 
-static slk_err tasks_disable(struct link *link, const slk_options *options, slk_error *error)
+static slk_err tasks_disable(slk_worker_link *link, const slk_options *options, slk_error *error)
 {
     return switch_tasks(link, options, false, error);
 }
 
-/* ---- jobs, stop, drain ---- */
+/* ---- jobs ---- */
 
-static slk_err jobs(struct link *link, const slk_options *options, slk_error *error)
+static slk_err jobs(slk_worker_link *link, const slk_options *options, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
-    SLK_TRY(ask(link, "Selkie.TaskProgress", json_array(), &list, error));
+    SLK_TRY(slk_worker_ask(link, "Selkie.TaskProgress", json_array(), &list, error));
     if (options->json) {
         slk_service_print(list);
         return SLK_OK;
@@ -407,27 +345,6 @@ static slk_err jobs(struct link *link, const slk_options *options, slk_error *er
         (void)printf("\n");
     }
     return SLK_OK;
-}
-
-static slk_err stop(struct link *link, const slk_options *options, slk_error *error)
-{
-    if (slk_service_dry(options, "the worker would end; work that is not done goes on at the next "
-                                 "start"))
-        return SLK_OK;
-    SLK_TRY(tell(link, "Filecoin.StorageDetachAll", json_array(), error));
-    SLK_TRY(tell(link, "Filecoin.Shutdown", json_array(), error));
-    slk_service_say(options, "the worker ends");
-    return SLK_OK;
-}
-
-static slk_err drain(struct link *link, const slk_options *options, slk_error *error)
-{
-    const slk_rpc_how patient = {.timeout_ms = QUIET_MS};
-    if (slk_service_dry(options, "the worker would take nothing new, finish what it has, and end"))
-        return SLK_OK;
-    SLK_TRY(tell(link, "Filecoin.SetEnabled", json_pack("[b]", 0), error));
-    SLK_TRY(slk_rpc_tell(link->rpc, "Filecoin.WaitQuiet", json_array(), &patient, NULL, error));
-    return stop(link, options, error);
 }
 
 /* ---- resources: of the environment, without a worker ---- */
@@ -450,10 +367,10 @@ static bool show_variable(void *context, const char *name, const char *value, co
     return true;
 }
 
-static slk_err measured(struct link *link, const slk_options *options, slk_error *error)
+static slk_err measured(slk_worker_link *link, const slk_options *options, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *machine = NULL;
-    SLK_TRY(ask(link, "Selkie.Machine", json_array(), &machine, error));
+    SLK_TRY(slk_worker_ask(link, "Selkie.Machine", json_array(), &machine, error));
     const json_t *list = json_object_get(machine, "Peaks");
     if (options->json) {
         slk_service_print(list);
@@ -477,7 +394,7 @@ static int run_resources(const slk_command *command, const slk_options *options)
                           .standard = slk_options_flag(options, "default"),
                           .json = json};
     if (slk_options_flag(options, "measured"))
-        return with_link(command, options, measured);
+        return slk_worker_with_link(command, options, measured);
     if (options->json && !json)
         return slk_command_fail(command, options, SLK_E_NOMEM, NULL);
     slk_lotus_need_variables(NULL, NULL, show_variable, &v);
@@ -493,7 +410,7 @@ static int run_resources(const slk_command *command, const slk_options *options)
 #define RUN(name)                                                                 \
     static int run_##name(const slk_command *command, const slk_options *options) \
     {                                                                             \
-        return with_link(command, options, name);                                 \
+        return slk_worker_with_link(command, options, name);                      \
     }
 RUN(info)
 RUN(storage_list)
@@ -504,12 +421,8 @@ RUN(tasks_list)
 RUN(tasks_enable)
 RUN(tasks_disable)
 RUN(jobs)
-RUN(stop)
-RUN(drain)
 
 static const slk_option plain_options[] = {SLK_OPTION_WORKER_REPO, {.name = NULL}};
-static const slk_option change_options[] = {
-    SLK_OPTION_WORKER_REPO, SLK_OPTION_DRY_RUN, {.name = NULL}};
 static const slk_option task_options[] = {
     SLK_OPTION_WORKER_REPO,
     SLK_OPTION_DRY_RUN,
@@ -617,15 +530,5 @@ const slk_command slk_commands_worker[] = {
      .example = "selkie worker resources --all",
      .options = resource_options,
      .run = run_resources},
-    {.name = "worker stop",
-     .help = "End a worker; calls that are not done go on at its next start.",
-     .example = "selkie worker stop",
-     .options = change_options,
-     .run = run_stop},
-    {.name = "worker drain",
-     .help = "Have a worker take nothing new, finish what it has, and end.",
-     .example = "selkie worker drain",
-     .options = change_options,
-     .run = run_drain},
     {.name = NULL},
 };

@@ -6,6 +6,7 @@
 #include "app/command.h"
 
 extern const slk_command slk_commands_worker[]; /* worker info, storage …, tasks …, … */
+extern const slk_command slk_commands_worker_end[]; /* worker stop, worker drain */
 extern const slk_command slk_commands_worker_run[]; /* worker run */
 
 /* Where a worker keeps what it must not lose. */

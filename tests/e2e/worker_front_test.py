@@ -657,9 +657,31 @@ def nothing_told(miner, worker):
         equal([p.name for p in (worker.folder / kind / "fetching").iterdir()], [], f"what failed calls left in {kind}/fetching")
 
 
+def drained(miner, worker):
+    """It ends when the miner has all results, and is waited for no longer than somebody likes."""
+    of = ("--worker-repo", worker.folder)
+    miner.faults["ReturnAddPiece"] = [refuse("not now")] * 1000
+    number = next(numbers)
+    one = worker.add_zeros(number)
+    said = selkie("worker", "drain", "--timeout", "2s", *of, status=1)["error"]
+    expect(said["code"] == "timeout" and f"AP of f01000/{number} is done and waits for the node" in said["message"], f"who gives up: {said}")
+    expect(not worker.call("Enabled") and worker.lives(), "it takes nothing new, and goes on")
+    selkie("worker", "drain", "--off", *of)
+    expect(worker.call("Enabled"), "it takes work again")
+    drain = subprocess.Popen([SELKIE, "worker", "drain", "--json", *map(str, of)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait(lambda: not worker.call("Enabled"), "the drain to begin")
+    miner.wait_call("ReturnAddPiece", one, n=len(miner.calls("ReturnAddPiece", one)) + 2)
+    expect(drain.poll() is None and worker.lives(), "it ends before its result is had")
+    miner.faults.clear()
+    answer, lines = drain.communicate(timeout=60)
+    equal({k: v for k, v in json.loads(answer).items() if k != "seconds"}, {"done": True, "returned": 1}, f"what a drain says: {lines}")
+    expect(lines.startswith("in hand: 1; AP of f01000/") and "in hand: nothing" in lines, f"what it waits for: {lines}")
+    equal(worker.process.wait(30), 0, "how it ended")
+
+
 TOGETHER = [strangers_take_all_streams, no_token, token_that_may_only_read, wrong_tokens, token_in_the_url, guessing_is_slowed, no_json_rpc, bad_parameters, bad_values_are_returned,
             large_bodies, same_call_twice, pushed_whole, pushed_short_and_cut, pushed_to_nobody, pushed_and_failed_before, pushed_by_who_leaves, data_by_url, sockets, remote_paths, remote_links, remote_deletes, fetched, returns_until_taken, miner_away,
-            killed_at_each_point, nothing_told]
+            killed_at_each_point, nothing_told, drained]
 
 
 def main():
