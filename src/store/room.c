@@ -47,14 +47,12 @@ static uint64_t reserved_bytes(const slk_store *store, const slk_store_path *pat
     return bytes;
 }
 
-bool slk_store_is_reserved(slk_store *store, const slk_store_path *path)
+bool slk_store_is_reserved(const slk_store *store, const slk_store_path *path)
 {
     bool found = false;
-    slk_assert(pthread_mutex_lock(&store->room_lock) == 0);
     for (const slk_store_room *room = store->rooms; room && !found; room = room->next)
         for (unsigned i = 0; i < SLK_LOTUS_TYPES && !found; i++)
             found = room->at[i].path && strcmp(room->at[i].path->folder, path->folder) == 0;
-    slk_assert(pthread_mutex_unlock(&store->room_lock) == 0);
     return found;
 }
 

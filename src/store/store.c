@@ -180,9 +180,11 @@ slk_err slk_store_detach(slk_store *store, const slk_store_path **ret_path, cons
                          slk_error *error)
 {
     const slk_store_path *path = NULL;
+    slk_assert(pthread_mutex_lock(&store->room_lock) == 0); /* nobody chooses it meanwhile */
     slk_assert(pthread_mutex_lock(&store->lock) == 0);
     const slk_err code = detach(store, &path, which, error);
     slk_assert(pthread_mutex_unlock(&store->lock) == 0);
+    slk_assert(pthread_mutex_unlock(&store->room_lock) == 0);
     if (code == SLK_OK && ret_path)
         *ret_path = path;
     return code;

@@ -13,7 +13,7 @@ struct slk_store {
     char *list_file; /* NULL: none */
     slk_store_hooks hooks;
 
-    pthread_mutex_t lock; /* guards the paths and list_file on disk */
+    pthread_mutex_t lock; /* guards the paths and list_file on disk; taken after room_lock */
     const slk_store_path *open[SLK_STORE_PATHS_MAX];
     size_t n_open;
     struct retired {
@@ -35,7 +35,8 @@ bool slk_store_has(const slk_store_path *path, unsigned type, const slk_lotus_se
 /* As slk_store_stat, with room_lock held. */
 slk_err slk_store_stat_locked(const slk_store *store, slk_lotus_fs_stat *ret_stat,
                               const slk_store_path *path, slk_error *error);
-bool slk_store_is_reserved(slk_store *store, const slk_store_path *path);
+/* With room_lock held. */
+bool slk_store_is_reserved(const slk_store *store, const slk_store_path *path);
 
 /* Whether a file can be renamed from one to the other, as far as can be seen. */
 bool slk_store_same_disk(const slk_store_path *a, const slk_store_path *b);

@@ -579,6 +579,54 @@ static void waiting_ends_with_its_job(void **state)
     slk_store_hold_free(b);
 }
 
+/* ---- many threads ---- */
+
+typedef struct reserver {
+    slk_store *store;
+    atomic_uint rounds;
+    atomic_bool stop;
+} reserver;
+
+static void *reserve_again_and_again(void *context)
+{
+    reserver *r = context;
+    const slk_store_wish wish = {.sector = one,
+                                 .types = SLK_LOTUS_SEALED,
+                                 .sector_bytes = 2048,
+                                 .path_type = SLK_LOTUS_PATH_SEALING};
+    while (!atomic_load(&r->stop)) {
+        slk_store_room *room = NULL;
+        if (slk_store_room_reserve(&room, r->store, &wish, NULL) == SLK_OK)
+            slk_store_room_free(room);
+        atomic_fetch_add(&r->rounds, 1);
+    }
+    return NULL;
+}
+
+static void paths_come_and_go_while_others_reserve(void **state)
+{
+    place *p = *state;
+    const slk_lotus_meta meta = place_meta();
+    reserver r = {.store = p->store};
+    pthread_t thread;
+    slk_error e = {0};
+    (void)place_path(p, 0, &meta);
+    (void)place_path(p, 1, &meta);
+    (void)alarm(60); /* two that wait for each other wait for ever */
+    assert_int_equal(pthread_create(&thread, NULL, reserve_again_and_again, &r), 0);
+    for (unsigned gone = 0; gone < 200 || atomic_load(&r.rounds) < 200;) {
+        const slk_err code = slk_store_detach(p->store, NULL, p->path[1], &e);
+        if (code == SLK_E_BUSY)
+            continue;
+        assert_int_equal(code, SLK_OK);
+        assert_int_equal(slk_store_attach(p->store, NULL, p->path[1], &e), SLK_OK);
+        gone++;
+    }
+    atomic_store(&r.stop, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    (void)alarm(0);
+}
+
 #define T(function) cmocka_unit_test_setup_teardown(function, make, unmake)
 
 int main(void)
@@ -601,6 +649,7 @@ int main(void)
         T(many_read_and_one_writes),
         T(a_writer_is_not_starved),
         T(waiting_ends_with_its_job),
+        T(paths_come_and_go_while_others_reserve),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
