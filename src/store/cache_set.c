@@ -130,9 +130,13 @@ slk_err slk_cache_set_scan(slk_cache_set *ret_set, const char *folder, bool fini
     DIR *dir = opendir(folder);
     if (!dir)
         return slk_fail_errno(error, errno, "cannot read %s", folder);
-    for (const struct dirent *e; (e = readdir(dir)) != NULL;)
+    errno = 0;
+    for (const struct dirent *e; (e = readdir(dir)) != NULL; errno = 0)
         look_at(&set, dirfd(dir), e->d_name, finished);
+    const int os_errno = errno;
     (void)closedir(dir);
+    if (os_errno != 0)
+        return slk_fail_errno(error, os_errno, "cannot read %s", folder);
     if (set.n == 0)
         return slk_fail(error, SLK_E_NOTFOUND, "%s has none of the files of a %scache", folder,
                         finished ? "finished " : "");

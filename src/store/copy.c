@@ -102,9 +102,12 @@ static slk_err copy_folder(const char *from, const char *to, slk_job *job, slk_e
     if (!dir)
         return slk_fail_errno(error, errno, "cannot read %s", from);
     slk_err code = SLK_OK;
-    for (const struct dirent *e; code == SLK_OK && (e = readdir(dir)) != NULL;)
+    errno = 0;
+    for (const struct dirent *e; code == SLK_OK && (e = readdir(dir)) != NULL; errno = 0)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             code = copy_entry(from, to, e->d_name, job, error);
+    if (code == SLK_OK && errno != 0) /* there may be more */
+        code = slk_fail_errno(error, errno, "cannot read %s", from);
     (void)closedir(dir);
     SLK_TRY(code);
     SLK_CLEANUP(slk_freep) char *inside = slk_path_join(to, ".");

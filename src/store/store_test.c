@@ -19,6 +19,9 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -26,6 +29,21 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static bool folders_end_early; /* as on a disk that is failing */
+
+/* In place of the system's. */
+struct dirent *readdir(DIR *dir)
+{
+    struct dirent *(*real)(DIR *) = NULL;
+    void *found = dlsym(RTLD_NEXT, "readdir");
+    memcpy(&real, &found, sizeof real);
+    struct dirent *entry = real(dir);
+    if (!folders_end_early || !entry || entry->d_name[0] == '.')
+        return entry;
+    errno = EIO;
+    return NULL;
+}
 
 static const slk_lotus_sector one = {1000, 1}, two = {1000, 2}, other = {2000, 1};
 
@@ -480,6 +498,11 @@ static void files_move_to_another_disk(void **state)
     assert_true(place_has(seal, SLK_LOTUS_SEALED, &one, 3 << 20, 5));
     place_no_leftovers(store, SLK_LOTUS_SEALED);
     slk_job_init(&job);
+    folders_end_early = true; /* half a folder is no copy of it */
+    assert_int_equal(slk_store_move(p->store, &one, SLK_LOTUS_CACHE, 2048, &job, &e), SLK_E_IO);
+    folders_end_early = false;
+    assert_true(place_has(seal, SLK_LOTUS_CACHE, &one, 0, 0));
+    assert_false(place_has(store, SLK_LOTUS_CACHE, &one, 0, 0));
     const unsigned types = SLK_LOTUS_SEALED | SLK_LOTUS_CACHE | SLK_LOTUS_UNSEALED;
     if (slk_store_move(p->store, &one, types, 2048, &job, &e) != SLK_OK)
         fail_msg("%s", e.message);
