@@ -50,7 +50,8 @@ SLK_MUST_CHECK slk_err slk_store_fetch_here(slk_store *store, const slk_store_pa
 SLK_MUST_CHECK slk_err slk_store_fetch_forget(const char *temp, slk_error *error);
 
 /* Asks the server of url to delete its copies, but those on paths with the IDs in keep (NULL: none kept):
- * DELETE url?keep=…. SLK_E_NOTFOUND also stands for Lotus's 500. */
+ * DELETE url?keep=…. SLK_E_BUSY: there is one, which stays for now. SLK_E_NOTFOUND also stands for Lotus's
+ * 500, which may mean the same. */
 SLK_MUST_CHECK slk_err slk_store_delete_there(slk_http_client *client, const slk_http_pass *pass,
                                               const char *url, const slk_lotus_strings *keep,
                                               slk_job *job, slk_error *error);

@@ -88,6 +88,12 @@ static slk_err reply_500(slk_http_exchange *exchange, const char *why)
     return slk_http_reply_text(exchange, 500, "%s", why);
 }
 
+/* It is here, and may be had, or be gone, later: who takes a 500 for "not here" must not think so. */
+static slk_err reply_later(slk_http_exchange *exchange, const char *why)
+{
+    return slk_http_reply_text(exchange, 503, "%s", why);
+}
+
 typedef struct subject {
     unsigned type;
     slk_lotus_sector sector;
@@ -176,6 +182,8 @@ static slk_err get_subject(void *context, slk_http_exchange *exchange, slk_error
     const bool ours = code != SLK_E_NOTFOUND && code != SLK_E_INVAL && code != SLK_E_BUSY;
     slk_log(ours ? SLK_LOG_WARN : SLK_LOG_DEBUG, "storage.get_failed", "code=%s why=\"%s\"",
             slk_err_name(code), slk_error_text(&why, code));
+    if (code == SLK_E_BUSY)
+        return reply_later(exchange, why.message);
     return reply_500(exchange, ours || code == SLK_E_NOTFOUND ? "it is not here, or not readable"
                                                               : why.message);
 }
@@ -242,9 +250,9 @@ static slk_err delete_subject(void *context, slk_http_exchange *exchange, slk_er
     }
     if (code == SLK_OK)
         return slk_http_reply_empty(exchange, 200);
-    return reply_500(exchange, code == SLK_E_INVAL || code == SLK_E_BUSY
-                                   ? why.message
-                                   : "it is not here, or could not be removed");
+    if (code == SLK_E_NOTFOUND || code == SLK_E_INVAL)
+        return reply_500(exchange, code == SLK_E_INVAL ? why.message : "it is not here");
+    return reply_later(exchange, code == SLK_E_BUSY ? why.message : "it could not be removed now");
 }
 
 /* ---- stat, allocated ---- */

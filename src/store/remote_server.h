@@ -9,9 +9,10 @@
  *   POST   /remote/vanilla/porep           C1 output
  *   POST   /remote/vanilla/single          not offered: 500
  *
- * What is not there, or no proper name, is 500 as in Lotus. Nothing from a URL reaches the file system:
- * type and sector are read and printed anew; links are not followed. The bearer's token may also come as
- * ?token=. A file being sent is held to read (store/hold.h); DELETE waits for it half a minute at most.
+ * What is not there, or no proper name, is 500 as in Lotus; what is in use, or could not be removed, is 503.
+ * Nothing from a URL reaches the file system: type and sector are read and printed anew; links are not
+ * followed. The bearer's token may also come as ?token=. A file being sent is held to read (store/hold.h);
+ * DELETE waits for it half a minute at most.
  * source: reference/lotus-worker 2, 6.1 */
 #ifndef SLK_STORE_REMOTE_SERVER_H
 #define SLK_STORE_REMOTE_SERVER_H

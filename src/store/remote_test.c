@@ -415,6 +415,11 @@ static void copies_are_deleted_but_those_kept(void **state)
     char *odd = slk_strf("%s?keep=%s.x", "/remote/sealed/s-t01000-1", f->source->meta.id);
     assert_int_equal(ask(f, "DELETE", odd, "right"), 500); /* rather nothing than too much */
     assert_true(place_has(second, SLK_LOTUS_SEALED, &one, SECTOR, 7));
+    f->from.refuse = true; /* one that stays is not called gone */
+    assert_int_equal(slk_store_delete_there(f->client, &passes[0], url, NULL, NULL, &e),
+                     SLK_E_BUSY);
+    f->from.refuse = false;
+    assert_true(place_has(second, SLK_LOTUS_SEALED, &one, SECTOR, 7));
     assert_int_equal(slk_store_delete_there(f->client, &passes[0], url, NULL, NULL, &e), SLK_OK);
     assert_false(place_has(second, SLK_LOTUS_SEALED, &one, SECTOR, 7));
     assert_int_equal(slk_store_delete_there(f->client, &passes[0], url, NULL, NULL, &e),
@@ -619,9 +624,12 @@ static void holds_are_kept(void **state)
     assert_int_equal(
         slk_store_hold_take(&hold, f->from.store, &one, 0, SLK_LOTUS_SEALED, 0, NULL, NULL),
         SLK_OK);
-    assert_int_equal(ask(f, "GET", "/remote/sealed/s-t01000-1", "right"), 500);
+    SLK_CLEANUP(slk_freep) char *url = slk_strf("%s/remote/sealed/s-t01000-1", f->base);
+    slk_error e = {0};
+    assert_int_equal(ask(f, "GET", "/remote/sealed/s-t01000-1", "right"), 503);
     slk_store_server_cancel(f->remote); /* DELETE would wait half a minute */
-    assert_int_equal(ask(f, "DELETE", "/remote/sealed/s-t01000-1", "right"), 500);
+    assert_int_equal(slk_store_delete_there(f->client, &passes[0], url, NULL, NULL, &e),
+                     SLK_E_BUSY);
     slk_store_hold_free(hold);
     assert_int_equal(ask(f, "GET", "/remote/sealed/s-t01000-1", "right"), 200);
     /* The answer is out, so nobody holds it any more: */

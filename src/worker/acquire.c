@@ -112,7 +112,7 @@ static slk_err delete_there(slk_worker_run *run, const char *url, const slk_lotu
     }
 }
 
-/* One that cannot be reached is at least taken off the node's index. */
+/* One that stays, or is not where the node's index has it, is taken off that. */
 static slk_err drop_source(slk_worker_run *run, const struct source *source, unsigned type,
                            slk_error *error)
 {
@@ -122,17 +122,18 @@ static slk_err drop_source(slk_worker_run *run, const struct source *source, uns
     if (code == SLK_OK)
         code = delete_there(run, source->url, &keep, &why);
     slk_lotus_strings_done(&keep);
-    if (code == SLK_OK || code == SLK_E_NOTFOUND)
+    if (code == SLK_OK)
         return SLK_OK;
     if (code == SLK_E_CANCELED) {
         *error = why;
         return code;
     }
-    slk_log(SLK_LOG_WARN, "source.stays",
-            "call=%s type=%s why=\"%s\" then=\"the node is told to "
-            "forget it\"",
-            run->call ? run->call->id.uuid : "", slk_lotus_type_name(type),
-            slk_error_text(&why, code));
+    if (code != SLK_E_NOTFOUND) /* which Lotus also says of one that it could not remove */
+        slk_log(SLK_LOG_WARN, "source.stays",
+                "call=%s type=%s why=\"%s\" then=\"the node is told to "
+                "forget it\"",
+                run->call ? run->call->id.uuid : "", slk_lotus_type_name(type),
+                slk_error_text(&why, code));
     const slk_miner miner = slk_worker_miner_for(run->worker, run->job);
     return slk_miner_drop(&miner, source->path_id, &run->ref.id, type, error);
 }

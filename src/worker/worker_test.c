@@ -60,7 +60,8 @@ struct node {
     slk_http_route routes[SLK_RPC_ROUTES + 2];
     unsigned port;
     bool has_sealed; /* of sector 9, for who fetches it */
-    unsigned busy_deletes, deletes; /* so many are refused for now */
+    unsigned busy_deletes, deletes; /* so many are refused for now, */
+    int refuses_by; /* with this status; 0: 503 */
     bool ours; /* a node of ours, which gives keys … */
     int64_t lasts_s; /* … and tokens for so long; 0: it is older, and gives none */
     bool void_given; /* those are refused now */
@@ -220,7 +221,7 @@ static slk_err delete_sealed(void *context, slk_http_exchange *exchange, slk_err
     const bool busy = node->busy_deletes > 0;
     node->busy_deletes -= busy;
     (void)pthread_mutex_unlock(&node->lock);
-    return slk_http_reply_empty(exchange, busy ? 503 : 200);
+    return slk_http_reply_empty(exchange, busy ? node->refuses_by ? node->refuses_by : 503 : 200);
 }
 
 static void listen_at(struct node *node, unsigned port)
@@ -1445,11 +1446,11 @@ static void a_key_to_fetch_opens_no_more_than_files(void **state)
 }
 
 /* It might come back with a copy that is not the sector's any more: the index is told to forget that. */
-static void a_source_that_stays_away_is_forgotten(void **state)
+static void a_source_that_stays_is_forgotten(struct world *w, int status)
 {
-    struct world *w = *state;
     w->source_wait_ms = 1;
     w->node.busy_deletes = 1000;
+    w->node.refuses_by = status;
     start_worker(w);
     SLK_CLEANUP(slk_json_decrefp) json_t *id = fetch_sealed(w);
     const json_t *returned = heard(w, "ReturnFetch", 0);
@@ -1458,6 +1459,17 @@ static void a_source_that_stays_away_is_forgotten(void **state)
     assert_string_equal(json_string_value(json_array_get(dropped, 0)), OTHER_PATH);
     assert_int_equal(json_integer_value(json_array_get(dropped, 2)), 2);
     assert_true(place_of(w, dropped) < place_of(w, returned));
+}
+
+static void a_source_that_stays_away_is_forgotten(void **state)
+{
+    a_source_that_stays_is_forgotten(*state, 503);
+}
+
+/* Lotus says the same of a file that it does not have. */
+static void a_source_that_lotus_could_not_remove_is_forgotten(void **state)
+{
+    a_source_that_stays_is_forgotten(*state, 500);
 }
 
 /* ---- for other nodes ---- */
@@ -1576,6 +1588,7 @@ int main(void)
         TEST(another_worker_is_shown_what_the_node_gave_for_it),
         TEST(a_key_to_fetch_opens_no_more_than_files),
         TEST(a_source_that_stays_away_is_forgotten),
+        TEST(a_source_that_lotus_could_not_remove_is_forgotten),
         TEST(c1_is_made_for_who_asks_over_remote),
         TEST(a_node_of_ours_hears_that_it_ends),
         TEST(who_has_calls_says_no_goodbye),
