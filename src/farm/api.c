@@ -139,13 +139,15 @@ slk_err slk_farm_api_authorise(void *context, const char *token, bool known_only
     return SLK_OK;
 }
 
-static json_t *word_list(unsigned permissions)
+static json_t *word_list(const slk_farm_may *may)
 {
     json_t *words = json_array();
     bool good = words != NULL;
     for (unsigned bit = 1; bit <= SLK_RPC_ALL && good; bit <<= 1)
-        if (permissions & bit)
+        if (may->permissions & bit)
             good = json_array_append_new(words, json_string(slk_rpc_permission_word(bit))) == 0;
+    if (good && may->sector[0])
+        good = json_array_append_new(words, json_string(may->sector)) == 0;
     if (good)
         return words;
     json_decref(words);
@@ -202,13 +204,13 @@ static slk_err known_here(unsigned *ret_permissions, slk_farm_api *api, const ch
 
 /* Workers ask this of tokens that come to them: an operator's, or one that this node or another worker
  * shows at their doors, which is good for nothing here and to nobody else. A lotus-worker knows nobody who
- * may fetch files alone: to it that is an admin; ours sees the second word (worker/auth.c). */
+ * may fetch files alone: to it that is an admin; ours sees the other words (worker/auth.c). */
 static slk_err auth_verify(void *context, const slk_rpc_call *call, json_t **ret_result,
                            slk_error *error)
 {
     slk_farm_api *api = context;
     const char *token = json_string_value(at(call, 0));
-    unsigned permissions = 0;
+    slk_farm_may may = {0};
     slk_farm_who who;
     if (!token)
         return slk_rpc_bad_param(call, 0, "a token", error);
@@ -216,13 +218,13 @@ static slk_err auth_verify(void *context, const slk_rpc_call *call, json_t **ret
         return slk_fail(error, SLK_E_AUTH,
                         "only who has a token of this node may ask about others");
     SLK_TRY(slk_farm_api_who(&who, api, call, error));
-    if (!slk_farm_doors_know(slk_farm_get_doors(api->options.farm), &permissions, token, &who))
-        SLK_TRY(known_here(&permissions, api, token, call, &who, error));
-    if (permissions & SLK_RPC_WORKER)
-        permissions |= at_worker(api, token, call, &who);
-    if (permissions & SLK_RPC_FETCH)
-        permissions |= SLK_RPC_ADMIN;
-    return slk_rpc_give(ret_result, word_list(permissions), error);
+    if (!slk_farm_doors_know(slk_farm_get_doors(api->options.farm), &may, token, &who))
+        SLK_TRY(known_here(&may.permissions, api, token, call, &who, error));
+    if (may.permissions & SLK_RPC_WORKER)
+        may.permissions |= at_worker(api, token, call, &who);
+    if (may.permissions & SLK_RPC_FETCH)
+        may.permissions |= SLK_RPC_ADMIN;
+    return slk_rpc_give(ret_result, word_list(&may), error);
 }
 
 static slk_err auth_new(void *context, const slk_rpc_call *call, json_t **ret_result,
@@ -331,7 +333,7 @@ static slk_err fetch_key(void *context, const slk_rpc_call *call, json_t **ret_r
             "this worker has no task of sector %lu of f0%lu from the node now, so it is "
             "given nobody's files of it",
             sector.number, sector.miner);
-    SLK_TRY(slk_farm_doors_key(slk_farm_get_doors(farm), &key, url, true, error));
+    SLK_TRY(slk_farm_doors_key(slk_farm_get_doors(farm), &key, url, &sector, error));
     json_t *value = json_pack("{ss ss}", "Token", key.token, "Pin", key.pin);
     slk_farm_key_wipe(&key);
     return slk_rpc_give(ret_result, value, error);

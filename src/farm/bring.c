@@ -50,7 +50,7 @@ static slk_err find_keys(struct keys *keys, slk_farm *farm, slk_lotus_strings *u
     for (size_t i = 0; i < urls->n; i++) {
         char *url = urls->item[i];
         slk_farm_key *key = &keys->key[keys->n];
-        code = slk_farm_doors_key(farm->doors, key, url, false, error);
+        code = slk_farm_doors_key(farm->doors, key, url, NULL, error);
         if (code != SLK_OK) {
             slk_free(url);
             continue;

@@ -9,6 +9,7 @@
 #include "net/token.h"
 #include "rpc/permission.h"
 
+#include <assert.h>
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -17,6 +18,8 @@
 
 #define DOOR_CHARS 320u
 #define HOST_CHARS 256u
+
+static_assert(sizeof((slk_jwt_claims *)0)->subject >= SLK_LOTUS_NAME_CHARS, "any sector fits");
 
 struct door {
     char url[DOOR_CHARS]; /* "http://10.0.0.5:3456" */
@@ -279,11 +282,14 @@ slk_err slk_farm_doors_open(slk_farm_doors *doors, const char *url, const slk_fa
 /* ---- what is shown ---- */
 
 static slk_err make_token(char out[SLK_FARM_TOKEN_CHARS], const slk_farm_doors *doors,
-                          const char *mark, unsigned permissions, int64_t ends_s, slk_error *error)
+                          const char *mark, unsigned permissions, const slk_lotus_sector *sector,
+                          int64_t ends_s, slk_error *error)
 {
     slk_jwt_claims claims = {.expires_s = ends_s};
     char *token = NULL;
     (void)snprintf(claims.id, sizeof claims.id, "%s", mark);
+    if (sector)
+        slk_lotus_sector_print(claims.subject, sector);
     slk_rpc_permissions_to_claims(&claims, permissions);
     SLK_TRY(slk_jwt_make(&token, &claims, doors->secret32, error));
     const size_t n = strlen(token);
@@ -295,17 +301,17 @@ static slk_err make_token(char out[SLK_FARM_TOKEN_CHARS], const slk_farm_doors *
 }
 
 /* Lock held. */
-static slk_err take_key(slk_farm_key *ret_key, slk_farm_doors *doors, struct door *door, bool fetch,
-                        slk_error *error)
+static slk_err take_key(slk_farm_key *ret_key, slk_farm_doors *doors, struct door *door,
+                        const slk_lotus_sector *fetch, slk_error *error)
 {
     const int64_t now_s = slk_clock_wall_ms() / 1000;
     const int64_t left_s = door->token_ends_s - now_s;
     if (fetch) {
-        SLK_TRY(make_token(ret_key->token, doors, door->mark, SLK_RPC_FETCH,
+        SLK_TRY(make_token(ret_key->token, doors, door->mark, SLK_RPC_FETCH, fetch,
                            now_s + SLK_FARM_FETCH_KEY_S, error));
     } else {
         if (left_s < SLK_FARM_KEY_S / 2 || left_s > SLK_FARM_KEY_S) { /* or the clock was set */
-            SLK_TRY(make_token(door->token, doors, door->mark, SLK_RPC_ADMIN,
+            SLK_TRY(make_token(door->token, doors, door->mark, SLK_RPC_ADMIN, NULL,
                                now_s + SLK_FARM_KEY_S, error));
             door->token_ends_s = now_s + SLK_FARM_KEY_S;
         }
@@ -317,7 +323,7 @@ static slk_err take_key(slk_farm_key *ret_key, slk_farm_doors *doors, struct doo
 }
 
 slk_err slk_farm_doors_key(slk_farm_doors *doors, slk_farm_key *ret_key, const char *url,
-                           bool fetch, slk_error *error)
+                           const slk_lotus_sector *fetch, slk_error *error)
 {
     struct place place;
     SLK_TRY(read_place(&place, url, error));
@@ -340,13 +346,14 @@ slk_http_pass slk_farm_key_pass(const slk_farm_key *key)
     return (slk_http_pass){.bearer = key->token, .pin = key->pin, .only = &key->only};
 }
 
-bool slk_farm_doors_know(slk_farm_doors *doors, unsigned *ret_permissions, const char *token,
+bool slk_farm_doors_know(slk_farm_doors *doors, slk_farm_may *ret_may, const char *token,
                          const slk_farm_who *who)
 {
     slk_jwt_claims claims;
     if (slk_jwt_read(&claims, token, doors->secret32, slk_clock_wall_ms() / 1000, NULL) != SLK_OK ||
         strcmp(claims.id, who->mark) != 0)
         return false;
-    *ret_permissions = slk_rpc_permissions_of_claims(&claims);
+    *ret_may = (slk_farm_may){.permissions = slk_rpc_permissions_of_claims(&claims)};
+    (void)snprintf(ret_may->sector, sizeof ret_may->sector, "%s", claims.subject);
     return true;
 }

@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 #include "net/address.h"
+#include "lotus/name.h"
 #include "net/certificate.h"
 #include "net/client.h"
 
@@ -62,15 +63,22 @@ typedef struct slk_farm_key {
     slk_ip_set only; /* addresses that may be connected to */
 } slk_farm_key;
 
-/* fetch: good for files alone. SLK_E_NOTFOUND: no worker named that door. */
+/* fetch: good for the files of that sector alone; NULL: for all. SLK_E_NOTFOUND: no worker named that
+ * door. */
 SLK_MUST_CHECK slk_err slk_farm_doors_key(slk_farm_doors *doors, slk_farm_key *ret_key,
-                                          const char *url, bool fetch, slk_error *error);
+                                          const char *url, const slk_lotus_sector *fetch,
+                                          slk_error *error);
 void slk_farm_key_wipe(slk_farm_key *key);
 /* It points into *key. */
 slk_http_pass slk_farm_key_pass(const slk_farm_key *key);
 
-/* Whether the token is one shown at a door of who, and what it allows there (rpc/permission.h). */
-bool slk_farm_doors_know(slk_farm_doors *doors, unsigned *ret_permissions, const char *token,
+/* What a token allows at a worker. */
+typedef struct slk_farm_may {
+    unsigned permissions; /* rpc/permission.h */
+    char sector[SLK_LOTUS_NAME_CHARS]; /* the one that it is good for; "" any */
+} slk_farm_may;
+/* Whether the token is one shown at a door of who, and what it allows there. */
+bool slk_farm_doors_know(slk_farm_doors *doors, slk_farm_may *ret_may, const char *token,
                          const slk_farm_who *who);
 
 /* Cuts the pin off a URL. */

@@ -91,16 +91,16 @@ static void only_what_a_name_stood_for_is_called(void **state)
     slk_farm_key key;
     slk_farm_doors *doors = new_doors("");
     assert_int_equal(open_as(doors, "http://10.0.0.5:3456/rpc/v0", "10.0.0.5", NULL), SLK_OK);
-    assert_int_equal(slk_farm_doors_key(doors, &key, "http://10.0.0.5:3456/remote/x", false, NULL),
+    assert_int_equal(slk_farm_doors_key(doors, &key, "http://10.0.0.5:3456/remote/x", NULL, NULL),
                      SLK_OK);
     slk_ip good, bad;
     assert_true(slk_ip_parse(&good, "10.0.0.5") && slk_ip_parse(&bad, "10.0.0.6"));
     const slk_http_pass pass = slk_farm_key_pass(&key);
     assert_true(slk_ip_set_has(pass.only, &good));
     assert_false(slk_ip_set_has(pass.only, &bad));
-    assert_int_equal(slk_farm_doors_key(doors, &key, "http://10.0.0.5:3457/", false, NULL),
+    assert_int_equal(slk_farm_doors_key(doors, &key, "http://10.0.0.5:3457/", NULL, NULL),
                      SLK_E_NOTFOUND);
-    assert_int_equal(slk_farm_doors_key(doors, &key, "http://10.0.0.5:34567/", false, NULL),
+    assert_int_equal(slk_farm_doors_key(doors, &key, "http://10.0.0.5:34567/", NULL, NULL),
                      SLK_E_NOTFOUND);
     slk_farm_doors_free(doors);
 }
@@ -109,31 +109,35 @@ static void what_one_is_shown_is_nothing_to_another(void **state)
 {
     (void)state;
     slk_farm_key a_key, b_key, again, fetch;
-    unsigned permissions = 0;
+    const slk_lotus_sector sector = {1000, 7};
+    slk_farm_may may = {0};
     slk_farm_doors *doors = new_doors("");
     slk_farm_doors *others = new_doors("");
     const slk_farm_who a = who_is("token-a", "10.0.0.5"), b = who_is("token-b", "10.0.0.5"),
                        c = who_is("token-a", "10.0.0.6");
     assert_int_equal(slk_farm_doors_open(doors, "http://10.0.0.5:1/rpc/v0", &a, NULL), SLK_OK);
     assert_int_equal(slk_farm_doors_open(doors, "http://10.0.0.5:2/rpc/v0", &b, NULL), SLK_OK);
-    assert_int_equal(slk_farm_doors_key(doors, &a_key, "http://10.0.0.5:1/x", false, NULL), SLK_OK);
-    assert_int_equal(slk_farm_doors_key(doors, &b_key, "http://10.0.0.5:2/x", false, NULL), SLK_OK);
-    assert_int_equal(slk_farm_doors_key(doors, &again, "http://10.0.0.5:1/", false, NULL), SLK_OK);
+    assert_int_equal(slk_farm_doors_key(doors, &a_key, "http://10.0.0.5:1/x", NULL, NULL), SLK_OK);
+    assert_int_equal(slk_farm_doors_key(doors, &b_key, "http://10.0.0.5:2/x", NULL, NULL), SLK_OK);
+    assert_int_equal(slk_farm_doors_key(doors, &again, "http://10.0.0.5:1/", NULL, NULL), SLK_OK);
     assert_string_equal(a_key.token, again.token); /* a worker need not ask about it again */
     assert_string_not_equal(a_key.token, b_key.token);
-    assert_true(slk_farm_doors_know(doors, &permissions, a_key.token, &a));
-    assert_int_equal(permissions, SLK_RPC_ADMIN);
-    assert_false(slk_farm_doors_know(doors, &permissions, a_key.token, &b));
-    assert_false(slk_farm_doors_know(doors, &permissions, a_key.token, &c)); /* elsewhere */
-    assert_false(slk_farm_doors_know(others, &permissions, a_key.token, &a)); /* another run's */
-    assert_int_equal(slk_farm_doors_key(doors, &fetch, "http://10.0.0.5:2/x", true, NULL), SLK_OK);
-    assert_true(slk_farm_doors_know(doors, &permissions, fetch.token, &b));
-    assert_int_equal(permissions, SLK_RPC_FETCH);
-    assert_false(slk_farm_doors_know(doors, &permissions, fetch.token, &a));
+    assert_true(slk_farm_doors_know(doors, &may, a_key.token, &a));
+    assert_int_equal(may.permissions, SLK_RPC_ADMIN);
+    assert_string_equal(may.sector, "");
+    assert_false(slk_farm_doors_know(doors, &may, a_key.token, &b));
+    assert_false(slk_farm_doors_know(doors, &may, a_key.token, &c)); /* elsewhere */
+    assert_false(slk_farm_doors_know(others, &may, a_key.token, &a)); /* another run's */
+    assert_int_equal(slk_farm_doors_key(doors, &fetch, "http://10.0.0.5:2/x", &sector, NULL),
+                     SLK_OK);
+    assert_true(slk_farm_doors_know(doors, &may, fetch.token, &b));
+    assert_int_equal(may.permissions, SLK_RPC_FETCH);
+    assert_string_equal(may.sector, "s-t01000-7");
+    assert_false(slk_farm_doors_know(doors, &may, fetch.token, &a));
     /* Whoever takes a door over is shown another token. */
     assert_int_equal(slk_farm_doors_open(doors, "http://10.0.0.5:1/rpc/v0", &b, NULL), SLK_OK);
-    assert_int_equal(slk_farm_doors_key(doors, &again, "http://10.0.0.5:1/", false, NULL), SLK_OK);
-    assert_false(slk_farm_doors_know(doors, &permissions, again.token, &a));
+    assert_int_equal(slk_farm_doors_key(doors, &again, "http://10.0.0.5:1/", NULL, NULL), SLK_OK);
+    assert_false(slk_farm_doors_know(doors, &may, again.token, &a));
     slk_farm_doors_free(doors);
     slk_farm_doors_free(others);
 }
@@ -150,10 +154,10 @@ static void one_caller_pushes_nobody_out(void **state)
         (void)snprintf(url, sizeof url, "http://10.0.0.5:%u/", port);
         assert_int_equal(slk_farm_doors_open(doors, url, &a, NULL), SLK_OK);
     }
-    assert_int_equal(slk_farm_doors_key(doors, &key, "http://10.0.0.5:1/", false, NULL),
+    assert_int_equal(slk_farm_doors_key(doors, &key, "http://10.0.0.5:1/", NULL, NULL),
                      SLK_E_NOTFOUND);
-    assert_int_equal(slk_farm_doors_key(doors, &key, "http://10.0.0.5:2/", false, NULL), SLK_OK);
-    assert_int_equal(slk_farm_doors_key(doors, &key, "http://10.0.0.6:1/", false, NULL), SLK_OK);
+    assert_int_equal(slk_farm_doors_key(doors, &key, "http://10.0.0.5:2/", NULL, NULL), SLK_OK);
+    assert_int_equal(slk_farm_doors_key(doors, &key, "http://10.0.0.6:1/", NULL, NULL), SLK_OK);
     slk_farm_doors_free(doors);
 }
 
@@ -161,12 +165,13 @@ static void a_pin_goes_with_the_door(void **state)
 {
     (void)state;
     slk_farm_key key;
+    const slk_lotus_sector sector = {1000, 7};
     char url[] = "https://10.0.0.5:1/rpc/v0#" PIN;
     slk_farm_doors *doors = new_doors("");
     assert_int_equal(open_as(doors, url, "10.0.0.5", NULL), SLK_OK);
     slk_farm_url_plain(url);
     assert_string_equal(url, "https://10.0.0.5:1/rpc/v0");
-    assert_int_equal(slk_farm_doors_key(doors, &key, url, true, NULL), SLK_OK);
+    assert_int_equal(slk_farm_doors_key(doors, &key, url, &sector, NULL), SLK_OK);
     assert_string_equal(slk_farm_key_pass(&key).pin, PIN);
     slk_farm_doors_free(doors);
 }

@@ -25,7 +25,7 @@ static slk_err delete_at(slk_farm *farm, const slk_lotus_place *place, slk_error
     slk_err code = SLK_E_NOTFOUND;
     for (size_t i = 0; i < place->urls.n && code != SLK_OK; i++) {
         slk_farm_key key;
-        code = slk_farm_doors_key(farm->doors, &key, place->urls.item[i], false, error);
+        code = slk_farm_doors_key(farm->doors, &key, place->urls.item[i], NULL, error);
         if (code != SLK_OK)
             continue;
         const slk_http_pass pass = slk_farm_key_pass(&key);

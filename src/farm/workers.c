@@ -148,7 +148,7 @@ slk_err slk_farm_invoke(const slk_farm_worker *worker, const char *method, const
 {
     slk_farm_key key;
     slk_rpc_how shown = how ? *how : (slk_rpc_how){0};
-    SLK_TRY(slk_farm_doors_key(worker->farm->doors, &key, worker->url, false, error));
+    SLK_TRY(slk_farm_doors_key(worker->farm->doors, &key, worker->url, NULL, error));
     const slk_http_pass pass = slk_farm_key_pass(&key);
     shown.pass = &pass;
     const slk_err code =

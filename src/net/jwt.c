@@ -36,6 +36,8 @@ static json_t *payload_of(const slk_jwt_claims *claims)
         bad |= json_object_set_new(payload, "exp", json_integer(claims->expires_s));
     if (claims->id[0])
         bad |= json_object_set_new(payload, "jti", json_string(claims->id));
+    if (claims->subject[0])
+        bad |= json_object_set_new(payload, "sub", json_string(claims->subject));
     if (claims->pin[0])
         bad |= json_object_set_new(payload, "pin", json_string(claims->pin));
     if (!bad)
@@ -106,7 +108,7 @@ static slk_err take_name(char out64[64], const json_t *payload, const char *memb
     if (!value)
         return SLK_OK;
     if (!text || strlen(text) >= 64 || !slk_text_is_printable(text))
-        return bad(error, "jti or pin is no name");
+        return bad(error, "jti, sub or pin is no name");
     memcpy(out64, text, strlen(text) + 1);
     return SLK_OK;
 }
@@ -117,6 +119,7 @@ static slk_err take_all(slk_jwt_claims *claims, const json_t *payload, int64_t n
     SLK_TRY(take_allow(claims, payload, error));
     SLK_TRY(take_end(claims, payload, now_s, error));
     SLK_TRY(take_name(claims->id, payload, "jti", error));
+    SLK_TRY(take_name(claims->subject, payload, "sub", error));
     return take_name(claims->pin, payload, "pin", error);
 }
 

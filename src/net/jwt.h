@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Tokens of Lotus: JWT signed by HMAC-SHA-256 with a secret of 32 bytes, payload {"Allow":[…]}.
  *
- * Ours may say when they end ("exp"), which one they are ("jti") and by which key the server for which
- * they are is known ("pin", net/certificate.h), all of which Lotus passes over. No other
- * algorithm is taken, whatever the token's header says. Safe from many threads.
+ * Ours may say when they end ("exp"), which one they are ("jti"), what alone they are good for ("sub") and by
+ * which key the server for which they are is known ("pin", net/certificate.h), all of which Lotus passes
+ * over. No other algorithm is taken, whatever the token's header says. Safe from many threads.
  * source: reference/lotus-worker 2; RFC 7519; RFC 8725 3.1 */
 #ifndef SLK_NET_JWT_H
 #define SLK_NET_JWT_H
@@ -21,6 +21,7 @@ typedef struct slk_jwt_claims {
     unsigned n_allow;
     int64_t expires_s; /* Unix time from which it is void; 0 never */
     char id[64]; /* "jti", printable; "" none */
+    char subject[64]; /* "sub", printable; "" none */
     char pin[64]; /* of the server's key; "" none */
 } slk_jwt_claims;
 

@@ -56,11 +56,14 @@ static slk_err refuse(slk_http_exchange *exchange)
                                "{\"Error\":\"unauthorized: missing admin permission\"}");
 }
 
-/* *ret_replied: the request was refused. */
+/* name: of the sector whose files are asked for; NULL: it is not about one. *ret_replied: the request was
+ * refused. */
 static slk_err authorise(bool *ret_replied, const slk_store_server *server,
-                         slk_http_exchange *exchange, slk_error *error)
+                         slk_http_exchange *exchange, const char *name, slk_error *error)
 {
     const char *token = slk_http_token(exchange);
+    slk_lotus_sector sector;
+    const bool of_one = name && slk_lotus_sector_parse(&sector, name, NULL) == SLK_OK;
     bool allowed = false;
     slk_err code = SLK_E_AUTH;
     *ret_replied = true;
@@ -68,7 +71,8 @@ static slk_err authorise(bool *ret_replied, const slk_store_server *server,
         return refuse(exchange);
     if (token)
         code = server->options.authorise(server->options.context, &allowed, token,
-                                         !slk_http_may_guess(exchange), error);
+                                         of_one ? &sector : NULL, !slk_http_may_guess(exchange),
+                                         error);
     if (code == SLK_E_AUTH)
         code = slk_http_guessed(exchange, error);
     if (code == SLK_E_AUTH)
@@ -172,7 +176,7 @@ static slk_err get_subject(void *context, slk_http_exchange *exchange, slk_error
     const slk_store_server *server = context;
     bool replied = false;
     slk_error why = {0};
-    SLK_TRY(authorise(&replied, server, exchange, error));
+    SLK_TRY(authorise(&replied, server, exchange, slk_http_param(exchange, "sector"), error));
     if (replied)
         return SLK_OK;
     const slk_err code = send_subject(server, exchange, &why);
@@ -239,7 +243,7 @@ static slk_err delete_subject(void *context, slk_http_exchange *exchange, slk_er
     slk_store_server *server = context;
     bool replied = false;
     slk_error why = {0};
-    SLK_TRY(authorise(&replied, server, exchange, error));
+    SLK_TRY(authorise(&replied, server, exchange, slk_http_param(exchange, "sector"), error));
     if (replied)
         return SLK_OK;
     subject what;
@@ -262,7 +266,7 @@ static slk_err get_stat(void *context, slk_http_exchange *exchange, slk_error *e
     const slk_store_server *server = context;
     bool replied = false;
     slk_lotus_fs_stat stat;
-    SLK_TRY(authorise(&replied, server, exchange, error));
+    SLK_TRY(authorise(&replied, server, exchange, NULL, error));
     if (replied)
         return SLK_OK;
     const char *id = slk_http_param(exchange, "id");
@@ -305,7 +309,7 @@ static slk_err get_allocated(void *context, slk_http_exchange *exchange, slk_err
 {
     const slk_store_server *server = context;
     bool replied = false, allocated = false;
-    SLK_TRY(authorise(&replied, server, exchange, error));
+    SLK_TRY(authorise(&replied, server, exchange, slk_http_param(exchange, "sector"), error));
     if (replied)
         return SLK_OK;
     const slk_err code = find_allocated(&allocated, server, exchange, error);
@@ -384,7 +388,7 @@ static slk_err post_porep(void *context, slk_http_exchange *exchange, slk_error 
     slk_store_server *server = context;
     bool replied = false;
     slk_error why = {0};
-    SLK_TRY(authorise(&replied, server, exchange, error));
+    SLK_TRY(authorise(&replied, server, exchange, NULL, error));
     if (replied)
         return SLK_OK;
     sent *out = slk_calloc(1, sizeof *out);
@@ -404,7 +408,7 @@ static slk_err post_porep(void *context, slk_http_exchange *exchange, slk_error 
 static slk_err post_single(void *context, slk_http_exchange *exchange, slk_error *error)
 {
     bool replied = false;
-    SLK_TRY(authorise(&replied, context, exchange, error));
+    SLK_TRY(authorise(&replied, context, exchange, NULL, error));
     return replied ? SLK_OK : reply_500(exchange, "proofs of spacetime are not made here");
 }
 

@@ -28,11 +28,12 @@
 
 typedef struct slk_store_server slk_store_server;
 
-/* *ret_allowed: the token (never "") may do what `admin` may with files. SLK_E_AUTH: it is none of ours.
- * known_only: its sender has had too many wrong ones, nobody is to be asked about it. Called from many
- * threads; may wait. */
+/* *ret_allowed: the token (never "") may do what `admin` may with files of the sector (NULL: with what is
+ * not one sector's alone). SLK_E_AUTH: it is none of ours. known_only: its sender has had too many wrong
+ * ones, nobody is to be asked about it. Called from many threads; may wait. */
 typedef slk_err slk_store_authorise(void *context, bool *ret_allowed, const char *token,
-                                    bool known_only, slk_error *error);
+                                    const slk_lotus_sector *sector, bool known_only,
+                                    slk_error *error);
 
 typedef struct slk_store_porep_request {
     slk_lotus_sector_ref sector;

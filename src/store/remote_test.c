@@ -51,11 +51,15 @@ typedef struct fixture {
 
 /* ---- the servers ---- */
 
-static slk_err authorise_token(void *context, bool *ret_allowed, const char *token, bool known_only,
-                               slk_error *error)
+static slk_err authorise_token(void *context, bool *ret_allowed, const char *token,
+                               const slk_lotus_sector *sector, bool known_only, slk_error *error)
 {
     (void)context;
     (void)known_only;
+    if (strcmp(token, "first") == 0) { /* good for sector 1 alone */
+        *ret_allowed = sector && slk_lotus_sector_equal(sector, &one);
+        return SLK_OK;
+    }
     *ret_allowed = strcmp(token, "right") == 0;
     if (*ret_allowed || strcmp(token, "reader") == 0)
         return SLK_OK;
@@ -275,6 +279,24 @@ static void tokens_are_demanded(void **state)
     assert_int_equal(ask(f, "GET", "/remote/sealed/s-t01000-1", "right"), 200);
     assert_int_equal(ask(f, "POST", "/remote/sealed/s-t01000-1", "right"), 405);
     assert_true(place_has(f->source, SLK_LOTUS_SEALED, &one, SECTOR, 7));
+}
+
+static void a_token_may_be_of_one_sector(void **state)
+{
+    fixture *f = *state;
+    SLK_CLEANUP(slk_freep) char *stat = slk_strf("/remote/stat/%s", f->source->meta.id);
+    place_file(f->source, SLK_LOTUS_SEALED, &one, SECTOR, 7);
+    place_file(f->source, SLK_LOTUS_SEALED, &two, SECTOR, 7);
+    assert_int_equal(ask(f, "GET", "/remote/sealed/s-t01000-1", "first"), 200);
+    assert_int_equal(ask(f, "GET", "/remote/unsealed/s-t01000-1/5/allocated/0/127", "first"), 500);
+    assert_int_equal(ask(f, "GET", "/remote/sealed/s-t01000-2", "first"), 401);
+    assert_int_equal(ask(f, "DELETE", "/remote/sealed/s-t01000-2", "first"), 401);
+    assert_int_equal(ask(f, "GET", "/remote/unsealed/s-t01000-2/5/allocated/0/127", "first"), 401);
+    assert_int_equal(ask(f, "GET", "/remote/sealed/s-t01000-01", "first"), 401);
+    assert_int_equal(ask(f, "GET", stat, "first"), 401);
+    assert_int_equal(ask(f, "POST", "/remote/vanilla/porep", "first"), 401);
+    assert_int_equal(ask(f, "DELETE", "/remote/sealed/s-t01000-1", "first"), 200);
+    assert_true(place_has(f->source, SLK_LOTUS_SEALED, &two, SECTOR, 7));
 }
 
 /* ---- what is served ---- */
@@ -790,6 +812,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(tokens_are_demanded),
+        T(a_token_may_be_of_one_sector),
         T(files_have_ranges_and_dates),
         T(names_from_the_wire_stay_names),
         T(room_is_told_by_id),

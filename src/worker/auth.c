@@ -14,7 +14,7 @@
 
 struct entry {
     char token[SLK_JWT_MAX_CHARS]; /* zero filled */
-    slk_rpc_grant grant;
+    slk_auth_may may;
 };
 
 struct slk_auth {
@@ -46,26 +46,26 @@ void slk_auth_free(slk_auth *auth)
     slk_free(auth);
 }
 
-static bool is_own(const slk_auth *auth, slk_rpc_grant *ret_grant, const char *token)
+static bool is_own(const slk_auth *auth, slk_auth_may *ret_may, const char *token)
 {
     slk_jwt_claims claims;
     if (slk_jwt_read(&claims, token, auth->secret32, slk_clock_wall_ms() / 1000, NULL) != SLK_OK)
         return false;
-    *ret_grant = (slk_rpc_grant){.permissions = slk_rpc_permissions_of_claims(&claims)};
+    *ret_may = (slk_auth_may){.grant = {.permissions = slk_rpc_permissions_of_claims(&claims)}};
     return true;
 }
 
-static bool look_up(slk_auth *auth, slk_rpc_grant *ret_grant, const char padded[SLK_JWT_MAX_CHARS])
+static bool look_up(slk_auth *auth, slk_auth_may *ret_may, const char padded[SLK_JWT_MAX_CHARS])
 {
     bool found = false;
     const int64_t now = slk_clock_monotonic_ms();
     (void)pthread_mutex_lock(&auth->lock);
     for (size_t i = 0; i < SLK_AUTH_CACHE_MAX; i++) {
         const struct entry *e = &auth->entries[i];
-        if (e->grant.until_ms > now &&
+        if (e->may.grant.until_ms > now &&
             slk_bytes_equal_ct((const uint8_t *)e->token, (const uint8_t *)padded,
                                sizeof e->token)) {
-            *ret_grant = e->grant;
+            *ret_may = e->may;
             found = true;
         }
     }
@@ -74,15 +74,15 @@ static bool look_up(slk_auth *auth, slk_rpc_grant *ret_grant, const char padded[
 }
 
 /* In the place of the one that ends first. */
-static void remember(slk_auth *auth, slk_rpc_grant grant, const char padded[SLK_JWT_MAX_CHARS])
+static void remember(slk_auth *auth, const slk_auth_may *may, const char padded[SLK_JWT_MAX_CHARS])
 {
     (void)pthread_mutex_lock(&auth->lock);
     struct entry *oldest = &auth->entries[0];
     for (size_t i = 1; i < SLK_AUTH_CACHE_MAX; i++)
-        if (auth->entries[i].grant.until_ms < oldest->grant.until_ms)
+        if (auth->entries[i].may.grant.until_ms < oldest->may.grant.until_ms)
             oldest = &auth->entries[i];
     memcpy(oldest->token, padded, sizeof oldest->token);
-    oldest->grant = grant;
+    oldest->may = *may;
     (void)pthread_mutex_unlock(&auth->lock);
 }
 
@@ -91,41 +91,51 @@ static slk_err refuse(slk_error *error)
     return slk_fail(error, SLK_E_AUTH, "the token is neither this worker's nor one of its node's");
 }
 
-static slk_err ask(slk_auth *auth, slk_rpc_grant *ret_grant, const char *padded, slk_error *error)
+/* Words that are no permissions: the sector, of a key to fetch. */
+static void read_words(slk_auth_may *ret_may, const slk_lotus_strings *words)
+{
+    slk_auth_may may = {.grant = {.until_ms = slk_clock_monotonic_ms() + SLK_AUTH_CACHE_MS}};
+    for (size_t i = 0; i < words->n; i++) {
+        slk_lotus_sector sector;
+        may.grant.permissions |= slk_rpc_permission_of(words->item[i]);
+        if (slk_lotus_sector_parse(&sector, words->item[i], NULL) == SLK_OK)
+            slk_lotus_sector_print(may.sector, &sector);
+    }
+    if (may.grant.permissions & SLK_RPC_FETCH) /* "admin" beside it is for those of Lotus */
+        may.grant.permissions = SLK_RPC_FETCH;
+    *ret_may = may;
+}
+
+static slk_err ask(slk_auth *auth, slk_auth_may *ret_may, const char *padded, slk_error *error)
 {
     slk_lotus_strings words = {0};
     const slk_err code = slk_miner_auth_verify(auth->node, padded, &words, error);
     if (code == SLK_E_AUTH)
         return refuse(error);
     SLK_TRY(code);
-    unsigned permissions = 0;
-    for (size_t i = 0; i < words.n; i++)
-        permissions |= slk_rpc_permission_of(words.item[i]);
+    read_words(ret_may, &words);
     slk_lotus_strings_done(&words);
-    if (permissions & SLK_RPC_FETCH) /* "admin" beside it is for those of Lotus */
-        permissions = SLK_RPC_FETCH;
-    *ret_grant = (slk_rpc_grant){permissions, slk_clock_monotonic_ms() + SLK_AUTH_CACHE_MS};
-    remember(auth, *ret_grant, padded);
+    remember(auth, ret_may, padded);
     return SLK_OK;
 }
 
-slk_err slk_auth_grant(slk_auth *auth, slk_rpc_grant *ret_grant, const char *token, bool known_only,
-                       slk_error *error)
+slk_err slk_auth_look(slk_auth *auth, slk_auth_may *ret_may, const char *token, bool known_only,
+                      slk_error *error)
 {
     char padded[SLK_JWT_MAX_CHARS] = {0};
-    slk_rpc_grant grant = {0};
+    slk_auth_may may = {0};
     slk_err code = SLK_OK;
     if (strlen(token) >= sizeof padded)
         return refuse(error);
-    if (is_own(auth, ret_grant, token))
+    if (is_own(auth, ret_may, token))
         return SLK_OK;
     (void)snprintf(padded, sizeof padded, "%s", token);
-    if (!look_up(auth, &grant, padded))
-        code = known_only ? refuse(error) : ask(auth, &grant, padded, error);
+    if (!look_up(auth, &may, padded))
+        code = known_only ? refuse(error) : ask(auth, &may, padded, error);
     slk_bytes_wipe(padded, sizeof padded);
     SLK_TRY(code);
-    if (grant.permissions == 0)
+    if (may.grant.permissions == 0)
         return refuse(error);
-    *ret_grant = grant;
+    *ret_may = may;
     return SLK_OK;
 }

@@ -5,6 +5,7 @@
 #define SLK_WORKER_AUTH_H
 
 #include "base/err.h"
+#include "lotus/name.h"
 #include "rpc/server.h"
 #include "worker/miner.h"
 
@@ -21,9 +22,14 @@ SLK_MUST_CHECK slk_err slk_auth_new(slk_auth **ret_auth, const uint8_t secret32[
                                     const slk_miner *node, slk_error *error);
 void slk_auth_free(slk_auth *auth); /* wipes; NULL allowed */
 
-/* What a token allows, until the node is asked again; known_only: it is not asked now. SLK_E_AUTH: it is
- * nobody's. SLK_E_UNREACHABLE …: the node could not be asked. Any thread. */
-SLK_MUST_CHECK slk_err slk_auth_grant(slk_auth *auth, slk_rpc_grant *ret_grant, const char *token,
-                                      bool known_only, slk_error *error);
+typedef struct slk_auth_may {
+    slk_rpc_grant grant; /* until the node is asked again */
+    char sector[SLK_LOTUS_NAME_CHARS]; /* whose files alone it is good for; "" any */
+} slk_auth_may;
+
+/* What a token allows; known_only: the node is not asked now. SLK_E_AUTH: it is nobody's.
+ * SLK_E_UNREACHABLE …: the node could not be asked. Any thread. */
+SLK_MUST_CHECK slk_err slk_auth_look(slk_auth *auth, slk_auth_may *ret_may, const char *token,
+                                     bool known_only, slk_error *error);
 
 #endif

@@ -25,15 +25,28 @@ static slk_err authorise_rpc(void *context, const char *token, bool known_only,
                              slk_rpc_grant *ret_grant, slk_error *error)
 {
     const slk_worker *worker = context;
-    return slk_auth_grant(worker->auth, ret_grant, token, known_only, error);
+    slk_auth_may may;
+    SLK_TRY(slk_auth_look(worker->auth, &may, token, known_only, error));
+    *ret_grant = may.grant;
+    return SLK_OK;
+}
+
+static bool is_of(const slk_auth_may *may, const slk_lotus_sector *sector)
+{
+    char name[SLK_LOTUS_NAME_CHARS] = "";
+    if (sector)
+        slk_lotus_sector_print(name, sector);
+    return may->sector[0] == 0 || strcmp(may->sector, name) == 0;
 }
 
 static slk_err authorise_remote(void *context, bool *ret_allowed, const char *token,
-                                bool known_only, slk_error *error)
+                                const slk_lotus_sector *sector, bool known_only, slk_error *error)
 {
-    slk_rpc_grant grant;
-    SLK_TRY(authorise_rpc(context, token, known_only, &grant, error));
-    *ret_allowed = (grant.permissions & (SLK_RPC_ADMIN | SLK_RPC_FETCH)) != 0;
+    const slk_worker *worker = context;
+    slk_auth_may may;
+    SLK_TRY(slk_auth_look(worker->auth, &may, token, known_only, error));
+    *ret_allowed = (may.grant.permissions & SLK_RPC_ADMIN) ||
+                   ((may.grant.permissions & SLK_RPC_FETCH) && is_of(&may, sector));
     return SLK_OK;
 }
 

@@ -117,8 +117,9 @@ static slk_err answer(struct node *node, const char *method, const json_t *param
     else if (strcmp(method, "Session") == 0)
         *ret = json_string(node->session);
     else if (strcmp(method, "AuthVerify") == 0)
-        *ret = json_pack("[ss]", strcmp(text_at(params, 0), "to-fetch") == 0 ? "fetch" : "read",
-                         "admin");
+        *ret = strcmp(text_at(params, 0), "to-fetch") == 0
+                   ? json_pack("[sss]", "fetch", "s-t01000-9", "admin")
+                   : json_pack("[ss]", "read", "admin");
     else if (strcmp(method, "WorkerToken") == 0 && node->lasts_s > 0)
         return give_token(node, ret, error);
     else if (strcmp(method, "FetchKey") == 0 && node->busy_keys > 0) {
@@ -1433,12 +1434,22 @@ static void a_key_to_fetch_opens_no_more_than_files(void **state)
 {
     struct world *w = *state;
     char url[100];
+    static const char *const closed[] = {"remote/sealed/s-t01000-8", "remote/stat/" OTHER_PATH,
+                                         "remote/unsealed/s-t01000-8/5/allocated/0/127"};
     start_worker(w);
     SLK_CLEANUP(slk_json_decrefp) json_t *id = fetch_sealed(w);
     check_return(heard(w, "ReturnFetch", 0), id, false);
     assert_string_equal(w->node.shown[1], NODE_TOKEN); /* Lotus has nothing else */
     connect_client(w, "to-fetch");
     assert_int_not_equal(try_version(w), SLK_OK);
+    for (size_t i = 0; i < sizeof closed / sizeof *closed; i++) {
+        (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/%s", slk_worker_port(w->worker),
+                       closed[i]);
+        assert_int_equal(http_as("to-fetch", "GET", url, NULL, 0, NULL), 401);
+    }
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/remote/sealed/s-t01000-8",
+                   slk_worker_port(w->worker));
+    assert_int_equal(http_as("to-fetch", "DELETE", url, NULL, 0, NULL), 401);
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/remote/sealed/s-t01000-9",
                    slk_worker_port(w->worker));
     assert_int_equal(http_as("to-fetch", "DELETE", url, NULL, 0, NULL), 200);
