@@ -436,8 +436,13 @@ static const char peaks[] =
     " hostname TEXT NOT NULL, task TEXT NOT NULL, seal_proof BIGINT NOT NULL,"
     " bytes BIGINT NOT NULL, at_ms BIGINT NOT NULL, PRIMARY KEY (hostname, task, seal_proof));";
 
-/* What customers owe and have paid (service/ledger.h), and the keys that signed it. */
-static const char ledger[] =
+/* The service: what is offered; what customers owe and have paid (service/ledger.h), and the keys that
+ * signed it. */
+static const char service[] =
+    "CREATE TABLE service_offer ("
+    " name TEXT NOT NULL, version BIGINT NOT NULL, document TEXT NOT NULL,"
+    " created_ms BIGINT NOT NULL, withdrawn_ms BIGINT NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (name, version));"
     "CREATE TABLE service_ledger ("
     " customer_id BIGINT NOT NULL, seq BIGINT NOT NULL, at_ms BIGINT NOT NULL,"
     " kind TEXT NOT NULL, item TEXT NOT NULL, order_id TEXT NOT NULL, sp_id BIGINT,"
@@ -474,7 +479,7 @@ static const slk_migration migrations[] = {
     {22, "seal: indexes of records, messages and counts", records},
     {23, "seal: lived and believed time", times},
     {24, "farm: what tasks took of memory", peaks},
-    {25, "service: the ledger", ledger},
+    {25, "service: offers and the ledger", service},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

@@ -41,15 +41,6 @@ static slk_err text_field(char *out, size_t n, const json_t *value, const char *
     return SLK_OK;
 }
 
-static slk_err money_field(slk_money *ret, const json_t *value, const char *field, slk_error *error)
-{
-    const char *text;
-    SLK_TRY(slk_json_string(&text, value, field, error));
-    if (slk_money_parse(ret, text) != SLK_OK)
-        return slk_fail(error, SLK_E_INVAL, "%s: not an amount", field);
-    return SLK_OK;
-}
-
 static slk_err names(slk_ledger_entry *e, const json_t *value, slk_error *error)
 {
     const char *kind, *item;
@@ -90,9 +81,9 @@ slk_err slk_ledger_from_json(slk_ledger_entry *ret_entry, const json_t *value, s
     SLK_TRY(names(&e, value, error));
     SLK_TRY(numbers(&e, value, error));
     SLK_TRY(texts(&e, value, error));
-    SLK_TRY(money_field(&e.unit, value, "unit", error));
-    SLK_TRY(money_field(&e.amount, value, "amount", error));
-    SLK_TRY(money_field(&e.balance, value, "balance", error));
+    SLK_TRY(slk_json_money(&e.unit, value, "unit", error));
+    SLK_TRY(slk_json_money(&e.amount, value, "amount", error));
+    SLK_TRY(slk_json_money(&e.balance, value, "balance", error));
     SLK_TRY(slk_json_hex(e.previous, sizeof e.previous, value, "previous", error));
     SLK_TRY(slk_json_hex(e.hash, sizeof e.hash, value, "hash", error));
     SLK_TRY(slk_json_hex(e.signature, sizeof e.signature, value, "signature", error));

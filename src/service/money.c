@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "service/money.h"
 
-#include "base/num.h"
+#include "codec/json.h"
+#include "service/service_impl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -193,4 +194,14 @@ void slk_money_words(char out[SLK_MONEY_WORDS_CHARS], const slk_money *a,
     }
     (void)snprintf(out, SLK_MONEY_WORDS_CHARS, "%s%.*s%s %s", a->negative ? "-" : "",
                    n_whole ? (int)n_whole : 1, n_whole ? digits : "0", part, currency);
+}
+
+slk_err slk_json_money(slk_money *ret, const json_t *object, const char *field, slk_error *error)
+{
+    const char *text;
+    SLK_TRY(slk_json_string(&text, object, field, error));
+    if (slk_money_parse(ret, text) != SLK_OK)
+        return slk_fail(error, SLK_E_INVAL,
+                        "%s: not an amount (digits of the smallest unit, in quotes)", field);
+    return SLK_OK;
 }

@@ -5,10 +5,15 @@
 
 #include "service/ledger.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 /* false: no such name. */
 bool slk_ledger_kind_parse(slk_ledger_kind *ret, const char *name);
 bool slk_ledger_item_parse(slk_ledger_item *ret, const char *name);
+
+/* A member that is an amount as slk_money_print writes it. SLK_E_INVAL names the field. */
+SLK_MUST_CHECK slk_err slk_json_money(slk_money *ret, const json_t *object, const char *field,
+                                      slk_error *error);
 
 #endif
