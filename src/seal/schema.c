@@ -436,13 +436,21 @@ static const char peaks[] =
     " hostname TEXT NOT NULL, task TEXT NOT NULL, seal_proof BIGINT NOT NULL,"
     " bytes BIGINT NOT NULL, at_ms BIGINT NOT NULL, PRIMARY KEY (hostname, task, seal_proof));";
 
-/* The service: what is offered; what customers owe and have paid (service/ledger.h), and the keys that
+/* The service: what is offered, to whom; what customers owe and have paid (service/ledger.h), and the keys that
  * signed it. */
 static const char service[] =
     "CREATE TABLE service_offer ("
     " name TEXT NOT NULL, version BIGINT NOT NULL, document TEXT NOT NULL,"
     " created_ms BIGINT NOT NULL, withdrawn_ms BIGINT NOT NULL DEFAULT 0,"
     " PRIMARY KEY (name, version));"
+    "CREATE TABLE service_customer ("
+    " id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, currency TEXT NOT NULL,"
+    " credit_limit TEXT NOT NULL, payer TEXT NOT NULL, partner_id BIGINT NOT NULL,"
+    " closed SMALLINT NOT NULL DEFAULT 0, created_ms BIGINT NOT NULL);"
+    "CREATE TABLE service_token ("
+    " customer_id BIGINT NOT NULL REFERENCES service_customer (id), name TEXT NOT NULL,"
+    " token_hash TEXT NOT NULL UNIQUE, created_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL,"
+    " used_ms BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (customer_id, name));"
     "CREATE TABLE service_ledger ("
     " customer_id BIGINT NOT NULL, seq BIGINT NOT NULL, at_ms BIGINT NOT NULL,"
     " kind TEXT NOT NULL, item TEXT NOT NULL, order_id TEXT NOT NULL, sp_id BIGINT,"
@@ -479,7 +487,7 @@ static const slk_migration migrations[] = {
     {22, "seal: indexes of records, messages and counts", records},
     {23, "seal: lived and believed time", times},
     {24, "farm: what tasks took of memory", peaks},
-    {25, "service: offers and the ledger", service},
+    {25, "service: offers, customers, the ledger", service},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

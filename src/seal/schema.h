@@ -26,6 +26,7 @@
  *   node_shared                what they must have in common
  *   worker_call                calls that a node has under way at its workers (farm/calls.h)
  *   service_offer              price lists of the service, by version (service/offer.h)
+ *   service_customer           who orders for money; service_token: by which tokens
  *   service_ledger             what customers of the service were charged and paid (service/ledger.h)
  *   service_key                public keys that signed it
  * source of names: reference/remote-seal-wire, Tables */

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "service/ledger.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "db/args.h"
-#include "db/place_test.h"
-#include "seal/schema.h"
+#include "service/world_test.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,53 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOW INT64_C(1800000000000)
 #define ORDER "0b7c9d2e-1111-4222-8333-444455556666"
 #define MANY 200u
-
-typedef struct fixture {
-    char folder[64], path[96];
-    slk_db *db;
-    slk_signing_key *key;
-    uint8_t public[1][32];
-    slk_ledger_keys keys;
-} fixture;
-
-static int make(void **state)
-{
-    fixture *f = calloc(1, sizeof *f);
-    char where[PLACE_CHARS];
-    const uint8_t secret[32] = {9};
-    size_t n;
-    const slk_migration *list = slk_seal_migrations(&n);
-    (void)snprintf(f->folder, sizeof f->folder, "/tmp/slk_ledger_test.XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    (void)snprintf(f->path, sizeof f->path, "%s/node.db", f->folder);
-    place_make(where, f->path);
-    assert_int_equal(slk_db_open(&f->db, where, 5000, NULL), SLK_OK);
-    assert_int_equal(slk_db_migrate(f->db, list, n, NULL), SLK_OK);
-    assert_int_equal(slk_signing_key_new(&f->key, secret, NULL), SLK_OK);
-    slk_signing_public(f->public[0], f -> key);
-    f->keys = (slk_ledger_keys){(const uint8_t(*)[32])f->public, 1};
-    *state = f;
-    return 0;
-}
-
-static int unmake(void **state)
-{
-    fixture *f = *state;
-    slk_signing_key_free(f->key);
-    slk_db_close(f->db);
-    place_drop(f->path);
-    assert_int_equal(slk_remove_tree(f->folder, NULL), SLK_OK);
-    free(f);
-    return 0;
-}
 
 /* ---- posting ---- */
 
 struct posted {
-    fixture *f;
+    world *w;
     slk_ledger_posting posting;
     slk_ledger_entry entry;
     bool is_new;
@@ -73,14 +31,14 @@ struct posted {
 static slk_err post_body(slk_db *db, void *context, slk_error *error)
 {
     struct posted *p = context;
-    return slk_ledger_post(&p->entry, &p->is_new, db, p->f->key, &p->posting, error);
+    return slk_ledger_post(&p->entry, &p->is_new, db, p->w->key, &p->posting, error);
 }
 
-static slk_err post(fixture *f, struct posted *ret, const slk_ledger_posting *posting,
+static slk_err post(world *w, struct posted *ret, const slk_ledger_posting *posting,
                     slk_error *error)
 {
-    *ret = (struct posted){.f = f, .posting = *posting};
-    return slk_db_tx(f->db, post_body, ret, error);
+    *ret = (struct posted){.w = w, .posting = *posting};
+    return slk_db_tx(w->db, post_body, ret, error);
 }
 
 static slk_ledger_posting charge(int64_t customer, uint64_t sector, const char *reference)
@@ -118,104 +76,95 @@ static slk_ledger_posting payment(int64_t customer, uint64_t amount, const char 
     };
 }
 
-static void balance_is(fixture *f, int64_t customer, const char *want)
-{
-    slk_money balance;
-    char text[SLK_MONEY_CHARS];
-    assert_int_equal(slk_ledger_balance(&balance, f->db, customer, NULL), SLK_OK);
-    slk_money_print(text, &balance);
-    assert_string_equal(text, want);
-}
-
-static void all_good(fixture *f, int64_t customer, uint64_t n)
+static void all_good(world *w, int64_t customer, uint64_t n)
 {
     uint64_t found = 0;
     slk_error error = {0};
-    assert_int_equal(slk_ledger_check_all(&found, f->db, customer, &f->keys, &error), SLK_OK);
+    assert_int_equal(slk_ledger_check_all(&found, w->db, customer, &w->keys, &error), SLK_OK);
     assert_int_equal(found, n);
 }
 
 static void test_account(void **state)
 {
-    fixture *f = *state;
+    world *w = *state;
     struct posted p;
     slk_ledger_posting posting = payment(7, 5000, "paid:1");
-    balance_is(f, 7, "0");
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_OK);
+    world_balance_is(w, 7, "0");
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_OK);
     assert_int_equal(p.entry.seq, 1);
-    balance_is(f, 7, "-5000");
+    world_balance_is(w, 7, "-5000");
     posting = charge(7, 42, "sector:1");
     posting.quantity = 3;
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_OK);
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_OK);
     assert_int_equal(p.entry.seq, 2);
-    balance_is(f, 7, "-1250");
+    world_balance_is(w, 7, "-1250");
     posting = charge(8, 42, "sector:1"); /* another account, with numbers of its own */
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_OK);
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_OK);
     assert_int_equal(p.entry.seq, 1);
-    balance_is(f, 8, "1250");
-    balance_is(f, 7, "-1250");
-    all_good(f, 7, 2);
-    all_good(f, 8, 1);
+    world_balance_is(w, 8, "1250");
+    world_balance_is(w, 7, "-1250");
+    all_good(w, 7, 2);
+    all_good(w, 8, 1);
 }
 
 static void test_once(void **state)
 {
-    fixture *f = *state;
+    world *w = *state;
     struct posted p;
     slk_error error = {0};
     slk_ledger_posting posting = charge(7, 42, "sector:1");
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_OK);
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_OK);
     assert_true(p.is_new);
     posting.at_ms += 5000; /* told again later */
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_OK);
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_OK);
     assert_false(p.is_new);
     assert_int_equal(p.entry.seq, 1);
     assert_int_equal(p.entry.at_ms, NOW);
-    balance_is(f, 7, "1250");
+    world_balance_is(w, 7, "1250");
     posting.sector_number++;
-    assert_int_equal(post(f, &p, &posting, &error), SLK_E_CONFLICT);
+    assert_int_equal(post(w, &p, &posting, &error), SLK_E_CONFLICT);
     assert_non_null(strstr(error.message, "sector:1 stands in the ledger with another content"));
     posting = charge(7, 42, "sector:2");
     posting.currency = "FIL";
-    assert_int_equal(post(f, &p, &posting, &error), SLK_E_CONFLICT);
+    assert_int_equal(post(w, &p, &posting, &error), SLK_E_CONFLICT);
     assert_non_null(strstr(error.message, "account is in EUR"));
-    all_good(f, 7, 1);
+    all_good(w, 7, 1);
 }
 
 static void test_refused(void **state)
 {
-    fixture *f = *state;
+    world *w = *state;
     struct posted p;
     slk_ledger_posting posting = charge(7, 1, "a");
     posting.unit.negative = true;
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_E_INVAL);
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_E_INVAL);
     posting = payment(7, 5, "a");
     posting.unit.negative = false;
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_E_INVAL);
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_E_INVAL);
     posting = charge(7, 1, "");
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_E_INVAL);
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_E_INVAL);
     posting = charge(7, 1, "two\nlines");
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_E_INVAL);
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_E_INVAL);
     posting = charge(7, 1, "a");
     posting.note = "amount\namount=0";
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_E_INVAL);
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_E_INVAL);
     posting = charge(7, 1, "a");
     posting.order_id = "1";
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_E_INVAL);
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_E_INVAL);
     posting = charge(7, 1, "a");
     posting.quantity = 0;
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_E_INVAL);
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_E_INVAL);
     posting = charge(7, 1, "a");
     posting.unit.size = (slk_bigint){{0, 0, 0, UINT64_C(1) << 63}};
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_OK);
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_OK);
     posting.reference = "b";
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_E_LIMIT);
-    all_good(f, 7, 1);
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_E_LIMIT);
+    all_good(w, 7, 1);
 }
 
 /* ---- whatever is changed is found ---- */
 
-static void fill(fixture *f, unsigned n)
+static void fill(world *w, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         struct posted p;
@@ -223,18 +172,18 @@ static void fill(fixture *f, unsigned n)
         (void)snprintf(reference, sizeof reference, "post:%u", i);
         const slk_ledger_posting posting =
             i % 3 == 2 ? payment(7, 1000 + i, reference) : charge(7, i, reference);
-        assert_int_equal(post(f, &p, &posting, NULL), SLK_OK);
+        assert_int_equal(post(w, &p, &posting, NULL), SLK_OK);
     }
 }
 
-static void run(fixture *f, const slk_sql *sql)
+static void run(world *w, const slk_sql *sql)
 {
-    assert_int_equal(slk_db_run(f->db, sql, NULL), SLK_OK);
+    assert_int_equal(slk_db_run(w->db, sql, NULL), SLK_OK);
 }
 
 static void test_changed_rows(void **state)
 {
-    fixture *f = *state;
+    world *w = *state;
 #define CHANGE(what)                                                      \
     {                                                                     \
         "test.change", "UPDATE service_ledger SET " what " WHERE seq = 5" \
@@ -268,18 +217,18 @@ static void test_changed_rows(void **state)
     static const slk_sql keep = {"test.keep", "CREATE TABLE kept AS SELECT * FROM service_ledger"},
                          empty = {"test.empty", "DELETE FROM service_ledger"},
                          back = {"test.back", "INSERT INTO service_ledger SELECT * FROM kept"};
-    fill(f, 10);
-    run(f, &keep);
+    fill(w, 10);
+    run(w, &keep);
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         uint64_t n = 0;
         slk_error error = {0};
-        run(f, &changes[i]);
-        assert_int_equal(slk_ledger_check_all(&n, f->db, 7, &f->keys, &error), SLK_E_CORRUPT);
+        run(w, &changes[i]);
+        assert_int_equal(slk_ledger_check_all(&n, w->db, 7, &w->keys, &error), SLK_E_CORRUPT);
         assert_int_equal(n, 4);
         assert_non_null(strstr(error.message, "entry "));
-        run(f, &empty);
-        run(f, &back);
-        all_good(f, 7, 10);
+        run(w, &empty);
+        run(w, &back);
+        all_good(w, 7, 10);
     }
 }
 
@@ -294,21 +243,21 @@ static slk_err keep_entry(void *context, const slk_ledger_entry *entry, slk_erro
 /* Somebody with the database but without the key makes all hashes anew: the signature tells. */
 static void test_made_anew(void **state)
 {
-    fixture *f = *state;
+    world *w = *state;
     slk_ledger_entry list[3];
     SLK_CLEANUP(slk_buf_done) slk_buf text;
-    fill(f, 3);
-    assert_int_equal(slk_ledger_walk(f->db, 7, 0, 3, keep_entry, list, NULL), SLK_OK);
+    fill(w, 3);
+    assert_int_equal(slk_ledger_walk(w->db, 7, 0, 3, keep_entry, list, NULL), SLK_OK);
     list[0].note[0] = 'x';
     list[0].note[1] = 0;
     slk_buf_init(&text, SLK_LEDGER_TEXT_MAX_BYTES);
     assert_int_equal(slk_ledger_text(&text, &list[0]), SLK_OK);
     slk_signing_digest(list[0].hash, text.data, text.len);
     slk_error error = {0};
-    assert_int_equal(slk_ledger_check(NULL, &list[0], &f->keys, &error), SLK_E_CORRUPT);
+    assert_int_equal(slk_ledger_check(NULL, &list[0], &w->keys, &error), SLK_E_CORRUPT);
     assert_non_null(strstr(error.message, "signature"));
-    assert_int_equal(slk_ledger_check(&list[0], &list[1], &f->keys, &error), SLK_E_CORRUPT);
-    assert_int_equal(slk_ledger_check(&list[1], &list[2], &f->keys, NULL), SLK_OK);
+    assert_int_equal(slk_ledger_check(&list[0], &list[1], &w->keys, &error), SLK_E_CORRUPT);
+    assert_int_equal(slk_ledger_check(&list[1], &list[2], &w->keys, NULL), SLK_OK);
     const slk_ledger_keys none = {NULL, 0};
     assert_int_equal(slk_ledger_check(&list[1], &list[2], &none, &error), SLK_E_CORRUPT);
 }
@@ -316,12 +265,12 @@ static void test_made_anew(void **state)
 /* Exactly these bytes are hashed: programs of others check them, too. */
 static void test_text(void **state)
 {
-    fixture *f = *state;
+    world *w = *state;
     struct posted p;
     SLK_CLEANUP(slk_buf_done) slk_buf text;
     slk_ledger_posting posting = charge(7, 42, "sector:1");
     posting.note = "Größe 32 GiB";
-    assert_int_equal(post(f, &p, &posting, NULL), SLK_OK);
+    assert_int_equal(post(w, &p, &posting, NULL), SLK_OK);
     slk_buf_init(&text, SLK_LEDGER_TEXT_MAX_BYTES);
     assert_int_equal(slk_ledger_text(&text, &p.entry), SLK_OK);
     assert_string_equal(
@@ -335,17 +284,17 @@ static void test_text(void **state)
 /* Through JSON and back, all of a long account, checked as a customer does. */
 static void test_json(void **state)
 {
-    fixture *f = *state;
+    world *w = *state;
     static slk_ledger_entry list[MANY];
-    fill(f, MANY);
-    assert_int_equal(slk_ledger_walk(f->db, 7, 0, MANY, keep_entry, list, NULL), SLK_OK);
+    fill(w, MANY);
+    assert_int_equal(slk_ledger_walk(w->db, 7, 0, MANY, keep_entry, list, NULL), SLK_OK);
     slk_ledger_entry last = {0};
     for (unsigned i = 0; i < MANY; i++) {
         SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
         slk_ledger_entry entry;
         assert_int_equal(slk_ledger_to_json(&value, &list[i], NULL), SLK_OK);
         assert_int_equal(slk_ledger_from_json(&entry, value, NULL), SLK_OK);
-        assert_int_equal(slk_ledger_check(i ? &last : NULL, &entry, &f->keys, NULL), SLK_OK);
+        assert_int_equal(slk_ledger_check(i ? &last : NULL, &entry, &w->keys, NULL), SLK_OK);
         last = entry;
     }
     SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
@@ -365,13 +314,13 @@ static void test_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_account, make, unmake),
-        cmocka_unit_test_setup_teardown(test_once, make, unmake),
-        cmocka_unit_test_setup_teardown(test_refused, make, unmake),
-        cmocka_unit_test_setup_teardown(test_changed_rows, make, unmake),
-        cmocka_unit_test_setup_teardown(test_made_anew, make, unmake),
-        cmocka_unit_test_setup_teardown(test_text, make, unmake),
-        cmocka_unit_test_setup_teardown(test_json, make, unmake),
+        cmocka_unit_test_setup_teardown(test_account, world_make, world_unmake),
+        cmocka_unit_test_setup_teardown(test_once, world_make, world_unmake),
+        cmocka_unit_test_setup_teardown(test_refused, world_make, world_unmake),
+        cmocka_unit_test_setup_teardown(test_changed_rows, world_make, world_unmake),
+        cmocka_unit_test_setup_teardown(test_made_anew, world_make, world_unmake),
+        cmocka_unit_test_setup_teardown(test_text, world_make, world_unmake),
+        cmocka_unit_test_setup_teardown(test_json, world_make, world_unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

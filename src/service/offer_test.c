@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "service/offer.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "codec/json.h"
-#include "db/place_test.h"
-#include "seal/schema.h"
+#include "service/world_test.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NOW INT64_C(1800000000000)
 
 static const char good[] =
     "{\"name\":\"cc32\",\"title\":\"32 GiB without data\",\"kinds\":[\"cc\"],\"seal_proofs\":[8,9],"
@@ -176,77 +172,46 @@ static void test_not_offered(void **state)
 
 /* ---- the list ---- */
 
-typedef struct fixture {
-    char folder[64], path[96];
-    slk_db *db;
-} fixture;
-
-static int make(void **state)
-{
-    fixture *f = calloc(1, sizeof *f);
-    char where[PLACE_CHARS];
-    size_t n;
-    const slk_migration *list = slk_seal_migrations(&n);
-    (void)snprintf(f->folder, sizeof f->folder, "/tmp/slk_offer_test.XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    (void)snprintf(f->path, sizeof f->path, "%s/node.db", f->folder);
-    place_make(where, f->path);
-    assert_int_equal(slk_db_open(&f->db, where, 5000, NULL), SLK_OK);
-    assert_int_equal(slk_db_migrate(f->db, list, n, NULL), SLK_OK);
-    *state = f;
-    return 0;
-}
-
-static int unmake(void **state)
-{
-    fixture *f = *state;
-    slk_db_close(f->db);
-    place_drop(f->path);
-    assert_int_equal(slk_remove_tree(f->folder, NULL), SLK_OK);
-    free(f);
-    return 0;
-}
-
-static int64_t set(fixture *f, const slk_offer *offer)
+static int64_t set(world *w, const slk_offer *offer)
 {
     int64_t version = 0;
-    assert_int_equal(slk_offer_set(&version, f->db, offer, NOW, NULL), SLK_OK);
+    assert_int_equal(slk_offer_set(&version, w->db, offer, NOW, NULL), SLK_OK);
     return version;
 }
 
-static void listed(fixture *f, int64_t now_ms, size_t n)
+static void listed(world *w, int64_t now_ms, size_t n)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
-    assert_int_equal(slk_offer_list(&list, f->db, now_ms, NULL), SLK_OK);
+    assert_int_equal(slk_offer_list(&list, w->db, now_ms, NULL), SLK_OK);
     assert_int_equal(json_array_size(list), n);
 }
 
 static void test_versions(void **state)
 {
-    fixture *f = *state;
+    world *w = *state;
     slk_offer offer = good_offer(), found;
-    assert_int_equal(slk_offer_get(&found, f->db, "cc32", NOW, NULL), SLK_E_NOTFOUND);
-    assert_int_equal(set(f, &offer), 1);
-    assert_int_equal(set(f, &offer), 1); /* nothing new */
+    assert_int_equal(slk_offer_get(&found, w->db, "cc32", NOW, NULL), SLK_E_NOTFOUND);
+    assert_int_equal(set(w, &offer), 1);
+    assert_int_equal(set(w, &offer), 1); /* nothing new */
     offer.most = 500;
-    assert_int_equal(set(f, &offer), 2);
-    assert_int_equal(slk_offer_get(&found, f->db, "cc32", NOW, NULL), SLK_OK);
+    assert_int_equal(set(w, &offer), 2);
+    assert_int_equal(slk_offer_get(&found, w->db, "cc32", NOW, NULL), SLK_OK);
     assert_int_equal(found.version, 2);
     assert_int_equal(found.most, 500);
     memcpy(offer.name, "other", sizeof "other");
     offer.valid_until_ms = NOW + 1000;
-    assert_int_equal(set(f, &offer), 1);
-    listed(f, NOW, 2);
-    listed(f, NOW + 1000, 1);
-    assert_int_equal(slk_offer_get(&found, f->db, "other", NOW + 999, NULL), SLK_OK);
-    assert_int_equal(slk_offer_get(&found, f->db, "other", NOW + 1000, NULL), SLK_E_NOTFOUND);
-    assert_int_equal(slk_offer_withdraw(f->db, "cc32", NOW, NULL), SLK_OK);
-    assert_int_equal(slk_offer_withdraw(f->db, "cc32", NOW, NULL), SLK_E_NOTFOUND);
-    assert_int_equal(slk_offer_get(&found, f->db, "cc32", NOW, NULL), SLK_E_NOTFOUND);
-    listed(f, NOW, 1);
+    assert_int_equal(set(w, &offer), 1);
+    listed(w, NOW, 2);
+    listed(w, NOW + 1000, 1);
+    assert_int_equal(slk_offer_get(&found, w->db, "other", NOW + 999, NULL), SLK_OK);
+    assert_int_equal(slk_offer_get(&found, w->db, "other", NOW + 1000, NULL), SLK_E_NOTFOUND);
+    assert_int_equal(slk_offer_withdraw(w->db, "cc32", NOW, NULL), SLK_OK);
+    assert_int_equal(slk_offer_withdraw(w->db, "cc32", NOW, NULL), SLK_E_NOTFOUND);
+    assert_int_equal(slk_offer_get(&found, w->db, "cc32", NOW, NULL), SLK_E_NOTFOUND);
+    listed(w, NOW, 1);
     offer = good_offer(); /* offered once more, under a new version */
-    assert_int_equal(set(f, &offer), 3);
-    listed(f, NOW, 2);
+    assert_int_equal(set(w, &offer), 3);
+    listed(w, NOW, 2);
 }
 
 int main(void)
@@ -256,7 +221,7 @@ int main(void)
         cmocka_unit_test(test_bad),
         cmocka_unit_test(test_prices),
         cmocka_unit_test(test_not_offered),
-        cmocka_unit_test_setup_teardown(test_versions, make, unmake),
+        cmocka_unit_test_setup_teardown(test_versions, world_make, world_unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
