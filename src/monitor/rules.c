@@ -97,6 +97,7 @@ static const sql_rule sql_rules[] = {
      "selkie partner set NAME --allowance N grants more",
      {"rules.allowance", "SELECT partner_name, CAST(allowance_remaining AS TEXT) || ' sectors left'"
                          " FROM rseal_delegated_partners WHERE allowance_remaining <= $1"
+                         " AND permits_only = 0"
                          " ORDER BY id" LIMIT},
      {ASK_ALLOWANCE}},
     {"lease-ending",

@@ -32,12 +32,16 @@ static const slk_sql read_room = {
     " (SELECT count(*) FROM rseal_partner_miners m WHERE m.partner_id = p.id AND"
     "  (m.max_sectors = 0 OR m.max_sectors > (SELECT " SECTORS " FROM rseal_provider_load r"
     "   WHERE r.partner_id = p.id AND r.sp_id = m.sp_id))),"
-    " (SELECT count(*) FROM provider_setting WHERE name = 'draining' AND value <> 0)"
+    " (SELECT count(*) FROM provider_setting WHERE name = 'draining' AND value <> 0),"
+    " p.permits_only"
     " FROM rseal_delegated_partners p WHERE p.id = $1"};
 static const slk_sql read_miner = {
     "admission.miner", "SELECT m.max_sectors, (SELECT " SECTORS " FROM rseal_provider_load r"
                        " WHERE r.partner_id = m.partner_id AND r.sp_id = m.sp_id)"
                        " FROM rseal_partner_miners m WHERE m.partner_id = $1 AND m.sp_id = $2"};
+static const slk_sql read_permit = {
+    "admission.permit", "SELECT withheld FROM rseal_partner_permits WHERE partner_id = $1"
+                        " AND sp_id = $2 AND sector_number = $3 AND reg_seal_proof = $4"};
 static const slk_sql drop_expired = {"admission.expire",
                                      "DELETE FROM rseal_provider_slots WHERE expires_ms <= $1"
                                      " OR expires_ms > $2"};
@@ -61,8 +65,8 @@ static const slk_sql take_allowance = {
 static const slk_sql insert_order = {
     "admission.order",
     "INSERT INTO rseal_provider_pipeline (sp_id, sector_number, partner_id, create_time,"
-    " reg_seal_proof, state, state_ms, sector_bytes, reserved_bytes)"
-    " VALUES ($1, $2, $3, $4, $5, 'ordered', $4, $6, $7)"};
+    " reg_seal_proof, state, state_ms, sector_bytes, reserved_bytes, withheld)"
+    " VALUES ($1, $2, $3, $4, $5, 'ordered', $4, $6, $7, $8)"};
 
 /* ---- what there is room for ---- */
 
@@ -71,6 +75,7 @@ typedef struct room {
     int64_t active, slots, all_active, all_slots;
     int64_t miners, miners_open; /* it may order for, and those of them below their limit */
     bool draining;
+    bool permits_only;
     char proofs[256];
 } room;
 
@@ -99,7 +104,8 @@ static slk_err room_read(room *ret, slk_db *db, const slk_seal *seal, int64_t pa
                   .all_slots = slk_column_i64(&q, 7),
                   .miners = slk_column_i64(&q, 8),
                   .miners_open = slk_column_i64(&q, 9),
-                  .draining = slk_column_i64(&q, 10) > 0};
+                  .draining = slk_column_i64(&q, 10) > 0,
+                  .permits_only = slk_column_bool(&q, 11)};
     slk_sql_copy_text(ret->proofs, sizeof ret->proofs, &q, 2);
     return SLK_OK;
 }
@@ -219,6 +225,7 @@ struct order {
     const char *slot_token;
     const slk_seal_sector *sector;
     uint64_t sector_bytes;
+    bool withheld; /* once it is sealed */
     bool known; /* the row is there already */
     bool fresh;
     char refusal[SLK_SEAL_REASON_CHARS]; /* "": accepted */
@@ -270,6 +277,22 @@ static slk_err order_check_miner(struct order *o, const room *r, slk_db *db, slk
     return SLK_OK;
 }
 
+static slk_err order_check_permit(struct order *o, slk_db *db, slk_error *error)
+{
+    bool has_permit = false;
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_sql_open(&q, db, &read_permit,
+                         SLK_ARGS(slk_arg_i(o->partner_id), slk_arg_u(o->sector->sp_id),
+                                  slk_arg_u(o->sector->number), slk_arg_i(o->sector->seal_proof)),
+                         error));
+    SLK_TRY(slk_query_step(&q, &has_permit, error));
+    if (has_permit)
+        o->withheld = slk_column_bool(&q, 0);
+    else
+        refuse(o, "this sector is part of no order");
+    return SLK_OK;
+}
+
 /* Takes the slot, or finds room without one. */
 static slk_err order_take_room(struct order *o, const room *r, slk_db *db, slk_error *error)
 {
@@ -296,6 +319,8 @@ static slk_err order_check_terms(struct order *o, const room *r, slk_db *db, slk
     refuse(o, terms_refusal(o->seal, r));
     if (!o->refusal[0] && !proof_allowed(o->seal, r, o->sector->seal_proof))
         (void)snprintf(o->refusal, sizeof o->refusal, REFUSED_PROOF, (long)o->sector->seal_proof);
+    if (!o->refusal[0] && r->permits_only)
+        SLK_TRY(order_check_permit(o, db, error));
     return o->refusal[0] ? SLK_OK : order_check_miner(o, r, db, error);
 }
 
@@ -329,7 +354,7 @@ static slk_err order_insert(struct order *o, slk_db *db, slk_error *error)
         slk_sql_run(db, &insert_order,
                     SLK_ARGS(slk_arg_u(s->sp_id), slk_arg_u(s->number), slk_arg_i(o->partner_id),
                              slk_arg_i(now), slk_arg_i(s->seal_proof), slk_arg_u(o->sector_bytes),
-                             slk_arg_u(slk_disk_peak_bytes(s->seal_proof))),
+                             slk_arg_u(slk_disk_peak_bytes(s->seal_proof)), slk_arg_i(o->withheld)),
                     NULL, error));
     o->fresh = true;
     slk_change change = slk_seal_change(o->seal, SLK_PIPELINE_PROVIDER, s->sp_id, s->number,

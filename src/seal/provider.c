@@ -60,7 +60,8 @@ static slk_seal_remote_state remote_state(const slk_provider_row *row)
         return SLK_SEAL_REMOTE_PENDING;
     if (row->state == SLK_PS_TICKETED)
         return SLK_SEAL_REMOTE_SDR;
-    return row->state == SLK_PS_LABELED ? SLK_SEAL_REMOTE_TREES : SLK_SEAL_REMOTE_COMPLETE;
+    return row->state == SLK_PS_LABELED || row->withheld ? SLK_SEAL_REMOTE_TREES
+                                                         : SLK_SEAL_REMOTE_COMPLETE;
 }
 
 /* What the row's task says of itself, wherever it runs; nothing when it has none. */
@@ -116,9 +117,10 @@ void slk_provider_files_done(slk_provider_files *files)
     *files = (slk_provider_files){0};
 }
 
+/* For its partner. */
 static bool has_files(const slk_provider_row *row)
 {
-    return (row->state == SLK_PS_SEALED || row->state == SLK_PS_FINALIZED) &&
+    return !row->withheld && (row->state == SLK_PS_SEALED || row->state == SLK_PS_FINALIZED) &&
            !row->cleanup_requested;
 }
 
@@ -137,7 +139,9 @@ slk_err slk_provider_get_files(slk_provider_files *ret_files, slk_seal *seal, in
     if (!has_files(&row) && is_sealed_again(&row))
         return slk_fail(error, SLK_E_BUSY, "the sector's layers were lost: it is sealed again");
     if (!has_files(&row))
-        return slk_fail(error, SLK_E_NOTFOUND, "the sector has no files yet, or no more");
+        return slk_fail(error, SLK_E_NOTFOUND,
+                        row.withheld ? "the sector is withheld until it may be had"
+                                     : "the sector has no files yet, or no more");
     SLK_TRY(slk_member_need(seal, SLK_PIPELINE_PROVIDER, row.folder_id, error));
     const slk_seal_prover *prover = &slk_seal_get_ops(seal)->prover;
     uint64_t bytes = 0;
@@ -248,7 +252,9 @@ static slk_err c1_for_seed(int *ret_fd, bool *ret_made, slk_seal *seal, int64_t 
     if (!has_files(&row) && row.failed)
         return slk_fail(error, SLK_E_CONFLICT, "the sector failed: %.200s", row.failed_message);
     if (!has_files(&row))
-        return slk_fail(error, SLK_E_BUSY, "the trees are not done yet");
+        return slk_fail(error, SLK_E_BUSY,
+                        row.withheld ? "the sector is withheld until it may be had"
+                                     : "the trees are not done yet");
     SLK_TRY(slk_member_need(seal, SLK_PIPELINE_PROVIDER, row.folder_id, error));
     SLK_CLEANUP(slk_seal_places_done) slk_seal_places places = {0};
     SLK_TRY(slk_seal_places_of(&places, slk_seal_get_options(seal)->scratch_folder, sp_id, number,

@@ -17,7 +17,7 @@ static const slk_sql read_provider = {
     "SELECT r.reg_seal_proof, r.partner_id, r.state, r.failed, r.ticket_epoch, r.ticket_value,"
     " r.tree_d_cid, r.tree_r_cid, r.finalize_requested, r.cleanup_requested,"
     " r.after_notify_client, r.failed_reason, r.failed_reason_msg, p.partner_url, p.partner_token,"
-    " r.cleanup_timeout, r.cleanup_reason, r.folder_id"
+    " r.cleanup_timeout, r.cleanup_reason, r.folder_id, r.withheld"
     " FROM rseal_provider_pipeline r JOIN rseal_delegated_partners p ON p.id = r.partner_id"
     " WHERE r.sp_id = $1 AND r.sector_number = $2"};
 
@@ -65,7 +65,8 @@ slk_err slk_provider_row_read(slk_provider_row *ret_row, slk_seal *seal, uint64_
                           .ticket_epoch = slk_column_i64(&q, 4),
                           .finalize_requested = slk_column_bool(&q, 8),
                           .cleanup_requested = slk_column_bool(&q, 9),
-                          .notified = slk_column_bool(&q, 10)};
+                          .notified = slk_column_bool(&q, 10),
+                          .withheld = slk_column_bool(&q, 18)};
     SLK_TRY(read_state(&r.state, &q, 2, SLK_PIPELINE_PROVIDER, error));
     if (r.has_ticket)
         SLK_TRY(slk_column_bytes(&q, 5, r.ticket, 32, error));

@@ -30,6 +30,7 @@ typedef struct slk_provider_row {
     bool finalize_requested;
     bool cleanup_requested;
     bool notified;
+    bool withheld; /* from its partner (permit.h) */
     char failed_reason[24];
     char failed_message[SLK_SEAL_REASON_CHARS];
     char partner_url[512];

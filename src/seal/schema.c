@@ -436,9 +436,17 @@ static const char peaks[] =
     " hostname TEXT NOT NULL, task TEXT NOT NULL, seal_proof BIGINT NOT NULL,"
     " bytes BIGINT NOT NULL, at_ms BIGINT NOT NULL, PRIMARY KEY (hostname, task, seal_proof));";
 
-/* The service: what is offered, to whom; what customers owe and have paid (service/ledger.h), and the keys that
+/* The service: sectors that a partner may order and no others, and what is withheld from it
+ * (permit.h); what is offered, to whom; what customers owe and have paid (service/ledger.h), and the keys that
  * signed it. */
 static const char service[] =
+    "ALTER TABLE rseal_delegated_partners ADD COLUMN permits_only SMALLINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_provider_pipeline ADD COLUMN withheld SMALLINT NOT NULL DEFAULT 0;"
+    "CREATE TABLE rseal_partner_permits ("
+    " sp_id BIGINT NOT NULL, sector_number BIGINT NOT NULL,"
+    " partner_id BIGINT NOT NULL REFERENCES rseal_delegated_partners (id) ON DELETE CASCADE,"
+    " reg_seal_proof BIGINT NOT NULL, withheld SMALLINT NOT NULL,"
+    " PRIMARY KEY (sp_id, sector_number));"
     "CREATE TABLE service_offer ("
     " name TEXT NOT NULL, version BIGINT NOT NULL, document TEXT NOT NULL,"
     " created_ms BIGINT NOT NULL, withdrawn_ms BIGINT NOT NULL DEFAULT 0,"

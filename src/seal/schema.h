@@ -4,6 +4,7 @@
  *
  *   rseal_delegated_partners   provider: who may order (token as SHA-256, and wrapped for /complete)
  *   rseal_provider_slots       provider: slot tokens handed out: 30 s, single use, counted
+ *   rseal_partner_permits      provider: sectors that a partner may order which may order no others
  *   rseal_provider_pipeline    provider: one row per ordered sector
  *   rseal_provider_sum         provider: sectors and reserved bytes of a partner, miner and folder, as
  *                              of when rows were last settled (load_impl.h); read through the view

@@ -72,7 +72,7 @@ static const slk_sql provider_trees_unmark = {
 #define PROVIDER_NOTIFY_ROWS                                                                 \
     PROVIDER_ROWS(                                                                           \
         "r.state IN ('sealed', 'finalized') AND r.failed = 0 AND r.after_notify_client = 0 " \
-        "AND r.cleanup_requested = 0",                                                       \
+        "AND r.cleanup_requested = 0 AND r.withheld = 0",                                    \
         "task_id_notify_client")
 static const slk_sql provider_notify_ready = {"provider.notify.ready",
                                               READY("provider.notify", PROVIDER_NOTIFY_ROWS)};
