@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/cond.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/json.h"
@@ -70,12 +71,31 @@ static slk_err attach(slk_worker *worker, const slk_store_path *path, slk_error 
     return code;
 }
 
+/* Of those types what is not there any more. */
+static unsigned gone_of(const slk_store_path *path, const slk_lotus_declaration *one)
+{
+    unsigned gone = 0;
+    for (unsigned type = 1; type <= one->types; type <<= 1) {
+        SLK_CLEANUP(slk_freep)
+        char *file = one->types & type ? slk_store_file(path, type, &one->sector) : NULL;
+        if (file && !slk_file_exists(file))
+            gone |= type;
+    }
+    return gone;
+}
+
+/* What went since the scan was taken back before it is declared here, perhaps: once more. */
 static slk_err declare_all(slk_worker *worker, const slk_store_path *path,
                            const slk_store_scan *scan, slk_error *error)
 {
-    for (size_t i = 0; i < scan->n; i++)
-        SLK_TRY(slk_miner_declare(&worker->miner, path->meta.id, &scan->found[i].sector,
-                                  scan->found[i].types, path->meta.can_store, error));
+    for (size_t i = 0; i < scan->n; i++) {
+        const slk_lotus_declaration *one = &scan->found[i];
+        SLK_TRY(slk_miner_declare(&worker->miner, path->meta.id, &one->sector, one->types,
+                                  path->meta.can_store, error));
+        const unsigned gone = gone_of(path, one);
+        if (gone)
+            SLK_TRY(slk_miner_drop(&worker->miner, path->meta.id, &one->sector, gone, error));
+    }
     return SLK_OK;
 }
 
@@ -88,18 +108,21 @@ static unsigned missing(const slk_store_scan *scan, const slk_lotus_declaration 
     return known->types;
 }
 
-static slk_err drop_missing(slk_worker *worker, const slk_store_path *path,
+/* What the node has of all paths; *ret_list stays NULL where it cannot say. */
+static slk_err list_known(slk_worker *worker, json_t **ret_list, slk_error *error)
+{
+    const slk_err code = slk_miner_list(&worker->miner, ret_list, error);
+    if (code != SLK_E_CONFLICT && code != SLK_E_INVAL && code != SLK_E_PROTO)
+        return code;
+    /* A lotus-miner whose index has a sector on a path that it never met cannot list any. */
+    log_failure(SLK_LOG_WARN, "index.not_compared", code, error,
+                "what it has beyond our files stays there");
+    return SLK_OK;
+}
+
+static slk_err drop_missing(slk_worker *worker, const slk_store_path *path, const json_t *list,
                             const slk_store_scan *scan, slk_error *error)
 {
-    SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
-    const slk_err code = slk_miner_list(&worker->miner, &list, error);
-    if (code == SLK_E_CONFLICT || code == SLK_E_INVAL || code == SLK_E_PROTO) {
-        /* A lotus-miner whose index has a sector on a path that it never met cannot list any. */
-        log_failure(SLK_LOG_WARN, "index.not_compared", code, error,
-                    "what it has beyond our files stays there");
-        return SLK_OK;
-    }
-    SLK_TRY(code);
     const json_t *known = json_object_get(list, path->meta.id);
     for (size_t i = 0; i < json_array_size(known); i++) {
         slk_lotus_declaration one;
@@ -111,15 +134,20 @@ static slk_err drop_missing(slk_worker *worker, const slk_store_path *path,
     return SLK_OK;
 }
 
+/* Files come and go meanwhile, and the store's hooks tell of it: what the node knows is asked before it is
+ * looked at what is there, so that nothing is taken back that came in between. */
 slk_err slk_worker_declare_path(slk_worker *worker, const slk_store_path *path, bool drop,
                                 slk_error *error)
 {
     slk_store_scan scan = {0};
+    SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
     SLK_TRY(attach(worker, path, error));
+    if (drop)
+        SLK_TRY(list_known(worker, &list, error));
     SLK_TRY(slk_store_scan_path(&scan, path, error));
     slk_err code = declare_all(worker, path, &scan, error);
     if (code == SLK_OK && drop)
-        code = drop_missing(worker, path, &scan, error);
+        code = drop_missing(worker, path, list, &scan, error);
     slk_store_scan_done(&scan);
     return code;
 }

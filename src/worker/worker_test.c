@@ -68,6 +68,10 @@ struct node {
     char bearer[2048]; /* of the last call */
     unsigned busy_keys; /* so many are refused for now */
     char shown[2][64]; /* with the last GET and DELETE of files */
+    /* At the next declaration, as if the store's hook had told of both before: */
+    char *comes; /* this file is placed, of sector 2, */
+    char *goes; /* and this one removed; each NULL: nothing */
+    bool came; /* it has */
 };
 
 #define OTHER_PATH "11111111-2222-4333-8444-555555555555"
@@ -85,6 +89,26 @@ static const char *text_at(const json_t *params, size_t i)
 {
     const char *text = json_string_value(json_array_get(params, i));
     return text ? text : "";
+}
+
+/* Of the path that was attached first. */
+static const char *path_id_of(const struct node *node)
+{
+    size_t i = 0;
+    while (strcmp(node->heard[i].method, "StorageAttach") != 0)
+        i++;
+    return json_string_value(json_object_get(json_array_get(node->heard[i].params, 0), "ID"));
+}
+
+static void change_files(struct node *node)
+{
+    if (node->comes) {
+        assert_int_equal(slk_file_write_atomic(node->comes, "x", 1, 0644, NULL), SLK_OK);
+        node->came = true;
+    }
+    if (node->goes)
+        assert_int_equal(slk_remove_tree(node->goes, NULL), SLK_OK);
+    node->comes = node->goes = NULL;
 }
 
 #define GIVEN_ID "7"
@@ -130,7 +154,11 @@ static slk_err answer(struct node *node, const char *method, const json_t *param
     else if (strcmp(method, "StorageFindSector") == 0)
         *ret = node->has_sealed ? place_of_sealed(node) : json_array();
     else if (strcmp(method, "StorageList") == 0)
-        *ret = json_object();
+        *ret = node->came ? json_pack("{s[{si si si}]}", path_id_of(node), "Miner", 1000, "Number",
+                                      2, "SectorFileType", 2)
+                          : json_object();
+    else if (strcmp(method, "StorageDeclareSector") == 0)
+        change_files(node);
     else if (strncmp(method, "Return", 6) == 0 && node->refuse_returns > 0) {
         node->refuse_returns--;
         return slk_fail(error, SLK_E_CONFLICT, "%s", node->refusal);
@@ -1040,6 +1068,28 @@ static void a_new_session_of_the_node_is_greeted_anew(void **state)
     assert_int_equal(count(w, "WorkerConnect"), 2);
 }
 
+/* What comes and goes while the node is told of all is not taken back, and not left in its index. */
+static void files_come_and_go_while_the_node_is_told(void **state)
+{
+    struct world *w = *state;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
+    (void)heard(w, "ReturnSealPreCommit1", 0);
+    (void)heard(w, "WorkerConnect", 0);
+    SLK_CLEANUP(slk_freep) char *comes = file_of(w, "sealed", 2);
+    SLK_CLEANUP(slk_freep) char *goes = file_of(w, "sealed", 1);
+    (void)pthread_mutex_lock(&w->node.lock);
+    w->node.comes = comes;
+    w->node.goes = goes;
+    slk_uuid_random(w->node.session);
+    (void)pthread_mutex_unlock(&w->node.lock);
+    (void)heard(w, "WorkerConnect", 1);
+    assert_int_equal(count(w, "StorageDropSector"), 1);
+    const json_t *dropped = heard(w, "StorageDropSector", 0);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(dropped, 1), "Number")), 1);
+    assert_int_equal(json_integer_value(json_array_get(dropped, 2)), 2);
+}
+
 /* What became of files meanwhile is told before the result. */
 static void work_goes_on_while_the_node_is_away(void **state)
 {
@@ -1582,6 +1632,7 @@ int main(void)
         TEST(a_result_survives_a_restart_without_work),
         TEST(a_restarted_worker_is_known_before_it_returns),
         TEST(a_new_session_of_the_node_is_greeted_anew),
+        TEST(files_come_and_go_while_the_node_is_told),
         TEST(work_goes_on_while_the_node_is_away),
         TEST(a_step_waits_for_its_node),
         TEST(another_version_of_the_node_is_refused),
