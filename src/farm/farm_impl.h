@@ -44,7 +44,7 @@ typedef struct slk_farm_worker {
     slk_lotus_worker_info info;
     slk_lotus_task_set tasks;
     slk_lotus_strings paths; /* ids of its storage paths */
-    unsigned max_running;
+    slk_sched_bound bounds[SLK_SCHED_BOUNDS];
     slk_lotus_need_table
         *told; /* heap: the worker's own, once info's is raised by peaks; NULL none */
     bool reckoned; /* info's is raised */

@@ -222,9 +222,31 @@ unsigned slk_sched_running(const slk_sched *sched, uint64_t worker)
     return slot ? slot->running : 0;
 }
 
-static bool has_slot(const struct slot *slot)
+/* The bound that the task counts towards; NULL: none. */
+static const slk_sched_bound *bound_of(const struct slot *slot, slk_lotus_task task)
 {
-    return slot->worker.max_running == 0 || slot->running < slot->worker.max_running;
+    for (size_t i = 0; i < SLK_SCHED_BOUNDS; i++) {
+        const slk_sched_bound *bound = &slot->worker.bounds[i];
+        if (bound->most > 0 && (bound->tasks & SLK_LOTUS_TASK_BIT(task)))
+            return bound;
+    }
+    return NULL;
+}
+
+/* How many tasks of the bound run there. */
+static unsigned bound_running(const struct slot *slot, const slk_sched_bound *bound)
+{
+    unsigned n = 0;
+    for (slk_lotus_task t = 0; t < SLK_LOTUS_TASKS; t++)
+        for (size_t p = 0; p < SLK_LOTUS_PROOFS && (bound->tasks & SLK_LOTUS_TASK_BIT(t)); p++)
+            n += slot->load.running[t][p];
+    return n;
+}
+
+static bool has_slot(const struct slot *slot, slk_lotus_task task)
+{
+    const slk_sched_bound *bound = bound_of(slot, task);
+    return !bound || bound_running(slot, bound) < bound->most;
 }
 
 /* How many of them its NUMA nodes hold, each in one; UINT64_MAX: it does not matter there. */
@@ -252,7 +274,7 @@ static bool has_room(slk_lotus_need *ret_need, const struct slot *slot, slk_lotu
 {
     const slk_lotus_worker_info *info = slot->worker.info;
     *ret_need = slk_lotus_worker_need(info, task, seal_proof);
-    return has_slot(slot) && has_numa_slot(slot, task, seal_proof, ret_need) &&
+    return has_slot(slot, task) && has_numa_slot(slot, task, seal_proof, ret_need) &&
            slk_lotus_fits(&info->machine, &slot->load, task, seal_proof, ret_need,
                           info->ignore_resources) == SLK_LOTUS_FITS;
 }
@@ -262,11 +284,12 @@ static bool does(const struct slot *slot, slk_lotus_task task)
     return (slot->worker.tasks & SLK_LOTUS_TASK_BIT(task)) != 0;
 }
 
-static double utilization(const struct slot *slot)
+/* As far as it matters to a task of that kind. */
+static double utilization(const struct slot *slot, slk_lotus_task task)
 {
     const double load = slk_lotus_utilization(&slot->worker.info->machine, &slot->load);
-    const unsigned most = slot->worker.max_running;
-    const double slots = most ? (double)slot->running / most : 0;
+    const slk_sched_bound *bound = bound_of(slot, task);
+    const double slots = bound ? (double)bound_running(slot, bound) / bound->most : 0;
     return slots > load ? slots : load;
 }
 
@@ -297,7 +320,7 @@ static void consider(struct choice *best, struct slot *slot, const struct reques
     slk_lotus_need need;
     if (!has_room(&need, slot, r->what.task, r->what.seal_proof))
         return;
-    const double used = utilization(slot);
+    const double used = utilization(slot, r->what.task);
     if (rank > best->rank || used < best->used)
         *best = (struct choice){slot, rank, used, need};
 }
@@ -336,7 +359,6 @@ unsigned slk_sched_room(const slk_sched *sched, slk_lotus_task task, int64_t sea
         if (!slot.worker.open || !does(&slot, task))
             continue;
         for (; n < max && has_room(&need, &slot, task, seal_proof); n++) {
-            slot.running++;
             slk_lotus_load_add(&slot.load, task, seal_proof, &need, &slot.worker.info->machine);
         }
     }
@@ -391,8 +413,10 @@ static void say_room(char *out, size_t size, const struct slot *slot, const stru
     const slk_lotus_load nothing = {0};
     const bool ever = slk_lotus_fits(&info->machine, &nothing, r->what.task, r->what.seal_proof,
                                      &need, info->ignore_resources) == SLK_LOTUS_FITS;
-    if (!has_slot(slot))
-        (void)snprintf(out, size, "runs %u tasks, as many as it may", slot->running);
+    const slk_sched_bound *bound = bound_of(slot, r->what.task);
+    if (!has_slot(slot, r->what.task))
+        (void)snprintf(out, size, "runs %u already, as many of that kind as it may",
+                       bound_running(slot, bound));
     else if (fit == SLK_LOTUS_FITS && !has_numa_slot(slot, r->what.task, r->what.seal_proof, &need))
         (void)snprintf(out, size,
                        "has no room in one NUMA node beside the %u that run; labels across nodes "

@@ -28,12 +28,19 @@ typedef struct slk_sched slk_sched;
 #define SLK_SCHED_AVOIDED_MAX 8u /* workers that one request keeps away from */
 #define SLK_SCHED_WHY_CHARS 384u
 
+/* Of these tasks together so many may run at a worker at once. */
+typedef struct slk_sched_bound {
+    slk_lotus_task_set tasks; /* none of them in another bound of the worker */
+    unsigned most; /* 0: no limit */
+} slk_sched_bound;
+#define SLK_SCHED_BOUNDS 2u
+
 typedef struct slk_sched_worker {
     uint64_t id; /* not 0, chosen by the caller, never used twice */
     bool open; /* takes new work */
     char closed_why[128]; /* "it does not answer"; of one that is not open */
     slk_lotus_task_set tasks;
-    unsigned max_running; /* of all tasks together; 0: no limit */
+    slk_sched_bound bounds[SLK_SCHED_BOUNDS];
     /* What it has and what tasks need there: measured, its own table or the usual one. Borrowed while
      * the worker is known; what changes in it counts from the next request on. */
     const slk_lotus_worker_info *info;

@@ -35,7 +35,7 @@ static void add(slk_sched *sched, uint64_t id, const slk_lotus_worker_info *info
                 slk_lotus_task_set tasks, unsigned most)
 {
     const slk_sched_worker worker = {
-        .id = id, .open = true, .tasks = tasks, .max_running = most, .info = info};
+        .id = id, .open = true, .tasks = tasks, .bounds = {{~0u, most}}, .info = info};
     assert_int_equal(slk_sched_set_worker(sched, &worker, NULL), SLK_OK);
 }
 
@@ -177,11 +177,42 @@ static void reasons_are_sentences(void **state)
         why, "physical memory, and never will: PC1 is reckoned to need 112.0 GiB, it has 64.0"));
     add(sched, 1, &info, ALL_SEALING, 1);
     slk_sched_why(why, sched, too_large);
-    assert_string_equal(why, "the only worker, alpha, runs 1 tasks, as many as it may");
+    assert_string_equal(why,
+                        "the only worker, alpha, runs 1 already, as many of that kind as it may");
     slk_sched_free(sched);
 }
 
 /* Two nodes of 96 GiB: two times 56 GiB fit, each into one; a third would lie across both. */
+/* As this node itself: so many labels and trees, so many SNARKs, whatever the others do. */
+static void bounds_are_of_their_tasks(void **state)
+{
+    (void)state;
+    const slk_lotus_worker_info info = info_of("alpha", 200 * GIB, 64);
+    const slk_lotus_task_set c2 = SLK_LOTUS_TASK_BIT(SLK_LOTUS_COMMIT2);
+    const slk_sched_worker worker = {.id = 1,
+                                     .open = true,
+                                     .tasks = ALL_SEALING,
+                                     .bounds = {{ALL_SEALING & ~c2, 1}, {c2, 2}},
+                                     .info = &info};
+    char why[SLK_SCHED_WHY_CHARS];
+    slk_sched *sched = new_sched();
+    assert_int_equal(slk_sched_set_worker(sched, &worker, NULL), SLK_OK);
+    const uint64_t labels = ask(sched, SLK_LOTUS_PRECOMMIT1, 5, 0);
+    const uint64_t trees = ask(sched, SLK_LOTUS_PRECOMMIT2, 6, 0);
+    for (unsigned i = 0; i < 3; i++)
+        (void)ask(sched, SLK_LOTUS_COMMIT2, 5, 0);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_COMMIT2, 5, 99), 2);
+    assert_int_equal(slk_sched_round(sched), 3);
+    assert_int_equal(slk_sched_granted(sched, trees), 1); /* comes before labels */
+    slk_sched_why(why, sched, labels);
+    assert_non_null(strstr(why, "runs 1 already"));
+    slk_sched_end(sched, trees);
+    assert_int_equal(slk_sched_round(sched), 1);
+    assert_int_equal(slk_sched_granted(sched, labels), 1);
+    assert_int_equal(slk_sched_running(sched, 1), 3);
+    slk_sched_free(sched);
+}
+
 static void labels_lie_in_one_numa_node(void **state)
 {
     (void)state;
@@ -282,7 +313,7 @@ static void draw_worker(struct world *w)
     const slk_sched_worker worker = {.id = id,
                                      .open = w->open[id],
                                      .tasks = w->tasks[id],
-                                     .max_running = w->most[id],
+                                     .bounds = {{~0u, w->most[id]}},
                                      .info = &w->info[id]};
     assert_int_equal(slk_sched_set_worker(w->sched, &worker, NULL), SLK_OK);
 }
@@ -421,10 +452,15 @@ static void thousands_of_cases(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_is_lotus),          cmocka_unit_test(the_least_used_gets_it),
-        cmocka_unit_test(selectors_and_avoiding),  cmocka_unit_test(reasons_are_sentences),
-        cmocka_unit_test(a_worker_that_left),      cmocka_unit_test(thousands_of_cases),
-        cmocka_unit_test(room_is_what_is_granted), cmocka_unit_test(labels_lie_in_one_numa_node),
+        cmocka_unit_test(order_is_lotus),
+        cmocka_unit_test(the_least_used_gets_it),
+        cmocka_unit_test(selectors_and_avoiding),
+        cmocka_unit_test(reasons_are_sentences),
+        cmocka_unit_test(a_worker_that_left),
+        cmocka_unit_test(thousands_of_cases),
+        cmocka_unit_test(room_is_what_is_granted),
+        cmocka_unit_test(labels_lie_in_one_numa_node),
+        cmocka_unit_test(bounds_are_of_their_tasks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,7 +111,8 @@ json_t *slk_farm_use(slk_farm *farm)
     slk_farm_enter(farm);
     for (const slk_farm_worker *w = farm->workers; w; w = w->next) {
         const unsigned running = slk_sched_running(farm->sched, w->id);
-        local_total += w->local ? w->max_running : 0;
+        for (size_t i = 0; i < SLK_SCHED_BOUNDS && w->local; i++)
+            local_total += w->bounds[i].tasks ? w->bounds[i].most : 0;
         local_busy += w->local ? running : 0;
         remote_total += !w->local && w->answers;
         remote_busy += !w->local && w->answers && running > 0;

@@ -87,11 +87,11 @@ void slk_farm_tell_sched(slk_farm_worker *worker)
     slk_sched_worker known = {.id = worker->id,
                               .open = slk_farm_worker_is_open(worker),
                               .tasks = worker->tasks,
-                              .max_running = worker->max_running,
                               .info = &worker->info,
                               .numa_bytes = worker->numa_bytes,
                               .n_numa = worker->n_numa};
     slk_error error = {0};
+    memcpy(known.bounds, worker->bounds, sizeof known.bounds);
     memcpy(known.closed_why, worker->why, sizeof known.closed_why);
     if (slk_sched_set_worker(worker->farm->sched, &known, &error) != SLK_OK)
         slk_log(SLK_LOG_ERROR, "farm.worker", "worker=\"%s\" why=\"%s\" then=\"gets no work\"",
@@ -507,19 +507,21 @@ slk_err slk_farm_disconnect(slk_farm *farm, const char *session, const slk_farm_
 
 /* ---- this node ---- */
 
-static slk_err add_one_local(slk_farm *farm, slk_lotus_task_set tasks, unsigned most,
-                             slk_error *error)
+slk_err slk_farm_add_local(slk_farm *farm, slk_error *error)
 {
+    const slk_farm_options *o = &farm->options;
+    const slk_lotus_task_set c2 = SLK_LOTUS_TASK_BIT(SLK_LOTUS_COMMIT2);
     slk_farm_worker *worker = slk_calloc(1, sizeof *worker);
     if (!worker)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for this node's worker");
-    *worker = (slk_farm_worker){.farm = farm,
-                                .refs = 1,
-                                .local = true,
-                                .tasks = tasks,
-                                .max_running = most,
-                                .answers = true,
-                                .info = {.ignore_resources = true}};
+    *worker = (slk_farm_worker){
+        .farm = farm,
+        .refs = 1,
+        .local = true,
+        .tasks = o->local_tasks,
+        .bounds = {{o->local_tasks & ~c2, o->local_compute}, {o->local_tasks & c2, o->local_snark}},
+        .answers = true,
+        .info = {.ignore_resources = true}};
     slk_uuid_random(worker->session);
     if (gethostname(worker->info.hostname, sizeof worker->info.hostname - 1) != 0)
         (void)snprintf(worker->info.hostname, sizeof worker->info.hostname, "this node");
@@ -533,17 +535,6 @@ static slk_err add_one_local(slk_farm *farm, slk_lotus_task_set tasks, unsigned 
     worker->next = farm->workers;
     farm->workers = worker;
     slk_farm_tell_sched(worker);
-    return SLK_OK;
-}
-
-slk_err slk_farm_add_local(slk_farm *farm, slk_error *error)
-{
-    const slk_farm_options *o = &farm->options;
-    const slk_lotus_task_set c2 = SLK_LOTUS_TASK_BIT(SLK_LOTUS_COMMIT2);
-    if (o->local_tasks & ~c2)
-        SLK_TRY(add_one_local(farm, o->local_tasks & ~c2, o->local_compute, error));
-    if (o->local_tasks & c2)
-        SLK_TRY(add_one_local(farm, c2, o->local_snark, error));
     return SLK_OK;
 }
 

@@ -164,6 +164,8 @@ def ours_seals_sectors():
         ours.api = "tls/http"
         ours.prepare()
         with OwnWorker(ours, "labels", flags=["--precommit2=false"]) as first, OwnWorker(ours, "trees", flags=["--precommit1=false"]) as second:
+            local = [w["Tasks"] for w in workers(ours) if w["Kind"] == "local"]
+            equal(local, [["PC2", "C2"]], "this node is one worker of the list")
             ours.order(count=2)
             ours.wait(lambda: ours.all_proving(2), PROVING_SECONDS, f"two sectors to be proving; {first.tail()} {second.tail()}")
             ours.wait(lambda: not first.files() + second.files(), 90, f"the workers' disks to be free: {first.files()} {second.files()}")
