@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "seal/disk.h"
+#include "seal/provider.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,11 +20,9 @@ static const slk_sql latest_proof = {"rules.latest_proof",
 
 static slk_err look_scratch(slk_look *look, const slk_rules *rules, slk_error *error)
 {
-    const slk_seal_options *o = slk_seal_get_options(rules->seal);
     uint64_t largest = 0;
-    for (size_t i = 0; i < o->seal_proofs_n; i++)
-        largest = slk_max_u64(largest, slk_disk_peak_bytes(o->seal_proofs[i]));
     slk_disk disk;
+    SLK_TRY(slk_provider_largest_order(&largest, rules->seal, error));
     SLK_TRY(slk_disk_look(&disk, slk_seal_db(rules->seal), rules->seal, error));
     const uint64_t wanted = largest * slk_u64(rules->disk_sectors);
     const uint64_t left = slk_disk_left_bytes(&disk);
@@ -31,7 +30,9 @@ static slk_err look_scratch(slk_look *look, const slk_rules *rules, slk_error *e
         return SLK_OK;
     slk_condition c =
         slk_rule_own(rules, "disk-low", SLK_SEVERITY_CRITICAL,
-                     "free some, or lower Capacity; orders without room are refused", "scratch");
+                     "free some, or let partners order smaller sectors (SealProofs, partner set "
+                     "--proof-types): orders without room are refused",
+                     "scratch");
     (void)snprintf(c.summary, sizeof c.summary,
                    "%" PRIu64 " MiB of the scratch disk are free and not promised; the next "
                    "%" PRId64 " sectors take %" PRIu64 " MiB",

@@ -430,6 +430,31 @@ static void disks_are_watched(void **state)
     expect_one(&client, &chain, "disk-low", CRITICAL, "c1 storage", "MiB");
 }
 
+/* The largest sector is that of what partners may order, not of what could be offered. */
+static void room_is_wanted_for_what_may_be_ordered(void **state)
+{
+    world *w = *state;
+    const slk_chain_sample chain = healthy(w);
+    static const slk_sql small = {
+        "t.small", "UPDATE rseal_delegated_partners SET allowed_proof_types = ',5,'"};
+    static const slk_sql any = {"t.any",
+                                "UPDATE rseal_delegated_partners SET allowed_proof_types = ''"};
+    static const slk_sql over = {"t.over", "UPDATE rseal_delegated_partners SET expires_ms = $1"};
+    w->provider.options.seal_proofs[1] = 9;
+    w->provider.options.seal_proofs_n = 2;
+    world_node_close(&w->provider);
+    world_node_open(&w->provider);
+    slk_rules rules = rules_of(&w->provider);
+    rules.disk_sectors = 1000; /* of 64 GiB there is never room for so many */
+    expect_one(&rules, &chain, "disk-low", CRITICAL, "p1 scratch", "MiB");
+    run(&w->provider, &small);
+    expect_none(&rules, &chain);
+    run(&w->provider, &any);
+    expect_one(&rules, &chain, "disk-low", CRITICAL, "p1 scratch", "MiB");
+    run(&w->provider, &over);
+    expect_none(&rules, &chain);
+}
+
 static void certificates_are_watched(void **state)
 {
     world *w = *state;
@@ -508,6 +533,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_clock_in_doubt_is_told, make, unmake),
         cmocka_unit_test_setup_teardown(money_is_watched, make, unmake),
         cmocka_unit_test_setup_teardown(disks_are_watched, make, unmake),
+        cmocka_unit_test_setup_teardown(room_is_wanted_for_what_may_be_ordered, make, unmake),
         cmocka_unit_test_setup_teardown(certificates_are_watched, make, unmake),
         cmocka_unit_test_setup_teardown(workers_are_watched, make, unmake),
     };

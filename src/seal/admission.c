@@ -42,6 +42,10 @@ static const slk_sql read_miner = {
 static const slk_sql read_permit = {
     "admission.permit", "SELECT withheld FROM rseal_partner_permits WHERE partner_id = $1"
                         " AND sp_id = $2 AND sector_number = $3 AND reg_seal_proof = $4"};
+static const slk_sql may_order = {"admission.may_order",
+                                  "SELECT allowed_proof_types FROM rseal_delegated_partners"
+                                  " WHERE allowance_remaining > 0"
+                                  " AND (expires_ms = 0 OR expires_ms > $1)"};
 static const slk_sql drop_expired = {"admission.expire",
                                      "DELETE FROM rseal_provider_slots WHERE expires_ms <= $1"
                                      " OR expires_ms > $2"};
@@ -134,6 +138,25 @@ static uint64_t slot_bytes(const slk_seal *seal, const room *r)
             most = bytes;
     }
     return most;
+}
+
+slk_err slk_provider_largest_order(uint64_t *ret_bytes, slk_seal *seal, slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    uint64_t most = 0;
+    bool row = false;
+    SLK_TRY(slk_sql_open(&q, slk_seal_db(seal), &may_order, SLK_ARGS(slk_arg_i(slk_seal_now(seal))),
+                         error));
+    for (;;) {
+        room r = {0};
+        SLK_TRY(slk_query_step(&q, &row, error));
+        if (!row)
+            break;
+        slk_sql_copy_text(r.proofs, sizeof r.proofs, &q, 0);
+        most = slk_max_u64(most, slot_bytes(seal, &r));
+    }
+    *ret_bytes = most;
+    return SLK_OK;
 }
 
 /* Why the partner gets nothing new, whatever it asks for; NULL when it may. */

@@ -49,6 +49,10 @@ SLK_MUST_CHECK slk_err slk_provider_operator_renew(int64_t *ret_until_ms, slk_se
                                                    uint64_t sp_id, uint64_t number, int64_t for_ms,
                                                    bool dry_run, slk_error *error);
 
+/* Scratch disk that the largest sector takes which some partner may order now; 0: nobody may order. */
+SLK_MUST_CHECK slk_err slk_provider_largest_order(uint64_t *ret_bytes, slk_seal *seal,
+                                                  slk_error *error);
+
 /* ---- for the endpoints ---- */
 
 SLK_MUST_CHECK slk_err slk_provider_available(bool *ret_available,
