@@ -20,7 +20,9 @@ void slk_doctor_configuration(slk_doctor *doctor)
     slk_error error = {0};
     SLK_CLEANUP(slk_freep) char *path = slk_path_join(doctor->folder, SLK_CONFIG_FILE);
     SLK_CLEANUP(slk_json_decrefp) json_t *mistakes = NULL;
-    const slk_err code = path ? slk_config_check(&mistakes, path, &error) : SLK_E_NOMEM;
+    slk_err code = slk_repo_check(doctor->folder, &error);
+    if (code == SLK_OK)
+        code = path ? slk_config_check(&mistakes, path, &error) : SLK_E_NOMEM;
     if (!slk_doctor_ok(doctor, code, &error, "configuration",
                        "selkie init --repo DIR makes a repository with its config.toml"))
         return;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/farm_ask.h"
 
+#include "app/lock.h"
 #include "app/lotus_api.h"
 #include "app/lotus_keys.h"
+#include "app/repo.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -12,14 +14,6 @@
 
 #include <string.h>
 
-slk_err slk_farm_no_node(const char *folder, slk_err code, slk_error *error)
-{
-    return slk_fail_context(error, code,
-                            "no node runs in %.120s, or none that serves workers; `selkie run "
-                            "--repo %.120s` starts it",
-                            folder, folder);
-}
-
 slk_err slk_farm_ask(json_t **ret, const char *folder, const char *method, json_t *params,
                      int64_t timeout_ms, slk_error *error)
 {
@@ -28,14 +22,18 @@ slk_err slk_farm_ask(json_t **ret, const char *folder, const char *method, json_
     SLK_CLEANUP(slk_rpc_client_freep) slk_rpc_client *client = NULL;
     if (!given)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a question");
-    const slk_err code = slk_lotus_api_repo(&api, folder, error);
+    slk_err code = slk_lotus_api_repo(&api, folder, error);
     if (code == SLK_E_NOTFOUND)
-        return slk_farm_no_node(folder, code, error);
+        return slk_repo_no_node(folder, error);
     SLK_TRY(code);
     const slk_rpc_client_options at = {.url = api.url, .bearer = api.info.token, .pin = api.pin};
     const slk_rpc_how how = {.timeout_ms = timeout_ms};
     SLK_TRY(slk_rpc_client_new(&client, &at, error));
-    return slk_rpc_invoke(client, method, given, &how, ret, NULL, error);
+    code = slk_rpc_invoke(client, method, given, &how, ret, NULL, error);
+    slk_lock_holder holder = {0};
+    if (code != SLK_E_UNREACHABLE || slk_lock_look(&holder, folder, NULL) != SLK_OK || holder.pid)
+        return code;
+    return slk_repo_no_node(folder, error); /* it was killed, and left where it served */
 }
 
 static slk_err read_permissions(unsigned *ret, const char *perm, slk_error *error)
@@ -64,6 +62,7 @@ slk_err slk_farm_make_token(char **ret_token, const char *folder, const char *pe
     unsigned permissions = 0;
     uint8_t secret[SLK_JWT_SECRET_BYTES];
     SLK_TRY(read_permissions(&permissions, perm, error));
+    SLK_TRY(slk_repo_check(folder, error));
     SLK_TRY(slk_lotus_secret(secret, folder, error));
     char pin[64];
     find_pin(pin, folder);

@@ -333,11 +333,11 @@ static slk_err print_info(const slk_options *options, const char *token, slk_err
     SLK_CLEANUP(slk_freep) char *path = slk_path_join(slk_options_text(options, "repo"), "api");
     if (!path)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a path");
-    slk_err code = slk_file_read_all(&address, path, error);
-    if (code == SLK_OK)
-        code = slk_multiaddr_parse(&known, slk_buf_str(&address), false, error);
-    if (code != SLK_OK)
-        return slk_farm_no_node(slk_options_text(options, "repo"), code, error);
+    const slk_err code = slk_file_read_all(&address, path, error);
+    if (code == SLK_E_NOTFOUND)
+        return slk_repo_no_node(slk_options_text(options, "repo"), error);
+    SLK_TRY(code);
+    SLK_TRY(slk_multiaddr_parse(&known, slk_buf_str(&address), false, error));
     if (options->json)
         (void)printf("{\"token\":\"%s\",\"address\":\"%s\"}\n", token, slk_buf_str(&address));
     else

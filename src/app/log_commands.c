@@ -193,6 +193,7 @@ static slk_err set_level(const slk_options *options, slk_error *error)
     slk_lock_holder holder = {0};
     if (!slk_log_level_read(&level, name))
         return slk_fail(error, SLK_E_INVAL, "want debug, info, warn or error");
+    SLK_TRY(slk_repo_check(folder, error));
     SLK_TRY(slk_lock_look(&holder, folder, error));
     if (!holder.serving)
         return slk_fail(error, SLK_E_NOTFOUND,

@@ -2,6 +2,7 @@
 #include "app/lotus_api.h"
 
 #include "app/lotus_keys.h"
+#include "app/repo.h"
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -143,7 +144,13 @@ static slk_err in_repo(slk_lotus_api *ret_api, const char *path, slk_error *erro
 {
     SLK_CLEANUP(slk_freep) char *folder = NULL;
     SLK_TRY(slk_home_path(&folder, path, error));
-    return slk_lotus_api_repo(ret_api, folder, error);
+    const slk_err code = slk_lotus_api_repo(ret_api, folder, error);
+    if (code != SLK_E_NOTFOUND)
+        return code;
+    if (slk_repo_check(folder, error) == SLK_OK || !slk_file_exists(folder))
+        return slk_repo_no_node(folder, error);
+    return slk_fail(error, SLK_E_NOTFOUND,
+                    "%s holds no files api and token: no lotus-miner and no node runs there", path);
 }
 
 slk_err slk_lotus_api_miner(slk_lotus_api *ret_api, const char *repo, slk_error *error)
@@ -155,8 +162,8 @@ slk_err slk_lotus_api_miner(slk_lotus_api *ret_api, const char *repo, slk_error 
         return code;
     if (repo)
         return in_repo(ret_api, repo, error);
-    if (ours && *ours && in_repo(ret_api, ours, error) == SLK_OK)
-        return SLK_OK;
+    if (ours && *ours)
+        return in_repo(ret_api, ours, error);
     if (in_repo(ret_api, "~/.lotusminer", error) == SLK_OK)
         return SLK_OK;
     return slk_fail(error, SLK_E_NOTFOUND,

@@ -40,7 +40,8 @@ SLK_MUST_CHECK slk_err slk_lotus_api_note_address(const char *folder, const char
 void slk_lotus_api_forget(const char *folder);
 
 /* The node a worker works for: MINER_API_INFO, STORAGE_API_INFO; else the repository named by `repo`
- * (NULL: none was), SELKIE_PATH, ~/.lotusminer. SLK_E_NOTFOUND lists what there is to do. */
+ * (NULL: none was), SELKIE_PATH, ~/.lotusminer: the first of them that is set. SLK_E_NOTFOUND says what is
+ * missing there, or without any what there is to do. */
 SLK_MUST_CHECK slk_err slk_lotus_api_miner(slk_lotus_api *ret_api, const char *repo,
                                            slk_error *error);
 

@@ -20,12 +20,7 @@
 static slk_err look(slk_lock_holder *ret, const slk_options *options, slk_error *error)
 {
     const char *folder = slk_options_text(options, "repo");
-    SLK_CLEANUP(slk_freep) char *name = slk_path_join(folder, "node");
-    if (!name)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    if (!slk_file_exists(name))
-        return slk_fail(error, SLK_E_NOTFOUND,
-                        "%s is no repository; `selkie init --repo %s` makes one", folder, folder);
+    SLK_TRY(slk_repo_check(folder, error));
     return slk_lock_look(ret, folder, error);
 }
 

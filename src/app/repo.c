@@ -17,6 +17,7 @@
 
 #define CONFIG_MAX_BYTES (64u << 10)
 #define SMALL_FILE_MAX_BYTES 1024u
+#define NODE_FILE "node"
 
 static slk_err no_memory(slk_error *error)
 {
@@ -46,7 +47,7 @@ static slk_err write_config(const char *folder, slk_error *error)
 
 static slk_err write_name(const char *folder, slk_error *error)
 {
-    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, "node");
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, NODE_FILE);
     if (!path)
         return no_memory(error);
     if (slk_file_exists(path))
@@ -64,6 +65,57 @@ slk_err slk_repo_init(const char *folder, slk_error *error)
     SLK_TRY(slk_folder_make(folder, 0700, error));
     SLK_TRY(write_config(folder, error));
     return write_name(folder, error);
+}
+
+/* ---- looking ---- */
+
+/* The variable of the environment that names exactly this folder; NULL none. */
+static const char *named_by(const char *folder)
+{
+    static const char *const names[] = {"SELKIE_PATH", "LOTUS_MINER_PATH", "LOTUS_STORAGE_PATH"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = getenv(names[i]);
+        if (value && strcmp(value, folder) == 0)
+            return names[i];
+    }
+    return NULL;
+}
+
+slk_err slk_repo_check(const char *folder, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *node = slk_path_join(folder, NODE_FILE);
+    if (!node)
+        return no_memory(error);
+    if (slk_file_exists(node))
+        return SLK_OK;
+    const char *variable = named_by(folder);
+    return slk_fail(
+        error, SLK_E_NOTFOUND,
+        slk_file_exists(folder)
+            ? "the folder %s%s%s%s is no repository of a node; `selkie init --repo %s` "
+              "makes it one"
+            : "there is no folder %s%s%s%s: name the node's, or `selkie init --repo %s` "
+              "makes one",
+        folder, variable ? " (of " : "", variable ? variable : "", variable ? ")" : "", folder);
+}
+
+slk_err slk_repo_no_node(const char *folder, slk_error *error)
+{
+    slk_lock_holder holder = {0};
+    SLK_TRY(slk_repo_check(folder, error));
+    SLK_TRY(slk_lock_look(&holder, folder, error));
+    if (holder.serving)
+        return slk_fail(error, SLK_E_NOTFOUND,
+                        "the node in %s takes no workers; ListenAddress of [API] in its %s says "
+                        "where it shall",
+                        folder, SLK_CONFIG_FILE);
+    if (holder.pid)
+        return slk_fail(
+            error, SLK_E_NOTFOUND,
+            "the node in %s is still starting; `selkie wait-api --repo %s` waits for it", folder,
+            folder);
+    return slk_fail(error, SLK_E_NOTFOUND, "no node runs in %s; `selkie run --repo %s` starts it",
+                    folder, folder);
 }
 
 /* ---- opening ---- */
@@ -90,17 +142,13 @@ static slk_err open_into(slk_repo *repo, const char *folder, const char *config_
                          slk_error *error)
 {
     char real[PATH_MAX];
+    SLK_TRY(slk_repo_check(folder, error));
     if (!realpath(folder, real))
-        return slk_fail(error, SLK_E_NOTFOUND,
-                        "%s is no repository; `selkie init --repo %s` makes one", folder, folder);
+        return slk_fail_errno(error, errno, "cannot use the folder %s", folder);
     repo->folder = slk_strdup(real);
     if (!repo->folder)
         return no_memory(error);
-    const slk_err code = read_line(repo->name, sizeof repo->name, repo, "node", error);
-    if (code == SLK_E_NOTFOUND)
-        return slk_fail(error, SLK_E_NOTFOUND,
-                        "%s is no repository; `selkie init --repo %s` makes one", folder, folder);
-    SLK_TRY(code);
+    SLK_TRY(read_line(repo->name, sizeof repo->name, repo, NODE_FILE, error));
     SLK_CLEANUP(slk_freep) char *path = slk_repo_path(repo, SLK_CONFIG_FILE, config_file);
     if (!path)
         return no_memory(error);

@@ -31,6 +31,14 @@ typedef struct slk_repo {
 /* Makes what is missing: folder, config.toml, node. An existing repository stays as it is. */
 SLK_MUST_CHECK slk_err slk_repo_init(const char *folder, slk_error *error);
 
+/* SLK_E_NOTFOUND: folder is no repository, or not there at all; the sentence says which, the variable of the
+ * environment that names it, and what to do. */
+SLK_MUST_CHECK slk_err slk_repo_check(const char *folder, slk_error *error);
+
+/* Why nobody serves workers from the folder, when nobody was found there: it is no repository, no node runs
+ * on it, one is still starting, or its [API] is off; each with what to do. Never SLK_OK. */
+SLK_MUST_CHECK slk_err slk_repo_no_node(const char *folder, slk_error *error);
+
 /* Reads name and configuration (config_file NULL: the repository's own). lock: hold it until
  * _done; SLK_E_BUSY when another process does. SLK_E_NOTFOUND when folder is no repository. */
 SLK_MUST_CHECK slk_err slk_repo_open(slk_repo *ret_repo, const char *folder,

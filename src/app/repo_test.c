@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Configuration, repository, keeper. */
 #include "app/keeper.h"
+#include "app/lock.h"
 #include "app/repo.h"
 
 #include "base/file.h"
@@ -8,11 +9,13 @@
 #include "codec/json.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -291,6 +294,56 @@ static void a_repository_is_made_once_and_locked(void **state)
     slk_repo_done(&repo);
 }
 
+static void assert_no_node(const char *path, const char *text)
+{
+    slk_error error = {0};
+    assert_int_equal(slk_repo_no_node(path, &error), SLK_E_NOTFOUND);
+    assert_non_null(strstr(error.message, text));
+    assert_non_null(strstr(error.message, path));
+}
+
+static void who_serves_nobody_is_told_apart(void **state)
+{
+    (void)state;
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(folder, "quiet");
+    slk_error error = {0};
+    assert_no_node(path, "there is no folder");
+    assert_int_equal(setenv("SELKIE_PATH", path, 1), 0);
+    assert_no_node(path, "(of SELKIE_PATH)");
+    assert_int_equal(unsetenv("SELKIE_PATH"), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_no_node(path, "is no repository of a node; `selkie init");
+    assert_int_equal(slk_repo_init(path, &error), SLK_OK);
+    assert_no_node(path, "no node runs in");
+    /* Who holds the lock is another process: to itself it is nobody. */
+    int told[2];
+    char byte = 0;
+    assert_int_equal(pipe(told), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        int fd = -1;
+        (void)!slk_lock_take(&fd, path, NULL);
+        (void)!write(told[1], "l", 1);
+        (void)raise(SIGSTOP);
+        (void)!slk_lock_note_serving(fd, NULL);
+        (void)!write(told[1], "s", 1);
+        for (;;)
+            (void)pause();
+    }
+    assert_int_equal(read(told[0], &byte, 1), 1);
+    assert_no_node(path, "still starting");
+    assert_int_equal(waitpid(child, NULL, WUNTRACED), child);
+    assert_int_equal(kill(child, SIGCONT), 0);
+    assert_int_equal(read(told[0], &byte, 1), 1);
+    assert_no_node(path, "takes no workers");
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_no_node(path, "no node runs in");
+    (void)close(told[0]);
+    (void)close(told[1]);
+}
+
 static void the_url_is_external_served_or_listened(void **state)
 {
     (void)state;
@@ -395,6 +448,7 @@ int main(void)
         cmocka_unit_test(a_rewritten_file_keeps_every_value),
         cmocka_unit_test(differences_are_listed_with_their_origin),
         cmocka_unit_test(a_repository_is_made_once_and_locked),
+        cmocka_unit_test(who_serves_nobody_is_told_apart),
         cmocka_unit_test(the_url_is_external_served_or_listened),
         cmocka_unit_test(nodes_know_each_others_address),
         cmocka_unit_test(tokens_are_wrapped_and_damage_is_seen),

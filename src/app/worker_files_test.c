@@ -136,7 +136,12 @@ static void the_node_is_found_in_lotus_s_order(void **state)
     SLK_CLEANUP(slk_freep) char *ours = path_of("selkie");
     assert_int_equal(mkdir(ours, 0700), 0);
     assert_int_equal(setenv("SELKIE_PATH", ours, 1), 0);
-    check_miner(NULL, "http://127.0.0.1:2345/rpc/v0", "t-home", ".lotusminer"); /* it serves none */
+    assert_int_equal(slk_lotus_api_miner(&api, NULL, &error), SLK_E_NOTFOUND); /* it serves none */
+    assert_non_null(strstr(error.message, ours));
+    assert_int_equal(setenv("SELKIE_PATH", "/nowhere/at/all", 1), 0);
+    assert_int_equal(slk_lotus_api_miner(&api, NULL, &error), SLK_E_NOTFOUND);
+    assert_non_null(strstr(error.message, "no folder /nowhere/at/all (of SELKIE_PATH)"));
+    assert_int_equal(setenv("SELKIE_PATH", ours, 1), 0);
     put("selkie/api", "/ip4/127.0.0.1/tcp/3333/http\n");
     put("selkie/token", "t-ours");
     check_miner(NULL, "http://127.0.0.1:3333/rpc/v0", "t-ours", "selkie");
