@@ -24,6 +24,7 @@
 #define LOOK_MS 500
 #define START_MS 60000
 #define CLEAN_MS 30000 /* to wait for the provider's clean-up once all sectors are proving */
+#define STOP_MS 20000
 #define PARTNER "demo"
 
 static slk_err check_stop(slk_error *error)
@@ -215,6 +216,7 @@ static slk_err run_all(slk_demo *demo, const slk_options *options, slk_error *er
     SLK_TRY(introduce(demo, error));
     SLK_TRY(order(demo, error));
     SLK_TRY(follow(demo, (int64_t)slk_options_u64(options, "timeout"), error));
+    slk_children_stop(demo->children, SLK_DEMO_CHILDREN, STOP_MS);
     return slk_demo_report(demo, options->json, error);
 }
 
@@ -224,6 +226,7 @@ static int run_demo(const slk_command *command, const slk_options *options)
     slk_error error = {0};
     slk_demo demo = {0};
     const slk_err code = run_all(&demo, options, &error);
+    slk_children_stop(demo.children, SLK_DEMO_CHILDREN, STOP_MS); /* of one that went wrong */
     slk_demo_done(&demo);
     return code == SLK_OK ? SLK_EXIT_DONE : slk_command_fail(command, options, code, &error);
 }

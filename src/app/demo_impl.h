@@ -32,12 +32,12 @@ typedef struct slk_demo {
 
 /* Folders, certificates, configurations, parameters. An earlier demo's folder is used again. */
 SLK_MUST_CHECK slk_err slk_demo_prepare(slk_demo *demo, slk_error *error);
-void slk_demo_done(slk_demo *demo); /* ends the children, frees; idempotent */
+void slk_demo_done(slk_demo *demo); /* no child runs any more; idempotent */
 
 /* A line of what is going on, unless quiet. */
 void slk_demo_say(const slk_demo *demo, const char *format, ...) SLK_PRINTF(2, 3);
 
-/* What was made: CIDs, messages, times, memory, files; or JSON. */
+/* What was made: CIDs, messages, times, memory, files; or JSON. The children have ended. */
 SLK_MUST_CHECK slk_err slk_demo_report(const slk_demo *demo, bool json, slk_error *error);
 
 #endif

@@ -212,7 +212,6 @@ slk_err slk_demo_prepare(slk_demo *demo, slk_error *error)
 
 void slk_demo_done(slk_demo *demo)
 {
-    slk_children_stop(demo->children, SLK_DEMO_CHILDREN, 20000);
     slk_node_close(demo->provider);
     slk_node_close(demo->client);
     for (unsigned i = 0; i < SLK_DEMO_CHILDREN; i++) {

@@ -143,7 +143,8 @@ static void print_end(const slk_demo *demo)
         killed += demo->children[i].killed;
     if (killed > 0)
         (void)printf("\n%u times a process was killed and started again.\n", killed);
-    (void)printf("\nEverything is in %s. Try next:\n"
+    (void)printf("\nThe demo is over, and its processes have ended. What they made is in\n  %s\n"
+                 "(folders devnet, provider and client, the logs beside them). Try next:\n"
                  "  selkie sector list --repo %s\n"
                  "  selkie sector show %" PRIu64 " --repo %s\n"
                  "  selkie partner list --repo %s\n"
