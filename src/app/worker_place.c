@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "net/address.h"
+#include "net/server.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -136,4 +137,16 @@ slk_err slk_worker_place_find(slk_worker_place *ret_place, const char *listen, b
         (void)snprintf(place.listen, sizeof place.listen, "%.250s:%s", place.host, told.port);
     *ret_place = place;
     return SLK_OK;
+}
+
+slk_err slk_worker_place_try(const slk_worker_place *place, slk_error *error)
+{
+    slk_http_server *server = NULL;
+    const slk_http_server_options options = {.listen = place->listen};
+    const slk_err code = slk_http_server_new(&server, &options, error);
+    slk_http_server_free(server);
+    return code == SLK_E_BUSY
+               ? slk_fail_context(error, code,
+                                  "--listen IP:PORT takes another port, 0 any free one")
+               : code;
 }

@@ -22,4 +22,7 @@ typedef struct slk_worker_place {
 SLK_MUST_CHECK slk_err slk_worker_place_find(slk_worker_place *ret_place, const char *listen,
                                              bool chosen, const char *node_url, slk_error *error);
 
+/* Whether it can be listened there: SLK_E_BUSY when another program does, with what to do. */
+SLK_MUST_CHECK slk_err slk_worker_place_try(const slk_worker_place *place, slk_error *error);
+
 #endif

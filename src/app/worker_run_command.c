@@ -260,14 +260,15 @@ static slk_err start_worker(struct run *run, slk_lotus_task_set tasks, slk_error
 
 static void print_start(const struct run *run)
 {
+    const char *miner = slk_worker_miner(run->worker);
     (void)printf("selkie worker %s serves %s\n"
                  "  repository    %s\n"
                  "  listens       %s%s\n"
-                 "  node          %s, miner %s (%s)\n"
+                 "  node          %s%s%s (%s)\n"
                  "                selkie worker info --worker-repo %s\n",
                  run->name, slk_worker_url(run->worker), run->folder, run->place.listen,
                  run->place.from_node ? ", named by our end of the connection to the node" : "",
-                 run->node.info.url, slk_worker_miner(run->worker), run->node.from, run->folder);
+                 run->node.info.url, *miner ? ", miner " : "", miner, run->node.from, run->folder);
     (void)fflush(stdout);
 }
 
@@ -280,6 +281,7 @@ static slk_err start(struct run *run, slk_lotus_task_set tasks, slk_error *error
     SLK_TRY(slk_lotus_secret(run->secret, run->folder, error));
     SLK_TRY(make_default_path(run, error));
     SLK_TRY(find_place(run, true, error));
+    SLK_TRY(slk_worker_place_try(&run->place, error));
     SLK_TRY(find_certificate(run, error));
     SLK_TRY(open_prover(run, error));
     SLK_TRY(start_worker(run, tasks, error));
@@ -308,6 +310,7 @@ static slk_err dry_run(struct run *run, slk_lotus_task_set tasks, slk_error *err
 {
     SLK_TRY(find_node(run, error));
     SLK_TRY(find_place(run, false, error));
+    SLK_TRY(slk_worker_place_try(&run->place, error));
     json_t *names = json_array();
     for (slk_lotus_task t = 0; t < SLK_LOTUS_TASKS && names; t++)
         if (tasks & SLK_LOTUS_TASK_BIT(t))
@@ -321,8 +324,8 @@ static slk_err dry_run(struct run *run, slk_lotus_task_set tasks, slk_error *err
     if (run->options->json)
         (void)json_dumpf(plan, stdout, JSON_COMPACT);
     else
-        (void)printf("dry run: a worker in %s would listen on %s, and the node %s (from %s) would "
-                     "reach it as %s; nothing was changed",
+        (void)printf("dry run: a worker in %s would listen on %s, which is free, and the node %s "
+                     "(from %s) would reach it as %s; nothing was changed",
                      run->folder, run->place.listen, run->node.info.url, run->node.from,
                      run->place.host);
     (void)printf("\n");

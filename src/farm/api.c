@@ -82,7 +82,7 @@ static slk_err get_session(void *context, const slk_rpc_call *call, json_t **ret
     return slk_rpc_give(ret_result, json_string(slk_farm_session(api->options.farm)), error);
 }
 
-/* A node may serve many miners: the first that has sectors here stands for all. */
+/* A node may serve many miners: the first that has sectors here stands for all, SLK_LOTUS_NO_MINER for none. */
 static slk_err get_actor(void *context, const slk_rpc_call *call, json_t **ret_result,
                          slk_error *error)
 {

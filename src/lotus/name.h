@@ -15,6 +15,9 @@ typedef struct slk_lotus_sector {
     uint64_t miner, number;
 } slk_lotus_sector;
 
+/* The address that stands for no miner: of a node that has sealed for none yet. */
+#define SLK_LOTUS_NO_MINER "f00"
+
 bool slk_lotus_sector_equal(const slk_lotus_sector *a, const slk_lotus_sector *b);
 
 #define SLK_LOTUS_NAME_CHARS 48u

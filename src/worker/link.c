@@ -255,8 +255,10 @@ static slk_err greet_once(slk_worker *worker, slk_error *error)
     SLK_TRY(slk_worker_token_renew(worker, error));
     SLK_TRY(slk_miner_address(&worker->miner, worker->address, sizeof worker->address, error));
     SLK_TRY(slk_miner_sector_size(&worker->miner, worker->address, &sector_bytes, error));
+    if (strcmp(worker->address, SLK_LOTUS_NO_MINER) == 0)
+        worker->address[0] = 0;
     slk_log(SLK_LOG_INFO, "node.found", "version=\"%s\" miner=%s sector_bytes=%lu", version.version,
-            worker->address, sector_bytes);
+            *worker->address ? worker->address : "none", sector_bytes);
     return declare_paths(worker, false, error);
 }
 

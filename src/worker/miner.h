@@ -28,7 +28,7 @@ bool slk_miner_may_come_back(slk_err code);
 
 SLK_MUST_CHECK slk_err slk_miner_version(const slk_miner *miner, slk_lotus_version *ret_version,
                                          slk_error *error);
-/* "f01000"; at most n characters with the NUL. */
+/* "f01000", or SLK_LOTUS_NO_MINER; at most n characters with the NUL. */
 SLK_MUST_CHECK slk_err slk_miner_address(const slk_miner *miner, char *out, size_t n,
                                          slk_error *error);
 SLK_MUST_CHECK slk_err slk_miner_sector_size(const slk_miner *miner, const char *address,

@@ -65,7 +65,7 @@ void slk_worker_stop(slk_worker *worker);
 uint16_t slk_worker_port(const slk_worker *worker);
 /* "http://127.0.0.1:3456/rpc/v0": what the node was told. */
 const char *slk_worker_url(const slk_worker *worker);
-/* Of the node: "f01000". */
+/* Of the node: "f01000"; "" of one that seals for others and has no sectors yet. */
 const char *slk_worker_miner(const slk_worker *worker);
 
 #endif

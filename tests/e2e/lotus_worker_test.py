@@ -42,8 +42,13 @@ def pledged():
 def commands(miner, worker):
     """Our own on the running worker, which ends by the last."""
     of = ("--worker-repo", worker.folder)
-    plan = selkie("worker", "run", "--dry-run", "--worker-repo", worker.folder / "other", environment={"MINER_API_INFO": miner.info})
-    equal((plan["listen"], plan["host"], plan["from"]), ("127.0.0.1:3456", "127.0.0.1", "environment variable MINER_API_INFO"), "--dry-run")
+    told = {"MINER_API_INFO": miner.info}
+    dry = ("worker", "run", "--dry-run", "--worker-repo", worker.folder / "other", "--listen")
+    plan = selkie(*dry, "0.0.0.0:0", environment=told)
+    equal((plan["listen"], plan["host"], plan["from"]), ("0.0.0.0:0", "127.0.0.1", "environment variable MINER_API_INFO"), "--dry-run")
+    taken = (worker.folder / "api").read_text().split("/")[4]
+    refused = selkie(*dry, f"127.0.0.1:{taken}", environment=told, status=1)["error"]["message"]
+    expect(f"another program listens on 127.0.0.1:{taken}" in refused and "--listen" in refused, f"--dry-run tries the port: {refused}")
     expect(miner.token not in json.dumps(plan) and not (worker.folder / "other").exists(), "--dry-run makes and shows nothing that it should not")
     refused = subprocess.run([SELKIE, "worker", "run", "--windowpost", *map(str, of)], capture_output=True, text=True, timeout=60)
     expect(refused.returncode == 1 and "--windowpost" in refused.stderr, f"PoSt is refused: {refused.stderr}")
