@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -323,6 +324,7 @@ static void who_serves_nobody_is_told_apart(void **state)
     assert_true(child >= 0);
     if (child == 0) {
         int fd = -1;
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)!slk_lock_take(&fd, path, NULL);
         (void)!write(told[1], "l", 1);
         (void)raise(SIGSTOP);
