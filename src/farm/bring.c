@@ -116,7 +116,8 @@ static slk_err urls_of(slk_lotus_strings *ret, slk_farm *farm, const slk_farm_ca
 }
 
 static slk_err bring_one(slk_farm *farm, const slk_farm_call *made, uint64_t sector_bytes,
-                         unsigned type, const char *dest, slk_job *job, slk_error *error)
+                         unsigned type, const char *dest, atomic_uint_fast64_t *came, slk_job *job,
+                         slk_error *error)
 {
     SLK_CLEANUP(slk_lotus_strings_done) slk_lotus_strings urls = {0};
     SLK_CLEANUP(slk_freep) char *temp = slk_strf("%s" TEMPORARY, dest);
@@ -133,20 +134,24 @@ static slk_err bring_one(slk_farm *farm, const slk_farm_call *made, uint64_t sec
                                    .urls = (const char *const *)urls.item,
                                    .n_urls = urls.n,
                                    .stage = SLK_CACHE_FINISHED,
-                                   .connections = CONNECTIONS};
+                                   .connections = CONNECTIONS,
+                                   .came = came};
     size_t which = 0;
     return slk_store_fetch_to(&fetch, dest, temp, &which, job, error);
 }
 
 static slk_err bring_once(slk_farm *farm, const slk_farm_call *made, uint64_t sector_bytes,
-                          const slk_seal_paths *paths, slk_job *job, slk_error *error)
+                          const slk_seal_paths *paths, atomic_uint_fast64_t *came, slk_job *job,
+                          slk_error *error)
 {
     (void)rmdir(
         paths->cache); /* made empty for labels that are elsewhere; what is full is complete */
     if (!slk_file_exists(paths->cache))
-        SLK_TRY(bring_one(farm, made, sector_bytes, SLK_LOTUS_CACHE, paths->cache, job, error));
+        SLK_TRY(
+            bring_one(farm, made, sector_bytes, SLK_LOTUS_CACHE, paths->cache, came, job, error));
     if (!slk_file_exists(paths->sealed))
-        SLK_TRY(bring_one(farm, made, sector_bytes, SLK_LOTUS_SEALED, paths->sealed, job, error));
+        SLK_TRY(
+            bring_one(farm, made, sector_bytes, SLK_LOTUS_SEALED, paths->sealed, came, job, error));
     return SLK_OK;
 }
 
@@ -158,23 +163,17 @@ static void wait_a_moment(slk_farm *farm)
     slk_farm_leave(farm);
 }
 
-/* Whether anything came in the attempt that ended: the cache, which is first, or a part of what it ended with. */
-static bool came_something(bool had_cache, const slk_seal_paths *paths, const slk_job *job)
-{
-    return (!had_cache && slk_file_exists(paths->cache)) ||
-           (job && atomic_load(&job->done) > atomic_load(&job->before));
-}
-
 slk_err slk_farm_bring_finished(slk_farm *farm, const slk_farm_call *made, uint64_t sector_bytes,
                                 const slk_seal_paths *paths, slk_job *job, slk_error *error)
 {
-    for (int64_t since = 0;;) {
-        const bool had_cache = slk_file_exists(paths->cache);
-        const slk_err code = bring_once(farm, made, sector_bytes, paths, job, error);
+    atomic_uint_fast64_t came = 0;
+    uint64_t before = 0;
+    for (int64_t since = 0;; before = atomic_load(&came)) {
+        const slk_err code = bring_once(farm, made, sector_bytes, paths, &came, job, error);
         if (code != SLK_E_UNREACHABLE && code != SLK_E_TIMEOUT)
             return code;
         const int64_t now = slk_clock_monotonic_ms();
-        if (since == 0 || came_something(had_cache, paths, job)) {
+        if (since == 0 || atomic_load(&came) > before) {
             since = now;
             slk_log(SLK_LOG_WARN, "farm.bring",
                     "sector=f0%lu/%lu worker=\"%s\" why=\"%s\" next=\"as soon as it is there\"",

@@ -110,7 +110,8 @@ static slk_err fetch_file(const slk_store_fetch *fetch, size_t which, const char
                                  .url = fetch->urls[which],
                                  .pass = pass_of(fetch, which),
                                  .connections = fetch->connections,
-                                 .whole = !p.resumable};
+                                 .whole = !p.resumable,
+                                 .came = fetch->came};
     SLK_TRY(slk_fetch_file(&from, temp, p.bytes, job, error));
     return fetch->type == SLK_LOTUS_UNSEALED ? check_unsealed(fetch, temp, error) : SLK_OK;
 }
@@ -130,7 +131,7 @@ static slk_err fetch_folder(const slk_store_fetch *fetch, size_t which, const ch
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     slk_cache_set_init(&set, fetch->shape, finished);
     const slk_fetch_from from = {
-        .client = fetch->client, .url = asked, .pass = pass_of(fetch, which)};
+        .client = fetch->client, .url = asked, .pass = pass_of(fetch, which), .came = fetch->came};
     const slk_flat_untar_options options = {.folder = temp,
                                             .members = set.member,
                                             .n = set.n,

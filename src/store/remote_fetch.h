@@ -14,6 +14,7 @@
 #include "store/cache_set.h"
 #include "store/store.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 typedef struct slk_store_fetch {
@@ -26,6 +27,7 @@ typedef struct slk_store_fetch {
     const slk_http_pass *passes; /* how the server of each is met; NULL: as any */
     slk_cache_stage stage; /* of a cache; FINISHED: only those files are asked for and kept */
     unsigned connections; /* as slk_fetch_from */
+    atomic_uint_fast64_t *came; /* as slk_fetch_from */
 } slk_store_fetch;
 
 /* Brings it to dest by way of temp (same file system, its folder exists). A file whose server has ranges

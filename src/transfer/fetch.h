@@ -14,6 +14,7 @@
 #include "transfer/flat_tar.h"
 #include "transfer/manifest.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,8 @@ typedef struct slk_fetch_from {
     /* Of a file: as one stream from its start, whatever lies there. For a peer whose ranges prove nothing,
      * because it does not say by an ETag which file they are of. */
     bool whole;
+    /* Bytes that come are added, of all attempts: whether a peer that is away was there. NULL: nobody counts. */
+    atomic_uint_fast64_t *came;
 } slk_fetch_from;
 
 /* Fetches exactly `bytes` bytes into dest. On the way: dest.tmp (reserved at full size) and

@@ -8,6 +8,7 @@
 typedef struct cache_sink {
     slk_flat_untar *untar;
     slk_job *job;
+    atomic_uint_fast64_t *came;
 } cache_sink;
 
 static slk_err on_body(void *context, const slk_http_response *response, const uint8_t *bytes,
@@ -17,6 +18,8 @@ static slk_err on_body(void *context, const slk_http_response *response, const u
     if (response->status != 200)
         return slk_fail(error, SLK_E_PROTO, "the peer answered %d to a request for a cache",
                         response->status);
+    if (sink->came)
+        atomic_fetch_add(sink->came, n);
     if (sink->job)
         slk_job_advance(sink->job, n);
     return slk_flat_untar_take(sink->untar, bytes, n, error);
@@ -37,7 +40,7 @@ static slk_err attempt(const slk_fetch_from *from, bool *ret_has,
     SLK_TRY(slk_flat_untar_new(&untar, options, error));
     if (job)
         slk_job_stage(job, "fetch cache", 0);
-    cache_sink sink = {untar, job};
+    cache_sink sink = {untar, job, from->came};
     slk_http_request request = {.url = from->url,
                                 .bearer = from->pass.bearer,
                                 .pin = from->pass.pin,

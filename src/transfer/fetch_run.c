@@ -393,6 +393,8 @@ static slk_err on_body(void *context, const slk_http_response *response, const u
         SLK_TRY(begin_hash(r, error));
     }
     r->checked = true;
+    if (f->from->came)
+        atomic_fetch_add(f->from->came, n);
     if (f->stop)
         return slk_fail(error, SLK_E_CANCELED, "another part of the file failed");
     if (n > r->end - r->at - r->held)

@@ -14,6 +14,7 @@
 #define URLS_MAX 64u
 #define FETCH_CONNECTIONS 4u
 #define AGAIN_MS 1000
+#define SOURCE_NONE SIZE_MAX
 
 static int by_weight(const void *a, const void *b)
 {
@@ -145,6 +146,7 @@ struct meetings {
     slk_http_pass passes[URLS_MAX];
     const char *urls[URLS_MAX];
     size_t source[URLS_MAX]; /* which it is of those that were given */
+    atomic_uint_fast64_t came; /* bytes, in all attempts */
 };
 
 static slk_err meet_all(struct meetings *m, slk_worker_run *run, const struct source *sources,
@@ -167,7 +169,7 @@ static slk_err meet_all(struct meetings *m, slk_worker_run *run, const struct so
     return m->n > 0 ? SLK_OK : first;
 }
 
-static slk_err fetch_from(slk_worker_run *run, const struct meetings *m, unsigned type,
+static slk_err fetch_from(slk_worker_run *run, struct meetings *m, unsigned type,
                           slk_lotus_path_type path_type, const slk_store_path **ret_path,
                           size_t *ret_source, slk_error *error)
 {
@@ -183,16 +185,18 @@ static slk_err fetch_from(slk_worker_run *run, const struct meetings *m, unsigne
         .n_urls = m->n,
         .stage = worker->node_is_ours ? SLK_CACHE_ANY_OF_OURS : SLK_CACHE_ANY,
         .connections = FETCH_CONNECTIONS,
+        .came = &m->came,
     };
     SLK_TRY(
         slk_store_fetch_here(worker->store, ret_path, &from, &what, path_type, run->job, error));
-    slk_assert(from < m->n); /* what is here already is not fetched */
-    *ret_source = m->source[from];
+    /* Another process may have put it on a path that both have, since it was looked for. */
+    *ret_source = from < m->n ? m->source[from] : SOURCE_NONE;
     return SLK_OK;
 }
 
 /* A node that was started again made what it gave us void. A node of ours would count it as a failure of ours
- * when the source is away, so that is waited for; Lotus knows better what to do. */
+ * when the source is away, so that is waited for, from when nothing came any more; Lotus knows better what to
+ * do. *ret_source: which one gave it, or SOURCE_NONE. */
 static slk_err fetch_again(slk_worker_run *run, const struct source *sources, size_t n,
                            unsigned type, slk_lotus_path_type path_type,
                            const slk_store_path **ret_path, size_t *ret_source, slk_error *error)
@@ -201,13 +205,17 @@ static slk_err fetch_again(slk_worker_run *run, const struct source *sources, si
     if (!m)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a transfer");
     const slk_worker *worker = run->worker;
-    const int64_t until = slk_clock_monotonic_ms() + worker->options.source_wait_ms;
+    int64_t since = slk_clock_monotonic_ms();
     slk_err code;
-    for (;;) {
+    for (uint64_t before = 0;; before = atomic_load(&m->came)) {
         code = meet_all(m, run, sources, n, error);
         if (code == SLK_OK)
             code = fetch_from(run, m, type, path_type, ret_path, ret_source, error);
-        if (!worker->node_is_ours || !may_mend(worker, code) || slk_clock_monotonic_ms() >= until ||
+        const int64_t now = slk_clock_monotonic_ms();
+        if (atomic_load(&m->came) > before)
+            since = now;
+        if (!worker->node_is_ours || !may_mend(worker, code) ||
+            now - since >= worker->options.source_wait_ms ||
             slk_job_check(run->job, NULL) != SLK_OK)
             break;
         slk_clock_sleep_ms(AGAIN_MS);
@@ -231,7 +239,7 @@ static slk_err fetch(slk_worker_run *run, const struct source *sources, size_t n
         return SLK_OK;
     const slk_miner miner = slk_worker_miner_for(worker, run->job);
     SLK_TRY(slk_miner_declare(&miner, path->meta.id, &run->ref.id, type, true, error));
-    return drop_source(run, &sources[from], type, error);
+    return from == SOURCE_NONE ? SLK_OK : drop_source(run, &sources[from], type, error);
 }
 
 slk_err slk_worker_acquire(slk_worker_run *run, unsigned type, slk_lotus_path_type path_type,

@@ -60,6 +60,9 @@ struct node {
     slk_http_route routes[SLK_RPC_ROUTES + 2];
     unsigned port;
     bool has_sealed; /* of sector 9, for who fetches it */
+    bool
+        cuts; /* the first that is sent of it: half, slowly; then it is not to be had for a while */
+    unsigned gets;
     unsigned busy_deletes, deletes; /* so many are refused for now, */
     int refuses_by; /* with this status; 0: 503 */
     bool ours; /* a node of ours, which gives keys … */
@@ -229,6 +232,23 @@ static slk_err let_in(void *context, const char *token, bool known_only, slk_rpc
     return SLK_OK;
 }
 
+#define SLOW_MS 1500 /* for half a file */
+#define AWAY_GETS 4u /* with the one that is cut: as many as are tried at once */
+
+static slk_err give_half(void *context, uint8_t *out, size_t capacity, size_t *ret_n,
+                         slk_error *error)
+{
+    bool *given = context;
+    if (*given) {
+        slk_clock_sleep_ms(SLOW_MS);
+        return slk_fail(error, SLK_E_IO, "the disk is gone");
+    }
+    *given = true;
+    *ret_n = SECTOR / 2 < capacity ? SECTOR / 2 : capacity;
+    memset(out, 0, *ret_n);
+    return SLK_OK;
+}
+
 static slk_err get_sealed(void *context, slk_http_exchange *exchange, slk_error *error)
 {
     static const uint8_t bytes[SECTOR];
@@ -236,7 +256,13 @@ static slk_err get_sealed(void *context, slk_http_exchange *exchange, slk_error 
     (void)error;
     (void)pthread_mutex_lock(&node->lock);
     (void)snprintf(node->shown[0], sizeof node->shown[0], "%s", slk_http_bearer(exchange));
+    const unsigned get = node->cuts ? ++node->gets : 0;
     (void)pthread_mutex_unlock(&node->lock);
+    if (get == 2) /* the first asks for its size alone */
+        return slk_http_reply_stream(exchange, 200, "application/octet-stream", SECTOR, give_half,
+                                     slk_free, slk_calloc(1, sizeof(bool)));
+    if (get > 2 && get <= 2 + AWAY_GETS)
+        return slk_http_reply_empty(exchange, 503);
     return slk_http_reply_bytes(exchange, 200, "application/octet-stream", bytes, sizeof bytes);
 }
 
@@ -1480,6 +1506,20 @@ static void another_worker_is_shown_what_the_node_gave_for_it(void **state)
                         json_string_value(json_array_get(heard(w, "FetchKey", 0), 0)));
 }
 
+/* However long it took until the source was away: it is waited for from then on. */
+static void a_source_is_waited_for_from_when_it_left(void **state)
+{
+    struct world *w = *state;
+    w->source_wait_ms = SLOW_MS - 100;
+    w->node.ours = true;
+    w->node.cuts = true;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = fetch_sealed(w);
+    check_return(heard(w, "ReturnFetch", 0), id, false);
+    assert_true(w->node.gets > 2 + AWAY_GETS);
+    assert_true(has_file(w, "sealed", 9));
+}
+
 static void a_key_to_fetch_opens_no_more_than_files(void **state)
 {
     struct world *w = *state;
@@ -1648,6 +1688,7 @@ int main(void)
         TEST(a_stream_that_nobody_named_is_not_taken),
         TEST(what_was_moved_is_gone_where_it_was),
         TEST(another_worker_is_shown_what_the_node_gave_for_it),
+        TEST(a_source_is_waited_for_from_when_it_left),
         TEST(a_key_to_fetch_opens_no_more_than_files),
         TEST(a_source_that_stays_away_is_forgotten),
         TEST(a_source_that_lotus_could_not_remove_is_forgotten),
