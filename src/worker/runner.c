@@ -318,6 +318,13 @@ slk_err slk_runner_add(slk_runner *runner, slk_worker_call *const *calls, size_t
     return slk_fail(error, SLK_E_CANCELED, "the worker is stopping");
 }
 
+void slk_runner_look(slk_runner *runner)
+{
+    (void)pthread_mutex_lock(&runner->lock);
+    start_what_fits(runner);
+    (void)pthread_mutex_unlock(&runner->lock);
+}
+
 /* One that waits ends without a thread of its own: as canceled. */
 static void end_waiting(slk_runner *runner, struct item *item)
 {

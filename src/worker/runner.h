@@ -56,6 +56,9 @@ void slk_runner_free(slk_runner *runner);
 SLK_MUST_CHECK slk_err slk_runner_add(slk_runner *runner, slk_worker_call *const *calls, size_t n,
                                       slk_error *error);
 
+/* Looks again at what waits: what fits has changed. */
+void slk_runner_look(slk_runner *runner);
+
 /* Cancels what waits or is at work; false when there is no such call, or it has ended. */
 bool slk_runner_cancel(slk_runner *runner, const char *uuid);
 

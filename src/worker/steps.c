@@ -224,13 +224,16 @@ static size_t count_fetches(const slk_worker_call *const *at_work, size_t n)
     return fetches;
 }
 
-/* Something that is alone always fits: the node has decided that this machine can do it. */
+/* Something that is alone always fits: the node has decided that this machine can do it. Nothing does before it
+ * is known whose node it is: a call may come as soon as we listen. */
 static bool fits(void *context, const slk_worker_call *call, const slk_worker_call *const *at_work,
                  size_t n)
 {
     const slk_worker *worker = context;
     const slk_worker_options *o = &worker->options;
     slk_lotus_load load = {0};
+    if (!atomic_load(&worker->greeted))
+        return false;
     if (strcmp(call->method, "Fetch") == 0)
         return count_fetches(at_work, n) < o->parallel_fetches;
     for (size_t i = 0; i < n; i++) {

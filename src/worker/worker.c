@@ -230,7 +230,9 @@ static slk_err start(slk_worker *worker, bool (*stop)(void *), void *context, sl
     SLK_TRY(open_api(worker, error));
     SLK_TRY(listen_on(worker, error));
     SLK_TRY(slk_worker_greet(worker, stop, context, error));
+    atomic_store(&worker->greeted, true);
     SLK_TRY(resume_all(worker, error));
+    slk_runner_look(worker->runner);
     SLK_TRY(slk_worker_returns_start(worker, error));
     return slk_worker_link_start(worker, error);
 }

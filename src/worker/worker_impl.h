@@ -28,6 +28,7 @@ struct slk_worker {
     char session[SLK_UUID_CHARS]; /* of this process */
     char address[64]; /* of the node's miner */
     bool node_is_ours; /* a node of ours: it knows our extensions */
+    atomic_bool greeted; /* what is above is known; before that no call begins */
 
     /* Of the token at the node; the link's thread, and the start before it, alone. */
     char token_id[64]; /* "" it has none */

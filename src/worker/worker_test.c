@@ -75,6 +75,9 @@ struct node {
     char *comes; /* this file is placed, of sector 2, */
     char *goes; /* and this one removed; each NULL: nothing */
     bool came; /* it has */
+    /* At the next StorageAttach, with the worker's storage URL; NULL: nothing. */
+    void (*when_attached)(void *context, const char *url);
+    void *context;
 };
 
 #define OTHER_PATH "11111111-2222-4333-8444-555555555555"
@@ -112,6 +115,14 @@ static void change_files(struct node *node)
     if (node->goes)
         assert_int_equal(slk_remove_tree(node->goes, NULL), SLK_OK);
     node->comes = node->goes = NULL;
+}
+
+static void tell_attached(struct node *node, const json_t *params)
+{
+    const json_t *urls = json_object_get(json_array_get(params, 0), "URLs");
+    void (*when)(void *, const char *) = node->when_attached;
+    node->when_attached = NULL;
+    when(node->context, text_at(urls, 0));
 }
 
 #define GIVEN_ID "7"
@@ -162,6 +173,8 @@ static slk_err answer(struct node *node, const char *method, const json_t *param
                           : json_object();
     else if (strcmp(method, "StorageDeclareSector") == 0)
         change_files(node);
+    else if (strcmp(method, "StorageAttach") == 0 && node->when_attached)
+        tell_attached(node, params);
     else if (strncmp(method, "Return", 6) == 0 && node->refuse_returns > 0) {
         node->refuse_returns--;
         return slk_fail(error, SLK_E_CONFLICT, "%s", node->refusal);
@@ -1134,6 +1147,7 @@ static void work_goes_on_while_the_node_is_away(void **state)
         const json_t *job = json_array_get(jobs, 0);
         if (strcmp(json_string_value(json_object_get(job, "State")), "returning") == 0)
             break;
+        slk_clock_sleep_ms(5); /* who asks too often is put off */
     }
     assert_int_equal(count(w, "StorageDeclareSector"), 0);
     listen_at(&w->node, port);
@@ -1235,6 +1249,38 @@ static void a_canceled_call_is_returned_as_failed(void **state)
     json_t *done = ask(w, "Selkie.TaskCancel", json_pack("[O]", id));
     assert_true(json_is_true(done));
     check_return(heard(w, "ReturnSealPreCommit1", 0), id, true);
+}
+
+struct early {
+    struct world *world;
+    json_t *id;
+    char state[16];
+};
+
+static void call_early(void *context, const char *url)
+{
+    struct early *early = context;
+    struct world *w = early->world;
+    (void)snprintf(w->worker_url, sizeof w->worker_url, "%.*s/rpc/v0",
+                   (int)(strlen(url) - strlen("/remote")), url);
+    connect_client(w, w->token);
+    early->id = pc1(w, 1);
+    SLK_CLEANUP(slk_json_decrefp) json_t *jobs = ask(w, "Selkie.TaskProgress", json_array());
+    (void)snprintf(early->state, sizeof early->state, "%s",
+                   json_string_value(json_object_get(json_array_get(jobs, 0), "State")));
+}
+
+/* Whose node it is, and what others may be shown, is not known before the node was greeted. */
+static void what_comes_before_the_greeting_is_over_waits(void **state)
+{
+    struct world *w = *state;
+    struct early early = {.world = w};
+    w->node.when_attached = call_early;
+    w->node.context = &early;
+    start_worker(w);
+    assert_string_equal(early.state, "waiting");
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = early.id;
+    check_return(heard(w, "ReturnSealPreCommit1", 0), id, false);
 }
 
 static json_t *check_replica(struct world *w, uint8_t comm_r_byte, bool arriving)
@@ -1678,6 +1724,7 @@ int main(void)
         TEST(another_version_of_the_node_is_refused),
         TEST(several_are_labelled_together),
         TEST(a_canceled_call_is_returned_as_failed),
+        TEST(what_comes_before_the_greeting_is_over_waits),
         TEST(a_replica_is_checked_for_our_nodes),
         TEST(tokens_of_the_node_are_asked_about_once),
         TEST(its_token_is_its_own_and_renewed),
