@@ -112,13 +112,35 @@ static slk_err prepare(struct lane *lane, slk_error *error)
 
 /* ---- after ---- */
 
+/* Of an attempt, which goes on in its place. */
+static slk_err clear_attempt(const struct lane *lane, slk_error *error)
+{
+    SLK_TRY(slk_remove_tree(lane->cache, error));
+    SLK_TRY(slk_remove_tree(lane->sealed, error));
+    return slk_folder_make(lane->cache, 0755, error);
+}
+
+/* Of an earlier call: what is made now has the sector's name only when it is complete. */
+static slk_err clear_earlier(struct lane *lane, slk_error *error)
+{
+    slk_store *store = lane->run.worker->store;
+    const slk_lotus_sector *id = &lane->run.ref.id;
+    SLK_TRY(slk_store_remove(store, NULL, id, SLK_LOTUS_CACHE, NULL, error));
+    SLK_TRY(slk_store_remove(store, NULL, id, SLK_LOTUS_SEALED, NULL, error));
+    slk_free(lane->cache);
+    slk_free(lane->sealed);
+    lane->cache = lane->sealed = NULL;
+    SLK_TRY(reserve(lane, error));
+    lane->what.paths.cache = lane->cache;
+    lane->what.paths.sealed = lane->sealed;
+    return SLK_OK;
+}
+
 /* What is there belongs to another ticket or to other data. */
 static slk_err start_over(struct lane *lane, slk_error *error)
 {
     const slk_worker_ops *ops = lane->run.worker->options.ops;
-    SLK_TRY(slk_remove_tree(lane->cache, error));
-    SLK_TRY(slk_remove_tree(lane->sealed, error));
-    SLK_TRY(slk_folder_make(lane->cache, 0755, error));
+    SLK_TRY(lane->room ? clear_attempt(lane, error) : clear_earlier(lane, error));
     return ops->pc1(ops->ctx, lane->comm_d, &lane->what, error);
 }
 

@@ -350,6 +350,8 @@ struct proofs {
     bool hold_pc1; /* it waits until it is canceled or let go */
     unsigned pc1_begun;
     slk_err pc1_fails;
+    bool pc1_conflicts; /* the next is told that its cache is another's */
+    char pc1_cache[128]; /* of the last */
     size_t batch_n;
     unsigned unsealed;
     uint64_t batch_first; /* number of its first sector */
@@ -417,6 +419,10 @@ static slk_err p_pc1(void *ctx, uint8_t comm_d32[32], const slk_worker_pc1 *what
         (void)slk_cond_wait_ms(&p->moved, &p->lock, 20);
         code = slk_job_check(what->job, error);
     }
+    (void)snprintf(p->pc1_cache, sizeof p->pc1_cache, "%s", what->paths.cache);
+    if (code == SLK_OK && p->pc1_conflicts)
+        code = slk_fail(error, SLK_E_CONFLICT, "it has another ticket");
+    p->pc1_conflicts = false;
     if (code == SLK_OK && p->pc1_fails != SLK_OK)
         code = slk_fail(error, p->pc1_fails, "the disk is full");
     (void)pthread_mutex_unlock(&p->lock);
@@ -1251,6 +1257,22 @@ static void a_canceled_call_is_returned_as_failed(void **state)
     check_return(heard(w, "ReturnSealPreCommit1", 0), id, true);
 }
 
+/* What is not complete has not the sector's name, whatever had it before. */
+static void labels_begun_anew_have_no_name_yet(void **state)
+{
+    struct world *w = *state;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *first = pc1(w, 1);
+    check_return(heard(w, "ReturnSealPreCommit1", 0), first, false);
+    w->proofs.pc1_conflicts = true;
+    SLK_CLEANUP(slk_json_decrefp) json_t *second = pc1(w, 1);
+    check_return(heard(w, "ReturnSealPreCommit1", 1), second, false);
+    assert_int_equal(w->proofs.pc1_begun, 3);
+    assert_non_null(strstr(w->proofs.pc1_cache, "/cache/fetching/s-t01000-1"));
+    assert_true(has_file(w, "cache", 1));
+    assert_true(has_file(w, "sealed", 1));
+}
+
 struct early {
     struct world *world;
     json_t *id;
@@ -1724,6 +1746,7 @@ int main(void)
         TEST(another_version_of_the_node_is_refused),
         TEST(several_are_labelled_together),
         TEST(a_canceled_call_is_returned_as_failed),
+        TEST(labels_begun_anew_have_no_name_yet),
         TEST(what_comes_before_the_greeting_is_over_waits),
         TEST(a_replica_is_checked_for_our_nodes),
         TEST(tokens_of_the_node_are_asked_about_once),
