@@ -120,7 +120,7 @@ slk_err slk_permit_look_at(slk_permit_look *ret_look, slk_db *db, int64_t partne
 }
 
 slk_err slk_provider_hand_over(slk_db *db, slk_seal *seal, uint64_t sp_id, uint64_t number,
-                               slk_error *error)
+                               int64_t keep_ms, slk_error *error)
 {
     int64_t changes = 0;
     slk_provider_row row;
@@ -128,7 +128,8 @@ slk_err slk_provider_hand_over(slk_db *db, slk_seal *seal, uint64_t sp_id, uint6
     SLK_TRY(slk_provider_row_read(&row, seal, sp_id, number, error));
     if (row.state != SLK_PS_SEALED && row.state != SLK_PS_FINALIZED)
         return slk_fail(error, SLK_E_CONFLICT, "the sector is not sealed");
-    const int64_t until = slk_seal_lived(seal) + slk_seal_get_options(seal)->cleanup_timeout_ms;
+    const int64_t lease_ms = slk_seal_get_options(seal)->cleanup_timeout_ms;
+    const int64_t until = slk_seal_lived(seal) + (keep_ms > lease_ms ? keep_ms : lease_ms);
     SLK_TRY(slk_sql_run(db, &hand_over,
                         SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number), slk_arg_i(until)), &changes,
                         error));

@@ -48,9 +48,9 @@ typedef struct slk_permit_look {
 SLK_MUST_CHECK slk_err slk_permit_look_at(slk_permit_look *ret_look, slk_db *db, int64_t partner_id,
                                           uint64_t sp_id, uint64_t number, slk_error *error);
 
-/* The partner gets the sector from here on, and its lease begins anew; inside slk_db_tx (asserted).
- * Call slk_seal_wake after COMMIT. SLK_E_CONFLICT when it is not sealed; handing over twice is fine. */
+/* The partner gets the sector from here on, and its lease begins anew, for keep_ms or as long as a new
+ * lease, whichever is more; inside slk_db_tx (asserted). Call slk_seal_wake after COMMIT. SLK_E_CONFLICT when it is not sealed; handing over twice is fine. */
 SLK_MUST_CHECK slk_err slk_provider_hand_over(slk_db *db, slk_seal *seal, uint64_t sp_id,
-                                              uint64_t number, slk_error *error);
+                                              uint64_t number, int64_t keep_ms, slk_error *error);
 
 #endif

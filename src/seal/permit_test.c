@@ -57,7 +57,7 @@ static slk_err drop_body(slk_db *db, struct change *c, slk_error *error)
 
 static slk_err hand_over_body(slk_db *db, struct change *c, slk_error *error)
 {
-    return slk_provider_hand_over(db, c->w->provider.seal, WORLD_SP, c->number, error);
+    return slk_provider_hand_over(db, c->w->provider.seal, WORLD_SP, c->number, 0, error);
 }
 
 static slk_err change(world *w, struct change *c)

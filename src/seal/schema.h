@@ -28,6 +28,8 @@
  *   worker_call                calls that a node has under way at its workers (farm/calls.h)
  *   service_offer              price lists of the service, by version (service/offer.h)
  *   service_customer           who orders for money; service_token: by which tokens
+ *   service_quote              terms with a price and a time, for one order (service/quote.h)
+ *   service_order              what was ordered on which terms; service_sector: its sectors
  *   service_ledger             what customers of the service were charged and paid (service/ledger.h)
  *   service_key                public keys that signed it
  * source of names: reference/remote-seal-wire, Tables */

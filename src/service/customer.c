@@ -13,13 +13,16 @@
 
 #define USED_GRAIN_MS 60000 /* used_ms is written at most so often */
 
-#define COLUMNS "id, name, currency, credit_limit, payer, partner_id, closed, created_ms"
+#define COLUMNS                                                                \
+    "id, name, currency, credit_limit, payer, partner_id, pays_first, closed," \
+    " created_ms"
 static const slk_sql insert = {
-    "customer.insert", "INSERT INTO service_customer (name, currency, credit_limit, payer,"
-                       " partner_id, created_ms) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id"};
+    "customer.insert",
+    "INSERT INTO service_customer (name, currency, credit_limit, payer,"
+    " partner_id, pays_first, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id"};
 static const slk_sql update = {"customer.update",
                                "UPDATE service_customer SET name = $2, credit_limit = $3,"
-                               " payer = $4, closed = $5 WHERE id = $1"};
+                               " payer = $4, pays_first = $5, closed = $6 WHERE id = $1"};
 static const slk_sql get = {"customer.get",
                             "SELECT " COLUMNS " FROM service_customer WHERE id = $1"};
 static const slk_sql find = {"customer.find",
@@ -54,8 +57,9 @@ static slk_err read_row(slk_customer *ret, const slk_query *q, slk_error *error)
 {
     slk_customer c = {.id = slk_column_i64(q, 0),
                       .partner_id = slk_column_i64(q, 5),
-                      .closed = slk_column_bool(q, 6),
-                      .created_ms = slk_column_i64(q, 7)};
+                      .pays_first = slk_column_bool(q, 6),
+                      .closed = slk_column_bool(q, 7),
+                      .created_ms = slk_column_i64(q, 8)};
     const char *limit = slk_column_text(q, 3);
     slk_sql_copy_text(c.name, sizeof c.name, q, 1);
     slk_sql_copy_text(c.currency, sizeof c.currency, q, 2);
@@ -119,7 +123,8 @@ slk_err slk_customer_add(int64_t *ret_id, slk_db *db, const slk_customer *c, int
     slk_money_print(limit, &c->limit);
     SLK_TRY(slk_sql_open(&q, db, &insert,
                          SLK_ARGS(slk_arg_t(c->name), slk_arg_t(currency), slk_arg_t(limit),
-                                  slk_arg_t(c->payer), slk_arg_i(c->partner_id), slk_arg_i(now_ms)),
+                                  slk_arg_t(c->payer), slk_arg_i(c->partner_id),
+                                  slk_arg_i(c->pays_first), slk_arg_i(now_ms)),
                          error));
     const slk_err code = slk_query_step(&q, &row, error);
     if (code != SLK_OK)
@@ -137,7 +142,7 @@ slk_err slk_customer_set(slk_db *db, const slk_customer *c, slk_error *error)
     const slk_err code =
         slk_sql_run(db, &update,
                     SLK_ARGS(slk_arg_i(c->id), slk_arg_t(c->name), slk_arg_t(limit),
-                             slk_arg_t(c->payer), slk_arg_i(c->closed)),
+                             slk_arg_t(c->payer), slk_arg_i(c->pays_first), slk_arg_i(c->closed)),
                     &changes, error);
     if (code != SLK_OK)
         return name_taken(code, c->name, error);
@@ -147,12 +152,13 @@ slk_err slk_customer_set(slk_db *db, const slk_customer *c, slk_error *error)
 static json_t *customer_json(const slk_customer *c, const slk_query *q)
 {
     char limit[SLK_MONEY_CHARS];
-    const char *balance = slk_column_text(q, 8);
+    const char *balance = slk_column_text(q, 9);
     slk_money_print(limit, &c->limit);
-    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:b,s:I,s:s,s:I}", "id", (json_int_t)c->id, "name",
-                     c->name, "currency", c->currency, "limit", limit, "payer", c->payer, "closed",
-                     c->closed, "created_ms", (json_int_t)c->created_ms, "balance",
-                     balance ? balance : "0", "tokens", (json_int_t)slk_column_i64(q, 9));
+    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:b,s:b,s:I,s:s,s:I}", "id", (json_int_t)c->id, "name",
+                     c->name, "currency", c->currency, "limit", limit, "payer", c->payer,
+                     "pays_first", c->pays_first, "closed", c->closed, "created_ms",
+                     (json_int_t)c->created_ms, "balance", balance ? balance : "0", "tokens",
+                     (json_int_t)slk_column_i64(q, 10));
 }
 
 slk_err slk_customer_list(json_t **ret_list, slk_db *db, slk_error *error)

@@ -30,6 +30,7 @@ typedef struct slk_customer {
     char payer
         [SLK_CUSTOMER_PAYER_CHARS]; /* Filecoin address that pays for it; "" any, by reference */
     int64_t partner_id; /* as whom it fetches by remote seal (seal/partner.h) */
+    bool pays_first; /* what is charged is handed over when nothing is owed */
     bool closed; /* orders nothing any more; what is here is delivered and billed */
     int64_t created_ms;
 } slk_customer;
@@ -40,13 +41,13 @@ typedef struct slk_customer {
  * SLK_E_INVAL for what cannot be. In a transaction of its own, or inside one. */
 SLK_MUST_CHECK slk_err slk_customer_add(int64_t *ret_id, slk_db *db, const slk_customer *customer,
                                         int64_t now_ms, slk_error *error);
-/* Changes name, limit, payer and closed to those of customer->id. SLK_E_NOTFOUND. */
+/* Changes name, limit, payer, pays_first and closed to those of customer->id. SLK_E_NOTFOUND. */
 SLK_MUST_CHECK slk_err slk_customer_set(slk_db *db, const slk_customer *customer, slk_error *error);
 SLK_MUST_CHECK slk_err slk_customer_get(slk_customer *ret_customer, slk_db *db, int64_t id,
                                         slk_error *error);
 SLK_MUST_CHECK slk_err slk_customer_find(slk_customer *ret_customer, slk_db *db, const char *name,
                                          slk_error *error);
-/* [{"id","name","currency","limit","payer","closed","created_ms","balance","tokens"}], by name;
+/* [{"id","name","currency","limit","payer","pays_first","closed","created_ms","balance","tokens"}], by name;
  * balance: what it owes. No token, no hash. */
 SLK_MUST_CHECK slk_err slk_customer_list(json_t **ret_list, slk_db *db, slk_error *error);
 

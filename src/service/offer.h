@@ -34,7 +34,7 @@
 #define SLK_OFFER_TITLE_CHARS 128u
 #define SLK_OFFER_STEPS_MAX 16u
 #define SLK_OFFER_PROOFS_MAX 20u
-#define SLK_ORDER_SECTORS_MAX UINT64_C(100000)
+#define SLK_ORDER_SECTORS_MAX UINT64_C(10000)
 #define SLK_RETENTION_DAYS_MAX UINT64_C(3650)
 #define SLK_BASIS_POINTS UINT64_C(10000) /* the whole */
 
@@ -70,6 +70,7 @@ typedef struct slk_offer {
     int64_t valid_until_ms; /* 0: until withdrawn */
 } slk_offer;
 
+bool slk_offer_name_is(const char *text); /* could be an offer's name */
 /* Any JSON may come in. SLK_E_INVAL names the field. */
 SLK_MUST_CHECK slk_err slk_offer_from_json(slk_offer *ret_offer, const json_t *value,
                                            slk_error *error);

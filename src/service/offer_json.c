@@ -127,20 +127,25 @@ static slk_err only_known(const json_t *value, const char *const *known, size_t 
     return SLK_OK;
 }
 
-static slk_err names_in(slk_offer *o, const json_t *value, slk_error *error)
+bool slk_offer_name_is(const char *text)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    const size_t n = strlen(text);
+    return n > 0 && n < SLK_OFFER_NAME_CHARS && strspn(text, letters) == n;
+}
+
+static slk_err names_in(slk_offer *o, const json_t *value, slk_error *error)
+{
     const char *name, *title, *currency;
     SLK_TRY(slk_json_string(&name, value, "name", error));
     SLK_TRY(slk_json_string(&title, value, "title", error));
     SLK_TRY(slk_json_string(&currency, value, "currency", error));
-    const size_t n = strlen(name);
-    if (n == 0 || n >= sizeof o->name || strspn(name, letters) != n)
+    if (!slk_offer_name_is(name))
         return slk_fail(error, SLK_E_INVAL, "name: 1 to %zu of a-z, 0-9 and -", sizeof o->name - 1);
     if (strlen(title) >= sizeof o->title || !slk_text_is_printable(title))
         return slk_fail(error, SLK_E_INVAL, "title: at most %zu bytes of printable text",
                         sizeof o->title - 1);
-    memcpy(o->name, name, n + 1);
+    memcpy(o->name, name, strlen(name) + 1);
     memcpy(o->title, title, strlen(title) + 1);
     return slk_currency_parse(o->currency, currency, error);
 }

@@ -87,7 +87,7 @@ static void test_bad(void **state)
         {"late_basis_points", "-1", "late_basis_points"},
         {"least", "0", "least"},
         {"least", "1001", "least"},
-        {"most", "100001", "most"},
+        {"most", "10001", "most"},
         {"valid_until_ms", "0", "valid_until_ms"},
         {"valid_until_ms", "\"tomorrow\"", "valid_until_ms"},
         {"prooof", "\"1\"", "prooof"},
