@@ -4,6 +4,7 @@
 #include "app/config_impl.h"
 #include "app/typo.h"
 #include "base/bytes.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "codec/json.h"
 
@@ -292,6 +293,41 @@ slk_err slk_config_check(json_t **ret_mistakes, const char *path, slk_error *err
     if (code != SLK_OK)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for the configuration");
     *ret_mistakes = json_incref(mistakes);
+    return SLK_OK;
+}
+
+slk_err slk_config_pick_roles(slk_config_roles *ret_roles, const slk_config *config,
+                              const char *role, slk_error *error)
+{
+    const bool both = role && strcmp(role, "both") == 0;
+    if (!role || !*role)
+        *ret_roles = (slk_config_roles){config->enable_provider, config->enable_client};
+    else if (both || strcmp(role, "provider") == 0 || strcmp(role, "client") == 0)
+        *ret_roles = (slk_config_roles){both || role[0] == 'p', both || role[0] == 'c'};
+    else
+        return slk_fail(error, SLK_E_INVAL, "no role `%.40s`: --role provider, client or both",
+                        role);
+    return SLK_OK;
+}
+
+slk_err slk_config_fits(const slk_config *config, const slk_config_roles *roles, slk_error *error)
+{
+    if (!roles->provider && !roles->client)
+        return slk_fail(error, SLK_E_INVAL,
+                        "say what this node does: --role provider, client or both, or "
+                        "EnableRemoteSealProvider, EnableRemoteSealClient in [Subsystems]");
+    if (roles->client && !*config->chain_api_info)
+        return slk_fail(error, SLK_E_INVAL,
+                        "a client needs a chain: set FULLNODE_API_INFO, or ChainApiInfoFile in "
+                        "[Network]");
+    if (!*config->api_certificate_file != !*config->api_key_file)
+        return slk_fail(error, SLK_E_INVAL,
+                        "[API] has one of CertificateFile and KeyFile; both belong together");
+    if (*config->trusted_certificates && !slk_file_exists(config->trusted_certificates))
+        return slk_fail(error, SLK_E_INVAL,
+                        "TrustedCertificates names %s, which is not there; a node makes its "
+                        "tls.crt at its first start: start the other side, then this one again",
+                        config->trusted_certificates);
     return SLK_OK;
 }
 

@@ -152,6 +152,20 @@ void slk_config_done(slk_config *config); /* idempotent; wipes secrets */
  * there is none. SLK_E_IO: the file cannot be read, which says nothing about it. */
 SLK_MUST_CHECK slk_err slk_config_check(json_t **ret_mistakes, const char *path, slk_error *error);
 
+/* What a node does with a configuration. */
+typedef struct slk_config_roles {
+    bool provider, client;
+} slk_config_roles;
+
+/* role: "provider", "client" or "both"; NULL or "": what [Subsystems] enables, which may be neither.
+ * SLK_E_INVAL for another word. */
+SLK_MUST_CHECK slk_err slk_config_pick_roles(slk_config_roles *ret_roles, const slk_config *config,
+                                             const char *role, slk_error *error);
+/* Whether a node with these roles could start, as far as configuration and files tell: SLK_E_INVAL with what is
+ * missing. Asks nobody. */
+SLK_MUST_CHECK slk_err slk_config_fits(const slk_config *config, const slk_config_roles *roles,
+                                       slk_error *error);
+
 /* The default file: every option with prose, type, range and environment name, commented out. */
 SLK_MUST_CHECK slk_err slk_config_print_default(slk_buf *out);
 

@@ -43,15 +43,50 @@ static int config_default(const slk_command *command, const slk_options *options
     return SLK_EXIT_DONE;
 }
 
-static void print_mistakes(const json_t *mistakes, const char *path)
+static const char *roles_text(const slk_config_roles *roles)
+{
+    if (roles->provider && roles->client)
+        return "both";
+    return roles->provider ? "provider" : roles->client ? "client" : "";
+}
+
+static void print_mistakes(const json_t *mistakes, const char *path, const char *role)
 {
     const size_t n = json_array_size(mistakes);
     for (size_t i = 0; i < n; i++)
         (void)printf("%s\n", json_string_value(json_array_get(mistakes, i)));
-    if (n == 0)
-        (void)printf("%s is valid\n", path);
-    else
+    if (n > 0) {
         (void)printf("%zu mistake%s\n", n, n == 1 ? "" : "s");
+        return;
+    }
+    (void)printf("%s is valid%s%s\n", path,
+                 strcmp(role, "both") == 0 ? " for provider and client"
+                 : *role                   ? " for a "
+                                           : "",
+                 strcmp(role, "both") == 0 ? "" : role);
+    if (!*role)
+        (void)printf(
+            "not checked: what a role needs, for the file enables none; --role provider, client or "
+            "both checks it, and `selkie run` wants it, too\n");
+    (void)printf(
+        "not checked: whether ports are free, and chain and partners answer; `selkie doctor` "
+        "asks them\n");
+}
+
+/* What a node would fail of at its start, once each option by itself is right. */
+static slk_err check_fit(json_t *mistakes, slk_config_roles *ret_roles, const char *path,
+                         const char *role, slk_error *error)
+{
+    SLK_CLEANUP(slk_config_done) slk_config config = {0};
+    SLK_TRY(slk_config_read(&config, path, error));
+    SLK_TRY(slk_config_pick_roles(ret_roles, &config, role, error));
+    slk_error why = {0};
+    if ((!ret_roles->provider && !ret_roles->client) ||
+        slk_config_fits(&config, ret_roles, &why) == SLK_OK)
+        return SLK_OK;
+    return json_array_append_new(mistakes, json_string(why.message)) == 0
+               ? SLK_OK
+               : slk_fail(error, SLK_E_NOMEM, "out of memory");
 }
 
 static int config_check(const slk_command *command, const slk_options *options)
@@ -62,17 +97,20 @@ static int config_check(const slk_command *command, const slk_options *options)
     slk_err code = pick_file(&path, options, &error);
     if (code == SLK_OK)
         code = slk_config_check(&mistakes, path, &error);
+    slk_config_roles roles = {0};
+    if (code == SLK_OK && json_array_size(mistakes) == 0)
+        code = check_fit(mistakes, &roles, path, slk_options_text(options, "role"), &error);
     if (code != SLK_OK)
         return slk_command_fail(command, options, code, &error);
     const bool valid = json_array_size(mistakes) == 0;
     if (options->json) {
         SLK_CLEANUP(slk_json_decrefp)
-        json_t *answer =
-            json_pack("{s:s,s:b,s:O}", "file", path, "valid", valid ? 1 : 0, "mistakes", mistakes);
+        json_t *answer = json_pack("{s:s,s:s,s:b,s:O}", "file", path, "role", roles_text(&roles),
+                                   "valid", valid ? 1 : 0, "mistakes", mistakes);
         (void)json_dumpf(answer, stdout, JSON_COMPACT);
         (void)printf("\n");
     } else {
-        print_mistakes(mistakes, path);
+        print_mistakes(mistakes, path, roles_text(&roles));
     }
     return valid ? SLK_EXIT_DONE : SLK_EXIT_NO;
 }
@@ -163,6 +201,14 @@ static int config_updated(const slk_command *command, const slk_options *options
     }
 
 static const slk_option file_options[] = {OPTION_REPO, {.name = NULL}};
+static const slk_option check_options[] = {
+    OPTION_REPO,
+    {.name = "role",
+     .type = SLK_OPTION_TEXT,
+     .value = "ROLE",
+     .help = "that it shall be right for, as of `selkie run` (else Enable… in [Subsystems])"},
+    {.name = NULL},
+};
 static const slk_option updated_options[] = {
     OPTION_REPO,
     {.name = "dry-run",
@@ -180,8 +226,8 @@ const slk_command slk_commands_config[] = {
      .args = "[FILE]",
      .args_max = 1,
      .help = "Name every mistake of a configuration and the environment; exit 3 when there is one.",
-     .example = "selkie config check ~/.selkie/config.toml",
-     .options = file_options,
+     .example = "selkie config check --role client ~/.selkie/config.toml",
+     .options = check_options,
      .run = config_check},
     {.name = "config diff",
      .args = "[FILE]",

@@ -133,9 +133,6 @@ static slk_err find_certificate(slk_farm_service *service, const slk_multiaddr *
     const slk_repo *repo = service->repo;
     const slk_config *config = &repo->config;
     const char *const names[] = {address->host};
-    if (!*config->api_certificate_file != !*config->api_key_file)
-        return slk_fail(error, SLK_E_INVAL,
-                        "[API] has one of CertificateFile and KeyFile; both belong together");
     if (!address->tls)
         return SLK_OK;
     if (!*config->api_certificate_file)

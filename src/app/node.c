@@ -21,25 +21,21 @@ static slk_err no_memory(slk_error *error)
 
 static slk_err pick_role(slk_node *node, const slk_node_options *options, slk_error *error)
 {
-    const char *role = options->role ? options->role : "";
-    if (options->tool || strcmp(role, "both") == 0)
-        node->provider = node->client = true;
-    else if (strcmp(role, "provider") == 0)
-        node->provider = true;
-    else if (strcmp(role, "client") == 0)
-        node->client = true;
-    else if (*role)
-        return slk_fail(error, SLK_E_INVAL, "no role `%.40s`: --role provider, client or both",
-                        role);
-    if (options->tool || *role)
-        return SLK_OK;
-    node->provider = node->repo.config.enable_provider;
-    node->client = node->repo.config.enable_client;
-    if (!node->provider && !node->client)
-        return slk_fail(error, SLK_E_INVAL,
-                        "say what this node does: --role provider, client or both, or "
-                        "EnableRemoteSealProvider, EnableRemoteSealClient in [Subsystems]");
+    slk_config_roles roles = {true, true};
+    if (!options->tool)
+        SLK_TRY(slk_config_pick_roles(&roles, &node->repo.config, options->role, error));
+    node->provider = roles.provider;
+    node->client = roles.client;
     return SLK_OK;
+}
+
+/* Its certificate first: whose start fails for want of the other side's, that waits for ours. */
+static slk_err check_start(const slk_node *node, slk_error *error)
+{
+    const slk_config_roles roles = {node->provider, node->client};
+    if (roles.provider || roles.client)
+        SLK_TRY(slk_repo_certificate(&node->repo, error));
+    return slk_config_fits(&node->repo.config, &roles, error);
 }
 
 /* ---- the parts ---- */
@@ -126,14 +122,7 @@ static slk_err open_peer(slk_node *node, slk_error *error)
         .connections = (unsigned)config->connections,
         .crypto = node->crypto,
     };
-    const slk_err code = slk_remote_peer_new(&node->peer, &options, error);
-    if (code != SLK_OK && options.ca_file && !slk_file_exists(options.ca_file))
-        return slk_fail(
-            error, code,
-            "TrustedCertificates names %s, which is not there; a node makes its tls.crt "
-            "at its first start, ours is made: start the other side, then this one again",
-            options.ca_file);
-    return code;
+    return slk_remote_peer_new(&node->peer, &options, error);
 }
 
 static slk_err open_db(slk_node *node, bool tool, slk_error *error)
@@ -298,19 +287,14 @@ static slk_err open_into(slk_node *node, const slk_node_options *options, slk_er
     SLK_TRY(
         slk_repo_open(&node->repo, options->folder, options->config_file, !options->tool, error));
     SLK_TRY(pick_role(node, options, error));
-    /* Before anything that may fail for want of the other side's certificate: it waits for ours. */
     if (!options->tool)
-        SLK_TRY(slk_repo_certificate(&node->repo, error));
+        SLK_TRY(check_start(node, error));
     if (!options->view) {
         SLK_TRY(open_crypto(node, error));
         SLK_TRY(open_prover(node, options->tool, error));
         SLK_TRY(open_peer(node, error));
     }
     SLK_TRY(open_chain(node, error));
-    if (node->client && !options->tool && !node->chain)
-        return slk_fail(error, SLK_E_INVAL,
-                        "a client needs a chain: set FULLNODE_API_INFO, or ChainApiInfoFile in "
-                        "[Network]");
     SLK_TRY(open_db(node, options->tool, error));
     return open_seal(node, options->tool, error);
 }

@@ -144,7 +144,13 @@ def reload_takes_over_and_tells():
 def configuration_is_checked():
     with Folder() as folder, Node(folder) as node:
         answer = node("config", "check")
-        expect(answer["valid"] and answer["mistakes"] == [], f"check of a good one: {answer}")
+        expect(answer["valid"] and answer["mistakes"] == [] and answer["role"] == "provider", f"check of a good one: {answer}")
+        answer = node("config", "check", "--role", "both", status=3)
+        expect("a client needs a chain" in answer["mistakes"][0], f"what a client lacks: {answer}")
+        equal(node("config", "check", "--role", "both", environment={"FULLNODE_API_INFO": "t:/ip4/127.0.0.1/tcp/1/http"})["role"], "both", "with a chain")
+        node.config(f'[Remote]\nTrustedCertificates = "{node.repo}/theirs.pem"\n')
+        answer = node("config", "check", status=3)
+        expect("theirs.pem, which is not there" in answer["mistakes"][0], f"a file that is not there: {answer}")
         node.config("Nonsense = 1\n[Provider]\nCapacity = \"x\"\n")
         answer = node("config", "check", status=3)
         equal(len(answer["mistakes"]), 2, f"all mistakes at once: {answer}")
