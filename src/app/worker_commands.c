@@ -401,7 +401,15 @@ static int run_resources(const slk_command *command, const slk_options *options)
     if (json)
         slk_service_print(json);
     else if (v.shown == 0)
-        (void)printf("none is set; `selkie worker resources --all` lists what can be\n");
+        (void)printf(
+            "no variable is set in this shell: tasks are reckoned to need what Lotus's table says\n"
+            "\n"
+            "What a worker's tasks are reckoned to need is changed by {TASK}_{SIZE}_{FIELD}, or\n"
+            "{TASK}_{FIELD} for all sizes, in the environment that it is started with:\n"
+            "  PC1_32G_MAX_MEMORY=68719476736 selkie worker run\n"
+            "\n"
+            "  selkie worker resources --all        every such variable, with what holds now\n"
+            "  selkie worker resources --measured   memory that tasks took at a running worker\n");
     return SLK_EXIT_DONE;
 }
 
@@ -465,8 +473,10 @@ static const slk_option resource_options[] = {
     {.name = "measured",
      .type = SLK_OPTION_FLAG,
      .help = "what tasks took of memory at a running worker instead"},
-    {.name = "all", .type = SLK_OPTION_FLAG, .help = "those that are not set, too"},
-    {.name = "default", .type = SLK_OPTION_FLAG, .help = "what holds where nothing is set"},
+    {.name = "all",
+     .type = SLK_OPTION_FLAG,
+     .help = "those that are not set, too, with what holds; in bytes, threads, GPUs, tasks"},
+    {.name = "default", .type = SLK_OPTION_FLAG, .help = "all, with what holds where none is set"},
     {.name = NULL}};
 
 const slk_command slk_commands_worker[] = {
@@ -526,7 +536,9 @@ const slk_command slk_commands_worker[] = {
      .options = task_options,
      .run = run_tasks_disable},
     {.name = "worker resources",
-     .help = "Show the environment variables that change what tasks are reckoned to need.",
+     .help = "Show the variables of this shell's environment that change what a worker's tasks are "
+             "reckoned to need: {TASK}_{SIZE}_{FIELD}, such as PC1_32G_MAX_MEMORY. A worker has "
+             "those that it was started with.",
      .example = "selkie worker resources --all",
      .options = resource_options,
      .run = run_resources},
