@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/chain_ops_impl.h"
 
+#include "app/later.h"
 #include "base/assume.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -42,11 +43,11 @@ slk_err slk_chain_ops_new(slk_chain_ops **ret_ops, const slk_chain_ops_options *
             slk_fail(error, SLK_E_INVAL,
                      "PreCommitMaxFee, CommitMaxFee and MessageMaxFee want an amount in attoFIL, "
                      "digits only");
+    const slk_chain_options chain = {.api_info = options->api_info,
+                                     .transport = options->transport,
+                                     .later = options->patient ? slk_later_wait : NULL};
     if (code == SLK_OK)
-        code = slk_chain_new(
-            &ops->chain,
-            &(slk_chain_options){.api_info = options->api_info, .transport = options->transport},
-            error);
+        code = slk_chain_new(&ops->chain, &chain, error);
     if (code != SLK_OK) {
         slk_chain_ops_free(ops);
         return code;

@@ -23,6 +23,7 @@ typedef struct slk_chain_ops_options {
         size_t n;
     } control[SLK_SEAL_MESSAGE_KINDS];
     const slk_chain_transport *transport; /* NULL: HTTP. Copied */
+    bool patient; /* somebody waits: who had too many requests is asked again (later.h) */
     bool development; /* proofs of this node may be forgeable: no other network is spoken to */
 } slk_chain_ops_options;
 

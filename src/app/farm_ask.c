@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/farm_ask.h"
 
+#include "app/later.h"
 #include "app/lock.h"
 #include "app/lotus_api.h"
 #include "app/lotus_keys.h"
@@ -26,7 +27,8 @@ slk_err slk_farm_ask(json_t **ret, const char *folder, const char *method, json_
     if (code == SLK_E_NOTFOUND)
         return slk_repo_no_node(folder, error);
     SLK_TRY(code);
-    const slk_rpc_client_options at = {.url = api.url, .bearer = api.info.token, .pin = api.pin};
+    const slk_rpc_client_options at = {
+        .url = api.url, .bearer = api.info.token, .pin = api.pin, .later = slk_later_wait};
     const slk_rpc_how how = {.timeout_ms = timeout_ms};
     SLK_TRY(slk_rpc_client_new(&client, &at, error));
     code = slk_rpc_invoke(client, method, given, &how, ret, NULL, error);

@@ -91,7 +91,7 @@ static slk_err read_addresses(slk_address out[SLK_CONFIG_ADDRESSES_MAX],
     return SLK_OK;
 }
 
-static slk_err open_chain(slk_node *node, slk_error *error)
+static slk_err open_chain(slk_node *node, bool tool, slk_error *error)
 {
     const slk_config *config = &node->repo.config;
     slk_address precommit[SLK_CONFIG_ADDRESSES_MAX], commit[SLK_CONFIG_ADDRESSES_MAX];
@@ -107,6 +107,7 @@ static slk_err open_chain(slk_node *node, slk_error *error)
         .message_max_fee = config->message_max_fee,
         .control = {[SLK_SEAL_PRECOMMIT] = {precommit, config->precommit_control.n},
                     [SLK_SEAL_COMMIT] = {commit, config->commit_control.n}},
+        .patient = tool,
         .development = config->development,
     };
     return slk_chain_ops_new(&node->chain, &options, error);
@@ -294,7 +295,7 @@ static slk_err open_into(slk_node *node, const slk_node_options *options, slk_er
         SLK_TRY(open_prover(node, options->tool, error));
         SLK_TRY(open_peer(node, error));
     }
-    SLK_TRY(open_chain(node, error));
+    SLK_TRY(open_chain(node, options->tool, error));
     SLK_TRY(open_db(node, options->tool, error));
     return open_seal(node, options->tool, error);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "app/worker_link.h"
 
+#include "app/later.h"
 #include "base/mem.h"
 #include "codec/json.h"
 
@@ -21,16 +22,19 @@ static slk_err find_worker(slk_lotus_api *ret_api, const slk_options *options, s
     code = slk_lotus_api_repo(ret_api, folder, error);
     if (code == SLK_E_NOTFOUND)
         return slk_fail(error, SLK_E_NOTFOUND,
-                        "no worker runs in %s (--worker-repo names another, or WORKER_API_INFO)",
-                        folder);
+                        "no worker runs in %s: `selkie worker run --worker-repo %s` starts it, and "
+                        "WORKER_API_INFO names one elsewhere",
+                        folder, folder);
     return code;
 }
 
 static slk_err link_open(slk_worker_link *link, const slk_options *options, slk_error *error)
 {
     SLK_TRY(find_worker(&link->api, options, error));
-    const slk_rpc_client_options rpc = {
-        .url = link->api.url, .bearer = link->api.info.token, .pin = link->api.pin};
+    const slk_rpc_client_options rpc = {.url = link->api.url,
+                                        .bearer = link->api.info.token,
+                                        .pin = link->api.pin,
+                                        .later = slk_later_wait};
     return slk_rpc_client_new(&link->rpc, &rpc, error);
 }
 

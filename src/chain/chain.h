@@ -52,6 +52,10 @@ typedef struct slk_chain_options {
     const slk_chain_transport *transport; /* NULL: HTTP. Copied */
     int64_t read_timeout_ms; /* 0: 30 s */
     int64_t push_timeout_ms; /* 0: 180 s; gas estimates and pushes */
+    /* Of the default transport: slk_http_later of net/client.h; NULL: a node that had too many requests is as one
+     * that cannot be reached. */
+    bool (*later)(void *context, int64_t seconds, unsigned before);
+    void *later_context;
     int64_t (*monotonic_ms)(void *context); /* NULL: base/clock.h; tests give their own */
     void *clock_context;
 } slk_chain_options;

@@ -69,7 +69,8 @@ slk_err slk_chain_breach(slk_err code, const char *method, slk_error *error);
 
 /* The default transport over net/; *ret_http is freed with slk_chain_http_free. */
 SLK_MUST_CHECK slk_err slk_chain_http_new(struct slk_http_client **ret_http,
-                                          slk_chain_transport *ret_transport, slk_error *error);
+                                          slk_chain_transport *ret_transport,
+                                          const slk_chain_options *options, slk_error *error);
 void slk_chain_http_free(struct slk_http_client *http);
 
 /* Values as parameters: new references, NULL out of memory. */

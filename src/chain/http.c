@@ -28,10 +28,11 @@ static slk_err post(void *context, slk_buf *ret_body, int *ret_status, const cha
 }
 
 slk_err slk_chain_http_new(struct slk_http_client **ret_http, slk_chain_transport *ret_transport,
-                           slk_error *error)
+                           const slk_chain_options *options, slk_error *error)
 {
-    const slk_http_client_options options = {.allow_plain_http = true};
-    SLK_TRY(slk_http_client_new(ret_http, &options, error));
+    const slk_http_client_options http = {
+        .allow_plain_http = true, .later = options->later, .later_context = options->later_context};
+    SLK_TRY(slk_http_client_new(ret_http, &http, error));
     *ret_transport = (slk_chain_transport){.context = *ret_http, .post = post};
     return SLK_OK;
 }

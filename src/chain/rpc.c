@@ -64,7 +64,7 @@ slk_err slk_chain_new(slk_chain **ret_chain, const slk_chain_options *options, s
     if (code == SLK_OK && options->transport != NULL)
         chain->transport = *options->transport;
     else if (code == SLK_OK)
-        code = slk_chain_http_new(&chain->http, &chain->transport, error);
+        code = slk_chain_http_new(&chain->http, &chain->transport, options, error);
     if (code != SLK_OK) {
         slk_chain_free(chain);
         return code;
@@ -136,6 +136,11 @@ static slk_err read_answer(json_t **ret_result, const slk_buf *body, int status,
     if (status == 401 || status == 403)
         return slk_fail(error, SLK_E_AUTH, "%s: the node refuses the token (HTTP %d)", method,
                         status);
+    if (status == 429)
+        return slk_fail(
+            error, SLK_E_UNREACHABLE,
+            "%s: the node has had too many requests (HTTP 429): ask again later, or less often",
+            method);
     if (status != 200 && status != 500 && status != 400)
         return slk_fail(error, SLK_E_UNREACHABLE, "%s: the node answers HTTP %d", method, status);
     SLK_CLEANUP(slk_json_decrefp) json_t *answer = NULL;

@@ -544,8 +544,8 @@ static slk_err perform(call *c, const slk_http_client *client, slk_error *error)
     return SLK_OK;
 }
 
-slk_err slk_http_call(slk_http_client *client, const slk_http_request *request,
-                      slk_http_response *ret_response, slk_error *error)
+static slk_err call_once(slk_http_client *client, const slk_http_request *request,
+                         slk_http_response *ret_response, slk_error *error)
 {
     call c = {
         .request = request, .counts = &client->counts, .public_only = client->options.public_only};
@@ -564,6 +564,23 @@ slk_err slk_http_call(slk_http_client *client, const slk_http_request *request,
     else
         slk_buf_done(&c.response.body);
     return code;
+}
+
+slk_err slk_http_call(slk_http_client *client, const slk_http_request *request,
+                      slk_http_response *ret_response, slk_error *error)
+{
+    const slk_http_client_options *o = &client->options;
+    const bool patient = o->later && !request->source && !request->sink;
+    for (unsigned before = 0;; before++) {
+        slk_http_response response = {0};
+        SLK_TRY(call_once(client, request, &response, error));
+        const int64_t seconds = response.retry_after_s > 0 ? response.retry_after_s : 1;
+        if (!patient || response.status != 429 || !o->later(o->later_context, seconds, before)) {
+            *ret_response = response;
+            return SLK_OK;
+        }
+        slk_http_response_done(&response);
+    }
 }
 
 const slk_http_client_counts *slk_http_client_get_counts(const slk_http_client *client)

@@ -20,6 +20,11 @@
 typedef struct slk_http_client slk_http_client;
 typedef struct slk_ip_set slk_ip_set; /* net/address.h */
 
+/* A peer answers that it had too many requests (HTTP 429) and wants to be asked again after so many seconds,
+ * 1 when it does not say; before: how often this call has waited already. Waits and returns true to ask again, or
+ * false to let that be the answer. Any thread. */
+typedef bool slk_http_later(void *context, int64_t seconds, unsigned before);
+
 typedef struct slk_http_client_options {
     bool allow_plain_http; /* also http:// URLs; default https only */
     const char *ca_file; /* PEM certificates trusted INSTEAD of the system's; NULL system's */
@@ -29,6 +34,8 @@ typedef struct slk_http_client_options {
     /* Only addresses that can be a stranger's server are connected to (slk_ip_is_public), judged
      * when the socket is opened: what a name stood for a moment before does not matter. */
     bool public_only;
+    slk_http_later *later; /* NULL: 429 is an answer as any; not asked for a source or a sink */
+    void *later_context;
 } slk_http_client_options;
 
 /* options NULL means all defaults. Strings are copied. */

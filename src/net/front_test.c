@@ -32,6 +32,8 @@ typedef struct fixture {
     slk_http_client *client;
     char base[64];
     atomic_int ended;
+    atomic_bool fast; /* /slow-down is over */
+    unsigned waited, enough;
 } fixture;
 
 static slk_err serve_peer(void *context, slk_http_exchange *x, slk_error *error)
@@ -49,8 +51,8 @@ static slk_err serve_file(void *context, slk_http_exchange *x, slk_error *error)
 
 static slk_err serve_slow_down(void *context, slk_http_exchange *x, slk_error *error)
 {
-    (void)context;
-    return slk_http_slow_down(x, 4500, error);
+    const fixture *f = context;
+    return f->fast ? slk_http_reply_text(x, 200, "fast") : slk_http_slow_down(x, 4500, error);
 }
 
 static slk_err serve_guess(void *context, slk_http_exchange *x, slk_error *error)
@@ -169,6 +171,35 @@ static void handlers_can_slow_a_peer_down(void **state)
     slk_http_server_free(f->server); /* every exchange has ended by then */
     f->server = NULL;
     assert_int_equal(f->ended, 3);
+    unmake(f);
+}
+
+static bool wait_a_little(void *context, int64_t seconds, unsigned before)
+{
+    fixture *f = context;
+    assert_int_equal(seconds, 5);
+    f->waited++;
+    f->fast = before + 1 == f->enough;
+    return before < 3;
+}
+
+static void who_is_patient_asks_again(void **state)
+{
+    (void)state;
+    fixture *f = make((slk_http_server_options){0}, false);
+    const slk_http_client_options patient = {
+        .allow_plain_http = true, .later = wait_a_little, .later_context = f};
+    slk_http_client_free(f->client);
+    assert_int_equal(slk_http_client_new(&f->client, &patient, NULL), SLK_OK);
+    f->enough = 2;
+    expect_body(f, "/slow-down", NULL, "fast\n");
+    assert_int_equal(f->waited, 2);
+    f->enough = 99;
+    f->fast = false;
+    slk_http_response r = ask(f, "/slow-down", (slk_http_request){0});
+    assert_int_equal(r.status, 429); /* its patience is over */
+    assert_int_equal(f->waited, 2 + 4);
+    slk_http_response_done(&r);
     unmake(f);
 }
 
@@ -525,6 +556,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(floods_get_429),
         cmocka_unit_test(handlers_can_slow_a_peer_down),
+        cmocka_unit_test(who_is_patient_asks_again),
         cmocka_unit_test(guesses_are_counted),
         cmocka_unit_test(the_limiter_keeps_keys_apart),
         cmocka_unit_test(only_proxies_speak_for_others),

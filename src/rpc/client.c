@@ -47,7 +47,9 @@ static slk_err copy_options(slk_rpc_client *client, const slk_rpc_client_options
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
     const slk_http_client_options http = {.allow_plain_http = true,
                                           .ca_file = o->ca_file,
-                                          .connect_timeout_ms = o->connect_timeout_ms};
+                                          .connect_timeout_ms = o->connect_timeout_ms,
+                                          .later = o->later,
+                                          .later_context = o->later_context};
     return slk_http_client_new(&client->http, &http, error);
 }
 

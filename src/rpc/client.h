@@ -25,6 +25,8 @@ typedef struct slk_rpc_client_options {
     const char *pin; /* as in net/client.h */
     int64_t connect_timeout_ms; /* 0: 10 000 */
     size_t max_answer_bytes; /* 0: 16 MiB */
+    slk_http_later *later; /* as in net/client.h */
+    void *later_context;
 } slk_rpc_client_options;
 
 /* Everything is copied. SLK_E_INVAL for a URL that is none. */
@@ -60,7 +62,7 @@ typedef struct slk_rpc_how {
 /* Calls method with params (an array, borrowed). SLK_OK: *ret_result is a new reference, JSON null
  * for null. The peer's own error fills *ret_error (NULL allowed) and is SLK_E_UNSUPPORTED for
  * SLK_RPC_NO_METHOD, SLK_E_INVAL for the other codes of JSON-RPC (-32700 … -32600), else
- * SLK_E_CONFLICT. SLK_E_AUTH: 401 or 403. SLK_E_PROTO: no JSON-RPC answer to this request. Others as
+ * SLK_E_CONFLICT. SLK_E_AUTH: 401 or 403. SLK_E_BUSY: 429 or 503. SLK_E_PROTO: no JSON-RPC answer to this request. Others as
  * slk_http_call. how NULL: the plain call. */
 SLK_MUST_CHECK slk_err slk_rpc_invoke(slk_rpc_client *client, const char *method,
                                       const json_t *params, const slk_rpc_how *how,
