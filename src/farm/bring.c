@@ -68,7 +68,7 @@ static bool find_own(bool *own, slk_farm *farm, const slk_farm_call *made,
 {
     bool any = false;
     slk_farm_enter(farm);
-    const slk_farm_worker *maker = slk_farm_worker_of(farm, made->session, made->hostname);
+    const slk_farm_worker *maker = slk_farm_worker_of(farm, made);
     for (size_t i = 0; i < places->n && maker; i++) {
         own[i] = slk_lotus_strings_has(&maker->paths, places->item[i].id);
         any = any || own[i];

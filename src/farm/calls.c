@@ -17,7 +17,7 @@
 
 #define COLUMNS                                                                              \
     "id, sp_id, sector_number, call_id, task, params_key, session, hostname, state, result," \
-    " result_file, failed, fault_code, fault, created_ms, ended_ms"
+    " result_file, failed, fault_code, fault, created_ms, ended_ms, identity"
 
 struct slk_farm_calls {
     slk_db *db;
@@ -39,10 +39,10 @@ static const slk_sql list_rows = {"call.list",
                                   "SELECT " COLUMNS " FROM worker_call WHERE node = $1"
                                   " AND state IN ('running', 'done') ORDER BY id LIMIT $2"};
 static const slk_sql insert_row = {
-    "call.begin",
-    "INSERT INTO worker_call (node, sp_id, sector_number, task, params_key, session,"
-    " hostname, state, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, 'starting', $8)"
-    " RETURNING id"};
+    "call.begin", "INSERT INTO worker_call (node, sp_id, sector_number, task, params_key, session,"
+                  " hostname, identity, state, created_ms)"
+                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $9, 'starting', $8)"
+                  " RETURNING id"};
 static const slk_sql name_row = {"call.named",
                                  "UPDATE worker_call SET call_id = $3, state = 'running'"
                                  " WHERE node = $1 AND id = $2 AND state = 'starting'"};
@@ -262,6 +262,7 @@ static slk_err read_row(slk_farm_call *ret, const slk_query *q, slk_error *error
     copy_text(call.key, sizeof call.key, q, 5);
     copy_text(call.session, sizeof call.session, q, 6);
     copy_text(call.hostname, sizeof call.hostname, q, 7);
+    copy_text(call.identity, sizeof call.identity, q, 16);
     copy_text(state, sizeof state, q, 8);
     call.state = state_of(state);
     if (!slk_lotus_task_of_short(&call.task, task))
@@ -355,26 +356,25 @@ slk_err slk_farm_calls_over(slk_lotus_sector *ret_sectors, size_t *ret_n, size_t
 
 /* ---- changes ---- */
 
-slk_err slk_farm_calls_begin(int64_t *ret_id, slk_farm_calls *calls, const slk_lotus_sector *sector,
-                             slk_lotus_task task, const char *key, const char *session,
-                             const char *hostname, slk_error *error)
+slk_err slk_farm_calls_begin(slk_farm_call *call, slk_farm_calls *calls, slk_error *error)
 {
+    const slk_lotus_sector *sector = &call->call.sector;
     SLK_CLEANUP(slk_query_done) slk_query q = {0};
     bool row = false;
-    slk_assert(strlen(key) < SLK_FARM_KEY_CHARS);
     SLK_TRY(slk_query_init(&q, calls->db, &insert_row, error));
     slk_bind_text(&q, 1, calls->node);
     slk_bind_i64(&q, 2, slk_i64(sector->miner));
     slk_bind_i64(&q, 3, slk_i64(sector->number));
-    slk_bind_text(&q, 4, slk_lotus_task_short(task));
-    slk_bind_text(&q, 5, key);
-    slk_bind_text(&q, 6, session);
-    slk_bind_text(&q, 7, hostname);
+    slk_bind_text(&q, 4, slk_lotus_task_short(call->task));
+    slk_bind_text(&q, 5, call->key);
+    slk_bind_text(&q, 6, call->session);
+    slk_bind_text(&q, 7, call->hostname);
     slk_bind_i64(&q, 8, slk_clock_wall_ms());
+    slk_bind_text(&q, 9, call->identity);
     SLK_TRY(slk_query_step(&q, &row, error));
     if (!row)
         return slk_fail(error, SLK_E_INTERNAL, "a new row has no number");
-    *ret_id = slk_column_i64(&q, 0);
+    call->id = slk_column_i64(&q, 0);
     return SLK_OK;
 }
 

@@ -53,6 +53,9 @@ typedef struct slk_farm_call {
     char key[SLK_FARM_KEY_CHARS];
     char session[SLK_UUID_CHARS]; /* of the worker */
     char hostname[SLK_LOTUS_HOSTNAME_CHARS];
+    /* By what it is known again under another session: the id in the folder of one of ours, of another one a
+     * storage path of its; "" it had none. */
+    char identity[SLK_UUID_CHARS];
     slk_farm_call_state state;
     int64_t created_ms, ended_ms;
     slk_farm_outcome outcome; /* when done */
@@ -73,11 +76,9 @@ SLK_MUST_CHECK slk_err slk_farm_calls_find(slk_farm_call *ret_call, slk_farm_cal
 SLK_MUST_CHECK slk_err slk_farm_calls_get(slk_farm_call *ret_call, slk_farm_calls *calls,
                                           int64_t id, slk_error *error);
 
-/* A new row, before the worker is called. */
-SLK_MUST_CHECK slk_err slk_farm_calls_begin(int64_t *ret_id, slk_farm_calls *calls,
-                                            const slk_lotus_sector *sector, slk_lotus_task task,
-                                            const char *key, const char *session,
-                                            const char *hostname, slk_error *error);
+/* A new row, before the worker is called: of the call's sector, task, key and worker. Sets its id. */
+SLK_MUST_CHECK slk_err slk_farm_calls_begin(slk_farm_call *call, slk_farm_calls *calls,
+                                            slk_error *error);
 /* The id that the worker gave it. Its outcome may be here already: *ret_done. */
 SLK_MUST_CHECK slk_err slk_farm_calls_named(bool *ret_done, slk_farm_calls *calls, int64_t id,
                                             const char *uuid, slk_error *error);

@@ -18,6 +18,7 @@
 #define U1 "6f6b1d0a-7d0e-4c38-9a52-5f2c1a3f9d77"
 #define U2 "0c1b5a52-1111-4c38-9a52-5f2c1a3f9d01"
 #define SESSION "aaaaaaaa-1111-4c38-9a52-5f2c1a3f9d01"
+#define IDENTITY "bbbbbbbb-1111-4c38-9a52-5f2c1a3f9d01"
 
 struct world {
     char folder[64];
@@ -66,11 +67,14 @@ static const slk_lotus_sector one = {1000, 1};
 
 static int64_t start(struct world *w, const char *key)
 {
-    int64_t id = 0;
-    assert_int_equal(
-        slk_farm_calls_begin(&id, w->calls, &one, SLK_LOTUS_PRECOMMIT1, key, SESSION, "w1", NULL),
-        SLK_OK);
-    return id;
+    slk_farm_call call = {.call.sector = one,
+                          .task = SLK_LOTUS_PRECOMMIT1,
+                          .session = SESSION,
+                          .hostname = "w1",
+                          .identity = IDENTITY};
+    (void)snprintf(call.key, sizeof call.key, "%s", key);
+    assert_int_equal(slk_farm_calls_begin(&call, w->calls, NULL), SLK_OK);
+    return call.id;
 }
 
 static void name_it(struct world *w, int64_t id, const char *uuid, bool done)
@@ -102,6 +106,7 @@ static void expect_result(struct world *w, const char *key, const char *text)
     assert_int_equal(call.state, SLK_FARM_CALL_DONE);
     assert_string_equal(json_string_value(call.outcome.result), text);
     assert_string_equal(call.hostname, "w1");
+    assert_string_equal(call.identity, IDENTITY);
     slk_farm_call_done(&call);
 }
 

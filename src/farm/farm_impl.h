@@ -27,7 +27,7 @@ enum {
 };
 
 /* Lives while it is in the list or somebody has it (refs). Guarded by the farm's lock, but for what
- * never changes after it was made: id, session, url, client, local, can. */
+ * never changes after it was made: id, session, identity, url, client, local, can. */
 typedef struct slk_farm_worker {
     struct slk_farm_worker *next;
     slk_farm *farm;
@@ -35,6 +35,7 @@ typedef struct slk_farm_worker {
     unsigned refs;
     bool gone; /* not in the list any more */
     char session[SLK_UUID_CHARS];
+    char identity[SLK_UUID_CHARS]; /* the id in its folder, a secret of its; "" it has none */
     char *url;
     slk_farm_who who; /* named it; mark "" local */
     slk_rpc_client *client; /* NULL: local */
@@ -52,6 +53,8 @@ typedef struct slk_farm_worker {
     uint64_t numa_bytes[SLK_MEM_NODES_MAX];
     size_t n_numa;
     bool answers; /* to the last heartbeat */
+    bool
+        doubted; /* one that may be the same has come: it is asked at once, and goes if it does not answer */
     bool disabled; /* it said so in its last answer: its own operator drains it */
     bool closed; /* by an operator, or because it lied */
     bool refuted; /* it lied: what it has is not believed either */
@@ -131,9 +134,12 @@ void slk_farm_step_aside(slk_farm *farm, bool aside);
 /* Lock held. NULL: there is none. */
 slk_farm_worker *slk_farm_worker_by_id(slk_farm *farm, uint64_t id);
 slk_farm_worker *slk_farm_worker_by_session(slk_farm *farm, const char *session);
-/* Lock held: the worker that was there under that session; else one of that name, which is the same
- * started anew. */
-slk_farm_worker *slk_farm_worker_of(slk_farm *farm, const char *session, const char *hostname);
+/* Lock held: the worker that has or had the call, also one that was started anew since. */
+slk_farm_worker *slk_farm_worker_of(slk_farm *farm, const slk_farm_call *row);
+/* Lock held: the same, if it goes on with the call: one of Lotus that was started anew does not. */
+slk_farm_worker *slk_farm_holder_of(slk_farm *farm, const slk_farm_call *row);
+/* Without the lock: the row's is that worker. */
+void slk_farm_worker_sign(slk_farm_call *row, slk_farm_worker *worker);
 /* Lock held: who waits for that call; NULL: nobody. */
 slk_farm_waiting *slk_farm_waiting_for(const slk_farm *farm, const char *uuid);
 /* Lock held: it may be given something new. */

@@ -329,8 +329,7 @@ static slk_err pc2_there(slk_farm_prover *p, slk_farm_call *ret_call,
     slk_farm_select select = {.farm = p->farm,
                               .sector = ref->id,
                               .types = SLK_LOTUS_SEALED | SLK_LOTUS_CACHE,
-                              .session = pc1->session,
-                              .holder = pc1->hostname};
+                              .made = pc1};
     struct slk_farm_fetch_layers fetch = {.sector = *ref, .key = pc1->key};
     const slk_farm_work work = {.task = SLK_LOTUS_PRECOMMIT2,
                                 .sector = *ref,
@@ -514,8 +513,7 @@ static slk_err c1_there(slk_farm_prover *p, const slk_seal_sector *sector,
     slk_farm_select select = {.farm = p->farm,
                               .sector = {sector->sp_id, sector->number},
                               .types = SLK_LOTUS_SEALED | SLK_LOTUS_CACHE,
-                              .session = made->session,
-                              .holder = made->hostname};
+                              .made = made};
     const slk_farm_work work = {.task = SLK_LOTUS_COMMIT1,
                                 .sector = ref_of(sector),
                                 .key = key,

@@ -72,8 +72,7 @@ static bool somebody_has(const slk_farm_select *select)
 static bool another_made(const slk_farm_select *select, const slk_farm_worker *w,
                          slk_lotus_task task)
 {
-    const slk_farm_worker *maker =
-        slk_farm_worker_of(select->farm, select->session, select->holder);
+    const slk_farm_worker *maker = slk_farm_worker_of(select->farm, select->made);
     return maker && maker != w && slk_farm_worker_is_open(maker) && does(maker, task) &&
            slk_farm_worker_holds(maker, &select->sector, select->types);
 }
@@ -86,7 +85,7 @@ static unsigned holds(const slk_farm_select *select, uint64_t worker, slk_lotus_
     if (has && !another_made(select, w, task))
         return 1;
     (void)snprintf(why, SLK_SCHED_WHY_CHARS, "%s the sector's files (%.80s made them)",
-                   has ? "has older ones of" : "has not", select->holder);
+                   has ? "has older ones of" : "has not", select->made->hostname);
     return 0;
 }
 
@@ -135,12 +134,12 @@ void slk_farm_select_about(const void *context, char *out)
             out, SLK_SCHED_ABOUT_CHARS,
             "no worker that answers has the sector's files; %.60s had them and is waited "
             "for %" PRId64 " s more, then the sector is labelled again",
-            select->holder, left_ms / 1000 + 1);
+            select->made->hostname, left_ms / 1000 + 1);
     else
         (void)snprintf(
             out, SLK_SCHED_ABOUT_CHARS,
             "no worker that answers has the sector's files; %.60s had them and stays away",
-            select->holder);
+            select->made->hostname);
 }
 
 bool slk_farm_select_hopeless(void *context)

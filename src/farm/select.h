@@ -15,7 +15,7 @@ typedef struct slk_farm_select {
     slk_lotus_sector sector;
     uint64_t sector_bytes;
     unsigned types; /* files it must have */
-    const char *session, *holder; /* of the worker that made them, and its host */
+    const slk_farm_call *made; /* by which they were made; not of PC1 and C2, which need none */
     uint64_t file_bytes; /* to be sent with the call */
     int64_t missing_since_ms; /* monotonic; 0: somebody has them. Written by _hopeless */
 } slk_farm_select;

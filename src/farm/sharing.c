@@ -22,7 +22,7 @@ static bool look_at(slk_farm_worker **ret_worker, slk_lotus_sector *ret_sector, 
     for (; waiting && index > 0; index--)
         waiting = waiting->next;
     if (waiting) {
-        *ret_worker = slk_farm_worker_of(farm, waiting->row->session, waiting->row->hostname);
+        *ret_worker = slk_farm_worker_of(farm, waiting->row);
         *ret_sector = waiting->row->call.sector;
         return true;
     }

@@ -138,7 +138,7 @@ static json_t *list_of(json_t *all, const char *session)
 static bool put_call(json_t *all, slk_farm *farm, const slk_farm_call *call)
 {
     const slk_farm_waiting *waiting = slk_farm_waiting_for(farm, call->call.uuid);
-    const slk_farm_worker *worker = slk_farm_worker_by_session(farm, call->session);
+    const slk_farm_worker *worker = slk_farm_holder_of(farm, call);
     slk_lotus_job job = {.id = call->call,
                          .sector = call->call.sector,
                          .task = call->task,

@@ -15,7 +15,8 @@
 #define CALL_MS 60000 /* a call answers at once with its id */
 #define SEND_MS 1200000 /* … one with a file when that is through */
 #define LOOK_MS 1000
-/* A worker that was started anew has returned its old calls, or has them again, long before. */
+/* A worker that was started anew has returned its old calls, or has them again, long before: ours go on with
+ * them, one of Lotus returns them before it connects. */
 #define ANEW_MS 60000
 #define FAILURES_MAX 3u
 
@@ -82,32 +83,19 @@ static void watch_end(struct watch *watch)
     (void)pthread_cond_destroy(&watch->waiting.moved);
 }
 
-/* Lock held: who has the call now. One of ours that was started again goes on with its calls. */
-static slk_farm_worker *holder_of(const struct watch *watch)
-{
-    slk_farm_worker *w = slk_farm_worker_by_session(watch->farm, watch->waiting.row->session);
-    for (slk_farm_worker *o = watch->farm->workers; o && !w; o = o->next)
-        if (o->ours && strcmp(o->info.hostname, watch->waiting.row->hostname) == 0)
-            w = o;
-    return w;
-}
-
 /* Lock held: how long to wait for somebody who is not there. */
 static int64_t patience(const struct watch *watch, const slk_farm_worker *holder)
 {
-    if (holder)
-        return holder->answers ? ANEW_MS : watch->farm->options.lost_ms;
-    for (const slk_farm_worker *o = watch->farm->workers; o; o = o->next)
-        if (!o->local && o->answers && strcmp(o->info.hostname, watch->waiting.row->hostname) == 0)
-            return ANEW_MS; /* its old calls are returned before it connects */
-    return watch->farm->options.lost_ms;
+    slk_farm *farm = watch->farm;
+    const slk_farm_worker *w = holder ? holder : slk_farm_worker_of(farm, watch->waiting.row);
+    return w && w->answers ? ANEW_MS : farm->options.lost_ms;
 }
 
 /* Lock held: the Return will not come any more. */
 static bool is_lost(struct watch *watch)
 {
     const int64_t now = slk_clock_monotonic_ms();
-    const slk_farm_worker *holder = holder_of(watch);
+    const slk_farm_worker *holder = slk_farm_holder_of(watch->farm, watch->waiting.row);
     const bool unlisted = holder && (holder->can & SLK_FARM_CAN_PROGRESS) &&
                           now - watch->waiting.listed_ms > 2 * watch->farm->options.heartbeat_ms;
     if (holder && holder->answers && !unlisted) {
@@ -122,7 +110,7 @@ static bool is_lost(struct watch *watch)
 /* Lock held: a call from before our restart takes its room at the worker. */
 static void adopt(struct watch *watch, const slk_farm_work *work)
 {
-    const slk_farm_worker *holder = holder_of(watch);
+    const slk_farm_worker *holder = slk_farm_holder_of(watch->farm, watch->waiting.row);
     const slk_sched_request request = {.task = work->task,
                                        .seal_proof = work->sector.proof,
                                        .sector = work->sector.id,
@@ -161,7 +149,7 @@ static slk_err wait_return(struct watch *watch, const slk_farm_work *work, bool 
 static void tell_cancel(slk_farm *farm, const struct watch *watch, const slk_lotus_call_id *call)
 {
     slk_farm_enter(farm);
-    slk_farm_worker *worker = holder_of(watch);
+    slk_farm_worker *worker = slk_farm_holder_of(watch->farm, watch->waiting.row);
     if (worker && (worker->can & SLK_FARM_CAN_CANCEL))
         slk_farm_worker_take(worker);
     else
@@ -274,11 +262,11 @@ static slk_err start_call(slk_farm_call *ret_call, bool *ret_noted, slk_farm *fa
 slk_err slk_farm_work_on(slk_farm_call *ret_call, slk_farm *farm, const slk_farm_work *work,
                          slk_farm_worker *worker, slk_job *job, slk_error *error)
 {
-    slk_farm_call row = {.task = work->task};
-    memcpy(row.session, worker->session, sizeof row.session);
-    memcpy(row.hostname, worker->info.hostname, sizeof row.hostname);
-    SLK_TRY(slk_farm_calls_begin(&row.id, farm->calls, &work->sector.id, work->task, work->key,
-                                 row.session, row.hostname, error));
+    slk_farm_call row = {.task = work->task, .call.sector = work->sector.id};
+    slk_assert(strlen(work->key) < sizeof row.key);
+    (void)snprintf(row.key, sizeof row.key, "%s", work->key);
+    slk_farm_worker_sign(&row, worker);
+    SLK_TRY(slk_farm_calls_begin(&row, farm->calls, error));
     slk_job_stage(job, worker_stage, 0);
     bool noted = false;
     const slk_err code = start_call(ret_call, &noted, farm, work, &row, worker, job, error);

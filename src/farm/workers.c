@@ -59,13 +59,49 @@ slk_farm_worker *slk_farm_worker_by_session(slk_farm *farm, const char *session)
     return w;
 }
 
-slk_farm_worker *slk_farm_worker_of(slk_farm *farm, const char *session, const char *hostname)
+void slk_farm_worker_sign(slk_farm_call *row, slk_farm_worker *worker)
 {
-    slk_farm_worker *found = slk_farm_worker_by_session(farm, session);
+    slk_farm_enter(worker->farm);
+    const char *path = worker->paths.n > 0 ? worker->paths.item[0] : "";
+    memcpy(row->session, worker->session, sizeof row->session);
+    memcpy(row->hostname, worker->info.hostname, sizeof row->hostname);
+    (void)snprintf(row->identity, sizeof row->identity, "%s",
+                   worker->identity[0] ? worker->identity : path);
+    slk_farm_leave(worker->farm);
+}
+
+/* A lotus-worker has no id, and two of one host may have one name, but each its own storage. */
+static bool is_known_by(const slk_farm_worker *w, const char *identity, const char *hostname)
+{
+    const bool namesake = !w->local && strcmp(w->info.hostname, hostname) == 0;
+    if (!identity[0])
+        return namesake;
+    return strcmp(w->identity, identity) == 0 ||
+           (namesake && slk_lotus_strings_has(&w->paths, identity));
+}
+
+/* Lock held: they are one worker, or one is a copy of the other. */
+static bool is_same(const slk_farm_worker *a, const slk_farm_worker *b)
+{
+    bool same = a->identity[0] && strcmp(a->identity, b->identity) == 0;
+    for (size_t i = 0; i < a->paths.n && !same && !a->identity[0]; i++)
+        same = is_known_by(b, a->paths.item[i], a->info.hostname);
+    return same;
+}
+
+slk_farm_worker *slk_farm_worker_of(slk_farm *farm, const slk_farm_call *row)
+{
+    slk_farm_worker *found = slk_farm_worker_by_session(farm, row->session);
     for (slk_farm_worker *w = farm->workers; w && !found; w = w->next)
-        if (!w->local && strcmp(w->info.hostname, hostname) == 0)
+        if (is_known_by(w, row->identity, row->hostname))
             found = w;
     return found;
+}
+
+slk_farm_worker *slk_farm_holder_of(slk_farm *farm, const slk_farm_call *row)
+{
+    slk_farm_worker *w = slk_farm_worker_of(farm, row);
+    return w && (w->ours || strcmp(w->session, row->session) == 0) ? w : NULL;
 }
 
 bool slk_farm_worker_is_open(const slk_farm_worker *worker)
@@ -240,6 +276,13 @@ static unsigned extension_of(const char *name)
     return 0;
 }
 
+/* id NULL: it is older. */
+static void take_identity(slk_farm_worker *worker, const char *id)
+{
+    if (id && slk_uuid_is(id))
+        (void)snprintf(worker->identity, sizeof worker->identity, "%s", id);
+}
+
 /* One of Lotus does not know the question. */
 static slk_err ask_ours(slk_farm_worker *worker, slk_error *error)
 {
@@ -251,6 +294,7 @@ static slk_err ask_ours(slk_farm_worker *worker, slk_error *error)
     SLK_TRY(code);
     SLK_TRY(slk_json_array(&list, answer, "extensions", error));
     worker->ours = true;
+    take_identity(worker, json_string_value(json_object_get(answer, "id")));
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(list, i));
         worker->can |= name ? extension_of(name) : 0;
@@ -345,6 +389,17 @@ static void judge(slk_farm_worker *worker, slk_err code, const struct sign *sign
     }
     const bool answered = code == SLK_OK;
     const bool disabled = answered && sign->disabled;
+    if (worker->doubted && !answered) {
+        unlink_worker(worker, "it was started anew at another address");
+        return;
+    }
+    if (worker->doubted)
+        slk_log(
+            SLK_LOG_WARN, "farm.worker_twin",
+            "worker=\"%s\" session=%s why=\"another one has the same id or storage\" then=\"they "
+            "are taken for each other: of folders that were copied remove worker-id in one\"",
+            worker->info.hostname, worker->session);
+    worker->doubted = false;
     if (answered)
         worker->heard_ms = slk_clock_monotonic_ms();
     if (answered == worker->answers && disabled == worker->disabled)
@@ -385,7 +440,8 @@ static void *beat_main(void *arg)
     for (bool here = true; here;) {
         const int64_t due = slk_clock_monotonic_ms() + farm->options.heartbeat_ms;
         slk_farm_enter(farm);
-        while (!worker->gone && !farm->stopping && slk_clock_monotonic_ms() < due)
+        while (!worker->gone && !worker->doubted && !farm->stopping &&
+               slk_clock_monotonic_ms() < due)
             slk_farm_wait(farm, due - slk_clock_monotonic_ms());
         here = !worker->gone && !farm->stopping;
         slk_farm_leave(farm);
@@ -417,15 +473,23 @@ static slk_err new_worker(slk_farm_worker **ret, slk_farm *farm, const char *url
     return SLK_OK;
 }
 
+/* Lock held: what is known of it is so old that it is the same one, or never will be again. */
+static void clear_the_way(const slk_farm_worker *worker)
+{
+    for (slk_farm_worker *w = worker->farm->workers, *next; w; w = next) {
+        next = w->next;
+        if (!w->local && strcmp(w->url, worker->url) == 0)
+            unlink_worker(w, "another one is at its address");
+        else
+            w->doubted = w->doubted || is_same(w, worker);
+    }
+}
+
 /* Lock held. */
 static slk_err link_worker(slk_farm_worker *worker, slk_error *error)
 {
     slk_farm *farm = worker->farm;
-    for (slk_farm_worker *w = farm->workers, *next; w; w = next) {
-        next = w->next;
-        if (!w->local && strcmp(w->url, worker->url) == 0)
-            unlink_worker(w, "another one is at its address");
-    }
+    clear_the_way(worker);
     const int rc = pthread_create(&worker->beat, NULL, beat_main, worker);
     if (rc != 0)
         return slk_fail_errno(error, rc, "cannot start the heartbeat of a worker");

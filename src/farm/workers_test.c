@@ -32,6 +32,7 @@
 #define LOST_MS 200
 #define WORKERS_MAX 4u
 #define CALLS_MAX 16u
+#define TASKS_MAX 4u
 
 static const uint8_t secret[32] = "a secret of exactly 32 bytes....";
 static const slk_lotus_sector one = {1000, 1};
@@ -60,6 +61,9 @@ typedef struct played {
     char token_id[SLK_UUID_CHARS];
     slk_lotus_task_set tasks;
     bool disabled;
+    bool lotus; /* it knows nothing of ours */
+    char id[SLK_UUID_CHARS]; /* in its folder */
+    char path[SLK_UUID_CHARS]; /* its storage */
     pthread_mutex_t lock;
     pthread_cond_t moved;
     given calls[CALLS_MAX];
@@ -70,6 +74,17 @@ typedef struct played {
     char url[64];
     slk_rpc_client *node;
 } played;
+
+typedef struct task {
+    world *w;
+    slk_farm_work work;
+    slk_job job;
+    slk_farm_call call;
+    slk_err code;
+    slk_error error;
+    pthread_t thread;
+    bool runs;
+} task;
 
 struct world {
     char folder[64];
@@ -82,6 +97,8 @@ struct world {
     char url[64];
     played workers[WORKERS_MAX];
     size_t n_workers;
+    task tasks[TASKS_MAX];
+    size_t n_tasks;
 };
 
 static slk_err let_in(void *context, const char *token, bool known_only, slk_rpc_grant *ret_grant,
@@ -147,7 +164,9 @@ static json_t *take(played *p, const char *method, const json_t *params)
 static slk_err answer(played *p, const char *method, const json_t *params, json_t **ret,
                       slk_error *error)
 {
-    static const slk_lotus_local_paths no_paths = {0};
+    slk_lotus_local_path path = {.weight = 10, .can_seal = true, .folder = p->w->folder};
+    const slk_lotus_local_paths paths = {&path, 1};
+    (void)snprintf(path.id, sizeof path.id, "%s", p->path);
     if (strcmp(method, "Version") == 0)
         *ret = json_integer(SLK_LOTUS_WORKER_API_VERSION);
     else if (strcmp(method, "Session") == 0 && p->disabled)
@@ -159,9 +178,10 @@ static slk_err answer(played *p, const char *method, const json_t *params, json_
     else if (strcmp(method, "TaskTypes") == 0)
         *ret = slk_lotus_task_set_json(p->tasks);
     else if (strcmp(method, "Paths") == 0)
-        *ret = slk_lotus_local_paths_json(&no_paths);
+        *ret = slk_lotus_local_paths_json(&paths);
     else if (strcmp(method, "Hello") == 0)
-        *ret = json_pack("{ss s[ss]}", "version", "1", "extensions", "cancel", "progress");
+        *ret = json_pack("{ss ss s[ss]}", "version", "1", "id", p->id, "extensions", "cancel",
+                         "progress");
     else if (strcmp(method, "TaskProgress") == 0)
         *ret = list_calls(p);
     else if (strcmp(method, "TaskCancel") == 0)
@@ -174,6 +194,8 @@ static slk_err answer(played *p, const char *method, const json_t *params, json_
 static slk_err asked(void *context, const slk_rpc_call *call, json_t **ret, slk_error *error)
 {
     played *p = context;
+    if (p->lotus && strncmp(call->method, "Selkie.", 7) == 0)
+        return slk_rpc_fault(call, SLK_RPC_NO_METHOD, error, "method not found");
     (void)pthread_mutex_lock(&p->lock);
     const slk_err code = answer(p, strchr(call->method, '.') + 1, call->params, ret, error);
     (void)pthread_cond_broadcast(&p->moved);
@@ -224,6 +246,8 @@ static played *new_worker(world *w, const char *name)
     p->tasks = SLK_LOTUS_TASK_BIT(SLK_LOTUS_COMMIT2);
     (void)snprintf(p->name, sizeof p->name, "%s", name);
     slk_uuid_random(p->session);
+    slk_uuid_random(p->id);
+    slk_uuid_random(p->path);
     slk_uuid_random(claims.id);
     assert_int_equal(pthread_mutex_init(&p->lock, NULL), 0);
     assert_int_equal(slk_cond_init(&p->moved), 0);
@@ -309,10 +333,14 @@ static int set_up(void **state)
     return 0;
 }
 
+static slk_err end_task(task *t);
+
 static int tear_down(void **state)
 {
     world *w = *state;
     slk_farm_stop(w->farm);
+    for (size_t i = 0; i < w->n_tasks; i++)
+        (void)end_task(&w->tasks[i]);
     for (size_t i = 0; i < w->n_workers; i++)
         end_worker(&w->workers[i]);
     slk_rpc_server_stop(w->rpc);
@@ -339,6 +367,14 @@ static json_t *row_of(world *w, const char *session)
     return NULL;
 }
 
+/* A moment, or until something moves. */
+static void let_live(world *w)
+{
+    slk_farm_enter(w->farm);
+    slk_farm_wait(w->farm, 10);
+    slk_farm_leave(w->farm);
+}
+
 static bool is_listed(world *w, const played *p)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *row = row_of(w, p->session);
@@ -346,16 +382,6 @@ static bool is_listed(world *w, const played *p)
 }
 
 /* ---- a task ---- */
-
-typedef struct task {
-    world *w;
-    slk_farm_work work;
-    slk_job job;
-    slk_farm_call call;
-    slk_err code;
-    slk_error error;
-    pthread_t thread;
-} task;
 
 static void *task_main(void *context)
 {
@@ -365,8 +391,10 @@ static void *task_main(void *context)
     return NULL;
 }
 
-static void begin_task(task *t, world *w, const char *key)
+static task *begin_task(world *w, const char *key)
 {
+    assert_true(w->n_tasks < TASKS_MAX);
+    task *t = &w->tasks[w->n_tasks++];
     *t = (task){.w = w,
                 .work = {.task = SLK_LOTUS_COMMIT2,
                          .sector = {.id = one, .proof = PROOF},
@@ -375,12 +403,17 @@ static void begin_task(task *t, world *w, const char *key)
     t->work.params = json_pack("[o]", slk_lotus_sector_ref_json(&t->work.sector));
     slk_job_init(&t->job);
     assert_int_equal(pthread_create(&t->thread, NULL, task_main, t), 0);
+    t->runs = true;
+    return t;
 }
 
 static slk_err end_task(task *t)
 {
-    assert_int_equal(pthread_join(t->thread, NULL), 0);
+    if (t->runs)
+        assert_int_equal(pthread_join(t->thread, NULL), 0);
+    t->runs = false;
     json_decref(t->work.params);
+    t->work.params = NULL;
     slk_farm_call_done(&t->call);
     return t->code;
 }
@@ -434,11 +467,10 @@ static void who_has_a_call_stays(void **state)
 {
     world *w = *state;
     played *p = come(w, "w1");
-    task t;
-    begin_task(&t, w, "key");
+    task *t = begin_task(w, "key");
     given *call = wait_call(p, 0);
     /* The answer with its id may be on its way still. */
-    for (bool waited = false; !waited;) {
+    for (bool waited = false; !waited; let_live(w)) {
         slk_farm_enter(w->farm);
         waited = w->farm->waiting != NULL;
         slk_farm_leave(w->farm);
@@ -446,9 +478,124 @@ static void who_has_a_call_stays(void **state)
     assert_int_equal(leave(p, p->session), SLK_E_CONFLICT);
     assert_true(is_listed(w, p));
     return_it(p, call, "cHJvb2Y=");
-    assert_int_equal(end_task(&t), SLK_OK);
+    assert_int_equal(end_task(t), SLK_OK);
     assert_int_equal(leave(p, p->session), SLK_OK);
     assert_false(is_listed(w, p));
+}
+
+/* As long as it takes until what is lost is found to be: it is looked at once a second. */
+static void live_on(world *w)
+{
+    const int64_t until = slk_clock_monotonic_ms() + 2 * (LOST_MS + 1000);
+    while (slk_clock_monotonic_ms() < until)
+        let_live(w);
+}
+
+/* ---- who comes back ---- */
+
+/* A call under way from before this node was started, of a worker that is known by these. */
+static slk_farm_call from_before(world *w, const char *name, const char *identity)
+{
+    slk_error error = {0};
+    bool done = false;
+    slk_farm_call row = {.call.sector = one, .task = SLK_LOTUS_COMMIT2, .key = "key"};
+    slk_uuid_random(row.session);
+    (void)snprintf(row.hostname, sizeof row.hostname, "%s", name);
+    (void)snprintf(row.identity, sizeof row.identity, "%s", identity);
+    fine(slk_farm_calls_begin(&row, w->farm->calls, &error), &error);
+    slk_uuid_random(row.call.uuid);
+    fine(slk_farm_calls_named(&done, w->farm->calls, row.id, row.call.uuid, &error), &error);
+    return row;
+}
+
+/* The call's own worker may come back as long as it is waited for; another one of its name is none. */
+static void of_one_name(world *w, bool lotus)
+{
+    played *p = new_worker(w, "name");
+    p->lotus = lotus;
+    char others[SLK_UUID_CHARS];
+    slk_uuid_random(others);
+    connect_it(p);
+    (void)from_before(w, "name", others);
+    task *t = begin_task(w, "key");
+    return_it(p, wait_call(p, 0),
+              "cHJvb2Y="); /* long before it would be believed to have lost it */
+    assert_int_equal(end_task(t), SLK_OK);
+}
+
+static void two_of_one_name_are_told_apart(void **state)
+{
+    of_one_name(*state, false);
+}
+
+static void two_of_lotus_are_told_apart_by_their_storage(void **state)
+{
+    of_one_name(*state, true);
+}
+
+/* Session, name, token and address are others, its folder is the same. */
+static void the_same_goes_on_with_its_call(void **state)
+{
+    world *w = *state;
+    played *p = new_worker(w, "new name");
+    const slk_farm_call row = from_before(w, "old name", p->id);
+    p->calls[p->n++] = (given){.id = row.call, .method = "SealCommit2"};
+    connect_it(p);
+    task *t = begin_task(w, "key");
+    live_on(w);
+    assert_int_equal(p->n, 1); /* it was not asked a second time */
+    return_it(p, &p->calls[0], "cHJvb2Y=");
+    assert_int_equal(end_task(t), SLK_OK);
+}
+
+/* Until it is in the node's list no more. */
+static void wait_gone(world *w, const played *p)
+{
+    const int64_t until = slk_clock_monotonic_ms() + WAIT_MS;
+    while (is_listed(w, p)) {
+        assert_true(slk_clock_monotonic_ms() < until);
+        let_live(w);
+    }
+}
+
+static void started_anew_elsewhere(world *w, bool lotus)
+{
+    played *old = new_worker(w, "w1"), *fresh = new_worker(w, "w1");
+    old->lotus = fresh->lotus = lotus;
+    memcpy(fresh->id, old->id, sizeof fresh->id);
+    memcpy(fresh->path, old->path, sizeof fresh->path);
+    connect_it(old);
+    go_away(old);
+    connect_it(fresh);
+    wait_gone(w, old);
+    assert_true(is_listed(w, fresh));
+}
+
+static void who_starts_anew_elsewhere_takes_its_place(void **state)
+{
+    started_anew_elsewhere(*state, false);
+}
+
+static void so_does_one_of_lotus(void **state)
+{
+    started_anew_elsewhere(*state, true);
+}
+
+/* A folder that was copied: both work. */
+static void a_copy_takes_nobodys_place(void **state)
+{
+    world *w = *state;
+    played *p = new_worker(w, "w1"), *copy = new_worker(w, "w1");
+    memcpy(copy->id, p->id, sizeof copy->id);
+    connect_it(p);
+    connect_it(copy);
+    for (bool doubted = true; doubted; let_live(w)) {
+        slk_farm_enter(w->farm);
+        const slk_farm_worker *worker = slk_farm_worker_by_session(w->farm, p->session);
+        doubted = worker && worker->doubted;
+        slk_farm_leave(w->farm);
+    }
+    assert_true(is_listed(w, p) && is_listed(w, copy));
 }
 
 /* ---- who takes nothing new ---- */
@@ -464,9 +611,7 @@ static void wait_open(world *w, const played *p, bool open, const char *why)
         if (is == open)
             assert_non_null(strstr(json_string_value(json_object_get(row, "Why")), why));
         assert_true(slk_clock_monotonic_ms() < until);
-        slk_farm_enter(w->farm);
-        slk_farm_wait(w->farm, 10);
-        slk_farm_leave(w->farm);
+        let_live(w);
     }
 }
 
@@ -482,21 +627,18 @@ static void who_is_disabled_is_not_away(void **state)
 {
     world *w = *state;
     played *p = come(w, "w1");
-    task t, next;
-    begin_task(&t, w, "key");
+    task *t = begin_task(w, "key");
     given *call = wait_call(p, 0);
     disable(p, true);
     wait_open(w, p, false, "take nothing new");
     played *other = come(w, "w2");
-    begin_task(&next, w, "another");
-    const int64_t until = slk_clock_monotonic_ms() + 2 * LOST_MS;
+    task *next = begin_task(w, "another");
     given *others = wait_call(other, 0);
-    while (slk_clock_monotonic_ms() < until)
-        wait_open(w, p, false, "take nothing new");
+    live_on(w);
     return_it(p, call, "cHJvb2Y=");
     return_it(other, others, "cHJvb2Y=");
-    assert_int_equal(end_task(&t), SLK_OK);
-    assert_int_equal(end_task(&next), SLK_OK);
+    assert_int_equal(end_task(t), SLK_OK);
+    assert_int_equal(end_task(next), SLK_OK);
     assert_int_equal(p->n, 1);
     disable(p, false);
     wait_open(w, p, true, "");
@@ -516,10 +658,11 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(who_says_goodbye_is_forgotten),
-        TEST(who_has_a_call_stays),
-        TEST(who_is_disabled_is_not_away),
-        TEST(who_is_disabled_connects),
+        TEST(who_says_goodbye_is_forgotten),  TEST(who_has_a_call_stays),
+        TEST(two_of_one_name_are_told_apart), TEST(two_of_lotus_are_told_apart_by_their_storage),
+        TEST(the_same_goes_on_with_its_call), TEST(who_starts_anew_elsewhere_takes_its_place),
+        TEST(so_does_one_of_lotus),           TEST(a_copy_takes_nobodys_place),
+        TEST(who_is_disabled_is_not_away),    TEST(who_is_disabled_connects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

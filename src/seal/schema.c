@@ -493,6 +493,10 @@ static const char service[] =
     "CREATE TABLE service_key ("
     " key_id TEXT PRIMARY KEY, public_key BYTEA NOT NULL, since_ms BIGINT NOT NULL);";
 
+/* By what a worker is known again (farm/calls.h). */
+static const char identities[] =
+    "ALTER TABLE worker_call ADD COLUMN identity TEXT NOT NULL DEFAULT '';";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -519,6 +523,7 @@ static const slk_migration migrations[] = {
     {23, "seal: lived and believed time", times},
     {24, "farm: what tasks took of memory", peaks},
     {25, "service: offers, customers, the ledger", service},
+    {26, "farm: by what workers are known again", identities},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

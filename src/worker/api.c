@@ -312,9 +312,10 @@ static slk_err hello(void *context, const slk_rpc_call *call, json_t **ret_resul
     slk_worker *worker = context;
     (void)call;
     return slk_rpc_give(ret_result,
-                        json_pack("{ss so s[ssssss]}", "version", SLK_VERSION, "tasks",
-                                  slk_lotus_task_set_json(tasks_of(worker)), "extensions", "batch",
-                                  "cancel", "progress", "check-replica", "zero-sectors", "machine"),
+                        json_pack("{ss ss so s[ssssss]}", "version", SLK_VERSION, "id", worker->id,
+                                  "tasks", slk_lotus_task_set_json(tasks_of(worker)), "extensions",
+                                  "batch", "cancel", "progress", "check-replica", "zero-sectors",
+                                  "machine"),
                         error);
 }
 

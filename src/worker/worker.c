@@ -224,6 +224,7 @@ static slk_err resume_all(slk_worker *worker, slk_error *error)
 
 static slk_err start(slk_worker *worker, bool (*stop)(void *), void *context, slk_error *error)
 {
+    SLK_TRY(slk_worker_find_id(worker, error));
     SLK_TRY(open_node(worker, error));
     SLK_TRY(open_store(worker, error));
     SLK_TRY(open_calls(worker, error));

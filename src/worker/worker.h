@@ -25,7 +25,7 @@ extern const slk_lotus_task_set slk_worker_all_tasks;
 
 /* Borrowed for the worker's life. */
 typedef struct slk_worker_options {
-    const char *folder; /* repository: calls.db, calls/, storage.json; exists */
+    const char *folder; /* repository: calls.db, calls/, storage.json, worker-id; exists */
     const char *name; /* ends the texts of failures; printable */
     const slk_worker_ops *ops;
     slk_lotus_task_set tasks; /* offered at first */

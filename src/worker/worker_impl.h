@@ -26,6 +26,7 @@ struct slk_worker {
     slk_worker_options options;
     slk_job life; /* canceled at the end: calls to the node end */
     char session[SLK_UUID_CHARS]; /* of this process */
+    char id[SLK_UUID_CHARS]; /* of the folder */
     char address[64]; /* of the node's miner */
     bool node_is_ours; /* a node of ours: it knows our extensions */
     atomic_bool greeted; /* what is above is known; before that no call begins */
@@ -93,6 +94,10 @@ SLK_MUST_CHECK slk_err slk_worker_settle(slk_worker *worker, slk_error *error);
 void slk_worker_store_hooks(slk_store_hooks *ret_hooks, slk_worker *worker);
 /* The node for a step: waits for it where it is away, until job is canceled. */
 slk_miner slk_worker_miner_for(slk_worker *worker, slk_job *job);
+
+/* ---- identity.c */
+/* The id in the folder, made when there is none. SLK_E_CORRUPT: what is there is no id. */
+SLK_MUST_CHECK slk_err slk_worker_find_id(slk_worker *worker, slk_error *error);
 
 /* ---- own_token.c */
 /* After the client of the node is made: with the token that was kept, if there is one. */

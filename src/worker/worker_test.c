@@ -1671,6 +1671,37 @@ static void c1_is_made_for_who_asks_over_remote(void **state)
     free(text);
 }
 
+/* ---- its id ---- */
+
+static json_t *its_id(struct world *w)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *hello = ask(w, "Selkie.Hello", json_array());
+    return json_incref(json_object_get(hello, "id"));
+}
+
+static void its_id_outlives_it(void **state)
+{
+    struct world *w = *state;
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *first = its_id(w);
+    assert_true(slk_uuid_is(json_string_value(first)));
+    stop_worker(w);
+    start_worker(w);
+    SLK_CLEANUP(slk_json_decrefp) json_t *second = its_id(w);
+    assert_true(json_equal(first, second));
+}
+
+static void an_id_that_is_none_is_refused(void **state)
+{
+    struct world *w = *state;
+    slk_error error = {0};
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(w->folder, "worker-id");
+    assert_int_equal(slk_file_write_atomic(path, "no id", 5, 0600, &error), SLK_OK);
+    const slk_worker_options options = {.folder = w->folder, .name = "w1", .ops = &w->ops};
+    assert_int_equal(slk_worker_start(&w->worker, &options, never, NULL, &error), SLK_E_CORRUPT);
+    assert_non_null(strstr(error.message, "worker-id is no id: remove it"));
+}
+
 /* ---- goodbye ---- */
 
 static void connected(struct world *w)
@@ -1763,6 +1794,8 @@ int main(void)
         TEST(a_source_that_stays_away_is_forgotten),
         TEST(a_source_that_lotus_could_not_remove_is_forgotten),
         TEST(c1_is_made_for_who_asks_over_remote),
+        TEST(its_id_outlives_it),
+        TEST(an_id_that_is_none_is_refused),
         TEST(a_node_of_ours_hears_that_it_ends),
         TEST(who_has_calls_says_no_goodbye),
         TEST(a_miner_of_lotus_hears_no_goodbye),
