@@ -62,6 +62,13 @@ static const slk_sql end_row = {"call.returned",
                                 " WHERE node = $1 AND call_id = $2 AND state = 'running'"};
 static const slk_sql known_row = {"call.known",
                                   "SELECT state FROM worker_call WHERE node = $1 AND call_id = $2"};
+static const slk_sql orphan = {
+    "call.orphan",
+    "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM worker_call"
+    " WHERE call_id = $1 AND state <> 'early') AND NOT EXISTS (SELECT 1 FROM worker_call"
+    " WHERE sp_id = $2 AND sector_number = $3 AND state = 'starting') AND (EXISTS (SELECT 1 FROM"
+    " rseal_provider_pipeline WHERE sp_id = $2 AND sector_number = $3) OR EXISTS (SELECT 1 FROM"
+    " rseal_client_pipeline WHERE sp_id = $2 AND sector_number = $3))"};
 static const slk_sql may_be_early = {
     "call.may_be_early", "SELECT count(*) FROM worker_call WHERE node = $1 AND sp_id = $2"
                          " AND sector_number = $3 AND state = 'starting'"};
@@ -352,6 +359,17 @@ slk_err slk_farm_calls_over(slk_lotus_sector *ret_sectors, size_t *ret_n, size_t
     }
     *ret_n = n;
     return SLK_OK;
+}
+
+slk_err slk_farm_calls_is_orphan(bool *ret_is, slk_farm_calls *calls, const slk_lotus_call_id *call,
+                                 slk_error *error)
+{
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_query_init(&q, calls->db, &orphan, error));
+    slk_bind_text(&q, 1, call->uuid);
+    slk_bind_i64(&q, 2, slk_i64(call->sector.miner));
+    slk_bind_i64(&q, 3, slk_i64(call->sector.number));
+    return slk_query_step(&q, ret_is, error);
 }
 
 /* ---- changes ---- */

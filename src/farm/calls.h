@@ -103,6 +103,11 @@ char *slk_farm_calls_file(const slk_farm_calls *calls, const char *uuid) SLK_MUS
 SLK_MUST_CHECK slk_err slk_farm_calls_list(slk_farm_call **ret_list, size_t *ret_n,
                                            slk_farm_calls *calls, size_t max, slk_error *error);
 
+/* Whether a call that a worker has in hand is nobody's: of a sector that is known here, with no row, whichever
+ * node's of this database, and none of that sector is starting, whose id that might be. */
+SLK_MUST_CHECK slk_err slk_farm_calls_is_orphan(bool *ret_is, slk_farm_calls *calls,
+                                                const slk_lotus_call_id *call, slk_error *error);
+
 /* Sectors with rows that the provider side has no more, or has cleaned up or finalized: nobody asks for
  * their results again. At most max into ret_sectors. */
 SLK_MUST_CHECK slk_err slk_farm_calls_over(slk_lotus_sector *ret_sectors, size_t *ret_n, size_t max,

@@ -175,6 +175,13 @@ SLK_MUST_CHECK slk_err slk_farm_take_machine(slk_farm_worker *worker, const json
 slk_lotus_need slk_farm_told_need(const slk_farm_worker *worker, slk_lotus_task task,
                                   int64_t proof);
 
+/* cancel.c, without the lock */
+/* The worker, which can cancel, stops working on it; that it did not reach it is logged. */
+void slk_farm_tell_cancel(const slk_farm_worker *worker, const slk_lotus_call_id *call);
+/* Of the calls that it says it has in hand, those that are nobody's end: the answer with their id was lost, or
+ * they were held for lost and given to another. */
+void slk_farm_cancel_orphans(const slk_farm_worker *worker, const json_t *list);
+
 /* show.c: "local", "lotus" or "selkie"; ["PC1"], NULL without memory. */
 const char *slk_farm_worker_kind(const slk_farm_worker *worker);
 json_t *slk_farm_task_names(slk_lotus_task_set tasks);

@@ -145,7 +145,7 @@ static slk_err wait_return(struct watch *watch, const slk_farm_work *work, bool 
     return code;
 }
 
-/* One of ours stops working on it; it is no matter if that does not reach it. */
+/* One of ours stops working on it; if that does not reach it, its next heartbeat shows that it still does. */
 static void tell_cancel(slk_farm *farm, const struct watch *watch, const slk_lotus_call_id *call)
 {
     slk_farm_enter(farm);
@@ -157,15 +157,7 @@ static void tell_cancel(slk_farm *farm, const struct watch *watch, const slk_lot
     slk_farm_leave(farm);
     if (!worker)
         return;
-    slk_error error = {0};
-    SLK_CLEANUP(slk_json_decrefp) json_t *params = json_pack("[o]", slk_lotus_call_id_json(call));
-    SLK_CLEANUP(slk_json_decrefp) json_t *known = NULL;
-    const slk_err code =
-        params ? slk_farm_invoke(worker, "Selkie.TaskCancel", params, NULL, &known, &error)
-               : SLK_E_NOMEM;
-    if (code != SLK_OK)
-        slk_log(SLK_LOG_WARN, "farm.cancel", "worker=\"%s\" call=%s why=\"%s\"",
-                worker->info.hostname, call->uuid, slk_error_text(&error, code));
+    slk_farm_tell_cancel(worker, call);
     slk_farm_worker_give(worker);
 }
 

@@ -377,6 +377,8 @@ static void take_progress(slk_farm_worker *worker)
     slk_farm_enter(worker->farm);
     slk_farm_take_progress(worker->farm, list);
     slk_farm_leave(worker->farm);
+    if (worker->can & SLK_FARM_CAN_CANCEL)
+        slk_farm_cancel_orphans(worker, list);
 }
 
 /* Lock held. What its sign, or that there was none, means for the worker. */

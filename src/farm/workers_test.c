@@ -61,6 +61,7 @@ typedef struct played {
     char token_id[SLK_UUID_CHARS];
     slk_lotus_task_set tasks;
     bool disabled;
+    bool loses_answer; /* of the next call that it takes */
     bool lotus; /* it knows nothing of ours */
     char id[SLK_UUID_CHARS]; /* in its folder */
     char path[SLK_UUID_CHARS]; /* its storage */
@@ -188,6 +189,12 @@ static slk_err answer(played *p, const char *method, const json_t *params, json_
         *ret = cancel(p, params);
     else
         *ret = take(p, method, params);
+    if (*ret && p->loses_answer && p->n > 0 && strncmp(method, "Seal", 4) == 0) {
+        p->loses_answer = false;
+        json_decref(*ret);
+        *ret = NULL;
+        return slk_fail(error, SLK_E_TIMEOUT, "the answer is lost");
+    }
     return *ret ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory");
 }
 
@@ -598,6 +605,80 @@ static void a_copy_takes_nobodys_place(void **state)
     assert_true(is_listed(w, p) && is_listed(w, copy));
 }
 
+/* ---- whose call it is ---- */
+
+static void know_sector(world *w, uint64_t number)
+{
+    static const slk_sql add = {
+        "test.sector", "INSERT INTO rseal_client_pipeline (sp_id, sector_number, create_time,"
+                       " reg_seal_proof, state, state_ms) VALUES (1000, $1, 0, 5, 'proving', 0)"};
+    slk_error error = {0};
+    slk_query q = {0};
+    fine(slk_query_init(&q, w->db, &add, &error), &error);
+    slk_bind_i64(&q, 1, (int64_t)number);
+    fine(slk_query_run(&q, &error), &error);
+    slk_query_done(&q);
+}
+
+static void wait_canceled(world *w, const given *call)
+{
+    const int64_t until = slk_clock_monotonic_ms() + WAIT_MS;
+    while (!call->canceled) {
+        assert_true(slk_clock_monotonic_ms() < until);
+        let_live(w);
+    }
+}
+
+/* The worker took it, and the node gave it to another. */
+static void a_call_whose_id_was_lost_ends(void **state)
+{
+    world *w = *state;
+    know_sector(w, one.number);
+    played *p = come(w, "w1"), *other = come(w, "w2");
+    p->loses_answer = true;
+    task *t = begin_task(w, "key");
+    given *lost = wait_call(p, 0), *call = wait_call(other, 0);
+    wait_canceled(w, lost);
+    assert_false(call->canceled);
+    return_it(other, call, "cHJvb2Y=");
+    assert_int_equal(end_task(t), SLK_OK);
+}
+
+/* Its worker was away for too long, and comes back with it. */
+static void a_call_that_was_given_up_ends(void **state)
+{
+    world *w = *state;
+    know_sector(w, one.number);
+    played *p = new_worker(w, "w1"), *other = come(w, "w2");
+    const slk_farm_call row = from_before(w, "w1", p->id);
+    p->calls[p->n++] = (given){.id = row.call, .method = "SealCommit2"};
+    task *t = begin_task(w, "key");
+    given *call = wait_call(other, 0);
+    connect_it(p);
+    wait_canceled(w, &p->calls[0]);
+    assert_false(call->canceled);
+    return_it(other, call, "cHJvb2Y=");
+    assert_int_equal(end_task(t), SLK_OK);
+}
+
+/* One that nobody waits for just now, and one of a sector that this node does not know. */
+static void calls_of_others_go_on(void **state)
+{
+    world *w = *state;
+    know_sector(w, one.number);
+    played *p = new_worker(w, "w1");
+    const slk_farm_call row = from_before(w, "w1", p->id);
+    p->calls[p->n++] = (given){.id = row.call, .method = "SealCommit2"};
+    p->calls[p->n] = p->calls[p->n - 1];
+    p->calls[p->n].id.sector.number = 77;
+    slk_uuid_random(p->calls[p->n++].id.uuid);
+    p->calls[p->n] = p->calls[0];
+    slk_uuid_random(p->calls[p->n++].id.uuid);
+    connect_it(p);
+    wait_canceled(w, &p->calls[2]); /* so that all have been looked at */
+    assert_false(p->calls[0].canceled || p->calls[1].canceled);
+}
+
 /* ---- who takes nothing new ---- */
 
 /* Until the worker's row says so. */
@@ -657,12 +738,23 @@ static void who_is_disabled_connects(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    /* One a line. */
+    /* clang-format off */
     const struct CMUnitTest tests[] = {
-        TEST(who_says_goodbye_is_forgotten),  TEST(who_has_a_call_stays),
-        TEST(two_of_one_name_are_told_apart), TEST(two_of_lotus_are_told_apart_by_their_storage),
-        TEST(the_same_goes_on_with_its_call), TEST(who_starts_anew_elsewhere_takes_its_place),
-        TEST(so_does_one_of_lotus),           TEST(a_copy_takes_nobodys_place),
-        TEST(who_is_disabled_is_not_away),    TEST(who_is_disabled_connects),
+        TEST(who_says_goodbye_is_forgotten),
+        TEST(who_has_a_call_stays),
+        TEST(two_of_one_name_are_told_apart),
+        TEST(two_of_lotus_are_told_apart_by_their_storage),
+        TEST(the_same_goes_on_with_its_call),
+        TEST(who_starts_anew_elsewhere_takes_its_place),
+        TEST(so_does_one_of_lotus),
+        TEST(a_copy_takes_nobodys_place),
+        TEST(a_call_whose_id_was_lost_ends),
+        TEST(a_call_that_was_given_up_ends),
+        TEST(calls_of_others_go_on),
+        TEST(who_is_disabled_is_not_away),
+        TEST(who_is_disabled_connects),
     };
+    /* clang-format on */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
