@@ -300,16 +300,18 @@ def killed_at_each_point(miner, worker):
 
 
 def taken_while_greeting(miner, worker):
+    """It is not begun before the worker knows whose miner that is."""
     held, came = threading.Event(), threading.Event()
     miner.faults["ActorAddress"].append(lambda: came.set() or held.wait(30) and "f01000")
     worker.start(connected=False)
     expect(came.wait(30), "the miner was not asked")
     gate = Gate(miner, "/early")
     call_id = worker.add_from(next(numbers), miner.url("/early"))
-    expect(gate.asked.wait(10), "the data was not asked for")
+    equal([j["State"] for j in worker.jobs() if j["ID"] == call_id], ["waiting"], "a call that comes too early")
     connects = len(miner.calls("WorkerConnect"))
     held.set()
     miner.wait_call("WorkerConnect", n=connects + 1)
+    expect(gate.asked.wait(10), "the data was not asked for")
     gate.open.set()
     return call_id
 
@@ -585,7 +587,7 @@ def remote_deletes(miner, worker):
     gone = []
     thread = threading.Thread(target=lambda: gone.append(worker.raw("DELETE", url, timeout=60)[0]))
     thread.start()
-    equal(worker.raw("GET", url)[0], 500, "GET of a file in the making")
+    equal(worker.raw("GET", url)[0], 503, "GET of a file in the making")
     gate.open.set()
     well(miner.returned(busy, "ReturnAddPiece")[1])
     thread.join()
