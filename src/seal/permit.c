@@ -24,7 +24,6 @@ static const slk_sql change_allowance = {"permit.allowance",
 static const slk_sql look = {
     "permit.look", "SELECT r.state, r.failed, r.cleanup_requested, CASE WHEN r.tree_r_cid IS NULL "
                    "THEN 0 ELSE 1 END,"
-                   " r.state_ms,"
                    " COALESCE(r.withheld, p.withheld) FROM rseal_partner_permits p"
                    " LEFT JOIN rseal_provider_pipeline r ON r.sp_id = p.sp_id"
                    " AND r.sector_number = p.sector_number AND r.partner_id = p.partner_id"
@@ -113,8 +112,7 @@ slk_err slk_permit_look_at(slk_permit_look *ret_look, slk_db *db, int64_t partne
         .state = name ? state_of(state, slk_column_bool(&q, 1), slk_column_bool(&q, 2))
                       : SLK_PERMIT_UNUSED,
         .was_sealed = name && slk_column_bool(&q, 3),
-        .withheld = slk_column_bool(&q, 5),
-        .state_ms = slk_column_i64(&q, 4),
+        .withheld = slk_column_bool(&q, 4),
     };
     return SLK_OK;
 }

@@ -42,7 +42,6 @@ typedef struct slk_permit_look {
     slk_permit_state state;
     bool was_sealed; /* at some time */
     bool withheld;
-    int64_t state_ms; /* when the pipeline's state was reached; 0 while unused */
 } slk_permit_look;
 /* SLK_E_NOTFOUND: no such permit of that partner. */
 SLK_MUST_CHECK slk_err slk_permit_look_at(slk_permit_look *ret_look, slk_db *db, int64_t partner_id,

@@ -100,6 +100,10 @@ SLK_MUST_CHECK slk_err slk_order_place(slk_order *ret_order, bool *ret_new, slk_
                                        int64_t customer_id, const slk_order_request *request,
                                        int64_t now_ms, slk_error *error);
 
+/* What the customer owes and all its open orders will cost. */
+SLK_MUST_CHECK slk_err slk_customer_owed(slk_money *ret_owed, slk_db *db, int64_t customer_id,
+                                         slk_error *error);
+
 /* SLK_E_NOTFOUND also when it is another customer's. */
 SLK_MUST_CHECK slk_err slk_order_get(slk_order *ret_order, slk_db *db, int64_t customer_id,
                                      const char *id, slk_error *error);

@@ -26,10 +26,6 @@ SLK_MUST_CHECK slk_err slk_sold_move(slk_db *db, const slk_sold *sold, slk_sold_
 SLK_MUST_CHECK slk_err slk_order_settle(slk_db *db, const char *id, int64_t now_ms,
                                         slk_error *error);
 
-/* What the customer owes and all its open orders will cost. */
-SLK_MUST_CHECK slk_err slk_customer_owed(slk_money *ret_owed, slk_db *db, int64_t customer_id,
-                                         slk_error *error);
-
 /* false: no such name. */
 bool slk_sold_state_parse(slk_sold_state *ret, const char *name);
 

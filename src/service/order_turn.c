@@ -83,11 +83,11 @@ static slk_err post(slk_db *db, const struct billing *b, const slk_order *order,
     return slk_ledger_post(&entry, &is_new, db, b->key, &posting, error);
 }
 
-static slk_err bill(slk_db *db, struct billing *b, const slk_order *order, int64_t sealed_ms,
-                    slk_error *error)
+/* By the time that all its entries carry, so that the customer can say what they must be. */
+static slk_err bill(slk_db *db, struct billing *b, const slk_order *order, slk_error *error)
 {
     slk_charge charges[SLK_CHARGES_MAX];
-    const size_t n = slk_terms_charges(charges, &order->terms, order->promised_ms, sealed_ms);
+    const size_t n = slk_terms_charges(charges, &order->terms, order->promised_ms, b->now_ms);
     for (size_t i = 0; i < n; i++)
         SLK_TRY(post(db, b, order, &charges[i], "", error));
     return SLK_OK;
@@ -127,7 +127,7 @@ static slk_err advance(slk_db *db, struct billing *b, const slk_order *order,
     if (b->sold.state == SLK_SOLD_SEALING &&
         (look->state == SLK_PERMIT_SEALED ||
          (look->state == SLK_PERMIT_GONE && look->was_sealed))) {
-        SLK_TRY(bill(db, b, order, look->state_ms, error));
+        SLK_TRY(bill(db, b, order, error));
         SLK_TRY(move_to(db, b, SLK_SOLD_CHARGED, error));
     }
     if (b->sold.state == SLK_SOLD_SEALING && look->state == SLK_PERMIT_GONE)

@@ -90,13 +90,13 @@ static size_t add_credit(slk_charge *list, size_t n, const slk_terms *terms, uin
 }
 
 size_t slk_terms_charges(slk_charge ret[SLK_CHARGES_MAX], const slk_terms *terms,
-                         int64_t promised_ms, int64_t sealed_ms)
+                         int64_t promised_ms, int64_t charged_ms)
 {
     size_t n = add_line(ret, 0, SLK_ITEM_SECTOR, 1, &terms->sector);
     n = add_line(ret, n, SLK_ITEM_PROOF, terms->wish.proof, &terms->proof);
     n = add_line(ret, n, SLK_ITEM_PUSH, terms->wish.push, &terms->push);
     n = add_line(ret, n, SLK_ITEM_RETENTION, terms->retention_days_paid, &terms->retention_day);
-    const int64_t late_ms = sealed_ms - promised_ms;
+    const int64_t late_ms = charged_ms - promised_ms;
     const int64_t days = late_ms > 0 ? (late_ms - 1) / SLK_TERMS_DAY_MS + 1 : 0;
     return add_credit(ret, n, terms, slk_u64(days));
 }

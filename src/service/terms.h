@@ -58,9 +58,9 @@ typedef struct slk_charge {
 } slk_charge;
 
 #define SLK_CHARGES_MAX 5u
-/* The lines of a sector that was sealed at sealed_ms and promised for promised_ms: 1 to SLK_CHARGES_MAX
+/* The lines of a sector that is charged at charged_ms and was promised for promised_ms: 1 to SLK_CHARGES_MAX
  * into ret, of things that cost nothing none but the sector. Returns their number. */
 size_t slk_terms_charges(slk_charge ret[SLK_CHARGES_MAX], const slk_terms *terms,
-                         int64_t promised_ms, int64_t sealed_ms);
+                         int64_t promised_ms, int64_t charged_ms);
 
 #endif
