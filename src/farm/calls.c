@@ -83,15 +83,14 @@ static const slk_sql prune_early = {
     " worker_call s WHERE s.node = $1 AND s.sp_id = worker_call.sp_id AND s.sector_number ="
     " worker_call.sector_number AND s.state = 'starting') OR id NOT IN"
     " (SELECT id FROM worker_call WHERE node = $1 AND state = 'early' ORDER BY id DESC LIMIT $2))"
-    " RETURNING call_id, result_file"};
+    " RETURNING call_id"};
 static const slk_sql drop_starting = {
     "call.drop_starting", "DELETE FROM worker_call WHERE node = $1 AND state = 'starting'"};
 static const slk_sql drop_row = {
-    "call.drop",
-    "DELETE FROM worker_call WHERE node = $1 AND id = $2 RETURNING call_id, result_file"};
+    "call.drop", "DELETE FROM worker_call WHERE node = $1 AND id = $2 RETURNING call_id"};
 static const slk_sql drop_rows = {"call.drop_sector",
                                   "DELETE FROM worker_call WHERE node = $1 AND sp_id = $2"
-                                  " AND sector_number = $3 RETURNING call_id, result_file"};
+                                  " AND sector_number = $3 RETURNING call_id"};
 static const slk_sql over_rows = {
     "call.over",
     "SELECT DISTINCT w.sp_id, w.sector_number FROM worker_call w WHERE w.node = $1"
@@ -126,14 +125,14 @@ static slk_err drop_file(const slk_farm_calls *calls, const char *uuid, slk_erro
     return slk_remove_tree(path, error);
 }
 
-/* Steps through rows (call_id, result_file) that a DELETE gave back, and removes their files. */
+/* Steps through rows (call_id) that a DELETE gave back, and removes their files. */
 static slk_err drop_files(slk_query *q, const slk_farm_calls *calls, slk_error *error)
 {
     bool row = false;
     slk_err code = slk_query_step(q, &row, error);
     for (; code == SLK_OK && row; code = slk_query_step(q, &row, error)) {
         const char *uuid = slk_column_text(q, 0);
-        if (slk_column_bool(q, 1) && uuid && slk_uuid_is(uuid))
+        if (uuid && slk_uuid_is(uuid))
             SLK_TRY(drop_file(calls, uuid, error));
     }
     return code;
@@ -451,6 +450,7 @@ struct returning {
     const slk_farm_outcome *outcome;
     const char *result; /* NULL none */
     bool known;
+    bool stray; /* it has no row */
 };
 
 /* Parameters 4 to 8 of end_row and insert_early. */
@@ -517,6 +517,7 @@ static slk_err returned_body(slk_db *db, void *context, slk_error *error)
     r->known = changes > 0 || (any && strcmp(state, "early") != 0);
     if (changes == 0 && !any)
         SLK_TRY(can_be_early(&early, r->calls, &r->call->sector, error));
+    r->stray = changes == 0 && !any && !early;
     return early ? keep_early(r, error) : SLK_OK;
 }
 
@@ -547,6 +548,8 @@ slk_err slk_farm_calls_returned(bool *ret_known, slk_farm_calls *calls,
     r.result = outcome->result ? slk_buf_str(&text) : NULL;
     if (code == SLK_OK)
         code = slk_db_tx(calls->db, returned_body, &r, error);
+    if (code == SLK_OK && r.stray && outcome->result_file)
+        code = drop_file(calls, call->uuid, error);
     if (code == SLK_OK && !r.known)
         code = prune(calls, error);
     slk_buf_done(&text);

@@ -85,7 +85,8 @@ SLK_MUST_CHECK slk_err slk_farm_calls_named(bool *ret_done, slk_farm_calls *call
 /* Whether a Return for that call would be kept: its row is running, or it may be early. */
 SLK_MUST_CHECK slk_err slk_farm_calls_wants(bool *ret_wants, slk_farm_calls *calls,
                                             const slk_lotus_call_id *call, slk_error *error);
-/* A Return. *ret_known: there was a row for it. A repeated one changes nothing and is fine. */
+/* A Return. *ret_known: there was a row for it. A repeated one changes nothing and is fine; the file of one that
+ * is nobody's goes. */
 SLK_MUST_CHECK slk_err slk_farm_calls_returned(bool *ret_known, slk_farm_calls *calls,
                                                const slk_lotus_call_id *call,
                                                const slk_farm_outcome *outcome, slk_error *error);

@@ -179,6 +179,30 @@ static void files_live_with_their_rows(void **state)
     slk_free(orphan);
 }
 
+/* Its row may have been dropped while the file was written. */
+static void a_file_for_nobody_goes(void **state)
+{
+    struct world *w = *state;
+    SLK_CLEANUP(slk_freep) char *file = slk_farm_calls_file(w->calls, U1);
+    slk_lotus_call_id call = {.sector = one, .uuid = U1};
+    const slk_farm_outcome outcome = {.result_file = true};
+    bool known = true;
+    assert_int_equal(slk_file_write_atomic(file, "proof", 5, 0600, NULL), SLK_OK);
+    assert_int_equal(slk_farm_calls_returned(&known, w->calls, &call, &outcome, NULL), SLK_OK);
+    assert_false(known);
+    assert_false(slk_file_exists(file));
+    const int64_t id = start(w, "seed"); /* whose id may be on the way: that one is kept, */
+    assert_int_equal(slk_file_write_atomic(file, "proof", 5, 0600, NULL), SLK_OK);
+    assert_int_equal(slk_farm_calls_returned(&known, w->calls, &call, &outcome, NULL), SLK_OK);
+    assert_true(slk_file_exists(file));
+    name_it(w, id, U2, false); /* until it is another's */
+    return_it(w, U2, "proof", true);
+    call.sector.number = 2;
+    memcpy(call.uuid, SESSION, sizeof call.uuid);
+    assert_int_equal(slk_farm_calls_returned(&known, w->calls, &call, &outcome, NULL), SLK_OK);
+    assert_false(slk_file_exists(file));
+}
+
 static void expect_rows(struct world *w, int64_t n)
 {
     static const slk_sql count = {"test.count", "SELECT count(*) FROM worker_call"};
@@ -256,6 +280,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(returned_before_it_was_known, begin, end),
         cmocka_unit_test_setup_teardown(survives_a_restart, begin, end),
         cmocka_unit_test_setup_teardown(files_live_with_their_rows, begin, end),
+        cmocka_unit_test_setup_teardown(a_file_for_nobody_goes, begin, end),
         cmocka_unit_test_setup_teardown(strangers_are_bounded, begin, end),
         cmocka_unit_test_setup_teardown(results_are_wanted_once, begin, end),
         cmocka_unit_test_setup_teardown(sectors_that_are_over, begin, end),

@@ -251,6 +251,17 @@ slk_err slk_worker_journal_end(slk_worker_journal *journal, const slk_worker_cal
     return slk_query_run(&q, error);
 }
 
+slk_err slk_worker_journal_drop_files(slk_worker_journal *journal, const char *uuid,
+                                      slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *in = slk_worker_journal_in(journal, uuid);
+    SLK_CLEANUP(slk_freep) char *out = slk_worker_journal_out(journal, uuid);
+    if (!in || !out)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory for the worker's calls");
+    SLK_TRY(slk_remove_tree(in, error));
+    return slk_remove_tree(out, error);
+}
+
 slk_err slk_worker_journal_drop(slk_worker_journal *journal, const char *uuid, slk_error *error)
 {
     static const slk_sql drop = {"taken.drop", "DELETE FROM worker_taken WHERE uuid = $1"};
@@ -260,12 +271,7 @@ slk_err slk_worker_journal_drop(slk_worker_journal *journal, const char *uuid, s
         slk_bind_text(&q, 1, uuid);
         SLK_TRY(slk_query_run(&q, error));
     }
-    SLK_CLEANUP(slk_freep) char *in = slk_worker_journal_in(journal, uuid);
-    SLK_CLEANUP(slk_freep) char *out = slk_worker_journal_out(journal, uuid);
-    if (!in || !out)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory for the worker's calls");
-    SLK_TRY(slk_remove_tree(in, error));
-    return slk_remove_tree(out, error);
+    return slk_worker_journal_drop_files(journal, uuid, error);
 }
 
 static slk_err from_text(json_t **ret, const char *text, slk_error *error)

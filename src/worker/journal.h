@@ -66,6 +66,10 @@ SLK_MUST_CHECK slk_err slk_worker_journal_end(slk_worker_journal *journal,
 SLK_MUST_CHECK slk_err slk_worker_journal_drop(slk_worker_journal *journal, const char *uuid,
                                                slk_error *error);
 
+/* Of a call that was not taken. Absent is fine. */
+SLK_MUST_CHECK slk_err slk_worker_journal_drop_files(slk_worker_journal *journal, const char *uuid,
+                                                     slk_error *error);
+
 /* All calls there were when it was opened, oldest first, given to take, which owns each then. What has
  * been taken since is not among them: a worker serves while it waits for its node. A row that cannot be read is
  * SLK_E_CORRUPT and names the call. */

@@ -96,13 +96,15 @@ static slk_err prepare(slk_worker *worker, slk_worker_call *call, const slk_work
     return SLK_OK;
 }
 
-/* Of a call that is refused after it was kept: nobody knows its id, so nobody may find it again. */
-static void forget(const slk_worker *worker, const slk_worker_call *call)
+/* Of a call that is refused: nobody knows its id, so nobody may find it again. kept: it has a row. */
+static void forget(const slk_worker *worker, const slk_worker_call *call, bool kept)
 {
     slk_error error = {0};
-    const slk_err code = slk_worker_journal_drop(worker->journal, call->id.uuid, &error);
+    const char *uuid = call->id.uuid;
+    const slk_err code = kept ? slk_worker_journal_drop(worker->journal, uuid, &error)
+                              : slk_worker_journal_drop_files(worker->journal, uuid, &error);
     if (code != SLK_OK)
-        slk_log(SLK_LOG_ERROR, "call.kept", "call=%s why=\"%s\"", call->id.uuid,
+        slk_log(SLK_LOG_ERROR, "call.kept", "call=%s why=\"%s\"", uuid,
                 slk_error_text(&error, code));
 }
 
@@ -124,8 +126,8 @@ static slk_err hand_over(slk_worker *worker, slk_worker_call *const *calls, size
                 calls[i]->method, calls[i]->id.sector.miner, calls[i]->id.sector.number);
     }
     const slk_err added = slk_runner_add(worker->runner, calls, n, error);
-    for (size_t i = 0; i < n && added != SLK_OK && code == SLK_OK; i++)
-        forget(worker, calls[i]);
+    for (size_t i = 0; i < n && added != SLK_OK; i++)
+        forget(worker, calls[i], code == SLK_OK);
     return added;
 }
 
@@ -140,8 +142,10 @@ slk_err slk_worker_take(void *context, const slk_rpc_call *rpc, json_t **ret_res
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a call");
     json_t *id = NULL;
     slk_err code = prepare(worker, call, step, rpc, error);
-    if (code == SLK_OK && !(id = slk_lotus_call_id_json(&call->id)))
+    if (code == SLK_OK && !(id = slk_lotus_call_id_json(&call->id))) {
         code = slk_fail(error, SLK_E_NOMEM, "out of memory for a call");
+        forget(worker, call, false);
+    }
     if (code == SLK_OK)
         code = hand_over(worker, &call, 1, error);
     if (code != SLK_OK) {

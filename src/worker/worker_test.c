@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A worker against a node that is played here: what it says to it, in which order, and that no result is
  * lost. Its proofs are stubs. */
-#include "worker/worker.h"
+#include "worker/worker_impl.h"
 
 #include "base/clock.h"
 #include "base/cond.h"
@@ -10,6 +10,7 @@
 #include "base/uuid.h"
 #include "codec/base64.h"
 #include "codec/json.h"
+#include "db/db.h"
 #include "fil/commcid.h"
 #include "lotus/storage.h"
 #include "net/certificate.h"
@@ -1671,6 +1672,35 @@ static void c1_is_made_for_who_asks_over_remote(void **state)
     free(text);
 }
 
+/* ---- a call that is refused ---- */
+
+/* Its disk fails while it ends: no row, no answer, and nothing left of what came with the call. */
+static void nothing_is_left_of_a_refused_call(void **state)
+{
+    static const slk_sql lose = {"test.lose", "DROP TABLE worker_taken"};
+    struct world *w = *state;
+    slk_error error = {0};
+    slk_db *db = NULL;
+    json_t *answer = NULL;
+    start_worker(w);
+    {
+        SLK_CLEANUP(slk_freep) char *file = slk_path_join(w->folder, "calls.db");
+        SLK_CLEANUP(slk_query_done) slk_query q = {0};
+        assert_int_equal(slk_db_open(&db, file, 0, &error), SLK_OK);
+        assert_int_equal(slk_query_init(&q, db, &lose, &error), SLK_OK);
+        assert_int_equal(slk_query_run(&q, &error), SLK_OK);
+    }
+    slk_db_close(db);
+    slk_runner_stop(w->worker->runner);
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *params = json_pack("[oo]", sector_ref(1), bytes32(9));
+    assert_int_not_equal(
+        slk_rpc_invoke(w->client, "Filecoin.SealCommit2", params, NULL, &answer, NULL, &error),
+        SLK_OK);
+    SLK_CLEANUP(slk_freep) char *calls = slk_path_join(w->folder, "calls");
+    assert_int_equal(rmdir(calls), 0); /* it is empty */
+}
+
 /* ---- its id ---- */
 
 static json_t *its_id(struct world *w)
@@ -1794,6 +1824,7 @@ int main(void)
         TEST(a_source_that_stays_away_is_forgotten),
         TEST(a_source_that_lotus_could_not_remove_is_forgotten),
         TEST(c1_is_made_for_who_asks_over_remote),
+        TEST(nothing_is_left_of_a_refused_call),
         TEST(its_id_outlives_it),
         TEST(an_id_that_is_none_is_refused),
         TEST(a_node_of_ours_hears_that_it_ends),
