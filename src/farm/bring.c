@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/json.h"
+#include "farm/select.h"
 #include "farm/work.h"
 #include "store/remote_fetch.h"
 
@@ -204,6 +205,20 @@ void slk_farm_forget_brought(const slk_seal_paths *paths)
     }
 }
 
+/* A lotus-worker does not say whether it was its own disk that failed, or the source that was away: that one
+ * is, unless it answers us. */
+static slk_err judge_fetch(slk_err code, slk_farm *farm, const slk_farm_worker *worker,
+                           const slk_lotus_sector *sector, unsigned types, slk_error *error)
+{
+    slk_farm_enter(farm);
+    const unsigned missing = types & ~slk_farm_worker_has(worker, sector);
+    const bool reachable = slk_farm_is_reachable(farm, sector, missing, worker);
+    slk_farm_leave(farm);
+    return code == SLK_E_IO && !reachable
+               ? slk_fail_context(error, SLK_E_UNREACHABLE, "whoever has the layers is away")
+               : code;
+}
+
 slk_err slk_farm_bring_layers(void *context, slk_farm *farm, slk_farm_worker *worker, slk_job *job,
                               slk_error *error)
 {
@@ -226,10 +241,8 @@ slk_err slk_farm_bring_layers(void *context, slk_farm *farm, slk_farm_worker *wo
                                 .params = params};
     slk_farm_call call = {0};
     slk_err code = slk_farm_work_on(&call, farm, &work, worker, job, error);
-    if (code ==
-        SLK_E_IO) /* the source is away more often than a disk is bad: no failure of the sector's */
-        code = SLK_E_UNREACHABLE;
-    SLK_TRY(code);
+    if (code != SLK_OK)
+        return judge_fetch(code, farm, worker, &layers->sector.id, types, error);
     code = slk_farm_calls_drop(farm->calls, call.id, error);
     slk_farm_call_done(&call);
     return code;

@@ -160,8 +160,9 @@ void slk_farm_workers_stop(slk_farm *farm);
 void slk_farm_workers_reap(slk_farm *farm);
 /* Lock held: what the scheduler knows of it is what is true now. */
 void slk_farm_tell_sched(slk_farm_worker *worker);
-/* Lock held: whether the worker's paths together have all of the types of the sector. One that lied
- * has nothing. */
+/* Lock held: which types of the sector the worker's paths together have, and whether they have all of those.
+ * One that lied has nothing. */
+unsigned slk_farm_worker_has(const slk_farm_worker *worker, const slk_lotus_sector *sector);
 bool slk_farm_worker_holds(const slk_farm_worker *worker, const slk_lotus_sector *sector,
                            unsigned types);
 /* The worker's outcome was false: nothing of it is believed any more, until an operator opens it. One that is

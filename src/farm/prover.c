@@ -329,7 +329,8 @@ static slk_err pc2_there(slk_farm_prover *p, slk_farm_call *ret_call,
     slk_farm_select select = {.farm = p->farm,
                               .sector = ref->id,
                               .types = SLK_LOTUS_SEALED | SLK_LOTUS_CACHE,
-                              .made = pc1};
+                              .made = pc1,
+                              .fetched = true};
     struct slk_farm_fetch_layers fetch = {.sector = *ref, .key = pc1->key};
     const slk_farm_work work = {.task = SLK_LOTUS_PRECOMMIT2,
                                 .sector = *ref,

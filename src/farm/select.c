@@ -68,6 +68,16 @@ static bool somebody_has(const slk_farm_select *select)
     return false;
 }
 
+bool slk_farm_is_reachable(const slk_farm *farm, const slk_lotus_sector *sector, unsigned types,
+                           const slk_farm_worker *but)
+{
+    unsigned found = 0;
+    for (const slk_farm_worker *w = farm->workers; w; w = w->next)
+        if (!w->local && w->answers && w != but)
+            found |= slk_farm_worker_has(w, sector);
+    return (found & types) == types;
+}
+
 /* Another worker than w made the files, has them, and can be given the task. */
 static bool another_made(const slk_farm_select *select, const slk_farm_worker *w,
                          slk_lotus_task task)
@@ -98,16 +108,18 @@ unsigned slk_farm_select_near(const void *context, uint64_t worker, char *why)
 {
     const slk_farm_select *select = context;
     if (holds(select, worker, SLK_LOTUS_PRECOMMIT2, why))
-        return 2;
+        return 3;
     const slk_farm_worker *w = slk_farm_worker_by_id(select->farm, worker);
-    if (!w || w->local || somebody_will(select, SLK_LOTUS_PRECOMMIT2) || !somebody_has(select))
+    if (!w || w->local || somebody_will(select, SLK_LOTUS_PRECOMMIT2) ||
+        !slk_farm_is_reachable(select->farm, &select->sector, select->types, NULL))
         return 0;
     if (!does(w, SLK_LOTUS_FETCH))
         return no(why, "does no GET, without which it cannot fetch the layers");
-    if (!takes(select, w, select->types))
+    const unsigned missing = select->types & ~slk_farm_worker_has(w, &select->sector);
+    if (!takes(select, w, missing))
         return no(why, "has no storage path with room for the layers: `selkie worker storage "
                        "attach` gives it one");
-    return 1;
+    return missing == select->types ? 1 : 2;
 }
 
 unsigned slk_farm_select_c2(const void *context, uint64_t worker, char *why)
@@ -146,7 +158,10 @@ bool slk_farm_select_hopeless(void *context)
 {
     slk_farm_select *select = context;
     const int64_t now = slk_clock_monotonic_ms();
-    if (somebody_has(select)) {
+    const bool here =
+        select->fetched ? slk_farm_is_reachable(select->farm, &select->sector, select->types, NULL)
+                        : somebody_has(select);
+    if (here) {
         select->missing_since_ms = 0;
         return false;
     }

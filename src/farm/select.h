@@ -16,6 +16,7 @@ typedef struct slk_farm_select {
     uint64_t sector_bytes;
     unsigned types; /* files it must have */
     const slk_farm_call *made; /* by which they were made; not of PC1 and C2, which need none */
+    bool fetched; /* whoever has not all of them fetches the others: PC2 */
     uint64_t file_bytes; /* to be sent with the call */
     int64_t missing_since_ms; /* monotonic; 0: somebody has them. Written by _hopeless */
 } slk_farm_select;
@@ -23,7 +24,8 @@ typedef struct slk_farm_select {
 /* PC1: this node, or a worker that has room for the sector's files and can be given its data. Others
  * before this node. */
 unsigned slk_farm_select_pc1(const void *context, uint64_t worker, char *why);
-/* PC2: who has the files; when no worker that has them does PC2 or gets work, one that can fetch them. Of several that
+/* PC2: who has the files; when no worker that has them does PC2 or gets work, one that can fetch them, before
+ * others one that has a part of them: a fetch that failed may have moved the rest. Of several that
  * have them only the one that made them, while it is there: what others have may be of an earlier attempt. */
 unsigned slk_farm_select_near(const void *context, uint64_t worker, char *why);
 /* C1: who has the files; the same of several. */
@@ -35,7 +37,12 @@ unsigned slk_farm_select_c2(const void *context, uint64_t worker, char *why);
  * slk_farm_work.about. */
 void slk_farm_select_about(const void *context, char *out);
 
-/* For longer than the farm's lost_ms no worker that answers has had the files. */
+/* For longer than the farm's lost_ms no worker that answers has had the files; those to be fetched: no workers
+ * together. */
 bool slk_farm_select_hopeless(void *context);
+
+/* Lock held: workers that answer, but that one (NULL: all count), have each of the types. */
+bool slk_farm_is_reachable(const slk_farm *farm, const slk_lotus_sector *sector, unsigned types,
+                           const slk_farm_worker *but);
 
 #endif

@@ -168,6 +168,7 @@ static slk_err fault_error(const slk_farm_call *row, slk_error *error)
     const slk_lotus_fault *fault = &row->outcome.fault;
     const slk_err code = fault->code == SLK_LOTUS_FAULT_NO_SPACE    ? SLK_E_NOSPACE
                          : fault->code == SLK_LOTUS_FAULT_RESTARTED ? SLK_E_BUSY
+                         : fault->code == SLK_LOTUS_FAULT_TEMPORARY ? SLK_E_UNREACHABLE
                                                                     : SLK_E_IO;
     (void)snprintf(text, sizeof text, "%s", fault->message);
     slk_text_quotable(text);

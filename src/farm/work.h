@@ -46,7 +46,7 @@ typedef struct slk_farm_work {
  * call that is done, without fault, for slk_farm_call_done.
  * A worker that fails it, goes away or has no disk is avoided and another one tried; the failure of the
  * last one is returned when none is left: SLK_E_IO the worker's own, SLK_E_NOSPACE, SLK_E_BUSY it was
- * restarted, SLK_E_UNREACHABLE. SLK_E_CANCELED: job was canceled, and ours told to stop; or the farm
+ * restarted, SLK_E_UNREACHABLE it is away, or what it needed. SLK_E_CANCELED: job was canceled, and ours told to stop; or the farm
  * stops, and the call goes on. job: stages "waiting for a worker", "on a worker" or what it tells. */
 SLK_MUST_CHECK slk_err slk_farm_work_do(slk_farm_call *ret_call, slk_farm_grant *ret_local,
                                         slk_farm *farm, const slk_farm_work *work, slk_job *job,

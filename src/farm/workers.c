@@ -109,13 +109,18 @@ bool slk_farm_worker_is_open(const slk_farm_worker *worker)
     return worker->answers && !worker->closed && !worker->disabled;
 }
 
-bool slk_farm_worker_holds(const slk_farm_worker *worker, const slk_lotus_sector *sector,
-                           unsigned types)
+unsigned slk_farm_worker_has(const slk_farm_worker *worker, const slk_lotus_sector *sector)
 {
     unsigned here = 0;
     for (size_t i = 0; i < worker->paths.n && !worker->refuted; i++)
         here |= slk_farm_index_on(worker->farm->index, worker->paths.item[i], sector);
-    return (here & types) == types;
+    return here;
+}
+
+bool slk_farm_worker_holds(const slk_farm_worker *worker, const slk_lotus_sector *sector,
+                           unsigned types)
+{
+    return (slk_farm_worker_has(worker, sector) & types) == types;
 }
 
 void slk_farm_tell_sched(slk_farm_worker *worker)

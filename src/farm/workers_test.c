@@ -8,6 +8,8 @@
 #include "base/uuid.h"
 #include "codec/json.h"
 #include "farm/api.h"
+#include "farm/bring.h"
+#include "farm/select.h"
 #include "farm/work.h"
 #include "lotus/strings.h"
 #include "net/server.h"
@@ -189,7 +191,7 @@ static slk_err answer(played *p, const char *method, const json_t *params, json_
         *ret = cancel(p, params);
     else
         *ret = take(p, method, params);
-    if (*ret && p->loses_answer && p->n > 0 && strncmp(method, "Seal", 4) == 0) {
+    if (*ret && p->loses_answer && p->n > 0 && strncmp(method, "SealCommit", 10) == 0) {
         p->loses_answer = false;
         json_decref(*ret);
         *ret = NULL;
@@ -217,6 +219,8 @@ static const slk_rpc_method methods[] = {
     {"Filecoin.Info", 0, SLK_RPC_ADMIN, asked},
     {"Filecoin.TaskTypes", 0, SLK_RPC_ADMIN, asked},
     {"Filecoin.Paths", 0, SLK_RPC_ADMIN, asked},
+    {"Filecoin.Fetch", 4, SLK_RPC_ADMIN, asked},
+    {"Filecoin.SealPreCommit2", 1, SLK_RPC_ADMIN, asked},
     {"Filecoin.SealCommit2", 1, SLK_RPC_ADMIN, asked},
     {"Selkie.Hello", 0, SLK_RPC_ADMIN, asked},
     {"Selkie.TaskProgress", 0, SLK_RPC_ADMIN, asked},
@@ -398,20 +402,24 @@ static void *task_main(void *context)
     return NULL;
 }
 
-static task *begin_task(world *w, const char *key)
+static task *begin_work(world *w, const slk_farm_work *work, const char *key)
 {
     assert_true(w->n_tasks < TASKS_MAX);
     task *t = &w->tasks[w->n_tasks++];
-    *t = (task){.w = w,
-                .work = {.task = SLK_LOTUS_COMMIT2,
-                         .sector = {.id = one, .proof = PROOF},
-                         .key = key,
-                         .method = "Filecoin.SealCommit2"}};
+    *t = (task){.w = w, .work = *work};
+    t->work.sector = (slk_lotus_sector_ref){.id = one, .proof = PROOF};
+    t->work.key = key;
     t->work.params = json_pack("[o]", slk_lotus_sector_ref_json(&t->work.sector));
     slk_job_init(&t->job);
     assert_int_equal(pthread_create(&t->thread, NULL, task_main, t), 0);
     t->runs = true;
     return t;
+}
+
+static task *begin_task(world *w, const char *key)
+{
+    const slk_farm_work work = {.task = SLK_LOTUS_COMMIT2, .method = "Filecoin.SealCommit2"};
+    return begin_work(w, &work, key);
 }
 
 static slk_err end_task(task *t)
@@ -437,6 +445,17 @@ static given *wait_call(played *p, size_t nth)
     if (!found)
         fail_msg("%s was not given call %zu", p->name, nth);
     return &p->calls[nth];
+}
+
+static void return_fetch(played *p, given *call, int fault)
+{
+    slk_error error = {0};
+    const slk_lotus_fault failed = {.failed = fault >= 0, .code = fault, .message = "it fails"};
+    fine(tell(p, "Filecoin.ReturnFetch",
+              json_pack("[o o]", slk_lotus_call_id_json(&call->id), slk_lotus_fault_json(&failed)),
+              &error),
+         &error);
+    call->canceled = true; /* it has it no more */
 }
 
 static void return_it(played *p, given *call, const char *result)
@@ -735,6 +754,123 @@ static void who_is_disabled_connects(void **state)
     wait_open(w, p, false, "take nothing new");
 }
 
+/* ---- layers that are fetched ---- */
+
+#define LAYERS (SLK_LOTUS_SEALED | SLK_LOTUS_CACHE)
+
+/* The worker's storage, with room. */
+static void attach(world *w, const played *p)
+{
+    slk_error error = {0};
+    const int64_t now = slk_clock_monotonic_ms();
+    const slk_lotus_health health = {.stat = {.capacity = INT64_C(1) << 40,
+                                              .available = INT64_C(1) << 40,
+                                              .fs_available = INT64_C(1) << 40}};
+    slk_lotus_path path = {.weight = 10, .can_seal = true};
+    (void)snprintf(path.id, sizeof path.id, "%s", p->path);
+    fine(slk_farm_index_attach(w->farm->index, &path, &health.stat, now, &error), &error);
+    fine(slk_farm_index_report(w->farm->index, p->path, &health, now, &error), &error);
+}
+
+static void lies_at(world *w, const played *p, unsigned types)
+{
+    slk_error error = {0};
+    fine(slk_farm_index_declare(w->farm->index, p->path, &one, types, false, &error), &error);
+}
+
+typedef struct tree_work {
+    slk_farm_call made;
+    slk_farm_select select;
+    struct slk_farm_fetch_layers fetch;
+} tree_work;
+
+/* PC2 of a sector whose layers lie at the worker labels, by one that makes trees. */
+static task *begin_trees(tree_work *t, world *w, const played *labels)
+{
+    *t = (tree_work){.made = {.call.sector = one}};
+    (void)snprintf(t->made.session, sizeof t->made.session, "%s", labels->session);
+    t->select = (slk_farm_select){.farm = w->farm,
+                                  .sector = one,
+                                  .sector_bytes = SECTOR,
+                                  .types = LAYERS,
+                                  .made = &t->made,
+                                  .fetched = true};
+    t->fetch = (struct slk_farm_fetch_layers){.sector = {.id = one, .proof = PROOF}, .key = "key"};
+    const slk_farm_work work = {.task = SLK_LOTUS_PRECOMMIT2,
+                                .selector = slk_farm_select_near,
+                                .about = slk_farm_select_about,
+                                .selector_context = &t->select,
+                                .hopeless = slk_farm_select_hopeless,
+                                .hopeless_context = &t->select,
+                                .method = "Filecoin.SealPreCommit2",
+                                .prepare = slk_farm_bring_layers,
+                                .context = &t->fetch};
+    return begin_work(w, &work, "key");
+}
+
+/* One that labels and has the layers, and one that makes trees and has none. */
+static void two_kinds(world *w, played **ret_labels, played **ret_trees)
+{
+    played *labels = new_worker(w, "labels"), *trees = new_worker(w, "trees");
+    labels->tasks = SLK_LOTUS_TASK_BIT(SLK_LOTUS_PRECOMMIT1);
+    trees->tasks = SLK_LOTUS_TASK_BIT(SLK_LOTUS_PRECOMMIT2) | SLK_LOTUS_TASK_BIT(SLK_LOTUS_FETCH);
+    attach(w, labels);
+    attach(w, trees);
+    lies_at(w, labels, LAYERS);
+    connect_it(labels);
+    connect_it(trees);
+    *ret_labels = labels;
+    *ret_trees = trees;
+}
+
+/* A disk that fails is a failure, however often it is tried; a source that is away is waited for. */
+static void a_fetch_fails_by_its_own_disk_or_its_source(void **state)
+{
+    world *w = *state;
+    played *labels, *trees;
+    tree_work t;
+    two_kinds(w, &labels, &trees);
+    task *first = begin_trees(&t, w, labels);
+    return_fetch(trees, wait_call(trees, 0), SLK_LOTUS_FAULT_UNKNOWN);
+    assert_int_equal(end_task(first), SLK_E_IO);
+    task *second = begin_trees(&t, w, labels);
+    return_fetch(trees, wait_call(trees, 1), SLK_LOTUS_FAULT_TEMPORARY);
+    assert_int_equal(end_task(second), SLK_E_UNREACHABLE);
+    task *third = begin_trees(&t, w, labels);
+    given *call = wait_call(trees, 2);
+    go_away(labels);
+    wait_open(w, labels, false, "");
+    return_fetch(trees, call, SLK_LOTUS_FAULT_UNKNOWN); /* as a lotus-worker says of all failures */
+    assert_int_equal(end_task(third), SLK_E_UNREACHABLE);
+}
+
+/* It ended between the two files: one has moved, the other has not. */
+static void half_a_fetch_is_gone_on_with(void **state)
+{
+    world *w = *state;
+    played *labels, *trees;
+    tree_work t;
+    two_kinds(w, &labels, &trees);
+    task *first = begin_trees(&t, w, labels);
+    given *call = wait_call(trees, 0);
+    lies_at(w, trees, SLK_LOTUS_SEALED);
+    slk_farm_index_drop(w->farm->index, labels->path, &one, SLK_LOTUS_SEALED);
+    return_fetch(trees, call, SLK_LOTUS_FAULT_TEMPORARY);
+    assert_int_equal(end_task(first), SLK_E_UNREACHABLE); /* begun again soon, without end */
+    played *other = new_worker(w, "other"); /* with nothing of it: whoever has a part goes first */
+    other->tasks = trees->tasks;
+    attach(w, other);
+    connect_it(other);
+    task *second = begin_trees(&t, w, labels);
+    call = wait_call(trees, 1);
+    lies_at(w, trees, SLK_LOTUS_CACHE);
+    slk_farm_index_drop(w->farm->index, labels->path, &one, SLK_LOTUS_CACHE);
+    return_fetch(trees, call, -1);
+    return_it(trees, wait_call(trees, 2), "CIDs");
+    assert_int_equal(end_task(second), SLK_OK);
+    assert_int_equal(other->n, 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -754,6 +890,8 @@ int main(void)
         TEST(calls_of_others_go_on),
         TEST(who_is_disabled_is_not_away),
         TEST(who_is_disabled_connects),
+        TEST(a_fetch_fails_by_its_own_disk_or_its_source),
+        TEST(half_a_fetch_is_gone_on_with),
     };
     /* clang-format on */
     return cmocka_run_group_tests(tests, NULL, NULL);

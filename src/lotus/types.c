@@ -232,8 +232,10 @@ json_t *slk_lotus_fault_json(const slk_lotus_fault *fault)
 void slk_lotus_fault_of(slk_lotus_fault *ret_fault, slk_err code, const slk_error *why,
                         const char *worker)
 {
+    const bool away = code == SLK_E_UNREACHABLE || code == SLK_E_TIMEOUT || code == SLK_E_BUSY;
     *ret_fault = (slk_lotus_fault){.failed = true,
                                    .code = code == SLK_E_NOSPACE ? SLK_LOTUS_FAULT_NO_SPACE
+                                           : away                ? SLK_LOTUS_FAULT_TEMPORARY
                                                                  : SLK_LOTUS_FAULT_UNKNOWN};
     (void)snprintf(ret_fault->message, sizeof ret_fault->message, "%s [name: %.255s]",
                    slk_error_text(why, code), worker);

@@ -162,7 +162,8 @@ SLK_MUST_CHECK slk_err slk_lotus_fault_read(slk_lotus_fault *ret_fault, const js
                                             const char *what, slk_error *error);
 json_t *slk_lotus_fault_json(const slk_lotus_fault *fault);
 /* The failure of a step of ours, as a worker of that name returns it: code NO_SPACE for SLK_E_NOSPACE,
- * else UNKNOWN; the sentence ends with " [name: <worker>]". */
+ * TEMPORARY when somebody was away who is needed (SLK_E_UNREACHABLE, _TIMEOUT, _BUSY), else UNKNOWN, which is to
+ * a lotus-miner the same; the sentence ends with " [name: <worker>]". */
 void slk_lotus_fault_of(slk_lotus_fault *ret_fault, slk_err code, const slk_error *why,
                         const char *worker);
 

@@ -272,6 +272,10 @@ static void failures_of_calls(void **state)
     slk_lotus_fault_of(&fault, SLK_E_CORRUPT, NULL, "w1");
     assert_int_equal(fault.code, SLK_LOTUS_FAULT_UNKNOWN);
     assert_string_equal(fault.message, "corrupt [name: w1]");
+    slk_lotus_fault_of(&fault, SLK_E_UNREACHABLE, NULL, "w1");
+    assert_int_equal(fault.code, SLK_LOTUS_FAULT_TEMPORARY);
+    slk_lotus_fault_of(&fault, SLK_E_IO, NULL, "w1");
+    assert_int_equal(fault.code, SLK_LOTUS_FAULT_UNKNOWN);
 }
 
 static void long_sentences_are_cut_between_characters(void **state)
