@@ -327,7 +327,7 @@ def says_goodbye():
     with Folder() as folder, farm.Farm(folder, size=None, chain_info="http://127.0.0.1:1") as ours:
         start_serving(ours)
         with OwnWorker(ours) as worker:
-            for end in (lambda: worker.process.terminate(), lambda: selkie("worker", "stop", "--worker-repo", worker.folder)):
+            for end in (lambda: worker.process.terminate(), *(lambda how=how: selkie("worker", how, "--worker-repo", worker.folder) for how in ("stop", "drain"))):
                 end()
                 equal(worker.process.wait(30), 0, f"how it ended: {worker.tail()}")
                 equal([w for w in workers(ours) if w["Kind"] != "local"], [], "workers that are left")

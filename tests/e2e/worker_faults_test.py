@@ -63,7 +63,8 @@ def network_cut():
             def cut(kind):
                 def act(handler, data):
                     half(handler, data)
-                    threading.Thread(target=lambda: (worker.leave(), gone[kind].set()), daemon=True).start()
+                    worker.leave()  # before the connection ends: whoever asks again at once is not to be served
+                    gone[kind].set()
                     raise Cut
                 return act
 
