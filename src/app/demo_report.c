@@ -148,7 +148,8 @@ static void print_end(const slk_demo *demo)
                  "  selkie sector list --repo %s\n"
                  "  selkie sector show %" PRIu64 " --repo %s\n"
                  "  selkie partner list --repo %s\n"
-                 "  selkie demo --size 8MiB\n",
+                 "  selkie demo --size 8MiB\n"
+                 "and workers for that provider: docs/trying-workers.md\n",
                  demo->folder, client, demo->numbers[0], client, provider);
 }
 

@@ -451,8 +451,10 @@ static const slk_option options[] = {
 
 const slk_command slk_commands_worker_run[] = {
     {.name = "worker run",
-     .help = "Run a seal worker for a selkie node or a lotus-miner, which MINER_API_INFO names. "
-             "Flags and variables of lotus-worker count, too.",
+     .help =
+         "Run a seal worker for a selkie node or a lotus-miner, which MINER_API_INFO names. "
+         "Flags and variables of lotus-worker count, too. docs/trying-workers.md shows how, from "
+         "nothing.",
      .example = "MINER_API_INFO=TOKEN:/ip4/10.0.0.1/tcp/2345/http selkie worker run --commit=false",
      .options = options,
      .run = run_worker},
