@@ -10,6 +10,7 @@ import uuid
 from played_miner import *
 from support import *
 
+ZEROS = "baga6ea4seaqpy7usqklokfx2vxuynmupslkeutzexe2uqurdg5vhtebhxqmpqmy"  # of 2 KiB
 NIL = "00000000-0000-0000-0000-000000000000"
 PIECE = bytes(range(1, 128)) * 16  # 2032 bytes
 # All that a worker answers. source: reference/lotus-worker 4.3, 4.4
@@ -314,6 +315,77 @@ def taken_while_greeting(miner, worker):
     expect(gate.asked.wait(10), "the data was not asked for")
     gate.open.set()
     return call_id
+
+
+def killed_in_deletes(miner, worker):
+    """By the miner, to whom it says that a file goes: it is whole after the restart, told of again, and goes when it is asked
+    for once more. So does what was half removed."""
+    well(miner.returned(worker.add_zeros(number := next(numbers)), "ReturnAddPiece")[1])
+    cache = worker.folder / "cache" / f"s-t01000-{number}"
+    cache.mkdir()
+    for name in ("p_aux", "t_aux"):
+        (cache / name).write_bytes(b"x")
+    before = sector_files(worker, number)
+    for kind in ("unsealed", "cache"):
+        def struck():
+            worker.kill()
+            cut()
+        url, declared = f"/remote/{kind}/s-t01000-{number}", len(miner.calls("StorageDeclareSector"))
+        miner.faults["StorageDropSector"].append(struck)
+        try:
+            worker.raw("DELETE", url)
+            raise Failed(f"DELETE of {kind} was answered")
+        except (OSError, http.client.HTTPException):
+            pass
+        equal(sector_files(worker, number), before, f"files after a kill in DELETE of {kind}")
+        gone = worker.folder / kind / "fetching" / "s-t01000-99999.gone"  # as a kill in the removal leaves it
+        gone.mkdir()
+        (gone / "p_aux").write_bytes(b"x")
+        worker.start()
+        told = [p[2] for p in miner.calls("StorageDeclareSector")[declared:] if p[1]["Number"] == number]
+        equal(told, [5 if kind == "unsealed" else 4], "what the miner is told lies there")
+        expect(not gone.exists(), "what was being removed stays")
+        equal(worker.raw("DELETE", url)[0], 200, f"DELETE of {kind} once more")
+        before = sector_files(worker, number)
+        expect(not [f for f in before if f.startswith(kind)], f"it is still there: {before}")
+
+
+def sector_files(worker, number):
+    """All that has the sector's name, by place."""
+    found = [p for kind in ("unsealed", "sealed", "cache") for p in (worker.folder / kind).rglob("*") if f"s-t01000-{number}" in str(p) and p.is_file()]
+    return {str(p.relative_to(worker.folder)): sha256_file(p) for p in found}
+
+
+FINISHED = ("p_aux", "sc-02-data-tree-r-last.dat", "t_aux")
+
+
+def killed_in_finalize(miner, worker):
+    """As soon as it has the call, and in its Return: the cache is trimmed, nothing that stays is touched, and the call ends once
+    under its id."""
+    number, ticket = next(numbers), base64.b64encode(bytes(32)).decode()
+    pieces = [{"Size": 2048, "PieceCID": {"/": ZEROS}}]
+    labels, fault = miner.returned(worker.call("SealPreCommit1", ref(number), ticket, pieces), "ReturnSealPreCommit1")
+    well(fault)
+    well(miner.returned(worker.call("SealPreCommit2", ref(number), labels), "ReturnSealPreCommit2")[1])
+    before = sector_files(worker, number)
+    kept = {place: digest for place, digest in before.items() if place.startswith("sealed/") or place.endswith(FINISHED)}
+    expect(len(kept) == 4 < len(before), f"a sealed sector: {sorted(before)}")
+    taken = worker.call("FinalizeSector", ref(number))
+    worker.kill_and_start()
+    well(miner.returned(taken, "ReturnFinalizeSector")[1])
+    equal(sector_files(worker, number), kept, "what is left")
+
+    def struck():
+        worker.kill()
+        cut()
+    miner.faults["ReturnFinalizeSector"].append(struck)
+    again = worker.call("FinalizeSector", ref(number))
+    worker.process.wait(30)
+    worker.start()
+    miner.wait_call("ReturnFinalizeSector", again, n=2)
+    equal(sector_files(worker, number), kept, "what is left of a finished one")
+    wait(lambda: not worker.jobs(), "all results to be had")
+    equal([len(miner.calls("ReturnFinalizeSector", c)) for c in (taken, again)], [1, 2], "Returns")
 
 
 # ---- pushed data ----
@@ -683,7 +755,7 @@ def drained(miner, worker):
 
 TOGETHER = [strangers_take_all_streams, no_token, token_that_may_only_read, wrong_tokens, token_in_the_url, guessing_is_slowed, no_json_rpc, bad_parameters, bad_values_are_returned,
             large_bodies, same_call_twice, pushed_whole, pushed_short_and_cut, pushed_to_nobody, pushed_and_failed_before, pushed_by_who_leaves, data_by_url, sockets, remote_paths, remote_links, remote_deletes, fetched, returns_until_taken, miner_away,
-            killed_at_each_point, nothing_told, drained]
+            killed_at_each_point, killed_in_deletes, killed_in_finalize, nothing_told, drained]
 
 
 def main():
