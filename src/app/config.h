@@ -101,6 +101,9 @@ typedef struct slk_config {
     bool trial_c1;
     int64_t stall_factor;
     int64_t chain_poll_ms; /* 0: a quarter epoch */
+    /* [Service] */
+    bool service_enable;
+    int64_t service_sector_ms;
     /* [Page] */
     bool page_enable;
     bool page_loopback_only;

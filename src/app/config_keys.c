@@ -148,6 +148,11 @@ const slk_config_key slk_config_keys[] = {
     {"Client", "StallFactor", KEY_NUMBER, AT(stall_factor), "3", 1, 100, NULL, "See StallTime."},
     {"Client", "ChainPollInterval", KEY_TIME, AT(chain_poll_ms), "", 0, 0, NULL,
      "Between two looks at the chain. Unset: a quarter of an epoch."},
+    {"Service", "Enable", KEY_BOOL, AT(service_enable), "false", 0, 0, NULL,
+     "Sell sealed sectors: serve customers at /sealing/v1/ and bill them. For providers."},
+    {"Service", "SectorTime", KEY_TIME, AT(service_sector_ms), "6h", 1000, 8784 * HOURS, NULL,
+     "How long one sector takes here: what quotes promise while nothing has been sealed yet, and "
+     "never less than."},
     {"Page", "Enable", KEY_BOOL, AT(page_enable), "true", 0, 0, NULL,
      "Serve the page at / and its API at /api/v0/, for those with an access token."},
     {"Page", "LoopbackOnly", KEY_BOOL, AT(page_loopback_only), "false", 0, 0, NULL,

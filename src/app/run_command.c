@@ -6,6 +6,7 @@
 #include "app/provider_check.h"
 #include "app/reload.h"
 #include "app/sector_files.h"
+#include "app/selling.h"
 #include "app/service.h"
 #include "app/signals.h"
 
@@ -32,7 +33,9 @@
 
 #define BLOCK_DELAY_S 30 /* what a worker is told; it makes nothing of it */
 
-#define ROUTES_MAX (SLK_REMOTE_PROVIDER_ROUTES + SLK_REMOTE_CLIENT_ROUTES + SLK_PAGE_ROUTES_MAX + 3)
+#define ROUTES_MAX                                                                 \
+    (SLK_REMOTE_PROVIDER_ROUTES + SLK_REMOTE_CLIENT_ROUTES + SLK_SHOP_ROUTES_MAX + \
+     SLK_PAGE_ROUTES_MAX + 3)
 
 /* What runs beside the heart. */
 struct service {
@@ -40,6 +43,7 @@ struct service {
     slk_relay *relay;
     slk_remote_provider *provider;
     slk_remote_client *client;
+    slk_selling *selling; /* NULL: nothing is sold here */
     slk_page *page;
     slk_delivery *delivery;
     slk_monitor *monitor;
@@ -218,6 +222,9 @@ static slk_err add_routes(struct service *service, slk_error *error)
         slk_remote_client_routes(service->routes + service->n_routes, service->client);
         service->n_routes += SLK_REMOTE_CLIENT_ROUTES;
     }
+    if (service->selling)
+        service->n_routes +=
+            slk_selling_routes(service->routes + service->n_routes, service->selling);
     SLK_TRY(add_monitor(service, error));
     return node->repo.config.page_enable ? add_page(service, error) : SLK_OK;
 }
@@ -337,10 +344,14 @@ static slk_err start(struct service *service, slk_error *error)
 {
     slk_node *node = service->node;
     SLK_TRY(check_network(node, error));
+    if (node->provider && node->repo.config.service_enable)
+        SLK_TRY(slk_selling_new(&service->selling, &node->repo, node->seal, error));
     if (node->repo.config.http_enable)
         SLK_TRY(start_server(service, error));
     SLK_TRY(slk_farm_service_start(node->farm, BLOCK_DELAY_S, error));
     SLK_TRY(slk_seal_start(node->seal, error));
+    if (service->selling)
+        SLK_TRY(slk_selling_start(service->selling, error));
     if (service->monitor)
         SLK_TRY(slk_monitor_start(service->monitor, error));
     if (slk_repo_url(&service->url, &node->repo, NULL) != SLK_OK)
@@ -361,12 +372,14 @@ static void stop(struct service *service)
     slk_http_server_free(service->server);
     slk_monitor_free(service->monitor);
     slk_delivery_free(service->delivery);
+    slk_selling_stop(service->selling);
     slk_farm_service_stop(service->node->farm);
     slk_seal_stop(service->node->seal);
     slk_remote_provider_free(service->provider);
     slk_relay_free(service->relay);
     slk_remote_client_free(service->client);
     slk_page_free(service->page);
+    slk_selling_free(service->selling);
     slk_free(service->certificate_file);
     slk_free(service->key_file);
     slk_free(service->url);

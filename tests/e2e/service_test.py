@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Sealed sectors are sold: a customer's node orders what was bought, gets it sealed and proves it, and is charged for exactly that,
+also when the provider is killed at any moment."""
+import base64
+import random
+import ssl
+import urllib.error
+import urllib.request
+
+from farm import Farm
+from support import *
+
+PROVING_SECONDS = 400
+KILLS = 12
+OFFER = {"name": "cc2", "title": "2 KiB sectors", "kinds": ["cc"], "seal_proofs": [5], "currency": "EUR",
+         "steps": [{"from": 1, "unit": "250"}, {"from": 3, "unit": "200"}], "proof": None, "push": None,
+         "retention": {"days": 3, "unit": "5"}, "late_basis_points": 0, "least": 1, "most": 10, "valid_until_ms": None}
+
+
+class Shop(Farm):
+    """A provider that sells, and a client that has no account of a partner but one of a customer."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.more |= {"SELKIE_SERVICE_ENABLE": "true"}
+        self.token = self.partner_token = ""
+
+    def introduce(self):
+        offer = self.folder / "offer.json"
+        offer.write_text(json.dumps(OFFER))
+        equal(self.on("provider", "service", "offer", "set", offer), {"name": "cc2", "version": 1}, "the offer")
+        self.token = self.customer("lighthouse", "--currency", "EUR", "--limit", "20")
+
+    def customer(self, *arguments):
+        return self.on("provider", "service", "customer", "add", *arguments)["token"]
+
+    def ask(self, path, body=None, token=None, key=None, base="/sealing/v1/"):
+        """(status, answer) of a door of the service."""
+        fields = {"Authorization": f"Bearer {token or self.token}"}
+        if body is not None:
+            fields["Content-Type"] = "application/json"
+        if key:
+            fields["Idempotency-Key"] = key
+        request = urllib.request.Request(f"{self.url('provider')}{base}{path}", headers=fields,
+                                         data=None if body is None else json.dumps(body).encode())
+        context = ssl.create_default_context(cafile=str(self.repo("provider") / "tls.crt"))
+        try:
+            with urllib.request.urlopen(request, timeout=30, context=context) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as problem:
+            return problem.code, json.loads(problem.read())
+
+    def signed(self, path, body=None, key=None):
+        status, answer = self.ask(path, body, key=key)
+        expect(status in (200, 201), f"{path}: {status} {answer}")
+        return json.loads(answer["payload"])
+
+    def buy(self, numbers, key):
+        quote = self.signed("quotes", {"offer": "cc2", "kind": "cc", "seal_proof": 5, "sectors": len(numbers)})
+        return self.signed("orders", {"quote": quote["id"], "sp_id": 1000, "sector_numbers": numbers}, key)
+
+    def connect(self):
+        status, answer = self.ask("connect", {})
+        equal(status, 201, "connect")
+        self.partner_token = json.loads(base64.b64decode(answer["connect_string"]))["token"]
+        self.on("client", "provider", "add", "-", "--miner", "f01000", stdin=answer["connect_string"])
+
+    def entries(self):
+        return self.ask("ledger?most=1000")[1]["entries"]
+
+
+def bought_and_proven():
+    with Folder() as folder, Shop(folder) as shop:
+        shop.prepare()
+        order = shop.buy([0, 1, 2], "first")
+        equal(order["state"], "open", "the order")
+        equal(order["terms"]["total"], "600", "its price")
+        shop.connect()
+        shop.order(count=3)
+        shop.wait(lambda: shop.all_proving(3), PROVING_SECONDS, "three sectors to be proving")
+        equal(shop.signed(f"orders/{order['id']}")["state"], "completed", "the order")
+        entries = shop.entries()
+        equal([(e["item"], e["amount"]) for e in entries], [("sector", "200")] * 3, "what was charged")
+        equal(sorted(e["sector"]["sector_number"] for e in entries), [0, 1, 2], "for which sectors")
+        equal(shop.on("provider", "service", "ledger", "check")["valid"], True, "the ledgers")
+        not_bought(shop)
+        paid(shop)
+        apart(shop, order)
+
+
+def not_bought(shop):
+    """A sector beyond what was bought is refused, and nothing of it is made."""
+    body = {"partner_token": shop.partner_token, "slot_token": "", "sp_id": 1000, "sector_number": 9, "reg_seal_proof": 5}
+    answer = shop.ask("order", body, base="/remoteseal/delegated/v0/")[1]
+    equal((answer["accepted"], answer["reject_reason"]), (False, "this sector is part of no order"), "a sector that was not bought")
+    equal(len(shop.sectors("provider")), 3, "sectors at the provider")
+
+
+def paid(shop):
+    for new in (True, False):
+        answer = shop.on("provider", "service", "payment", "lighthouse", "6", "--reference", "bank-1")
+        equal(answer, {"seq": 4, "new": new}, "the payment")
+    account = shop.ask("account")[1]
+    equal((account["balance"], account["owed"]), ("0", "0"), "what is owed then")
+
+
+def apart(shop, order):
+    other = shop.customer("other", "--currency", "EUR")
+    equal(shop.ask(f"orders/{order['id']}", token=other)[0], 404, "another's order")
+    equal(shop.ask("ledger", token=other)[1]["entries"], [], "another's ledger")
+    equal(shop.ask("account", token="0" * 64)[0], 401, "a wrong token")
+    status, answer = shop.ask("quotes", {"offer": "cc2", "kind": "cc", "seal_proof": 5, "sectors": 1}, token=other)
+    quote = json.loads(answer["payload"])["id"]
+    body = {"quote": quote, "sp_id": 1000, "sector_numbers": [77]}
+    equal((status, shop.ask("orders", body, token=other, key="k")[0]), (201, 402), "who has not paid in")
+
+
+def killed():
+    """The provider dies at random moments; each sector is charged once."""
+    with Folder() as folder, Shop(folder) as shop:
+        shop.prepare()
+        order = shop.buy([0, 1, 2, 3], "first")
+        shop.connect()
+        shop.order(count=4)
+        draw = random.Random(7)
+        for _ in range(KILLS):
+            if shop.all_proving(4):
+                break
+            time.sleep(draw.uniform(0.2, 3))
+            shop.kill("provider")
+            shop.start("provider")
+        shop.wait(lambda: shop.all_proving(4), PROVING_SECONDS, "four sectors to be proving")
+        shop.wait(lambda: shop.signed(f"orders/{order['id']}")["state"] == "completed", 30, "the order to be completed")
+        equal(sorted(e["sector"]["sector_number"] for e in shop.entries()), [0, 1, 2, 3], "what was charged")
+        equal(shop.on("provider", "service", "ledger", "check"), {"valid": True, "customers": 1, "entries": 4}, "the ledgers")
+
+
+run_cases([
+    ("service-bought-and-proven", bought_and_proven),
+    ("service-killed", killed),
+])
