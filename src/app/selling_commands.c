@@ -357,8 +357,9 @@ static void print_posted(const slk_options *options, const struct posting *p)
                      p->is_new ? "noted" : "was noted before", p->entry.seq, balance);
 }
 
+/* in_favour: of the customer. */
 static slk_err post_money(slk_node *node, const slk_options *options, slk_ledger_kind kind,
-                          slk_error *error)
+                          bool in_favour, slk_error *error)
 {
     slk_customer c;
     slk_money amount;
@@ -366,24 +367,23 @@ static slk_err post_money(slk_node *node, const slk_options *options, slk_ledger
     const char *note = slk_options_text(options, "note");
     SLK_TRY(slk_customer_find(&c, node->db, options->args[0], error));
     SLK_TRY(slk_money_read(&amount, options->args[1], c.currency, error));
-    if (kind != SLK_LEDGER_ADJUSTMENT && (amount.negative || slk_money_is_zero(&amount)))
+    if (amount.negative || slk_money_is_zero(&amount))
         return slk_fail(error, SLK_E_INVAL, "want an amount above zero");
     if (slk_service_dry(options, "it would be noted in the customer's ledger"))
         return SLK_OK;
     SLK_TRY(slk_selling_key(&key, &node->repo, error));
     SLK_TRY(slk_service_key_note(node->db, key, slk_seal_now(node->seal), error));
-    struct posting p = {
-        .key = key,
-        .posting = {.customer_id = c.id,
-                    .at_ms = slk_seal_now(node->seal),
-                    .kind = kind,
-                    .item = SLK_ITEM_MONEY,
-                    .order_id = "",
-                    .quantity = 1,
-                    .unit = kind == SLK_LEDGER_PAYMENT ? slk_money_minus(&amount) : amount,
-                    .currency = c.currency,
-                    .reference = slk_options_text(options, "reference"),
-                    .note = note ? note : ""}};
+    struct posting p = {.key = key,
+                        .posting = {.customer_id = c.id,
+                                    .at_ms = slk_seal_now(node->seal),
+                                    .kind = kind,
+                                    .item = SLK_ITEM_MONEY,
+                                    .order_id = "",
+                                    .quantity = 1,
+                                    .unit = in_favour ? slk_money_minus(&amount) : amount,
+                                    .currency = c.currency,
+                                    .reference = slk_options_text(options, "reference"),
+                                    .note = note ? note : ""}};
     SLK_TRY(slk_db_tx(node->db, post_body, &p, error));
     print_posted(options, &p);
     return SLK_OK;
@@ -391,17 +391,18 @@ static slk_err post_money(slk_node *node, const slk_options *options, slk_ledger
 
 static slk_err payment(slk_node *node, const slk_options *options, slk_error *error)
 {
-    return post_money(node, options, SLK_LEDGER_PAYMENT, error);
+    return post_money(node, options, SLK_LEDGER_PAYMENT, true, error);
 }
 
 static slk_err refund(slk_node *node, const slk_options *options, slk_error *error)
 {
-    return post_money(node, options, SLK_LEDGER_REFUND, error);
+    return post_money(node, options, SLK_LEDGER_REFUND, false, error);
 }
 
 static slk_err adjust(slk_node *node, const slk_options *options, slk_error *error)
 {
-    return post_money(node, options, SLK_LEDGER_ADJUSTMENT, error);
+    return post_money(node, options, SLK_LEDGER_ADJUSTMENT, slk_options_flag(options, "credit"),
+                      error);
 }
 
 /* ---- the ledger ---- */
@@ -514,14 +515,21 @@ static const slk_option order_options[] = {
      .help = "of this customer alone"},
     {.name = NULL},
 };
+#define OPTIONS_POSTING                                                                           \
+    {.name = "reference",                                                                         \
+     .type = SLK_OPTION_TEXT,                                                                     \
+     .required = true,                                                                            \
+     .value = "TEXT",                                                                             \
+     .help = "what tells this one from all others, such as the bank's number; it counts once"},   \
+    {                                                                                             \
+        .name = "note", .type = SLK_OPTION_TEXT, .value = "TEXT", .help = "shown to the customer" \
+    }
 static const slk_option money_options[] = {
+    SLK_OPTION_REPO, OPTIONS_POSTING, SLK_OPTION_DRY_RUN, {.name = NULL}};
+static const slk_option adjust_options[] = {
     SLK_OPTION_REPO,
-    {.name = "reference",
-     .type = SLK_OPTION_TEXT,
-     .required = true,
-     .value = "TEXT",
-     .help = "what tells this one from all others, such as the bank's number; it counts once"},
-    {.name = "note", .type = SLK_OPTION_TEXT, .value = "TEXT", .help = "shown to the customer"},
+    OPTIONS_POSTING,
+    {.name = "credit", .type = SLK_OPTION_FLAG, .help = "it is in the customer's favour"},
     SLK_OPTION_DRY_RUN,
     {.name = NULL},
 };
@@ -635,9 +643,9 @@ const slk_command slk_commands_selling[] = {
      .args = "CUSTOMER AMOUNT",
      .args_min = 2,
      .args_max = 2,
-     .help = "Put something right: an amount above zero is owed, one below zero is in its favour.",
-     .example = "selkie service adjust lighthouse -5 --reference fix-1 --note delay",
-     .options = money_options,
+     .help = "Put something right: the amount is owed, or with --credit in the customer's favour.",
+     .example = "selkie service adjust lighthouse 5 --credit --reference fix-1 --note delay",
+     .options = adjust_options,
      .run = slk_service_run,
      .action = adjust},
     {.name = "service ledger show",
