@@ -104,8 +104,8 @@ static slk_err own_address(slk_ip *ret, const char *node_url, slk_error *error)
     freeaddrinfo(list);
     if (!found)
         return slk_fail(error, SLK_E_UNREACHABLE,
-                        "the node at %s port %s does not answer, so it is not known which of our "
-                        "addresses it can reach; --listen IP:PORT says it",
+                        "the node at %s port %s does not answer: it is down, it listens on another "
+                        "address ([API] ListenAddress), or a firewall is between",
                         node.host, node.port);
     return SLK_OK;
 }

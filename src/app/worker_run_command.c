@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `selkie worker run`: a seal worker for a lotus-miner, or for a node of ours. */
+#include "app/later.h"
 #include "app/lock.h"
 #include "app/lotus_api.h"
 #include "app/lotus_keys.h"
@@ -19,6 +20,7 @@
 #include "net/certificate.h"
 #include "proofs/params/params.h"
 #include "store/store.h"
+#include "worker/miner.h"
 #include "worker/worker.h"
 
 #include <stdio.h>
@@ -306,10 +308,26 @@ static void stop(struct run *run)
 
 /* ---- --dry-run ---- */
 
+/* Whether it answers, and takes the token. */
+static slk_err knock(const struct run *run, slk_error *error)
+{
+    SLK_CLEANUP(slk_rpc_client_freep) slk_rpc_client *rpc = NULL;
+    const slk_rpc_client_options at = {.url = run->node.url,
+                                       .bearer = run->node.info.token,
+                                       .ca_file = slk_options_text(run->options, "node-ca"),
+                                       .pin = run->node.pin,
+                                       .later = slk_later_wait};
+    slk_lotus_version version;
+    SLK_TRY(slk_rpc_client_new(&rpc, &at, error));
+    const slk_miner miner = {.rpc = rpc};
+    return slk_miner_version(&miner, &version, error);
+}
+
 static slk_err dry_run(struct run *run, slk_lotus_task_set tasks, slk_error *error)
 {
     SLK_TRY(find_node(run, error));
     SLK_TRY(find_place(run, false, error));
+    SLK_TRY(knock(run, error));
     SLK_TRY(slk_worker_place_try(&run->place, error));
     json_t *names = json_array();
     for (slk_lotus_task t = 0; t < SLK_LOTUS_TASKS && names; t++)
@@ -324,8 +342,8 @@ static slk_err dry_run(struct run *run, slk_lotus_task_set tasks, slk_error *err
     if (run->options->json)
         (void)json_dumpf(plan, stdout, JSON_COMPACT);
     else
-        (void)printf("dry run: a worker in %s would listen on %s, which is free, and the node %s "
-                     "(from %s) would reach it as %s; nothing was changed",
+        (void)printf("dry run: a worker in %s would listen on %s, which is free; the node %s (from "
+                     "%s) answers, takes the token, and would reach it as %s; nothing was changed",
                      run->folder, run->place.listen, run->node.info.url, run->node.from,
                      run->place.host);
     (void)printf("\n");

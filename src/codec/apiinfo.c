@@ -85,7 +85,9 @@ static slk_err from_url(char **ret_url, const char *text, slk_error *error)
         if (strncmp(text, schemes[i].scheme, skip) == 0)
             return from_host(ret_url, schemes[i].http, text + skip, error);
     }
-    return slk_fail(error, SLK_E_INVAL, "node address must start with http, https, ws or wss");
+    return slk_fail(error, SLK_E_INVAL,
+                    "want TOKEN:ADDRESS, the address such as /ip4/10.0.0.1/tcp/2345/http or "
+                    "http://10.0.0.1:2345 (https, ws and wss, too)");
 }
 
 /* Where the address starts: 0 without a token. */

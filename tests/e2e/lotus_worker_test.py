@@ -46,6 +46,8 @@ def commands(miner, worker):
     dry = ("worker", "run", "--dry-run", "--worker-repo", worker.folder / "other", "--listen")
     plan = selkie(*dry, "0.0.0.0:0", environment=told)
     equal((plan["listen"], plan["host"], plan["from"]), ("0.0.0.0:0", "127.0.0.1", "environment variable MINER_API_INFO"), "--dry-run")
+    wrong = selkie(*dry, "0.0.0.0:0", environment={"MINER_API_INFO": "e" + miner.info}, status=1)["error"]["message"]
+    expect("refuses the token" in wrong, f"--dry-run tries the token: {wrong}")
     taken = (worker.folder / "api").read_text().split("/")[4]
     refused = selkie(*dry, f"127.0.0.1:{taken}", environment=told, status=1)["error"]["message"]
     expect(f"another program listens on 127.0.0.1:{taken}" in refused and "--listen" in refused, f"--dry-run tries the port: {refused}")
