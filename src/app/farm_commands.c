@@ -15,6 +15,7 @@
 #include "codec/json.h"
 #include "codec/multiaddr.h"
 #include "lotus/worker_info.h"
+#include "net/address.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -325,6 +326,21 @@ static int run_abort(const slk_command *command, const slk_options *options)
 
 /* ---- tokens of the API ---- */
 
+/* Elsewhere these addresses lead nowhere, or to whoever uses them. On standard error: the line above is often
+ * put into a file. */
+static void warn_of_address(const slk_multiaddr *known)
+{
+    slk_ip ip;
+    if (slk_ip_parse(&ip, known->host) && slk_ip_is_loopback(&ip))
+        (void)fprintf(stderr, "the node listens on this machine alone; for a worker elsewhere "
+                              "ListenAddress in [API] gives it an address of your network\n");
+    else if (strcmp(known->host, "0.0.0.0") == 0 || strcmp(known->host, "::") == 0)
+        (void)fprintf(stderr,
+                      "the node listens on every address of this machine; put the one "
+                      "that the worker reaches in place of %s\n",
+                      known->host);
+}
+
 static slk_err print_info(const slk_options *options, const char *token, slk_error *error)
 {
     SLK_CLEANUP(slk_buf_done) slk_buf address;
@@ -342,6 +358,8 @@ static slk_err print_info(const slk_options *options, const char *token, slk_err
         (void)printf("{\"token\":\"%s\",\"address\":\"%s\"}\n", token, slk_buf_str(&address));
     else
         (void)printf("MINER_API_INFO=%s:%s\n", token, slk_buf_str(&address));
+    (void)fflush(stdout);
+    warn_of_address(&known);
     return SLK_OK;
 }
 
