@@ -27,9 +27,15 @@
 
 /* ---- stop ---- */
 
+/* A node that is away does not hear of its storage that goes; that is no reason to go on. */
 static slk_err end_it(slk_worker_link *link, slk_error *error)
 {
-    SLK_TRY(slk_worker_tell(link, "Filecoin.StorageDetachAll", json_array(), error));
+    slk_error why = {0};
+    const slk_err code = slk_worker_tell(link, "Filecoin.StorageDetachAll", json_array(), &why);
+    if (code == SLK_E_CONFLICT)
+        (void)fprintf(stderr, "its node does not hear that it ends: %s\n", why.message);
+    else if (code != SLK_OK)
+        return slk_fail(error, code, "%s", why.message);
     return slk_worker_tell(link, "Filecoin.Shutdown", json_array(), error);
 }
 

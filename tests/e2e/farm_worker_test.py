@@ -334,6 +334,11 @@ def says_goodbye():
                 worker.__enter__()
             worker.close()
             ours.wait(lambda: not worker.row()["Open"], 30, "the node to miss it")
+            worker.__enter__()
+            ours.kill("provider")
+            selkie("worker", "stop", "--worker-repo", worker.folder)
+            equal(worker.process.wait(30), 0, f"how it ended without its node: {worker.tail()}")
+            ours.start("provider")
 
 
 def tokens_are_renewed():
