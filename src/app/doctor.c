@@ -61,17 +61,23 @@ static int64_t count(slk_db *db, const slk_sql *sql)
     return slk_column_i64(&q, 0);
 }
 
-/* What it does: as configured, else by whom it knows, else both. */
+/* What it does: as configured, by whom it knows, and as what its database has seen it run; else both. */
 static void learn(slk_doctor *doctor)
 {
     static const slk_sql partners = {"doctor.partners",
                                      "SELECT count(*) FROM rseal_delegated_partners"};
     static const slk_sql providers = {"doctor.providers",
                                       "SELECT count(*) FROM rseal_client_providers"};
+    static const slk_sql ran_provider = {
+        "doctor.ran_provider", "SELECT count(*) FROM node WHERE roles IN ('provider', 'both')"};
+    static const slk_sql ran_client = {
+        "doctor.ran_client", "SELECT count(*) FROM node WHERE roles IN ('client', 'both')"};
     const slk_node *node = doctor->node;
     const slk_config *config = &node->repo.config;
-    doctor->provider = config->enable_provider || count(node->db, &partners) > 0;
-    doctor->client = config->enable_client || count(node->db, &providers) > 0;
+    doctor->provider = config->enable_provider || count(node->db, &partners) > 0 ||
+                       count(node->db, &ran_provider) > 0;
+    doctor->client = config->enable_client || count(node->db, &providers) > 0 ||
+                     count(node->db, &ran_client) > 0;
     if (!doctor->provider && !doctor->client)
         doctor->provider = doctor->client = true;
     const slk_seal_options *o = slk_seal_get_options(node->seal);

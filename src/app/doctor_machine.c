@@ -122,7 +122,9 @@ static void look_at_disk(slk_doctor *d, const char *check, const char *folder, u
     if (!slk_doctor_ok(d, code, &error, check, "make the folder writable for this user"))
         return;
     if (left < wanted)
-        slk_doctor_say(d, SLK_HEALTH_FAULT, check, "free some, or name another folder",
+        slk_doctor_say(d, SLK_HEALTH_FAULT, check,
+                       "free some, name another folder, or take smaller sectors (SealProofs in "
+                       "[Provider])",
                        "%.1f GiB free, %" PRIu64 " sectors take %.1f GiB", (double)left / GIB,
                        d->sectors, (double)wanted / GIB);
     else if (d->sector_bytes >= BIG_SECTOR && bps < DISK_SLOW_BPS)
