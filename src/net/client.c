@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "net/client.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "net/address.h"
@@ -32,6 +33,11 @@ struct slk_http_client {
     slk_http_client_counts counts;
 };
 
+struct slk_http_stopper {
+    CURLM *multi;
+    atomic_bool stopped;
+};
+
 /* One call in progress. */
 typedef struct call {
     CURL *curl;
@@ -44,6 +50,8 @@ typedef struct call {
     uint64_t received;
     size_t max_body;
     struct curl_slist *headers;
+    int64_t stall_ms;
+    int64_t heard_ms; /* monotonic: when the last byte came */
     bool public_only;
     bool vetoed; /* an address was refused */
     char curl_text[CURL_ERROR_SIZE];
@@ -165,6 +173,7 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *context)
     (void)size; /* always 1 */
     call *c = context;
     char line[1024];
+    c->heard_ms = slk_clock_monotonic_ms();
     if (n >= sizeof line)
         return n; /* none of the fields we read is so long */
     memcpy(line, bytes, n);
@@ -219,6 +228,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *context)
 {
     (void)size;
     call *c = context;
+    c->heard_ms = slk_clock_monotonic_ms();
     if (c->received == 0)
         read_status(c);
     c->sink_code = take_body(c, (const uint8_t *)bytes, n);
@@ -328,28 +338,34 @@ static slk_err build_headers(call *c, slk_error *error)
     return SLK_OK;
 }
 
+/* What makes libcurl look once a second. */
+static void set_looks(call *c)
+{
+    const slk_http_request *r = c->request;
+    (void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT,
+                           (long)(r->stall_bytes_per_s ? r->stall_bytes_per_s : 1));
+    (void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, (long)((c->stall_ms + 999) / 1000));
+    (void)curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
+    (void)curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    (void)curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, c);
+}
+
 /* Options that cannot fail for lack of memory or support are set unchecked. */
 static void set_limits(call *c, const slk_http_client *client)
 {
     const slk_http_request *r = c->request;
     const slk_http_client_options *o = &client->options;
-    int64_t stall = r->stall_timeout_ms   ? r->stall_timeout_ms
-                    : o->stall_timeout_ms ? o->stall_timeout_ms
-                                          : STALL_MS_DEFAULT;
+    c->stall_ms = r->stall_timeout_ms   ? r->stall_timeout_ms
+                  : o->stall_timeout_ms ? o->stall_timeout_ms
+                                        : STALL_MS_DEFAULT;
     int64_t connect = o->connect_timeout_ms ? o->connect_timeout_ms : CONNECT_MS_DEFAULT;
     (void)curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect);
-    (void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT,
-                           (long)(r->stall_bytes_per_s ? r->stall_bytes_per_s : 1));
-    (void)curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, (long)((stall + 999) / 1000));
     (void)curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)r->total_timeout_ms);
     (void)curl_easy_setopt(c->curl, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(c->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     (void)curl_easy_setopt(c->curl, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     (void)curl_easy_setopt(c->curl, CURLOPT_BUFFERSIZE, 256L * 1024);
-    (void)curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
-    (void)curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-    (void)curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, c);
     (void)curl_easy_setopt(c->curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
     (void)curl_easy_setopt(c->curl, CURLOPT_OPENSOCKETDATA, c);
     (void)curl_easy_setopt(c->curl, CURLOPT_HEADERFUNCTION, on_header);
@@ -357,6 +373,8 @@ static void set_limits(call *c, const slk_http_client *client)
     (void)curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, c);
     (void)curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, c->curl_text);
+    if (!r->stopper)
+        set_looks(c);
 }
 
 static bool set_source(call *c)
@@ -532,12 +550,73 @@ static slk_err fail_transport(const call *c, CURLcode rc, slk_error *error)
                     detail);
 }
 
+/* ---- calls with a stopper ---- */
+
+slk_err slk_http_stopper_new(slk_http_stopper **ret_stopper, slk_error *error)
+{
+    slk_http_stopper *stopper = slk_calloc(1, sizeof *stopper);
+    CURLM *multi = stopper ? curl_multi_init() : NULL;
+    if (!multi) {
+        slk_free(stopper);
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    }
+    stopper->multi = multi;
+    *ret_stopper = stopper;
+    return SLK_OK;
+}
+
+void slk_http_stopper_free(slk_http_stopper *stopper)
+{
+    if (!stopper)
+        return;
+    (void)curl_multi_cleanup(stopper->multi);
+    slk_free(stopper);
+}
+
+void slk_http_stopper_stop(slk_http_stopper *stopper)
+{
+    stopper->stopped = true;
+    (void)curl_multi_wakeup(stopper->multi);
+}
+
+/* Until it is over, or stopped, or nothing came for too long. */
+static CURLcode drive(call *c, slk_http_stopper *stopper)
+{
+    for (;;) {
+        int running = 0, left = 0;
+        if (stopper->stopped)
+            return CURLE_ABORTED_BY_CALLBACK;
+        if (curl_multi_perform(stopper->multi, &running) != CURLM_OK)
+            return CURLE_FAILED_INIT;
+        const CURLMsg *said = curl_multi_info_read(stopper->multi, &left);
+        if (said && said->msg == CURLMSG_DONE)
+            return said->data.result;
+        const int64_t until = c->heard_ms + c->stall_ms;
+        const int64_t now = slk_clock_monotonic_ms();
+        if (now >= until)
+            return CURLE_OPERATION_TIMEDOUT;
+        if (curl_multi_poll(stopper->multi, NULL, 0, (int)(until - now), NULL) != CURLM_OK)
+            return CURLE_FAILED_INIT;
+    }
+}
+
+static CURLcode perform_stoppable(call *c, slk_http_stopper *stopper)
+{
+    c->heard_ms = slk_clock_monotonic_ms();
+    if (curl_multi_add_handle(stopper->multi, c->curl) != CURLM_OK)
+        return CURLE_FAILED_INIT;
+    const CURLcode rc = drive(c, stopper);
+    (void)curl_multi_remove_handle(stopper->multi, c->curl);
+    return rc;
+}
+
 static slk_err perform(call *c, const slk_http_client *client, slk_error *error)
 {
     SLK_TRY(build_headers(c, error));
     set_limits(c, client);
     SLK_TRY(set_target(c, client, error));
-    CURLcode rc = curl_easy_perform(c->curl);
+    slk_http_stopper *stopper = c->request->stopper;
+    const CURLcode rc = stopper ? perform_stoppable(c, stopper) : curl_easy_perform(c->curl);
     if (rc != CURLE_OK)
         return fail_transport(c, rc, error);
     read_status(c);

@@ -97,6 +97,14 @@ typedef struct slk_http_pass {
     const slk_ip_set *only; /* as in slk_http_request */
 } slk_http_pass;
 
+/* For a call that waits long for little: it sleeps until something comes, where others look once a second
+ * whether they shall end. One call at a time. */
+typedef struct slk_http_stopper slk_http_stopper;
+SLK_MUST_CHECK slk_err slk_http_stopper_new(slk_http_stopper **ret_stopper, slk_error *error);
+void slk_http_stopper_free(slk_http_stopper *stopper); /* no call in progress; NULL allowed */
+/* Any thread: the call ends at once with SLK_E_CANCELED, and so do all to come. */
+void slk_http_stopper_stop(slk_http_stopper *stopper);
+
 typedef struct slk_http_request {
     const char *method; /* NULL means "GET"; "POST", "PUT", "HEAD", "DELETE" (without a body) */
     const char *url;
@@ -124,6 +132,7 @@ typedef struct slk_http_request {
     void *sink_context;
     slk_job *job; /* canceled within a second; progress is not reported to it; NULL allowed */
     const atomic_bool *stop; /* likewise when it becomes true; NULL allowed */
+    slk_http_stopper *stopper; /* in place of both, and of stall_bytes_per_s; NULL allowed */
     slk_http_failure *failure; /* written when the call fails; NULL allowed */
     uint32_t stall_bytes_per_s; /* slower than this counts as no byte at all; 0 means 1 */
 } slk_http_request;

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ typedef struct fixture {
     slk_http_server *server;
     slk_http_client *client;
     atomic_int released;
+    sem_t came, let_go; /* of /little: the byte is here; it may end */
     char base[64];
 } fixture;
 
@@ -148,6 +150,29 @@ static slk_err serve_stream(void *context, slk_http_exchange *x, slk_error *erro
                                  release, c);
 }
 
+/* One byte, and then nothing until the test lets it end. */
+static slk_err produce_little(void *context, uint8_t *out, size_t capacity, size_t *ret_n,
+                              slk_error *error)
+{
+    counter *c = context;
+    (void)capacity;
+    (void)error;
+    *ret_n = c->sent == 0;
+    out[0] = 'x';
+    if (c->sent++ > 0)
+        (void)sem_wait(&c->f->let_go);
+    return SLK_OK;
+}
+
+static slk_err serve_little(void *context, slk_http_exchange *x, slk_error *error)
+{
+    (void)error;
+    counter *c = calloc(1, sizeof *c);
+    assert_non_null(c);
+    c->f = context;
+    return slk_http_reply_stream(x, 200, "text/plain", -1, produce_little, release, c);
+}
+
 /* ---- fixture ---- */
 
 static slk_http_route routes[] = {
@@ -161,6 +186,7 @@ static slk_http_route routes[] = {
     {.method = "GET", .path = "/busy", .handler = fail_busy, .plain_errors = true},
     {.method = "GET", .path = "/silent", .handler = fail_silently},
     {.method = "GET", .path = "/stream", .handler = serve_stream},
+    {.method = "GET", .path = "/little", .handler = serve_little},
 };
 #define N_ROUTES (sizeof routes / sizeof *routes)
 
@@ -188,6 +214,8 @@ static fixture *make(bool tls)
     assert_non_null(f);
     (void)snprintf(f->folder, sizeof f->folder, "/tmp/slk_net_test.XXXXXX");
     assert_non_null(mkdtemp(f->folder));
+    assert_int_equal(sem_init(&f->came, 0, 0), 0);
+    assert_int_equal(sem_init(&f->let_go, 0, 0), 0);
     (void)snprintf(f->file, sizeof f->file, "%s/sealed", f->folder);
     (void)snprintf(f->certificate, sizeof f->certificate, "%s/tls.crt", f->folder);
     (void)snprintf(f->key, sizeof f->key, "%s/tls.key", f->folder);
@@ -505,6 +533,69 @@ static slk_err try_url(slk_http_client *client, const char *url, slk_error *erro
     return code;
 }
 
+static slk_err note_byte(void *context, const slk_http_response *response, const uint8_t *bytes,
+                         size_t n, slk_error *error)
+{
+    fixture *f = context;
+    (void)response;
+    (void)bytes;
+    (void)n;
+    (void)error;
+    (void)sem_post(&f->came);
+    return SLK_OK;
+}
+
+struct long_call {
+    fixture *f;
+    slk_http_stopper *stopper;
+    int64_t stall_ms;
+    slk_err code;
+};
+
+static void *call_little(void *context)
+{
+    struct long_call *l = context;
+    SLK_CLEANUP(slk_freep) char *url = slk_http_url_join(l->f->base, "/little");
+    const slk_http_request get = {.url = url,
+                                  .sink = note_byte,
+                                  .sink_context = l->f,
+                                  .stall_timeout_ms = l->stall_ms,
+                                  .stopper = l->stopper};
+    slk_http_response r = {0};
+    l->code = slk_http_call(l->f->client, &get, &r, NULL);
+    if (l->code == SLK_OK)
+        slk_http_response_done(&r);
+    return NULL;
+}
+
+static void a_stopper_ends_its_call_at_once(void **state)
+{
+    fixture *f = *state;
+    pthread_t thread;
+    struct long_call l = {.f = f, .stall_ms = 60000};
+    assert_int_equal(slk_http_stopper_new(&l.stopper, NULL), SLK_OK);
+    slk_http_response whole = call(f, (slk_http_request){.stopper = l.stopper}, "/file");
+    assert_int_equal(whole.body.len, FILE_BYTES);
+    slk_http_response_done(&whole);
+    assert_int_equal(pthread_create(&thread, NULL, call_little, &l), 0);
+    (void)sem_wait(&f->came);
+    const int64_t before = slk_clock_monotonic_ms();
+    slk_http_stopper_stop(l.stopper);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(l.code, SLK_E_CANCELED);
+    assert_true(slk_clock_monotonic_ms() - before < 900); /* others look once a second */
+    (void)call_little(&l);
+    assert_int_equal(l.code, SLK_E_CANCELED);
+    slk_http_stopper_free(l.stopper);
+    (void)sem_post(&f->let_go);
+    l.stall_ms = 100;
+    assert_int_equal(slk_http_stopper_new(&l.stopper, NULL), SLK_OK);
+    (void)call_little(&l);
+    assert_int_equal(l.code, SLK_E_TIMEOUT);
+    slk_http_stopper_free(l.stopper);
+    (void)sem_post(&f->let_go);
+}
+
 static void unreachable_peers_say_why(void **state)
 {
     fixture *f = *state;
@@ -721,15 +812,26 @@ static void header_texts_are_parsed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TLS(bodies_go_both_ways),          TLS(requests_are_taken_apart),
-        TLS(failures_have_statuses),       TLS(ranges_are_exact),
-        PLAIN(ranges_are_exact),           TLS(empty_files_are_files),
-        PLAIN(empty_files_are_files),      TLS(if_range_guards_the_version),
-        TLS(streams_arrive_whole_or_fail), PLAIN(streams_arrive_whole_or_fail),
-        TLS(answers_are_bounded),          TLS(unreachable_peers_say_why),
-        TLS(failures_name_their_step),     TLS(silence_is_told_by_how_far_it_came),
-        TLS(threads_share_a_client),       PLAIN(servers_refuse_bad_options),
-        TLS(tokens_and_certificates),      cmocka_unit_test(header_texts_are_parsed),
+        TLS(bodies_go_both_ways),
+        TLS(requests_are_taken_apart),
+        TLS(failures_have_statuses),
+        TLS(ranges_are_exact),
+        PLAIN(ranges_are_exact),
+        TLS(empty_files_are_files),
+        PLAIN(empty_files_are_files),
+        TLS(if_range_guards_the_version),
+        TLS(streams_arrive_whole_or_fail),
+        PLAIN(streams_arrive_whole_or_fail),
+        TLS(answers_are_bounded),
+        TLS(unreachable_peers_say_why),
+        TLS(a_stopper_ends_its_call_at_once),
+        PLAIN(a_stopper_ends_its_call_at_once),
+        TLS(failures_name_their_step),
+        TLS(silence_is_told_by_how_far_it_came),
+        TLS(threads_share_a_client),
+        PLAIN(servers_refuse_bad_options),
+        TLS(tokens_and_certificates),
+        cmocka_unit_test(header_texts_are_parsed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
