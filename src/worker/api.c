@@ -130,6 +130,7 @@ static slk_err storage_add(void *context, const slk_rpc_call *call, json_t **ret
         return slk_rpc_bad_param(call, 0, "a folder", error);
     SLK_TRY(slk_store_attach(worker->store, &path, folder, error));
     slk_log(SLK_LOG_INFO, "path.attached", "id=%s folder=\"%s\"", path->meta.id, path->folder);
+    slk_worker_events_changed(worker->events);
     return slk_worker_declare_path(worker, path, false, error);
 }
 
@@ -138,6 +139,7 @@ static slk_err detach(slk_worker *worker, const char *which, slk_error *error)
     const slk_store_path *path = NULL;
     SLK_TRY(slk_store_detach(worker->store, &path, which, error));
     slk_log(SLK_LOG_INFO, "path.detached", "id=%s folder=\"%s\"", path->meta.id, path->folder);
+    slk_worker_events_changed(worker->events);
     return slk_miner_detach(&worker->miner, path->meta.id, worker->storage_url, error);
 }
 
@@ -235,6 +237,7 @@ static slk_err set_enabled(void *context, const slk_rpc_call *call, json_t **ret
     worker->enabled = json_is_true(value);
     (void)pthread_mutex_unlock(&worker->lock);
     slk_log(SLK_LOG_INFO, "worker.enabled", "enabled=%d", json_is_true(value));
+    slk_worker_events_changed(worker->events);
     return SLK_OK;
 }
 
@@ -255,6 +258,7 @@ static slk_err switch_task(slk_worker *worker, const slk_rpc_call *call, bool on
     worker->tasks = on ? worker->tasks | bit : worker->tasks & ~bit;
     (void)pthread_mutex_unlock(&worker->lock);
     slk_log(SLK_LOG_INFO, "worker.task", "task=%s enabled=%d", name, on);
+    slk_worker_events_changed(worker->events);
     return SLK_OK;
 }
 
@@ -312,10 +316,10 @@ static slk_err hello(void *context, const slk_rpc_call *call, json_t **ret_resul
     slk_worker *worker = context;
     (void)call;
     return slk_rpc_give(ret_result,
-                        json_pack("{ss ss so s[ssssss]}", "version", SLK_VERSION, "id", worker->id,
+                        json_pack("{ss ss so s[sssssss]}", "version", SLK_VERSION, "id", worker->id,
                                   "tasks", slk_lotus_task_set_json(tasks_of(worker)), "extensions",
                                   "batch", "cancel", "progress", "check-replica", "zero-sectors",
-                                  "machine"),
+                                  "machine", "events"),
                         error);
 }
 
@@ -350,38 +354,52 @@ static slk_err task_cancel(void *context, const slk_rpc_call *call, json_t **ret
                         error);
 }
 
-static json_t *view_json(const slk_runner_view *view)
+json_t *slk_worker_view_json(const slk_runner_view *view)
 {
     static const char *const states[] = {[SLK_RUNNER_WAITING] = "waiting",
                                          [SLK_RUNNER_AT_WORK] = "running",
-                                         [SLK_RUNNER_ENDED] = "returning"};
+                                         [SLK_RUNNER_ENDED] = "returning",
+                                         [SLK_RUNNER_RETURNED] = "returned"};
     const slk_worker_step *step = slk_worker_step_of(view->call->method);
     slk_assert(step);
-    return json_pack("{so ss ss ss ss sI sI sI}", "ID", slk_lotus_call_id_json(&view->call->id),
-                     "Task", slk_lotus_task_name(step->task), "Method", step->method, "State",
-                     states[view->state], "Stage", view->stage, "Done", (json_int_t)view->done,
-                     "Total", (json_int_t)view->total, "Since", (json_int_t)view->since_ms);
+    json_t *row =
+        json_pack("{so ss ss ss ss sI sI sI}", "ID", slk_lotus_call_id_json(&view->call->id),
+                  "Task", slk_lotus_task_name(step->task), "Method", step->method, "State",
+                  states[view->state], "Stage", view->stage, "Done", (json_int_t)view->done,
+                  "Total", (json_int_t)view->total, "Since", (json_int_t)view->since_ms);
+    /* While it is at work the outcome is its own thread's. */
+    const bool ended = view->state == SLK_RUNNER_ENDED || view->state == SLK_RUNNER_RETURNED;
+    const slk_lotus_fault *fault = &view->call->outcome.fault;
+    if (!row || !ended || !fault->failed ||
+        json_object_set_new(row, "Why", json_string(fault->message)) == 0)
+        return row;
+    json_decref(row);
+    return NULL;
 }
 
 static bool add_view(void *context, const slk_runner_view *view)
 {
     json_t **list = context;
-    if (json_array_append_new(*list, view_json(view)) == 0)
+    if (json_array_append_new(*list, slk_worker_view_json(view)) == 0)
         return true;
     json_decref(*list);
     *list = NULL;
     return false;
 }
 
+json_t *slk_worker_views_json(slk_worker *worker)
+{
+    json_t *list = json_array();
+    if (list)
+        slk_runner_list(worker->runner, add_view, &list);
+    return list;
+}
+
 static slk_err task_progress(void *context, const slk_rpc_call *call, json_t **ret_result,
                              slk_error *error)
 {
-    slk_worker *worker = context;
-    json_t *list = json_array();
     (void)call;
-    if (list)
-        slk_runner_list(worker->runner, add_view, &list);
-    return slk_rpc_give(ret_result, list, error);
+    return slk_rpc_give(ret_result, slk_worker_views_json(context), error);
 }
 
 /* ---- the table ---- */

@@ -49,9 +49,13 @@ void slk_auth_free(slk_auth *auth)
 static bool is_own(const slk_auth *auth, slk_auth_may *ret_may, const char *token)
 {
     slk_jwt_claims claims;
-    if (slk_jwt_read(&claims, token, auth->secret32, slk_clock_wall_ms() / 1000, NULL) != SLK_OK)
+    const int64_t now_ms = slk_clock_wall_ms();
+    if (slk_jwt_read(&claims, token, auth->secret32, now_ms / 1000, NULL) != SLK_OK)
         return false;
     *ret_may = (slk_auth_may){.grant = {.permissions = slk_rpc_permissions_of_claims(&claims)}};
+    const int64_t left_s = claims.expires_s - now_ms / 1000;
+    if (claims.expires_s > 0 && left_s < INT32_MAX) /* else it outlives us */
+        ret_may->grant.until_ms = slk_clock_monotonic_ms() + left_s * 1000 - now_ms % 1000;
     return true;
 }
 

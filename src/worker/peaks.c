@@ -86,19 +86,22 @@ void slk_worker_peaks_begin(slk_worker_peaks *peaks)
     (void)pthread_mutex_unlock(&peaks->lock);
 }
 
-void slk_worker_peaks_end(slk_worker_peaks *peaks, bool kept, slk_lotus_task task, int64_t proof)
+bool slk_worker_peaks_end(slk_worker_peaks *peaks, bool kept, slk_lotus_task task, int64_t proof)
 {
+    bool more = false;
     (void)pthread_mutex_lock(&peaks->lock);
     slk_assert(peaks->running > 0);
     if (kept && peaks->alone && proof >= 0 && proof < SLK_LOTUS_PROOFS) {
         sample(peaks);
         const uint64_t took = peaks->most_bytes - peaks->before_bytes;
-        if (took > peaks->bytes[task][proof])
+        more = took > peaks->bytes[task][proof];
+        if (more)
             peaks->bytes[task][proof] = took;
     }
     peaks->running--;
     peaks->alone = false; /* one that is left was not alone */
     (void)pthread_mutex_unlock(&peaks->lock);
+    return more;
 }
 
 json_t *slk_worker_peaks_json(slk_worker_peaks *peaks)

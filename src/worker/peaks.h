@@ -20,9 +20,9 @@ SLK_MUST_CHECK slk_err slk_worker_peaks_new(slk_worker_peaks **ret_peaks, slk_er
 void slk_worker_peaks_free(slk_worker_peaks *peaks); /* nothing runs; NULL allowed */
 
 /* Something begins, or has ended: one _end for each _begin. kept: it was one task of that kind, and went
- * well. */
+ * well. True: it took more than was known. */
 void slk_worker_peaks_begin(slk_worker_peaks *peaks);
-void slk_worker_peaks_end(slk_worker_peaks *peaks, bool kept, slk_lotus_task task, int64_t proof);
+bool slk_worker_peaks_end(slk_worker_peaks *peaks, bool kept, slk_lotus_task task, int64_t proof);
 
 /* [{"Task":"seal/v0/precommit/1","Proof":5,"Bytes":…}]; NULL: out of memory. */
 json_t *slk_worker_peaks_json(slk_worker_peaks *peaks);

@@ -16,6 +16,9 @@ struct item {
     slk_job job;
     int64_t since_ms;
     uint64_t mark;
+    const char *told_stage; /* when it was told of last */
+    uint64_t told_done;
+    int64_t told_ms; /* monotonic */
 };
 
 struct slk_runner_group {
@@ -61,6 +64,34 @@ static void unlink_item(slk_runner *runner, const struct item *item)
     }
 }
 
+static slk_runner_view view_of(const struct item *item)
+{
+    const char *stage = atomic_load(&item->job.stage);
+    return (slk_runner_view){.call = item->call,
+                             .state = item->state,
+                             .stage = stage ? stage : "",
+                             .done = atomic_load(&item->job.done),
+                             .total = atomic_load(&item->job.total),
+                             .since_ms = item->since_ms};
+}
+
+static void tell(const slk_runner *runner, struct item *item)
+{
+    const slk_runner_view view = view_of(item);
+    item->told_stage = view.stage;
+    item->told_done = view.done;
+    item->told_ms = slk_clock_monotonic_ms();
+    if (runner->options.changed)
+        runner->options.changed(runner->options.context, &view);
+}
+
+static void put_in(const slk_runner *runner, struct item *item, slk_runner_state state)
+{
+    item->state = state;
+    item->since_ms = slk_clock_wall_ms();
+    tell(runner, item);
+}
+
 static bool same_batch(const slk_worker_call *a, const slk_worker_call *b)
 {
     return a == b || (a->batch[0] && strcmp(a->batch, b->batch) == 0);
@@ -94,8 +125,7 @@ static void end_item(slk_runner *runner, struct item *item)
         runner->options.keep(runner->options.context, item->call);
     }
     (void)pthread_mutex_lock(&runner->lock);
-    item->state = again ? SLK_RUNNER_WAITING : SLK_RUNNER_ENDED;
-    item->since_ms = slk_clock_wall_ms();
+    put_in(runner, item, again ? SLK_RUNNER_WAITING : SLK_RUNNER_ENDED);
     (void)pthread_cond_broadcast(&runner->moved);
     (void)pthread_mutex_unlock(&runner->lock);
 }
@@ -188,16 +218,14 @@ static bool start(slk_runner *runner, const struct item *first)
     slk_runner_group *group = group_new(runner, first);
     if (!group)
         return false;
-    for (size_t i = 0; i < group->n; i++) {
-        group->items[i]->state = SLK_RUNNER_AT_WORK;
-        group->items[i]->since_ms = slk_clock_wall_ms();
-    }
+    for (size_t i = 0; i < group->n; i++)
+        put_in(runner, group->items[i], SLK_RUNNER_AT_WORK);
     runner->threads++;
     if (start_thread(group))
         return true;
     runner->threads--;
     for (size_t i = 0; i < group->n; i++)
-        group->items[i]->state = SLK_RUNNER_WAITING;
+        put_in(runner, group->items[i], SLK_RUNNER_WAITING);
     group_free(group);
     return false;
 }
@@ -308,6 +336,8 @@ slk_err slk_runner_add(slk_runner *runner, slk_worker_call *const *calls, size_t
     const bool stopping = runner->stopping;
     if (!stopping) {
         append(runner, chain);
+        for (struct item *i = chain; i; i = i->next)
+            tell(runner, i);
         start_what_fits(runner);
         (void)pthread_cond_broadcast(&runner->moved);
     }
@@ -429,20 +459,10 @@ void slk_runner_returned(slk_runner *runner, const slk_worker_call *call)
     struct item *item = find(runner, call->id.uuid);
     slk_assert(item && item->state == SLK_RUNNER_ENDED);
     unlink_item(runner, item);
+    put_in(runner, item, SLK_RUNNER_RETURNED);
     (void)pthread_cond_broadcast(&runner->moved);
     (void)pthread_mutex_unlock(&runner->lock);
     item_free(item);
-}
-
-static slk_runner_view view_of(struct item *item)
-{
-    const char *stage = atomic_load(&item->job.stage);
-    return (slk_runner_view){.call = item->call,
-                             .state = item->state,
-                             .stage = stage ? stage : "",
-                             .done = atomic_load(&item->job.done),
-                             .total = atomic_load(&item->job.total),
-                             .since_ms = item->since_ms};
 }
 
 void slk_runner_list(slk_runner *runner, bool (*show)(void *context, const slk_runner_view *view),
@@ -455,4 +475,22 @@ void slk_runner_list(slk_runner *runner, bool (*show)(void *context, const slk_r
             break;
     }
     (void)pthread_mutex_unlock(&runner->lock);
+}
+
+bool slk_runner_tell(slk_runner *runner, int64_t every_ms)
+{
+    bool any = false;
+    (void)pthread_mutex_lock(&runner->lock);
+    const int64_t now = slk_clock_monotonic_ms();
+    for (struct item *i = runner->first; i; i = i->next) {
+        if (i->state != SLK_RUNNER_AT_WORK)
+            continue;
+        const slk_runner_view view = view_of(i);
+        const bool further = view.done != i->told_done && now - i->told_ms >= every_ms;
+        any = true;
+        if (further || view.stage != i->told_stage)
+            tell(runner, i);
+    }
+    (void)pthread_mutex_unlock(&runner->lock);
+    return any;
 }

@@ -33,6 +33,21 @@ slk_job *slk_runner_group_job(const slk_runner_group *group, size_t index);
  * on. Once per index; those left are ended when run comes back. */
 void slk_runner_group_end(slk_runner_group *group, size_t index);
 
+/* How a call stands. */
+typedef enum slk_runner_state {
+    SLK_RUNNER_WAITING,
+    SLK_RUNNER_AT_WORK,
+    SLK_RUNNER_ENDED,
+    SLK_RUNNER_RETURNED, /* shown once: it is gone then */
+} slk_runner_state;
+typedef struct slk_runner_view {
+    const slk_worker_call *call;
+    slk_runner_state state;
+    const char *stage; /* of work; "" before the first */
+    uint64_t done, total;
+    int64_t since_ms; /* wall clock: taken, started, ended or returned */
+} slk_runner_view;
+
 typedef struct slk_runner_options {
     void *context;
     /* Lower starts first. */
@@ -44,6 +59,9 @@ typedef struct slk_runner_options {
     void (*run)(void *context, slk_runner_group *group);
     /* Keeps the outcome; before it the call is not returnable. */
     void (*keep)(void *context, const slk_worker_call *call);
+    /* A call was taken, has begun, moved on (_tell), ended or was returned, as the view shows; under the
+     * runner's lock, so it copies only. NULL: nobody is told. */
+    void (*changed)(void *context, const slk_runner_view *view);
 } slk_runner_options;
 
 SLK_MUST_CHECK slk_err slk_runner_new(slk_runner **ret_runner, const slk_runner_options *options,
@@ -83,21 +101,11 @@ const slk_worker_call *slk_runner_next_ended(slk_runner *runner, uint64_t mark, 
 /* It is gone; the call is freed. */
 void slk_runner_returned(slk_runner *runner, const slk_worker_call *call);
 
-/* How a call stands. */
-typedef enum slk_runner_state {
-    SLK_RUNNER_WAITING,
-    SLK_RUNNER_AT_WORK,
-    SLK_RUNNER_ENDED,
-} slk_runner_state;
-typedef struct slk_runner_view {
-    const slk_worker_call *call;
-    slk_runner_state state;
-    const char *stage; /* of work; "" before the first */
-    uint64_t done, total;
-    int64_t since_ms; /* wall clock: taken, started or ended */
-} slk_runner_view;
 /* Shows all, oldest first, under the runner's lock: show only copies. False from show ends it. */
 void slk_runner_list(slk_runner *runner, bool (*show)(void *context, const slk_runner_view *view),
                      void *context);
+/* Tells of what is at work and has moved on since it was told of last: a new stage at once, more of the
+ * same one at most every ms. False: nothing is at work. */
+bool slk_runner_tell(slk_runner *runner, int64_t every_ms);
 
 #endif

@@ -25,6 +25,8 @@ struct world {
     unsigned allowed; /* how many may end */
     size_t most; /* at work at a time */
     size_t kept;
+    char told[256]; /* what changed, a word each */
+    slk_job *job; /* of whose work has begun last */
     slk_runner *runner;
 };
 
@@ -71,8 +73,10 @@ static void work(struct world *w, slk_worker_call *call, slk_job *job)
 static void run(void *context, slk_runner_group *group)
 {
     struct world *w = context;
-    for (size_t i = 0; i < slk_runner_group_n(group); i++)
+    for (size_t i = 0; i < slk_runner_group_n(group); i++) {
+        w->job = slk_runner_group_job(group, i);
         begin(w, slk_runner_group_call(group, i));
+    }
     for (size_t i = 0; i < slk_runner_group_n(group); i++) {
         work(w, slk_runner_group_call(group, i), slk_runner_group_job(group, i));
         slk_runner_group_end(group, i);
@@ -88,6 +92,19 @@ static void keep(void *context, const slk_worker_call *call)
     (void)pthread_mutex_unlock(&w->lock);
 }
 
+/* Under the runner's lock alone. */
+static void changed(void *context, const slk_runner_view *view)
+{
+    static const char *const words[] = {[SLK_RUNNER_WAITING] = "waits",
+                                        [SLK_RUNNER_AT_WORK] = "works",
+                                        [SLK_RUNNER_ENDED] = "ended",
+                                        [SLK_RUNNER_RETURNED] = "gone"};
+    struct world *w = context;
+    const size_t n = strlen(w->told);
+    (void)snprintf(w->told + n, sizeof w->told - n, "%s%s%s:%u ", words[view->state],
+                   view->stage[0] ? "-" : "", view->stage, (unsigned)view->done);
+}
+
 static int set_up(void **state)
 {
     slk_error error = {0};
@@ -97,7 +114,7 @@ static int set_up(void **state)
     assert_int_equal(slk_cond_init(&w->moved), 0);
     w->most = 1;
     const slk_runner_options options = {
-        .context = w, .order = order, .fits = fits, .run = run, .keep = keep};
+        .context = w, .order = order, .fits = fits, .run = run, .keep = keep, .changed = changed};
     assert_int_equal(slk_runner_new(&w->runner, &options, &error), SLK_OK);
     *state = w;
     return 0;
@@ -296,6 +313,36 @@ static void all_are_shown_in_order_of_arrival(void **state)
     assert_int_equal(seen.state[1], SLK_RUNNER_WAITING);
 }
 
+/* Once each, in order; what is done of a stage not before it is due. */
+static void every_change_is_told(void **state)
+{
+    struct world *w = *state;
+    assert_false(slk_runner_tell(w->runner, 0));
+    (void)add(w, "5-works");
+    wait_begun(w, 1);
+    assert_string_equal(w->told, "waits:0 works:0 ");
+    assert_true(slk_runner_tell(w->runner, 0)); /* nothing moved */
+    slk_job_stage(w->job, "layer 1", 10);
+    assert_true(slk_runner_tell(w->runner, FOREVER_MS)); /* a stage is due at once */
+    slk_job_advance(w->job, 3);
+    assert_true(slk_runner_tell(w->runner, FOREVER_MS));
+    assert_true(slk_runner_tell(w->runner, 0));
+    assert_true(slk_runner_tell(w->runner, 0));
+    assert_string_equal(w->told, "waits:0 works:0 works-layer 1:0 works-layer 1:3 ");
+    const char *waits = add(w, "5-waits");
+    assert_true(slk_runner_cancel(w->runner, waits));
+    allow(w, 1);
+    return_all(w, 2);
+    assert_false(slk_runner_tell(w->runner, 0));
+    const char *rest = w->told + strlen("waits:0 works:0 works-layer 1:0 works-layer 1:3 ");
+    assert_int_equal(strncmp(rest, "waits:0 ended:0 ", 16), 0); /* canceled before it began */
+    assert_non_null(strstr(rest, "ended-layer 1:3 "));
+    assert_non_null(strstr(rest, "gone:0 "));
+    assert_non_null(strstr(rest, "gone-layer 1:3 "));
+    assert_int_equal(strlen(rest),
+                     strlen("waits:0 ended:0 ended-layer 1:3 gone:0 gone-layer 1:3 "));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_outcome_of_before_is_returned_without_work, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(all_are_shown_in_order_of_arrival, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(every_change_is_told, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

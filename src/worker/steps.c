@@ -199,7 +199,8 @@ static void run_group(void *context, slk_runner_group *group)
         slk_worker_run_batch(worker, group); /* its calls are not ours any more then */
     else
         run_one(worker, call, slk_runner_group_job(group, 0));
-    slk_worker_peaks_end(worker->peaks, n == 1 && !call->outcome.fault.failed, task, proof);
+    if (slk_worker_peaks_end(worker->peaks, n == 1 && !call->outcome.fault.failed, task, proof))
+        slk_worker_events_changed(worker->events);
 }
 
 static int order(void *context, const slk_worker_call *call)
@@ -271,8 +272,18 @@ static void keep(void *context, const slk_worker_call *call)
                 call->id.uuid, slk_error_text(&error, code));
 }
 
+static void changed(void *context, const slk_runner_view *view)
+{
+    const slk_worker *worker = context;
+    slk_worker_events_call(worker->events, view);
+}
+
 void slk_worker_runner_options(slk_runner_options *ret_options, slk_worker *worker)
 {
-    *ret_options = (slk_runner_options){
-        .context = worker, .order = order, .fits = fits, .run = run_group, .keep = keep};
+    *ret_options = (slk_runner_options){.context = worker,
+                                        .order = order,
+                                        .fits = fits,
+                                        .run = run_group,
+                                        .keep = keep,
+                                        .changed = changed};
 }

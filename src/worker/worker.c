@@ -115,6 +115,7 @@ static slk_err open_calls(slk_worker *worker, slk_error *error)
         worker->machine.mem_swap = worker->machine.mem_swap_used = 0;
     SLK_TRY(slk_lotus_need_table_env(&worker->needs, NULL, NULL, error));
     SLK_TRY(slk_worker_peaks_new(&worker->peaks, error));
+    SLK_TRY(slk_worker_events_new(&worker->events, worker, error));
     SLK_TRY(slk_worker_journal_open(&worker->journal, worker->options.folder, error));
     return slk_runner_new(&worker->runner, &options, error);
 }
@@ -139,6 +140,8 @@ static slk_err open_api(slk_worker *worker, slk_error *error)
     slk_rpc_server_routes(worker->api, worker->routes);
     slk_push_routes(worker->push, worker->routes + SLK_RPC_ROUTES);
     slk_store_server_routes(worker->remote, worker->routes + SLK_RPC_ROUTES + SLK_PUSH_ROUTES);
+    worker->routes[SLK_RPC_ROUTES + SLK_PUSH_ROUTES + SLK_STORE_SERVER_ROUTES] =
+        slk_worker_events_route(worker->events);
     return SLK_OK;
 }
 
@@ -311,6 +314,8 @@ void slk_worker_stop(slk_worker *worker)
 {
     if (!worker)
         return;
+    if (worker->events)
+        slk_worker_events_stop(worker->events);
     if (worker->push)
         slk_push_stop(worker->push);
     if (worker->api)
@@ -325,6 +330,7 @@ void slk_worker_stop(slk_worker *worker)
     slk_store_server_free(worker->remote);
     slk_push_free(worker->push);
     slk_runner_free(worker->runner);
+    slk_worker_events_free(worker->events);
     slk_worker_peaks_free(worker->peaks);
     slk_worker_journal_close(worker->journal);
     slk_store_free(worker->store);

@@ -22,6 +22,8 @@
 
 #define SLK_OTHER_TOKEN "-"
 
+typedef struct slk_worker_events slk_worker_events; /* events.c */
+
 struct slk_worker {
     slk_worker_options options;
     slk_job life; /* canceled at the end: calls to the node end */
@@ -45,11 +47,12 @@ struct slk_worker {
     slk_worker_peaks *peaks;
     slk_runner *runner;
     slk_push *push;
+    slk_worker_events *events;
     slk_auth *auth;
     slk_rpc_server *api;
     slk_store_server *remote;
     slk_http_server *server;
-    slk_http_route routes[SLK_RPC_ROUTES + SLK_PUSH_ROUTES + SLK_STORE_SERVER_ROUTES];
+    slk_http_route routes[SLK_RPC_ROUTES + SLK_PUSH_ROUTES + SLK_STORE_SERVER_ROUTES + 1];
     char *api_url; /* ".../rpc/v0" */
     char *storage_url; /* ".../remote" */
     char pin[SLK_CERTIFICATE_PIN_CHARS]; /* of our key; "" plain HTTP */
@@ -110,7 +113,29 @@ bool slk_worker_token_fall_back(slk_worker *worker);
 /* ---- returns.c */
 SLK_MUST_CHECK slk_err slk_worker_returns_start(slk_worker *worker, slk_error *error);
 
+/* ---- events.c: what becomes of the calls, on GET /selkie/events for whoever may call Selkie.TaskProgress
+ *
+ *   event: tasks   data: [row…]   all calls in hand: at first, then every 10 s while there are any
+ *   event: task    data: row      one was taken, has begun, is in another stage, further, ended, returned
+ *   event: worker  data: {}       what Enabled, TaskTypes, Paths or Machine answer is another
+ *   : a comment                   in place of a list of none
+ *
+ * A row is one of Selkie.TaskProgress. Progress of a stage is told at most once a second. A stream ends
+ * with the grant of its token, with the worker, and, cut, when its reader is a megabyte behind. */
+SLK_MUST_CHECK slk_err slk_worker_events_new(slk_worker_events **ret_events, slk_worker *worker,
+                                             slk_error *error);
+/* Ends all streams; before slk_http_server_free. Idempotent. */
+void slk_worker_events_stop(slk_worker_events *events);
+void slk_worker_events_free(slk_worker_events *events); /* after that; NULL allowed */
+slk_http_route slk_worker_events_route(slk_worker_events *events);
+/* Any thread; of a call under the runner's lock. */
+void slk_worker_events_call(slk_worker_events *events, const slk_runner_view *view);
+void slk_worker_events_changed(slk_worker_events *events);
+
 /* ---- api.c, take.c: methods */
+/* A row of Selkie.TaskProgress, all of them. NULL: out of memory. */
+json_t *slk_worker_view_json(const slk_runner_view *view);
+json_t *slk_worker_views_json(slk_worker *worker);
 extern const slk_rpc_method slk_worker_methods[];
 extern const size_t slk_worker_n_methods;
 slk_rpc_handler slk_worker_take; /* any of the calls that are answered by a CallID */

@@ -11,6 +11,7 @@
 #include "codec/base64.h"
 #include "codec/json.h"
 #include "db/db.h"
+#include "codec/sse.h"
 #include "fil/commcid.h"
 #include "lotus/storage.h"
 #include "net/certificate.h"
@@ -25,6 +26,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +71,7 @@ struct node {
     bool ours; /* a node of ours, which gives keys … */
     int64_t lasts_s; /* … and tokens for so long; 0: it is older, and gives none */
     bool void_given; /* those are refused now */
+    bool knows_nobody; /* all tokens that it is asked about are none */
     char bearer[2048]; /* of the last call */
     unsigned busy_keys; /* so many are refused for now */
     char shown[2][64]; /* with the last GET and DELETE of files */
@@ -155,6 +158,8 @@ static slk_err answer(struct node *node, const char *method, const json_t *param
         *ret = json_integer(SECTOR);
     else if (strcmp(method, "Session") == 0)
         *ret = json_string(node->session);
+    else if (strcmp(method, "AuthVerify") == 0 && node->knows_nobody)
+        return slk_fail(error, SLK_E_AUTH, "nobody's");
     else if (strcmp(method, "AuthVerify") == 0)
         *ret = strcmp(text_at(params, 0), "to-fetch") == 0
                    ? json_pack("[sss]", "fetch", "s-t01000-9", "admin")
@@ -1783,6 +1788,184 @@ static void a_miner_of_lotus_hears_no_goodbye(void **state)
     assert_int_equal(count(w, "WorkerLeave"), 0);
 }
 
+/* ---- events ---- */
+
+/* A reader of the worker's events, in a thread of its own. */
+struct events {
+    struct world *world;
+    const char *token;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    char told[2048]; /* "task:running " … */
+    unsigned events;
+    int status; /* of what ended; 0 it goes on */
+    atomic_bool stop;
+};
+
+static slk_err take_event(void *context, const char *name, const char *data, size_t n,
+                          slk_error *error)
+{
+    struct events *e = context;
+    SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
+    SLK_TRY(slk_json_parse(&value, data, n, n, error));
+    const char *state = json_string_value(json_object_get(value, "State"));
+    const char *why = json_string_value(json_object_get(value, "Why"));
+    (void)pthread_mutex_lock(&e->lock);
+    const size_t at = strlen(e->told);
+    e->events++;
+    if (json_is_array(value))
+        (void)snprintf(e->told + at, sizeof e->told - at, "%s:%zu ", name, json_array_size(value));
+    else
+        (void)snprintf(e->told + at, sizeof e->told - at, "%s:%s%s ", name, state ? state : "",
+                       why ? "!" : "");
+    (void)pthread_cond_broadcast(&e->moved);
+    (void)pthread_mutex_unlock(&e->lock);
+    return SLK_OK;
+}
+
+static slk_err take_bytes(void *context, const slk_http_response *response, const uint8_t *bytes,
+                          size_t n, slk_error *error)
+{
+    assert_int_equal(response->status, 200);
+    assert_string_equal(response->content_type, "text/event-stream");
+    return slk_sse_take(context, bytes, n, error);
+}
+
+static void *read_events(void *context)
+{
+    struct events *e = context;
+    slk_error error = {0};
+    slk_http_client *client = NULL;
+    char url[100];
+    slk_sse sse;
+    const slk_http_client_options options = {.allow_plain_http = true};
+    slk_http_response response = {0};
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/selkie/events",
+                   slk_worker_port(e->world->worker));
+    slk_sse_init(&sse, 100000, take_event, e);
+    const slk_http_request request = {
+        .url = url, .bearer = e->token, .sink = take_bytes, .sink_context = &sse, .stop = &e->stop};
+    assert_int_equal(slk_http_client_new(&client, &options, &error), SLK_OK);
+    const slk_err code = slk_http_call(client, &request, &response, &error);
+    slk_sse_done(&sse);
+    (void)pthread_mutex_lock(&e->lock);
+    e->status = code == SLK_OK ? response.status : -1;
+    (void)pthread_cond_broadcast(&e->moved);
+    (void)pthread_mutex_unlock(&e->lock);
+    slk_http_response_done(&response);
+    slk_http_client_free(client);
+    return NULL;
+}
+
+static void begin_reading(struct events *e, struct world *w, const char *token)
+{
+    *e = (struct events){.world = w, .token = token};
+    assert_int_equal(pthread_mutex_init(&e->lock, NULL), 0);
+    assert_int_equal(slk_cond_init(&e->moved), 0);
+    assert_int_equal(pthread_create(&e->thread, NULL, read_events, e), 0);
+}
+
+/* Until that was told, and it is all that was. */
+static void told(struct events *e, const char *want)
+{
+    (void)pthread_mutex_lock(&e->lock);
+    while (strlen(e->told) < strlen(want) && e->status == 0)
+        (void)pthread_cond_wait(&e->moved, &e->lock);
+    assert_string_equal(e->told, want);
+    (void)pthread_mutex_unlock(&e->lock);
+}
+
+/* The status that the stream ended with. */
+static int end_of(struct events *e)
+{
+    assert_int_equal(pthread_join(e->thread, NULL), 0);
+    (void)pthread_cond_destroy(&e->moved);
+    (void)pthread_mutex_destroy(&e->lock);
+    return e->status;
+}
+
+static void every_change_is_an_event(void **state)
+{
+    struct world *w = *state;
+    struct events e, late;
+    start_worker(w);
+    (void)heard(w, "WorkerConnect", 0);
+    begin_reading(&e, w, w->token);
+    told(&e, "tasks:0 ");
+    hold_pc1(w, true);
+    SLK_CLEANUP(slk_json_decrefp) json_t *id = pc1(w, 1);
+    told(&e, "tasks:0 task:waiting task:running ");
+    begin_reading(&late, w, w->token); /* who comes later begins with what there is */
+    told(&late, "tasks:1 ");
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *done = ask(w, "Selkie.TaskCancel", json_pack("[O]", id));
+    told(&late, "tasks:1 task:returning! task:returned! ");
+    SLK_CLEANUP(slk_json_decrefp)
+    json_t *switched = ask(w, "Filecoin.TaskDisable", json_pack("[s]", "seal/v0/commit/2"));
+    told(&late, "tasks:1 task:returning! task:returned! worker: ");
+    told(&e, "tasks:0 task:waiting task:running task:returning! task:returned! worker: ");
+    late.stop = true; /* who leaves is no matter */
+    assert_int_equal(end_of(&late), -1);
+    stop_worker(w);
+    (void)end_of(&e); /* at once, whole or cut */
+}
+
+#define MANY 1000000u
+
+/* Its socket and the ring are full, and it takes no more; nobody waits for it. */
+static void who_does_not_read_is_cut_off(void **state)
+{
+    struct world *w = *state;
+    struct events slow;
+    start_worker(w);
+    begin_reading(&slow, w, w->token);
+    told(&slow, "tasks:0 ");
+    (void)pthread_mutex_lock(&slow.lock); /* where it takes an event */
+    for (unsigned i = 0; i < MANY; i++)
+        slk_worker_events_changed(w->worker->events);
+    (void)pthread_mutex_unlock(&slow.lock);
+    assert_int_equal(end_of(&slow), -1);
+    assert_true(slow.events < MANY / 2);
+    stop_worker(w);
+}
+
+static void know_nobody(struct world *w, bool nobody)
+{
+    (void)pthread_mutex_lock(&w->node.lock);
+    w->node.knows_nobody = nobody;
+    (void)pthread_mutex_unlock(&w->node.lock);
+}
+
+/* Of a token that has an end, and of one that may not. */
+static void events_end_with_the_token(void **state)
+{
+    struct world *w = *state;
+    struct events e;
+    slk_error error = {0};
+    char *token = NULL;
+    const slk_jwt_claims claims = {
+        .allow = {"admin"}, .n_allow = 1, .expires_s = slk_clock_wall_ms() / 1000 + 2};
+    start_worker(w);
+    assert_int_equal(slk_jwt_make(&token, &claims, secret, &error), SLK_OK);
+    begin_reading(&e, w, token);
+    told(&e, "tasks:0 ");
+    know_nobody(w, true); /* the node is asked about it when it is over */
+    assert_int_equal(end_of(&e), 200);
+    assert_true(slk_clock_wall_ms() / 1000 >= claims.expires_s);
+    know_nobody(w, false);
+    slk_free(token);
+    begin_reading(&e, w, NODE_TOKEN); /* the node says of it that it may read and more */
+    told(&e, "tasks:0 ");
+    e.stop = true;
+    assert_int_equal(end_of(&e), -1);
+    begin_reading(&e, w, "to-fetch");
+    assert_int_equal(end_of(&e), 403);
+    begin_reading(&e, w, NULL);
+    assert_int_equal(end_of(&e), 401);
+    stop_worker(w);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -1830,6 +2013,9 @@ int main(void)
         TEST(a_node_of_ours_hears_that_it_ends),
         TEST(who_has_calls_says_no_goodbye),
         TEST(a_miner_of_lotus_hears_no_goodbye),
+        TEST(every_change_is_an_event),
+        TEST(events_end_with_the_token),
+        TEST(who_does_not_read_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
