@@ -23,6 +23,7 @@ enum {
     SLK_FARM_CAN_CANCEL = 1,
     SLK_FARM_CAN_PROGRESS = 2,
     SLK_FARM_CAN_ZERO_SECTORS = 4, /* PC1 of an empty sector without its file */
+    SLK_FARM_CAN_EVENTS = 8, /* /selkie/events */
     SLK_FARM_CAN_MACHINE = 16, /* Selkie.Machine */
 };
 
@@ -61,8 +62,11 @@ typedef struct slk_farm_worker {
     char why[128]; /* it gets no new work */
     int64_t since_ms; /* monotonic: connected */
     int64_t heard_ms; /* monotonic: answered last */
-    bool beating; /* beat is to be joined */
-    pthread_t beat;
+    bool streaming; /* its events come: it tells what it does, and that it is another than it was */
+    bool look; /* the next heartbeat is due, and asks for all */
+    bool beating, reading; /* beat, events are to be joined */
+    pthread_t beat, events;
+    slk_http_stopper *stopper; /* of the reading of events; NULL: it has none */
 } slk_farm_worker;
 
 /* Somebody waits for the Return of a call. */
@@ -189,7 +193,13 @@ json_t *slk_farm_task_names(slk_lotus_task_set tasks);
 /* board.c: how fast the job's stage goes, under the two names, when it can be said. false: no memory. */
 bool slk_farm_put_pace(json_t *row, const slk_job *job, const char *rate_key, const char *left_key);
 
-/* progress.c: takes in [{"ID":CallID,"Stage","Done","Total"}]. Lock held. */
+/* progress.c: takes in {"ID":CallID,"Stage","Done","Total"}, or a list of them. Lock held. */
+void slk_farm_take_row(slk_farm *farm, const json_t *row);
 void slk_farm_take_progress(slk_farm *farm, const json_t *list);
+
+/* events.c: the thread of a worker that has them; ends when it is gone. arg: the worker. */
+void *slk_farm_read_events(void *arg);
+/* A worker whose events come lists what it has so often. source: docs/worker.md */
+#define SLK_FARM_LIST_MS 10000
 
 #endif

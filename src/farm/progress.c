@@ -27,15 +27,18 @@ static void pass_on(slk_farm *farm, slk_farm_waiting *w, const json_t *row)
     w->total = total;
 }
 
+void slk_farm_take_row(slk_farm *farm, const json_t *row)
+{
+    slk_lotus_call_id call;
+    if (slk_lotus_call_id_read(&call, slk_json_member(row, "ID"), "ID", NULL) != SLK_OK)
+        return;
+    for (slk_farm_waiting *w = farm->waiting; w; w = w->next)
+        if (strcmp(w->uuid, call.uuid) == 0)
+            pass_on(farm, w, row);
+}
+
 void slk_farm_take_progress(slk_farm *farm, const json_t *list)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *row = json_array_get(list, i);
-        slk_lotus_call_id call;
-        if (slk_lotus_call_id_read(&call, slk_json_member(row, "ID"), "ID", NULL) != SLK_OK)
-            continue;
-        for (slk_farm_waiting *w = farm->waiting; w; w = w->next)
-            if (strcmp(w->uuid, call.uuid) == 0)
-                pass_on(farm, w, row);
-    }
+    for (size_t i = 0; i < json_array_size(list); i++)
+        slk_farm_take_row(farm, json_array_get(list, i));
 }

@@ -96,8 +96,10 @@ static bool is_lost(struct watch *watch)
 {
     const int64_t now = slk_clock_monotonic_ms();
     const slk_farm_worker *holder = slk_farm_holder_of(watch->farm, watch->waiting.row);
+    const int64_t listed_each_ms =
+        holder && holder->streaming ? SLK_FARM_LIST_MS : watch->farm->options.heartbeat_ms;
     const bool unlisted = holder && (holder->can & SLK_FARM_CAN_PROGRESS) &&
-                          now - watch->waiting.listed_ms > 2 * watch->farm->options.heartbeat_ms;
+                          now - watch->waiting.listed_ms > 2 * listed_each_ms;
     if (holder && holder->answers && !unlisted) {
         watch->away_since_ms = 0;
         return false;

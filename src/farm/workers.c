@@ -19,6 +19,7 @@
 static void free_worker(slk_farm_worker *worker)
 {
     slk_rpc_client_free(worker->client);
+    slk_http_stopper_free(worker->stopper);
     slk_lotus_worker_info_done(&worker->info);
     slk_free(worker->told);
     slk_lotus_strings_done(&worker->paths);
@@ -148,6 +149,8 @@ static void unlink_worker(slk_farm_worker *worker, const char *why)
         at = &(*at)->next;
     *at = worker->next;
     worker->gone = true;
+    if (worker->stopper)
+        slk_http_stopper_stop(worker->stopper);
     worker->next = farm->leaving;
     farm->leaving = worker;
     slk_sched_remove_worker(farm->sched, worker->id);
@@ -169,6 +172,8 @@ void slk_farm_workers_reap(slk_farm *farm)
             return;
         if (worker->beating)
             (void)pthread_join(worker->beat, NULL);
+        if (worker->reading)
+            (void)pthread_join(worker->events, NULL);
         slk_farm_worker_give(worker);
     }
 }
@@ -274,7 +279,8 @@ static unsigned extension_of(const char *name)
     } known[] = {{"cancel", SLK_FARM_CAN_CANCEL},
                  {"progress", SLK_FARM_CAN_PROGRESS},
                  {"zero-sectors", SLK_FARM_CAN_ZERO_SECTORS},
-                 {"machine", SLK_FARM_CAN_MACHINE}};
+                 {"machine", SLK_FARM_CAN_MACHINE},
+                 {"events", SLK_FARM_CAN_EVENTS}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].name, name) == 0)
             return known[i].bit;
@@ -304,7 +310,8 @@ static slk_err ask_ours(slk_farm_worker *worker, slk_error *error)
         const char *name = json_string_value(json_array_get(list, i));
         worker->can |= name ? extension_of(name) : 0;
     }
-    return SLK_OK;
+    return worker->can & SLK_FARM_CAN_EVENTS ? slk_http_stopper_new(&worker->stopper, error)
+                                             : SLK_OK;
 }
 
 /* Why it gets nothing new, unless it is closed, which has a reason of its own. away: why it does not answer;
@@ -421,7 +428,8 @@ static void judge(slk_farm_worker *worker, slk_err code, const struct sign *sign
     slk_farm_workers_moved(worker->farm);
 }
 
-static bool beat_once(slk_farm_worker *worker)
+/* all: not only whether it is there and the same. */
+static bool beat_once(slk_farm_worker *worker, bool all)
 {
     struct sign sign = {.session = ""};
     slk_error error = {0};
@@ -432,7 +440,7 @@ static bool beat_once(slk_farm_worker *worker)
         judge(worker, code, &sign, &error);
     const bool gone = worker->gone, answers = worker->answers;
     slk_farm_leave(worker->farm);
-    if (!gone && answers) {
+    if (!gone && answers && all) {
         take_tasks_and_paths(worker);
         take_progress(worker);
         take_machine(worker);
@@ -447,12 +455,14 @@ static void *beat_main(void *arg)
     for (bool here = true; here;) {
         const int64_t due = slk_clock_monotonic_ms() + farm->options.heartbeat_ms;
         slk_farm_enter(farm);
-        while (!worker->gone && !worker->doubted && !farm->stopping &&
+        while (!worker->gone && !worker->doubted && !worker->look && !farm->stopping &&
                slk_clock_monotonic_ms() < due)
             slk_farm_wait(farm, due - slk_clock_monotonic_ms());
         here = !worker->gone && !farm->stopping;
+        const bool all = worker->look || !worker->streaming;
+        worker->look = false;
         slk_farm_leave(farm);
-        here = here && beat_once(worker);
+        here = here && beat_once(worker, all);
     }
     return NULL;
 }
@@ -501,6 +511,8 @@ static slk_err link_worker(slk_farm_worker *worker, slk_error *error)
     if (rc != 0)
         return slk_fail_errno(error, rc, "cannot start the heartbeat of a worker");
     worker->beating = true;
+    if (worker->stopper) /* without a thread for its events it is asked */
+        worker->reading = pthread_create(&worker->events, NULL, slk_farm_read_events, worker) == 0;
     worker->id = ++farm->last_worker;
     worker->since_ms = worker->heard_ms = slk_clock_monotonic_ms();
     worker->next = farm->workers;
