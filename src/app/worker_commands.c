@@ -7,16 +7,20 @@
 
 #include "base/mem.h"
 #include "codec/json.h"
+#include "codec/sse.h"
 #include "lotus/resources.h"
 #include "lotus/storage.h"
 #include "lotus/task.h"
 #include "lotus/worker_info.h"
+#include "net/client.h"
 #include "store/store.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define JOBS_MAX_BYTES ((size_t)16 << 20) /* of a list of them */
 
 /* ---- info ---- */
 
@@ -323,28 +327,113 @@ static slk_err tasks_disable(slk_worker_link *link, const slk_options *options, 
 
 /* ---- jobs ---- */
 
+static slk_err print_job(const json_t *row, slk_error *error)
+{
+    slk_lotus_call_id id;
+    SLK_TRY(slk_lotus_call_id_read(&id, json_object_get(row, "ID"), "call", error));
+    const int64_t total = slk_service_number(row, "Total");
+    const char *why = slk_service_text(row, "Why");
+    (void)printf("%-9.8s f0%" PRIu64 "-%-6" PRIu64 " %-16s %-10s %s", id.uuid, id.sector.miner,
+                 id.sector.number, slk_service_text(row, "Method"), slk_service_text(row, "State"),
+                 slk_service_text(row, "Stage"));
+    if (total > 0)
+        (void)printf(" %" PRId64 "%%", 100 * slk_service_number(row, "Done") / total);
+    (void)printf("%s%s\n", *why ? "  failed: " : "", why);
+    return SLK_OK;
+}
+
+static slk_err print_jobs(const json_t *list, slk_error *error)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        SLK_TRY(print_job(json_array_get(list, i), error));
+    return SLK_OK;
+}
+
+static void print_job_titles(void)
+{
+    (void)printf("%-9s %-14s %-16s %-10s %s\n", "ID", "SECTOR", "CALL", "STATE", "PROGRESS");
+}
+
+/* The list that a stream begins with, then each change; later lists say nothing new. */
+struct following {
+    slk_sse sse;
+    bool json, listed;
+};
+
+static slk_err show_event(void *context, const char *name, const char *data, size_t n,
+                          slk_error *error)
+{
+    struct following *f = context;
+    SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
+    const bool list = strcmp(name, "tasks") == 0 && !f->listed;
+    slk_err code = SLK_OK;
+    if (!list && strcmp(name, "task") != 0)
+        return SLK_OK;
+    f->listed = true;
+    SLK_TRY(slk_json_parse(&value, data, n, n, error));
+    if (f->json)
+        (void)printf("%s\n", data);
+    else
+        code = list ? print_jobs(value, error) : print_job(value, error);
+    if (code == SLK_OK && fflush(stdout) != 0)
+        code = slk_fail(error, SLK_E_CANCELED, "nobody reads what is printed");
+    return code;
+}
+
+static slk_err take_events(void *context, const slk_http_response *response, const uint8_t *bytes,
+                           size_t n, slk_error *error)
+{
+    struct following *f = context;
+    (void)response;
+    return slk_sse_take(&f->sse, bytes, n, error);
+}
+
+static slk_err read_events(slk_worker_link *link, struct following *f, slk_error *error)
+{
+    SLK_CLEANUP(slk_http_client_freep) slk_http_client *client = NULL;
+    SLK_CLEANUP(slk_http_response_done) slk_http_response response = {0};
+    SLK_CLEANUP(slk_freep) char *url = slk_http_url_join(link->api.info.url, "/selkie/events");
+    if (!url)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    const slk_http_client_options options = {.allow_plain_http = true};
+    const slk_http_request request = {.url = url,
+                                      .bearer = link->api.info.token,
+                                      .pin = link->api.pin,
+                                      .sink = take_events,
+                                      .sink_context = f};
+    SLK_TRY(slk_http_client_new(&client, &options, error));
+    SLK_TRY(slk_http_call(client, &request, &response, error));
+    if (response.status == 404)
+        return slk_fail(error, SLK_E_UNSUPPORTED,
+                        "that worker does not tell of what it does as it happens; leave out "
+                        "--follow");
+    return slk_http_expect_success(&response, "the worker's events", error);
+}
+
+static slk_err follow(slk_worker_link *link, const slk_options *options, slk_error *error)
+{
+    struct following f = {.json = options->json};
+    slk_sse_init(&f.sse, JOBS_MAX_BYTES, show_event, &f);
+    if (!f.json)
+        print_job_titles();
+    const slk_err code = read_events(link, &f, error);
+    slk_sse_done(&f.sse);
+    return code == SLK_OK ? slk_fail(error, SLK_E_UNREACHABLE, "the worker has ended, or the token")
+                          : code;
+}
+
 static slk_err jobs(slk_worker_link *link, const slk_options *options, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
+    if (slk_options_flag(options, "follow"))
+        return follow(link, options, error);
     SLK_TRY(slk_worker_ask(link, "Selkie.TaskProgress", json_array(), &list, error));
     if (options->json) {
         slk_service_print(list);
         return SLK_OK;
     }
-    (void)printf("%-9s %-14s %-16s %-10s %s\n", "ID", "SECTOR", "CALL", "STATE", "PROGRESS");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *row = json_array_get(list, i);
-        slk_lotus_call_id id;
-        SLK_TRY(slk_lotus_call_id_read(&id, json_object_get(row, "ID"), "call", error));
-        const int64_t total = slk_service_number(row, "Total");
-        (void)printf("%-9.8s f0%" PRIu64 "-%-6" PRIu64 " %-16s %-10s %s", id.uuid, id.sector.miner,
-                     id.sector.number, slk_service_text(row, "Method"),
-                     slk_service_text(row, "State"), slk_service_text(row, "Stage"));
-        if (total > 0)
-            (void)printf(" %" PRId64 "%%", 100 * slk_service_number(row, "Done") / total);
-        (void)printf("\n");
-    }
-    return SLK_OK;
+    print_job_titles();
+    return print_jobs(list, error);
 }
 
 /* ---- resources: of the environment, without a worker ---- */
@@ -431,6 +520,10 @@ RUN(tasks_disable)
 RUN(jobs)
 
 static const slk_option plain_options[] = {SLK_OPTION_WORKER_REPO, {.name = NULL}};
+static const slk_option jobs_options[] = {
+    SLK_OPTION_WORKER_REPO,
+    {.name = "follow", .type = SLK_OPTION_FLAG, .help = "go on with each change, as it happens"},
+    {.name = NULL}};
 static const slk_option task_options[] = {
     SLK_OPTION_WORKER_REPO,
     SLK_OPTION_DRY_RUN,
@@ -487,8 +580,8 @@ const slk_command slk_commands_worker[] = {
      .run = run_info},
     {.name = "worker jobs",
      .help = "Show what a worker has in hand, and how far it is.",
-     .example = "selkie worker jobs",
-     .options = plain_options,
+     .example = "selkie worker jobs --follow",
+     .options = jobs_options,
      .run = run_jobs},
     {.name = "worker storage list",
      .help = "Show a worker's storage paths.",
