@@ -5,6 +5,8 @@ is killed; one lies."""
 import base64
 import contextlib
 import socket
+import threading
+import time
 import urllib.error
 
 import farm
@@ -281,6 +283,53 @@ def a_liar_is_closed():
             expect(not next(w for w in workers(ours) if w["Hostname"] == "liar")["Open"], "… and closes it by its name")
 
 
+def progress_comes_at_once():
+    """A worker that tells what it does is not asked. One that refuses to, breaks off or tells nonsense is asked, until it tells again."""
+    with Folder() as folder, farm.Farm(folder) as ours:
+        only_workers(ours)
+        ours.prepare()
+        with PlayedWorker(ours, "teller", extensions=("progress", "events")) as teller:
+            polls = lambda: teller.asked.count("TaskProgress")
+            stage = lambda: next((j.get("Stage") for j in jobs(ours)), None)
+            held, calls = threading.Event(), []
+            teller.moments |= {"SealPreCommit1": lambda call, _: calls.append(call), "ReturnSealPreCommit1": lambda *_: held.wait(300)}
+
+            def row(text):
+                return {"ID": calls[0], "Task": "seal/v0/precommit/1", "Method": "SealPreCommit1", "State": "running", "Stage": text, "Done": 3, "Total": 10, "Since": 0}
+
+            def seen(text, what):
+                ours.wait(lambda: stage() == text, 30, f"{what}; {stage()}")
+            ours.order()
+            ours.wait(lambda: calls and teller.told and polls() == 1, 20, f"the call to be given, and all to be asked when the stream stood: {calls} {teller.asked} {teller.streams}")
+            teller.tell("task", row("layer 7"))
+            seen("layer 7", "what was told to be seen")
+            teller.methods = ("AddPiece", "SealPreCommit1")
+            teller.tell("worker", {})  # it does other work than before
+            ours.wait(lambda: len(teller.row()["Tasks"]) == 2, 5, "that to be seen at once")
+            equal(polls(), 2, "how often it was asked what it has in hand, once for what it said of itself")
+            teller.tells_nothing, teller.rows = True, [row("layer 8")]
+            teller.end_stream()
+            seen("layer 8", "a worker to be asked that refuses to tell")
+            expect(polls() > 2, "it was seen without a question")
+            teller.tells_nothing = False
+            ours.wait(lambda: teller.told, 30, "the stream to be asked for again")
+            teller.tell("tasks", [row("layer 9")])
+            seen("layer 9", "what it has in hand to be seen")
+            for nonsense in (b"event: task\ndata: {\n\n", b"event: " + b"x" * 99 + b"\n\n", b"event: tasks\ndata: 7\n\nevent: task\ndata: [7]\n\nevent: a\ndata: {}\n\ndata: \xff\n\n"):
+                before, teller.rows = teller.streams, [row(f"layer {len(nonsense)}")]
+                teller.tell("", None, raw=nonsense)
+                ours.wait(lambda: teller.streams > before, 30, f"the stream to be left after {nonsense[:40]}")
+                seen(f"layer {len(nonsense)}", f"what it has in hand after {nonsense[:40]}")
+            before, started = teller.streams, time.monotonic()
+            with contextlib.suppress(OSError):  # the node has enough of it
+                while teller.streams == before and time.monotonic() - started < 60:
+                    teller.tell("", None, raw=b"x" * 65536)
+            ours.wait(lambda: teller.streams > before, 60, "a line without an end to be left")
+            held.set()
+            teller.methods = (*teller.methods, "SealPreCommit2", "SealCommit1")
+            ours.wait(lambda: [r for r in ours.sectors("provider") if r["state"] == "sealed"], 60, "the sector to be sealed")
+
+
 def start_serving(ours):
     """A provider that has said where its workers find it, which it does after it listens."""
     selkie("init", "--repo", ours.repo("provider"))
@@ -396,7 +445,7 @@ def proofs_by_a_worker():
 
 
 if __name__ == "__main__":
-    cases = [("own-worker-seals", ours_seals_sectors), ("own-worker-proves", proofs_by_a_worker), ("worker-lies", a_liar_is_closed),
+    cases = [("own-worker-seals", ours_seals_sectors), ("own-worker-proves", proofs_by_a_worker), ("worker-lies", a_liar_is_closed), ("worker-tells", progress_comes_at_once),
              ("workers-apart", workers_are_apart), ("workers-by-tls", keys_are_known), ("tokens-renewed", tokens_are_renewed), ("worker-says-goodbye", says_goodbye),
              ("node-that-cannot-start", a_node_that_cannot_start),
              ("worker-gone-with-labels", lost_labels_are_made_again)]

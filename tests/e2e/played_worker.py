@@ -46,7 +46,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.give(200, json.dumps({"jsonrpc": "2.0", "id": request["id"], **result}).encode(), "application/json")
 
     def do_GET(self):
-        self.server.worker.serve(self, *self.place())
+        if self.path == "/selkie/events":
+            self.server.worker.stream(self)
+        else:
+            self.server.worker.serve(self, *self.place())
 
     def do_DELETE(self):
         self.server.worker.delete(self, *self.place())
@@ -69,10 +72,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class PlayedWorker:
     """One of the tasks in `methods`. lies: by method, what becomes of its result; also ("sealed", "cache") of the bytes
-    served. moments: by method, "GET sealed", "DELETE cache" and so on, what is done just before it is answered or served."""
+    served. moments: by method, "GET sealed", "DELETE cache" and so on, what is done just before it is answered or served.
+    extensions: of ours, without which it is one of Lotus."""
 
-    def __init__(self, ours, name, methods=("AddPiece", "SealPreCommit1", "SealPreCommit2", "SealCommit1"), of="provider"):
-        self.ours, self.name, self.of, self.methods = ours, name, of, methods
+    def __init__(self, ours, name, methods=("AddPiece", "SealPreCommit1", "SealPreCommit2", "SealCommit1"), of="provider", extensions=()):
+        self.ours, self.name, self.of, self.methods, self.extensions = ours, name, of, methods, extensions
+        self.rows, self.told, self.streams = [], None, 0  # what it has in hand; where its events go; how often they were asked for
+        self.tells_nothing = False
         self.folder, self.port = pathlib.Path(ours.folder) / name, free_port()
         for kind in NAMES.values():
             (self.folder / kind).mkdir(parents=True)
@@ -186,6 +192,32 @@ class PlayedWorker:
         if act:
             act(*what)
 
+    # ---- events ----
+
+    def stream(self, handler):
+        """Until it is ended."""
+        self.streams += 1
+        if self.tells_nothing:
+            handler.give(503)
+            return
+        over = threading.Event()
+        handler.send_response(200)
+        for name, value in (("Content-Type", "text/event-stream"), ("Connection", "close")):
+            handler.send_header(name, value)
+        handler.end_headers()
+        self.told = (handler, over)
+        self.tell("tasks", self.rows)
+        over.wait(300)
+
+    def tell(self, name, value, raw=None):
+        handler, _ = self.told
+        handler.wfile.write(raw or f"event: {name}\ndata: {json.dumps(value)}\n\n".encode())
+        handler.wfile.flush()
+
+    def end_stream(self):
+        self.told[1].set()
+        self.told = None
+
     # ---- calls ----
 
     def call(self, method, *parameters):
@@ -203,6 +235,10 @@ class PlayedWorker:
                  "Paths": [{"ID": self.path, "Weight": 10, "LocalPath": str(self.folder), "CanSeal": True, "CanStore": False}],
                  "Info": {"Hostname": self.name, "IgnoreResources": True, "Resources": {
                      "MemPhysical": 1 << 40, "MemUsed": 0, "MemSwap": 0, "MemSwapUsed": 0, "CPUs": 64, "GPUs": None, "Resources": None}}}
+        if self.extensions:
+            plain |= {"Hello": {"version": "0", "tasks": plain["TaskTypes"], "extensions": list(self.extensions)}, "TaskProgress": self.rows}
+        if method == "TaskProgress":
+            self.asked.append(method)
         if method in plain:
             return {"result": plain[method]}
         if method not in METHODS:

@@ -592,6 +592,111 @@ def sockets(miner, worker):
     worker.lives()
 
 
+# ---- events ----
+
+class Events:
+    """A stream of them, read by hand."""
+
+    def __init__(self, worker, token=None, source="127.0.0.1"):
+        self.s = socket.create_connection(("127.0.0.1", worker.port), 30, (source, 0))
+        token = worker.own_token if token is None else token
+        bearer = f"Authorization: Bearer {token}\r\n" if token else ""
+        self.s.sendall(f"GET /selkie/events HTTP/1.1\r\nHost: w\r\n{bearer}\r\n".encode())
+        self.file = self.s.makefile("rb")
+        self.status = int(self.file.readline().split()[1])
+        self.fields = {}
+        while (line := self.file.readline()) not in (b"\r\n", b""):
+            name, _, value = line.decode().partition(":")
+            self.fields[name.lower()] = value.strip()
+
+    def until(self, *words):
+        """The text that comes, once it has all of these."""
+        text = ""
+        while not all(word in text for word in words):
+            n = int(self.file.readline() or "0", 16)
+            expect(n > 0, f"the stream ended: {text}")
+            text += self.file.read(n).decode()
+            self.file.readline()
+        return text
+
+    def close(self):
+        self.file.close()
+        self.s.close()
+
+
+def events_for_whom(miner, worker):
+    miner.tokens |= {"reads-only": ["read", "write", "sign"], "fetches": ["fetch", "s-t01000-1", "admin"], "events-by-url": ["admin"]}
+    for token, status in (("", 401), ("nobody's", 401), ("reads-only", 403), ("fetches", 403), ("x" * 5000, 401)):
+        answer = Events(worker, token=token, source="127.0.0.40")
+        equal(answer.status, status, f"events for {token[:10]!r}")
+        answer.close()
+    equal(worker.raw("GET", "/selkie/events?token=events-by-url", token="", source="127.0.0.40")[0], 401, "a token in the URL")
+    equal(worker.raw("POST", "/selkie/events", b"{}")[0], 405, "POST")
+    equal(worker.raw("HEAD", "/selkie/events")[0], 200, "HEAD")
+    equal(len({worker.raw("GET", "/selkie/events", token=f"guess-{i}", source="127.0.0.41")[0] for i in range(30)}), 2, "401, then 429 to who guesses")
+
+
+def events_are_whole(miner, worker):
+    """Each change of a call, in order; what comes later begins with what there is."""
+    gate, number = Gate(miner, "/events"), next(numbers)
+    reader = Events(worker)
+    equal((reader.status, reader.fields["content-type"]), (200, "text/event-stream"), "the stream")
+    reader.until("event: tasks")
+    call_id = worker.add_from(number, miner.url("/events"))
+    expect(gate.asked.wait(10), "the data was not asked for")
+    reader.until('"running"', call_id["ID"])
+    late = Events(worker)
+    expect('"running"' in late.until("event: tasks", call_id["ID"]), "what there is")
+    gate.open.set()
+    well(miner.returned(call_id, "ReturnAddPiece")[1])
+    text = late.until('"returned"')
+    expect(text.index('"returning"') < text.index('"returned"') and "Why" not in text, text)
+    broken = worker.call("AddPiece", ref(next(numbers)), None, 0, {"Type": "null", "Info": "0"})
+    text = reader.until('"returned"', broken["ID"], "a piece has no size")
+    shown = [json.loads(line[6:])["State"] for line in text.splitlines() if line.startswith("data: {") and broken["ID"] in line]
+    equal(shown, ["waiting", "running", "returning", "returned"], "what became of a call")
+    before = worker.call("TaskTypes")
+    worker.call("TaskDisable", "seal/v0/commit/2")
+    late.until("event: worker")
+    worker.call("TaskEnable", "seal/v0/commit/2")
+    equal(worker.call("TaskTypes"), before, "its work")
+    follow = subprocess.Popen([SELKIE, "worker", "jobs", "--follow", "--worker-repo", worker.folder], stdout=subprocess.PIPE, text=True)
+    expect(follow.stdout.readline().startswith("ID "), "the titles of the command")
+    fresh = worker.add_zeros(next(numbers))
+    well(miner.returned(fresh, "ReturnAddPiece")[1])
+    while not ((line := follow.stdout.readline()).startswith(fresh["ID"][:8]) and " returned" in line):
+        expect(line, "the command ended")
+    follow.kill()
+    follow.wait()
+    reader.close()
+    late.close()
+
+
+def reading(worker):
+    """A reader, if there is a place."""
+    reader = Events(worker)
+    if reader.status == 200:
+        return reader
+    reader.close()
+    return None
+
+
+def events_for_so_many(miner, worker):
+    """Sixteen read; the next is refused until one has left."""
+    readers = []
+
+    def all_read():  # who left is missed within ten seconds
+        reader = reading(worker)
+        readers.extend([reader] if reader else [])
+        return len(readers) == 16
+    wait(all_read, "sixteen to read", 30)
+    more = Events(worker)
+    equal((more.status, more.fields["retry-after"]), (503, "60"), "one more")
+    for one in (more, *readers):
+        one.close()
+    wait(lambda: reading(worker), "a place to be free again", 30).close()
+
+
 # ---- /remote of the worker ----
 
 def remote_paths(miner, worker):
@@ -754,7 +859,7 @@ def drained(miner, worker):
 
 
 TOGETHER = [strangers_take_all_streams, no_token, token_that_may_only_read, wrong_tokens, token_in_the_url, guessing_is_slowed, no_json_rpc, bad_parameters, bad_values_are_returned,
-            large_bodies, same_call_twice, pushed_whole, pushed_short_and_cut, pushed_to_nobody, pushed_and_failed_before, pushed_by_who_leaves, data_by_url, sockets, remote_paths, remote_links, remote_deletes, fetched, returns_until_taken, miner_away,
+            large_bodies, same_call_twice, pushed_whole, pushed_short_and_cut, pushed_to_nobody, pushed_and_failed_before, pushed_by_who_leaves, data_by_url, sockets, events_for_whom, events_are_whole, events_for_so_many, remote_paths, remote_links, remote_deletes, fetched, returns_until_taken, miner_away,
             killed_at_each_point, killed_in_deletes, killed_in_finalize, nothing_told, drained]
 
 
