@@ -71,7 +71,7 @@ void slk_farm_worker_sign(slk_farm_call *row, slk_farm_worker *worker)
     slk_farm_leave(worker->farm);
 }
 
-/* A lotus-worker has no id, and two of one host may have one name, but each its own storage. */
+/* Lock held. A lotus-worker has no id, and two of one host may have one name, but each its own storage. */
 static bool is_known_by(const slk_farm_worker *w, const char *identity, const char *hostname)
 {
     const bool namesake = !w->local && strcmp(w->info.hostname, hostname) == 0;
@@ -81,11 +81,13 @@ static bool is_known_by(const slk_farm_worker *w, const char *identity, const ch
            (namesake && slk_lotus_strings_has(&w->paths, identity));
 }
 
-/* Lock held: they are one worker, or one is a copy of the other. */
+/* Lock held: they are one worker, or one is a copy of the other. Two of Lotus may share some of their storage. */
 static bool is_same(const slk_farm_worker *a, const slk_farm_worker *b)
 {
-    bool same = a->identity[0] && strcmp(a->identity, b->identity) == 0;
-    for (size_t i = 0; i < a->paths.n && !same && !a->identity[0]; i++)
+    if (a->identity[0])
+        return strcmp(a->identity, b->identity) == 0;
+    bool same = a->paths.n > 0 && a->paths.n == b->paths.n;
+    for (size_t i = 0; i < a->paths.n && same; i++)
         same = is_known_by(b, a->paths.item[i], a->info.hostname);
     return same;
 }
