@@ -108,7 +108,22 @@ def node_killed_on_postgresql():
         server.stop()
 
 
-def killed_at(ours, moments):
+def node_killed_in_deletes():
+    """When it has its worker's files removed, the sector being done: they go, and nothing is kept of its calls."""
+    def cleared(ours, worker):
+        ours.wait(lambda: ours.all_proving(1), SECONDS, "the sector to be proving")
+        ours.wait(lambda: not worker.files(), SECONDS, f"the worker's files to go: {worker.files()}")
+        ours.wait(lambda: not calls_left(ours), SECONDS, f"the calls to be forgotten: {calls_left(ours)}")
+    with Folder() as folder, farm.Farm(folder) as ours:
+        only_workers(ours, SELKIE_STORAGE_ALLOWCOMMIT="true")  # the client proves it
+        killed_at(ours, ("DELETE sealed", "DELETE cache"), cleared)
+
+
+def same_replica(ours, worker):
+    equal((ours.repo("provider") / "scratch/sealed/s-t01000-0").read_bytes(), worker.place(SEALED, 0).read_bytes(), "the replica")
+
+
+def killed_at(ours, moments, then=same_replica):
     """No call is given twice that the worker had been asked for and the node knew of, and nothing half-made is used."""
     with PlayedWorker(ours, "worker") as worker:
         killed, problems, done, one_at_a_time = [], [], threading.Event(), threading.Lock()
@@ -128,7 +143,7 @@ def killed_at(ours, moments):
                     problems.append(problem)
                 if problems or len(killed) == len(moments):
                     done.set()
-                if what.startswith("GET"):
+                if not what.startswith(("Seal", "Return")):
                     raise Cut
             return act
 
@@ -139,7 +154,7 @@ def killed_at(ours, moments):
         equal(killed, list(moments), "where it was killed")
         equal([worker.asked.count(m) for m in ("SealPreCommit1", "SealPreCommit2")], [1, 1], f"how often it was asked: {worker.asked}")
         expect("given anew" not in ours.log_tail("provider", 1 << 20), "a call was given a second time")
-        equal((ours.repo("provider") / "scratch/sealed/s-t01000-0").read_bytes(), worker.place(SEALED, 0).read_bytes(), "the replica")
+        then(ours, worker)
         equal(temporary(ours), [], "temporary files")
 
 
@@ -279,6 +294,7 @@ def used_ticks(worker):
 
 
 if __name__ == "__main__":
-    run_cases([("network-cut-while-files-come", network_cut), ("node-killed-at-each-question", node_killed), ("node-killed-on-postgresql", node_killed_on_postgresql),
+    run_cases([("network-cut-while-files-come", network_cut), ("node-killed-at-each-question", node_killed), ("node-killed-in-deletes", node_killed_in_deletes),
+               ("node-killed-on-postgresql", node_killed_on_postgresql),
                ("files-left-behind", ghosts), ("layers-fetched-by-another", fetched_by_another),
                ("canceled-at-a-worker", cancelled)])
