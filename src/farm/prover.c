@@ -423,8 +423,11 @@ static slk_err take_sealed(slk_farm_prover *p, slk_seal_commitments *ret,
     return SLK_OK;
 }
 
-/* The layers are gone with their worker: labelling begins anew. */
-static slk_err layers_gone(slk_farm_prover *p, const slk_lotus_sector *sector, slk_error *error)
+static const char gone_with_worker[] = "the layers are gone with their worker";
+
+/* Nobody has layers that are good for anything: labelling begins anew. */
+static slk_err layers_gone(slk_farm_prover *p, const slk_lotus_sector *sector, const char *why,
+                           slk_error *error)
 {
     slk_error dropping = {0};
     slk_err code = slk_farm_calls_drop_sector(p->farm->calls, sector, &dropping);
@@ -432,7 +435,7 @@ static slk_err layers_gone(slk_farm_prover *p, const slk_lotus_sector *sector, s
         code = slk_farm_forget_away(p->farm, sector, &dropping);
     if (code != SLK_OK)
         return slk_fail(error, code, "%s", dropping.message);
-    return slk_fail_context(error, SLK_E_CORRUPT, "the layers are gone with their worker");
+    return slk_fail_context(error, SLK_E_CORRUPT, "%s", why);
 }
 
 static slk_err farm_pc2(void *ctx, slk_seal_commitments *ret, const slk_seal_sector *sector,
@@ -452,7 +455,7 @@ static slk_err farm_pc2(void *ctx, slk_seal_commitments *ret, const slk_seal_sec
     if (code == SLK_OK)
         code = take_sealed(p, ret, sector, &pc1, &pc2, paths, job, error);
     if (code == SLK_E_NOTFOUND) {
-        code = layers_gone(p, &ref.id, error);
+        code = layers_gone(p, &ref.id, gone_with_worker, error);
         slk_farm_forget_brought(paths);
     }
     if (code == SLK_E_CANCELED && !slk_farm_is_stopping(p->farm))
@@ -540,6 +543,15 @@ static slk_err c1_there(slk_farm_prover *p, const slk_seal_sector *sector,
     return code;
 }
 
+/* Who lied is not asked again, and nothing that it has is used. */
+static bool somebody_has_labels(slk_farm *farm, const slk_lotus_sector *sector)
+{
+    slk_farm_enter(farm);
+    const bool has = slk_farm_is_reachable(farm, sector, SLK_LOTUS_SEALED | SLK_LOTUS_CACHE, NULL);
+    slk_farm_leave(farm);
+    return has;
+}
+
 static slk_err farm_c1(void *ctx, const slk_seal_sector *sector, const slk_seal_commitments *comm,
                        const uint8_t ticket[32], const uint8_t seed[32],
                        const slk_seal_paths *paths, const char *out_path, slk_job *job,
@@ -560,8 +572,11 @@ static slk_err farm_c1(void *ctx, const slk_seal_sector *sector, const slk_seal_
     const bool known = slk_farm_calls_find(&pc2, p->farm->calls, &sector_id, SLK_LOTUS_PRECOMMIT2,
                                            key, &none) == SLK_OK;
     code = c1_there(p, sector, comm, known ? &pc2 : &pc1, ticket, seed, out_path, job, error);
+    /* The replica here stays: it will be the same. */
     if (code == SLK_E_NOTFOUND)
-        code = layers_gone(p, &sector_id, error); /* the replica here stays: it will be the same */
+        code = layers_gone(p, &sector_id, gone_with_worker, error);
+    else if (code == SLK_E_PROTO && !somebody_has_labels(p->farm, &sector_id))
+        code = layers_gone(p, &sector_id, "the layers are not believed", error);
     slk_farm_call_done(&pc1);
     slk_farm_call_done(&pc2);
     return code;

@@ -40,6 +40,15 @@ class SeedLiar(PlayedWorker):
         return super().do_SealCommit1(number, ticket, base64.b64encode(flip(base64.b64decode(seed), 0)).decode(), *rest)
 
 
+class LateLiar(SeedLiar):
+    """Honest until the C1 for the chain's seed: those before it, which pay for nothing, are right."""
+    TRIALS = 2  # of the provider, before it says that it is done, and of the client before its pre-commit
+
+    def do_SealCommit1(self, number, ticket, seed, *rest):
+        late = self.asked.count("SealCommit1") > self.TRIALS
+        return (super() if late else super(SeedLiar, self)).do_SealCommit1(number, ticket, seed, *rest)
+
+
 def only_workers(ours, **more):
     """Provider and client compute nothing that workers do."""
     ours.more |= {"SELKIE_STORAGE_ALLOWPRECOMMIT1": "false", "SELKIE_STORAGE_ALLOWCOMMIT": "false", "SELKIE_PROVIDER_CAPACITY": "100", **more}
@@ -135,6 +144,20 @@ def says_too_much(ours, honest, count):
         ours.wait(lambda: kept() == [("PC1", "done"), ("PC2", "done")], SECONDS, f"nothing to be kept for nobody: {kept()}")
 
 
+def late_lie():
+    """The deposit is paid by then: the proof of it is never sent, the worker named, and the sector proven by another one."""
+    with Folder() as folder, farm.Farm(folder) as ours:
+        only_workers(ours, SELKIE_STORAGE_ALLOWCOMMIT="true")  # the client proves
+        with LateLiar(ours, "late") as late:
+            ours.order()
+            lied(ours, late, "", "a C1 for the chain's seed")
+            row = ours.sectors()[0]
+            expect(row["precommit_cid"] and not row["commit_cid"], f"the sector then: {row}")
+            equal(late.asked.count("SealCommit1"), LateLiar.TRIALS + 1, f"what it was asked: {late.asked}")
+            with Workers(ours, 1, name="honest"):
+                ours.wait(lambda: ours.all_proving(1), SECONDS, "the sector to be proving")
+
+
 def open_now(ours, host):
     return next(w for w in ours.on("provider", "worker", "list") if w["Hostname"] == host)["Open"]
 
@@ -151,4 +174,4 @@ def one_lie(ours, honest, count, what, where, change, word):
 
 
 if __name__ == "__main__":
-    run_cases([("worker-lies-in-each-way", every_lie)])
+    run_cases([("worker-lies-in-each-way", every_lie), ("worker-lies-at-the-chains-seed", late_lie)])
