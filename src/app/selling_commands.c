@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* `selkie service …`: what this provider sells, to whom, and what is owed for it. */
+/* `selkie service offer|customer|order|sector`: what this provider sells, and to whom. */
 #include "app/selling.h"
 #include "app/service.h"
 
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -12,7 +11,6 @@
 #include "seal/partner.h"
 #include "seal/permit.h"
 #include "service/customer.h"
-#include "service/keys.h"
 #include "service/order.h"
 
 #include <inttypes.h>
@@ -21,7 +19,6 @@
 
 #define OFFER_MAX_BYTES ((size_t)16 << 10)
 #define ORDERS_MOST 1000u
-#define ENTRIES_MOST UINT64_C(1000000)
 #define ONCE_AT_MOST \
     INT64_C(1000000000) /* sectors of a customer here at once: its orders bound them */
 
@@ -330,142 +327,6 @@ static slk_err sector_fail(slk_node *node, const slk_options *options, slk_error
     return SLK_OK;
 }
 
-/* ---- money ---- */
-
-struct posting {
-    const slk_signing_key *key;
-    slk_ledger_posting posting;
-    slk_ledger_entry entry;
-    bool is_new;
-};
-
-static slk_err post_body(slk_db *db, void *context, slk_error *error)
-{
-    struct posting *p = context;
-    return slk_ledger_post(&p->entry, &p->is_new, db, p->key, &p->posting, error);
-}
-
-static void print_posted(const slk_options *options, const struct posting *p)
-{
-    char balance[SLK_MONEY_WORDS_CHARS];
-    slk_money_words(balance, &p->entry.balance, p->entry.currency);
-    if (options->json)
-        (void)printf("{\"seq\":%" PRId64 ",\"new\":%s}\n", p->entry.seq,
-                     p->is_new ? "true" : "false");
-    else
-        (void)printf("%s as entry %" PRId64 "; the customer owes %s then\n",
-                     p->is_new ? "noted" : "was noted before", p->entry.seq, balance);
-}
-
-/* in_favour: of the customer. */
-static slk_err post_money(slk_node *node, const slk_options *options, slk_ledger_kind kind,
-                          bool in_favour, slk_error *error)
-{
-    slk_customer c;
-    slk_money amount;
-    SLK_CLEANUP(slk_signing_key_freep) slk_signing_key *key = NULL;
-    const char *note = slk_options_text(options, "note");
-    SLK_TRY(slk_customer_find(&c, node->db, options->args[0], error));
-    SLK_TRY(slk_money_read(&amount, options->args[1], c.currency, error));
-    if (amount.negative || slk_money_is_zero(&amount))
-        return slk_fail(error, SLK_E_INVAL, "want an amount above zero");
-    if (slk_service_dry(options, "it would be noted in the customer's ledger"))
-        return SLK_OK;
-    SLK_TRY(slk_selling_key(&key, &node->repo, error));
-    SLK_TRY(slk_service_key_note(node->db, key, slk_seal_now(node->seal), error));
-    struct posting p = {.key = key,
-                        .posting = {.customer_id = c.id,
-                                    .at_ms = slk_seal_now(node->seal),
-                                    .kind = kind,
-                                    .item = SLK_ITEM_MONEY,
-                                    .order_id = "",
-                                    .quantity = 1,
-                                    .unit = in_favour ? slk_money_minus(&amount) : amount,
-                                    .currency = c.currency,
-                                    .reference = slk_options_text(options, "reference"),
-                                    .note = note ? note : ""}};
-    SLK_TRY(slk_db_tx(node->db, post_body, &p, error));
-    print_posted(options, &p);
-    return SLK_OK;
-}
-
-static slk_err payment(slk_node *node, const slk_options *options, slk_error *error)
-{
-    return post_money(node, options, SLK_LEDGER_PAYMENT, true, error);
-}
-
-static slk_err refund(slk_node *node, const slk_options *options, slk_error *error)
-{
-    return post_money(node, options, SLK_LEDGER_REFUND, false, error);
-}
-
-static slk_err adjust(slk_node *node, const slk_options *options, slk_error *error)
-{
-    return post_money(node, options, SLK_LEDGER_ADJUSTMENT, slk_options_flag(options, "credit"),
-                      error);
-}
-
-/* ---- the ledger ---- */
-
-static slk_err print_entry(void *context, const slk_ledger_entry *e, slk_error *error)
-{
-    const slk_options *options = context;
-    if (options->json) {
-        SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
-        SLK_TRY(slk_ledger_to_json(&value, e, error));
-        (void)printf("%s", e->seq > 1 ? "," : "");
-        return json_dumpf(value, stdout, JSON_COMPACT) == 0
-                   ? SLK_OK
-                   : slk_fail(error, SLK_E_IO, "the answer cannot be written");
-    }
-    char at[32], amount[SLK_MONEY_WORDS_CHARS], balance[SLK_MONEY_WORDS_CHARS], sector[48] = "";
-    slk_clock_format(at, sizeof at, e->at_ms);
-    slk_money_words(amount, &e->amount, e->currency);
-    slk_money_words(balance, &e->balance, e->currency);
-    if (e->has_sector)
-        (void)snprintf(sector, sizeof sector, "f0%" PRIu64 "/%" PRIu64, e->sp_id, e->sector_number);
-    (void)printf("%6" PRId64 "  %-24s %-10s %-9s %-18s %20s %20s  %s\n", e->seq, at,
-                 slk_ledger_kind_name(e->kind), slk_ledger_item_name(e->item), sector, amount,
-                 balance, e->note);
-    return SLK_OK;
-}
-
-static slk_err ledger_show(slk_node *node, const slk_options *options, slk_error *error)
-{
-    slk_customer c;
-    SLK_TRY(slk_customer_find(&c, node->db, options->args[0], error));
-    (void)printf("%s", options->json ? "[" : "");
-    const slk_err code = slk_ledger_walk(node->db, c.id, 0, ENTRIES_MOST, print_entry,
-                                         (void *)(uintptr_t)options, error);
-    (void)printf("%s", options->json ? "]\n" : "");
-    return code;
-}
-
-static slk_err ledger_check(slk_node *node, const slk_options *options, slk_error *error)
-{
-    slk_service_keys keys;
-    uint64_t entries = 0;
-    SLK_CLEANUP(slk_json_decrefp) json_t *list = NULL;
-    SLK_TRY(slk_service_keys_read(&keys, node->db, error));
-    SLK_TRY(slk_customer_list(&list, node->db, error));
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        uint64_t n = 0;
-        const json_t *row = json_array_get(list, i);
-        const slk_err code =
-            slk_ledger_check_all(&n, node->db, slk_service_number(row, "id"), &keys.list, error);
-        if (code != SLK_OK)
-            return slk_fail_context(error, code, "the ledger of %s", slk_service_text(row, "name"));
-        entries += n;
-    }
-    if (options->json)
-        (void)printf("{\"valid\":true,\"customers\":%zu,\"entries\":%" PRIu64 "}\n",
-                     json_array_size(list), entries);
-    else
-        (void)printf("all %" PRIu64 " entries of %zu customers are whole and signed\n", entries,
-                     json_array_size(list));
-    return SLK_OK;
-}
-
 /* ---- the table ---- */
 
 #define OPTION_LIMIT                                                      \
@@ -513,24 +374,6 @@ static const slk_option order_options[] = {
      .type = SLK_OPTION_TEXT,
      .value = "NAME",
      .help = "of this customer alone"},
-    {.name = NULL},
-};
-#define OPTIONS_POSTING                                                                           \
-    {.name = "reference",                                                                         \
-     .type = SLK_OPTION_TEXT,                                                                     \
-     .required = true,                                                                            \
-     .value = "TEXT",                                                                             \
-     .help = "what tells this one from all others, such as the bank's number; it counts once"},   \
-    {                                                                                             \
-        .name = "note", .type = SLK_OPTION_TEXT, .value = "TEXT", .help = "shown to the customer" \
-    }
-static const slk_option money_options[] = {
-    SLK_OPTION_REPO, OPTIONS_POSTING, SLK_OPTION_DRY_RUN, {.name = NULL}};
-static const slk_option adjust_options[] = {
-    SLK_OPTION_REPO,
-    OPTIONS_POSTING,
-    {.name = "credit", .type = SLK_OPTION_FLAG, .help = "it is in the customer's favour"},
-    SLK_OPTION_DRY_RUN,
     {.name = NULL},
 };
 static const slk_option fail_options[] = {
@@ -621,47 +464,5 @@ const slk_command slk_commands_selling[] = {
      .options = fail_options,
      .run = slk_service_run,
      .action = sector_fail},
-    {.name = "service payment",
-     .args = "CUSTOMER AMOUNT",
-     .args_min = 2,
-     .args_max = 2,
-     .help = "Note money that came in.",
-     .example = "selkie service payment lighthouse 250 --reference bank-2026-113",
-     .options = money_options,
-     .run = slk_service_run,
-     .action = payment},
-    {.name = "service refund",
-     .args = "CUSTOMER AMOUNT",
-     .args_min = 2,
-     .args_max = 2,
-     .help = "Note money that was paid back.",
-     .example = "selkie service refund lighthouse 20 --reference refund-7",
-     .options = money_options,
-     .run = slk_service_run,
-     .action = refund},
-    {.name = "service adjust",
-     .args = "CUSTOMER AMOUNT",
-     .args_min = 2,
-     .args_max = 2,
-     .help = "Put something right: the amount is owed, or with --credit in the customer's favour.",
-     .example = "selkie service adjust lighthouse 5 --credit --reference fix-1 --note delay",
-     .options = adjust_options,
-     .run = slk_service_run,
-     .action = adjust},
-    {.name = "service ledger show",
-     .args = "CUSTOMER",
-     .args_min = 1,
-     .args_max = 1,
-     .help = "Show what a customer was charged and has paid, entry by entry.",
-     .example = "selkie service ledger show lighthouse --json",
-     .options = plain_options,
-     .run = slk_service_view,
-     .action = ledger_show},
-    {.name = "service ledger check",
-     .help = "Check every entry of every ledger: numbers, sums, hashes, signatures.",
-     .example = "selkie service ledger check",
-     .options = plain_options,
-     .run = slk_service_verdict,
-     .action = ledger_check},
     {.name = NULL},
 };

@@ -18,7 +18,8 @@ extern const slk_command slk_commands_log[]; /* log … */
 extern const slk_command slk_commands_config[]; /* config … */
 extern const slk_command slk_commands_provider[]; /* partner … */
 extern const slk_command slk_commands_providers[]; /* provider … */
-extern const slk_command slk_commands_selling[]; /* service … */
+extern const slk_command slk_commands_selling[]; /* service offer|customer|order|sector */
+extern const slk_command slk_commands_ledger[]; /* service payment|refund|adjust|invoice|ledger */
 extern const slk_command slk_commands_client[]; /* sector order, miner … */
 extern const slk_command slk_commands_sectors[]; /* sector …, watch */
 extern const slk_command slk_commands_keeping[]; /* sector renew, drain, orphans */

@@ -490,6 +490,11 @@ static const char service[] =
     " note TEXT NOT NULL, previous_hash BYTEA NOT NULL, entry_hash BYTEA NOT NULL,"
     " signature BYTEA NOT NULL, key_id TEXT NOT NULL, PRIMARY KEY (customer_id, seq),"
     " UNIQUE (customer_id, reference));"
+    "CREATE TABLE service_invoice ("
+    " number TEXT PRIMARY KEY, customer_id BIGINT NOT NULL REFERENCES service_customer (id),"
+    " first_seq BIGINT NOT NULL, last_seq BIGINT NOT NULL, closing TEXT NOT NULL,"
+    " document TEXT NOT NULL, signature BYTEA NOT NULL, key_id TEXT NOT NULL,"
+    " issued_ms BIGINT NOT NULL, due_ms BIGINT NOT NULL, UNIQUE (customer_id, first_seq));"
     "CREATE TABLE service_key ("
     " key_id TEXT PRIMARY KEY, public_key BYTEA NOT NULL, since_ms BIGINT NOT NULL);";
 

@@ -31,6 +31,7 @@
  *   service_quote              terms with a price and a time, for one order (service/quote.h)
  *   service_order              what was ordered on which terms; service_sector: its sectors
  *   service_ledger             what customers of the service were charged and paid (service/ledger.h)
+ *   service_invoice            stretches of it under a number (service/invoice.h)
  *   service_key                public keys that signed it
  * source of names: reference/remote-seal-wire, Tables */
 #ifndef SLK_SEAL_SCHEMA_H

@@ -11,7 +11,7 @@
 #include "shop/shop_impl.h"
 
 static const shop_door *const tables[] = {slk_shop_offer_doors, slk_shop_order_doors,
-                                          slk_shop_account_doors};
+                                          slk_shop_account_doors, slk_shop_invoice_doors};
 
 slk_err slk_shop_new(slk_shop **ret_shop, const slk_shop_options *options, slk_error *error)
 {
@@ -39,7 +39,7 @@ static slk_err print(slk_buf *out, json_t *value, slk_error *error)
     return code == SLK_OK ? SLK_OK : slk_fail(error, code, "out of memory for an answer");
 }
 
-static slk_err reply_headers(slk_http_exchange *exchange)
+slk_err slk_shop_reply_headers(slk_http_exchange *exchange)
 {
     SLK_TRY(slk_http_reply_header(exchange, "Cache-Control", "no-store"));
     return slk_http_reply_header(exchange, "X-Content-Type-Options", "nosniff");
@@ -50,7 +50,7 @@ slk_err slk_shop_reply(shop_request *request, int status, json_t *value, slk_err
     SLK_CLEANUP(slk_buf_done) slk_buf text;
     slk_buf_init(&text, ANSWER_MAX_BYTES);
     SLK_TRY(print(&text, value, error));
-    SLK_TRY(reply_headers(request->exchange));
+    SLK_TRY(slk_shop_reply_headers(request->exchange));
     return slk_http_reply_json(request->exchange, status, slk_buf_str(&text));
 }
 
@@ -81,7 +81,7 @@ static int status_of(slk_err code)
 static slk_err answer_failure(slk_http_exchange *exchange, slk_err code, const slk_error *error)
 {
     const int status = status_of(code);
-    SLK_TRY(reply_headers(exchange));
+    SLK_TRY(slk_shop_reply_headers(exchange));
     if (code == SLK_E_AUTH)
         SLK_TRY(slk_http_reply_header(exchange, "WWW-Authenticate", "Bearer"));
     if (status)

@@ -44,7 +44,10 @@ struct slk_shop {
 extern const shop_door slk_shop_offer_doors[];
 extern const shop_door slk_shop_order_doors[];
 extern const shop_door slk_shop_account_doors[];
+extern const shop_door slk_shop_invoice_doors[];
 
+/* Nothing of the service is for caches; before any reply. */
+SLK_MUST_CHECK slk_err slk_shop_reply_headers(slk_http_exchange *exchange);
 /* value is given away; NULL is out of memory. */
 SLK_MUST_CHECK slk_err slk_shop_reply(shop_request *request, int status, json_t *value,
                                       slk_error *error);

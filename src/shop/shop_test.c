@@ -9,6 +9,7 @@
 #include "seal/permit.h"
 #include "seal/world_test.h"
 #include "service/customer.h"
+#include "service/invoice.h"
 #include "service/order.h"
 
 #include <setjmp.h>
@@ -145,6 +146,19 @@ static int call(fixture *f, json_t **ret, const struct call *c)
     return status;
 }
 
+/* The status alone, of an answer that need not be JSON. */
+static int call_any(fixture *f, const struct call *c)
+{
+    char url[512];
+    slk_http_response response = {0};
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/sealing/v1/%s",
+                   slk_http_server_port(f->server), c->path);
+    const slk_http_request request = {.url = url, .bearer = c->token};
+    assert_int_equal(slk_http_call(f->client, &request, &response, NULL), SLK_OK);
+    slk_http_response_done(&response);
+    return response.status;
+}
+
 /* What was signed, checked as a customer does. */
 static json_t *signed_answer(fixture *f, int want, const struct call *c)
 {
@@ -202,6 +216,26 @@ static void turn(fixture *f)
             slk_order_turn(&moved, f->db, f->w->provider.seal, f->key, f->w->now_ms, NULL), SLK_OK);
 }
 
+static void invoiced(fixture *f)
+{
+    char number[SLK_INVOICE_NUMBER_CHARS], path[64];
+    json_t *answer = NULL;
+    assert_int_equal(slk_invoice_make(number, f->db, f->key, f->acme.id, INT64_MAX, f->w->now_ms,
+                                      f->w->now_ms, NULL),
+                     SLK_OK);
+    assert_int_equal(call(f, &answer, &(struct call){"GET", "invoices", f->acme_token, NULL, NULL}),
+                     200);
+    assert_int_equal(json_array_size(json_object_get(answer, "invoices")), 1);
+    json_decref(answer);
+    static const char *const forms[] = {"", "/csv", "/page"};
+    for (unsigned i = 0; i < 3; i++) {
+        (void)snprintf(path, sizeof path, "invoices/%s%s", number, forms[i]);
+        assert_int_equal(call(f, NULL, &(struct call){"GET", path, f->beta_token, NULL, NULL}),
+                         404);
+        assert_int_equal(call_any(f, &(struct call){"GET", path, f->acme_token, NULL, NULL}), 200);
+    }
+}
+
 /* ---- tests ---- */
 
 static void test_way(void **state)
@@ -243,6 +277,7 @@ static void test_way(void **state)
     text_of(text, seen, "balance");
     assert_string_equal(text, "2000");
     json_decref(seen);
+    invoiced(f);
 }
 
 static void test_refused(void **state)

@@ -230,7 +230,8 @@ LOOKS = {"info", "status", "wait-api", "log", "log list", "config default", "con
          "proof commd", "proof piece", "params list", "params verify", "version", "worker info", "worker jobs",
          "worker storage list", "worker tasks list", "worker resources", "worker list", "worker ghosts", "sealing jobs",
          "sealing sched-diag", "sealing why", "auth api-info", "service offer example", "service offer list", "service customer list",
-         "service order list", "service ledger show", "service ledger check", "cpu", "bench", "plan", "completion"}
+         "service order list", "service invoice list",
+         "service invoice show", "service ledger show", "service ledger check", "cpu", "bench", "plan", "completion"}
 STARTS = {"run", "demo", "devnet run"}
 WRITES_WHAT_IS_NAMED = {"proof pc2", "proof c1", "proof join", "proof unseal", "external pc2"}
 

@@ -102,6 +102,11 @@ def paid(shop):
         equal(answer, {"seq": 4, "new": new}, "the payment")
     account = shop.ask("account")[1]
     equal((account["balance"], account["owed"]), ("0", "0"), "what is owed then")
+    made = shop.on("provider", "service", "invoice", "make")
+    equal([m["customer"] for m in made], ["lighthouse"], "the invoices")
+    invoice = shop.on("provider", "service", "invoice", "show", made[0]["number"])
+    equal([(x["item"], x["quantity"], x["amount"]) for x in invoice["lines"]], [("sector", 3, "600"), ("money", 1, "-600")], "its lines")
+    equal(shop.ask("invoices")[1]["invoices"][0]["paid"], True, "the invoice, as the customer sees it")
 
 
 def apart(shop, order):
