@@ -206,8 +206,7 @@ static const slk_option devnet_options[] = {
      .help = "time between two epochs, from 50ms"},
     {.name = "sector-size",
      .type = SLK_OPTION_SIZE,
-     .fallback = "2KiB",
-     .help = "of miner f01000, when the chain is new"},
+     .help = "of miner f01000, when the chain is new (default: 2KiB)"},
     {.name = NULL},
 };
 

@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "devnet/devnet_impl.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -156,7 +157,9 @@ static slk_err check_same_chain(const slk_devnet *devnet, const slk_devnet_optio
         (wanted->genesis_time != 0 && wanted->genesis_time != o->genesis_time) ||
         (wanted->network_name != NULL && strcmp(wanted->network_name, devnet->network_name) != 0))
         return slk_fail(error, SLK_E_CONFLICT,
-                        "%s holds a devnet with another genesis; use another folder", o->folder);
+                        "%s holds a devnet with another genesis: of sectors of %" PRIu64
+                        " bytes, named %s; ask for the same, or use another folder",
+                        o->folder, o->sector_bytes, devnet->network_name);
     return SLK_OK;
 }
 
