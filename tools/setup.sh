@@ -8,7 +8,7 @@ SELKIE_BUILD_PACKAGES="ca-certificates gcc g++ libc6-dev meson ninja-build pkg-c
   libtomlplusplus-dev liburing-dev libhwloc-dev libcmocka-dev"
 SELKIE_CHECK_PACKAGES="clang-format-14 clang-14 libclang-rt-14-dev pmccabe binutils curl zstd zsh fish
   postgresql prometheus
-  chromium chromium-driver python3-selenium"
+  chromium chromium-driver python3-selenium python3-yaml"
 
 selkie_install() { # selkie_install PACKAGE...: installs those that are missing
     local missing=() package

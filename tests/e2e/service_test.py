@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Sealed sectors are sold: a customer's node orders what was bought, gets it sealed and proves it, and is charged for exactly that,
 also when the provider is killed at any moment."""
+import os
+import sys
+
+try:
+    import yaml  # noqa: F401 (Debian's, for Debian's Python)
+except ImportError:
+    if sys.executable == "/usr/bin/python3":
+        raise
+    os.execv("/usr/bin/python3", ["/usr/bin/python3", *sys.argv])
+
 import base64
 import random
 import ssl
 import urllib.error
 import urllib.request
 
+from contract import Contract
 from farm import Farm
 from support import *
 
@@ -24,6 +35,7 @@ class Shop(Farm):
         super().__init__(folder)
         self.more |= {"SELKIE_SERVICE_ENABLE": "true"}
         self.token = self.partner_token = ""
+        self.contract = Contract(ROOT / "docs" / "service" / "openapi.yaml")
 
     def introduce(self):
         offer = self.folder / "offer.json"
@@ -34,26 +46,36 @@ class Shop(Farm):
     def customer(self, *arguments):
         return self.on("provider", "service", "customer", "add", *arguments)["token"]
 
-    def ask(self, path, body=None, token=None, key=None, base="/sealing/v1/"):
-        """(status, answer) of a door of the service."""
+    def ask(self, path, body=None, token=None, key=None, base="/sealing/v1/", method=None):
+        """(status, answer) of a door of the service; every answer is one that its contract describes."""
+        method = method or ("GET" if body is None else "POST")
         fields = {"Authorization": f"Bearer {token or self.token}"}
         if body is not None:
             fields["Content-Type"] = "application/json"
         if key:
             fields["Idempotency-Key"] = key
         request = urllib.request.Request(f"{self.url('provider')}{base}{path}", headers=fields,
-                                         data=None if body is None else json.dumps(body).encode())
+                                         data=None if body is None else json.dumps(body).encode(), method=method)
         context = ssl.create_default_context(cafile=str(self.repo("provider") / "tls.crt"))
         try:
-            with urllib.request.urlopen(request, timeout=30, context=context) as answer:
-                return answer.status, json.loads(answer.read())
+            answer = urllib.request.urlopen(request, timeout=30, context=context)
         except urllib.error.HTTPError as problem:
-            return problem.code, json.loads(problem.read())
+            answer = problem
+        with answer:
+            content_type, text = answer.headers["Content-Type"], answer.read().decode()
+            content = json.loads(text) if content_type.startswith("application/json") else text
+            if base == "/sealing/v1/":
+                self.contract.check(method, base + path, answer.status, content_type, content)
+            return answer.status, content
 
     def signed(self, path, body=None, key=None):
         status, answer = self.ask(path, body, key=key)
         expect(status in (200, 201), f"{path}: {status} {answer}")
-        return json.loads(answer["payload"])
+        payload = json.loads(answer["payload"])
+        kind = {"quotes": "Quote", "orders": "Order"}.get(path.partition("/")[0])
+        if kind:
+            self.contract.fits(payload, {"$ref": f"#/components/schemas/{kind}"}, path)
+        return payload
 
     def buy(self, numbers, key):
         quote = self.signed("quotes", {"offer": "cc2", "kind": "cc", "seal_proof": 5, "sectors": len(numbers)})
@@ -78,6 +100,7 @@ def bought_and_proven():
         shop.connect()
         shop.order(count=3)
         shop.wait(lambda: shop.all_proving(3), PROVING_SECONDS, "three sectors to be proving")
+        equal(len(shop.signed("offers")["offers"]), 1, "the offers")
         equal(shop.signed(f"orders/{order['id']}")["state"], "completed", "the order")
         entries = shop.entries()
         equal([(e["item"], e["amount"]) for e in entries], [("sector", "200")] * 3, "what was charged")
@@ -86,6 +109,29 @@ def bought_and_proven():
         not_bought(shop)
         paid(shop)
         apart(shop, order)
+        every_door(shop, order)
+
+
+def every_door(shop, order):
+    """What is left of the contract's doors."""
+    quote = shop.signed("quotes", {"offer": "cc2", "kind": "cc", "seal_proof": 5, "sectors": 2})
+    equal(shop.signed(f"quotes/{quote['id']}")["id"], quote["id"], "a quote")
+    equal(len(shop.ask(f"orders/{order['id']}/sectors?from=1")[1]["sectors"]), 2, "an order's sectors")
+    equal(len(shop.ask("orders?most=5")[1]["orders"]), 1, "the orders")
+    number = shop.ask("invoices")[1]["invoices"][0]["number"]
+    document = json.loads(shop.ask(f"invoices/{number}")[1]["document"])
+    equal(document["number"], number, "an invoice")
+    expect(shop.ask(f"invoices/{number}/csv")[1].count("\r\n") == 5, "its entries")
+    expect("6.00 EUR" in shop.ask(f"invoices/{number}/page")[1], "its page")
+    another = shop.buy([7, 8], "second")
+    equal(shop.ask("orders", {"quote": another["quote"], "sp_id": 1000, "sector_numbers": [7]}, key="second")[0], 409, "another request")
+    status, answer = shop.ask(f"orders/{another['id']}/cancel", {})
+    equal(json.loads(answer["payload"])["state"], "canceled", "an order that was given up")
+    token = shop.ask("tokens", {"name": "ci"})[1]["token"]
+    equal(len(shop.ask("tokens", token=token)[1]["tokens"]), 2, "tokens")
+    equal(shop.ask("tokens/ci", method="DELETE")[0], 200, "a token that is revoked")
+    equal(shop.ask("account", token=token)[0], 401, "that token then")
+    equal(shop.contract.untried(), [], "doors of the contract that were not tried")
 
 
 def not_bought(shop):
