@@ -22,7 +22,7 @@
  * until then. source: reference/lotus-worker 5.3 */
 #define SETTLE_MS 12000
 #define LINE_MAX_BYTES ((size_t)1 << 16)
-#define SAID_MAX 3u /* calls in one line */
+#define SAID_MAX 3u /* calls in one line; on a terminal, where it is not to be broken, one */
 #define STAGE_CHARS 64u
 
 /* ---- stop ---- */
@@ -133,7 +133,7 @@ static slk_err describe(slk_buf *out, const json_t *row, const slk_lotus_call_id
 
 static slk_err write_line(struct drain *d, const json_t *list, slk_error *error)
 {
-    const size_t n = json_array_size(list);
+    const size_t n = json_array_size(list), said = d->terminal ? 1 : SAID_MAX;
     slk_buf_reset(&d->line);
     slk_err code = slk_buf_printf(&d->line, "in hand: %zu", n);
     for (size_t i = 0; i < n && code == SLK_OK; i++) {
@@ -142,13 +142,13 @@ static slk_err write_line(struct drain *d, const json_t *list, slk_error *error)
         struct seen *seen = NULL;
         SLK_TRY(slk_lotus_call_id_read(&id, json_object_get(row, "ID"), "call", error));
         SLK_TRY(find_or_add(&seen, d, id.uuid, error));
-        if (i < SAID_MAX)
+        if (i < said)
             code = slk_buf_text(&d->line, i == 0 ? "; " : ", ");
-        if (i < SAID_MAX && code == SLK_OK)
+        if (i < said && code == SLK_OK)
             code = describe(&d->line, row, &id, seen);
     }
-    if (code == SLK_OK && n > SAID_MAX)
-        code = slk_buf_printf(&d->line, " and %zu more", n - SAID_MAX);
+    if (code == SLK_OK && n > said)
+        code = slk_buf_printf(&d->line, " and %zu more", n - said);
     return code == SLK_OK ? SLK_OK : no_memory(error);
 }
 
