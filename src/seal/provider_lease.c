@@ -92,6 +92,8 @@ static slk_err let_go(struct let_go *g, slk_error *error)
         return SLK_OK;
     (void)slk_seal_cancel_running(g->seal, SLK_PIPELINE_PROVIDER, g->change.sp_id,
                                   g->change.number);
+    /* A C1 may be at a worker that is away, for as long as that is waited for. */
+    slk_seal_files_evict(g->seal, SLK_PIPELINE_PROVIDER, g->change.sp_id, g->change.number);
     slk_seal_wake(g->seal);
     return SLK_OK;
 }

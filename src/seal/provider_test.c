@@ -489,6 +489,32 @@ static void c1_until_finalize(void **state)
     world_check(w);
 }
 
+static void is_canceled_meanwhile(world *w, slk_job *job)
+{
+    assert_false(job->canceled);
+    assert_int_equal(slk_provider_cancel(w->provider.seal, w->partner_id, WORLD_SP, 5, NULL),
+                     SLK_OK);
+}
+
+/* Else its files would be in use for as long as a worker that is away is waited for. */
+static void a_c1_ends_with_its_sector(void **state)
+{
+    world *w = *state;
+    const uint8_t seed[32] = {1};
+    slk_job job;
+    int fd = -1;
+    uint64_t bytes = 0;
+    slk_job_init(&job);
+    assert_true(order(w, w->partner_id, "", 5, NULL));
+    until(w, 5, "sealed");
+    w->in_c1 = is_canceled_meanwhile;
+    assert_int_equal(slk_provider_commit1(&fd, &bytes, w->provider.seal, w->partner_id, WORLD_SP, 5,
+                                          INT64_MIN, seed, &job, NULL),
+                     SLK_E_CANCELED);
+    until(w, 5, "cleaned");
+    world_check(w);
+}
+
 static void lose_layers(world *w, uint64_t number)
 {
     slk_seal_places places = {0};
@@ -703,6 +729,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(fair_share, make, unmake),
         cmocka_unit_test_setup_teardown(silent_client, make, unmake),
         cmocka_unit_test_setup_teardown(c1_until_finalize, make, unmake),
+        cmocka_unit_test_setup_teardown(a_c1_ends_with_its_sector, make, unmake),
         cmocka_unit_test_setup_teardown(lost_layers_are_made_again, make, unmake),
         cmocka_unit_test_setup_teardown(replayed_and_reordered, make, unmake),
         cmocka_unit_test_setup_teardown(cleanup_stops_the_work, make, unmake),

@@ -714,8 +714,19 @@ slk_err slk_seal_files_enter(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_
             break;
         (void)slk_cond_wait_ms(&seal->files_free, &seal->mutex, 100);
     }
+    if (code == SLK_OK)
+        (*find_user(seal, pipeline, sp_id, number))->job = job;
     pthread_mutex_unlock(&seal->mutex);
     return code;
+}
+
+void slk_seal_files_evict(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id, uint64_t number)
+{
+    pthread_mutex_lock(&seal->mutex);
+    const slk_seal_file_user *user = *find_user(seal, pipeline, sp_id, number);
+    if (user && user->job)
+        slk_job_cancel(user->job);
+    pthread_mutex_unlock(&seal->mutex);
 }
 
 void slk_seal_files_leave(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id, uint64_t number)

@@ -20,6 +20,7 @@ typedef struct slk_seal_file_user {
     uint64_t sp_id;
     uint64_t number;
     int lock_fd; /* -1: nobody else can be at them */
+    slk_job *job; /* that it may be canceled by; NULL none. Lives as long as the user */
     bool awaited; /* a task was passed over for it: who leaves wakes the workers */
     struct slk_seal_file_user *next;
 } slk_seal_file_user;
@@ -84,6 +85,9 @@ void slk_seal_send_worker(slk_seal *seal, slk_task_class class);
 /* Whether someone in this process uses the sector's files. If so, the workers look for work again as soon
  * as they are free: a task that was passed over for it needs no time to come back at. */
 bool slk_seal_files_await(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id, uint64_t number);
+
+/* Cancels the job that entered the sector's files here, if there is one. */
+void slk_seal_files_evict(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id, uint64_t number);
 
 /* Cancels the jobs of that sector that run here; returns how many. */
 unsigned slk_seal_cancel_running(slk_seal *seal, slk_pipeline pipeline, uint64_t sp_id,

@@ -189,12 +189,15 @@ static slk_err stub_c1(void *ctx, const slk_seal_sector *s, const slk_seal_commi
     world *w = ctx;
     (void)s;
     (void)ticket;
-    (void)job;
     SLK_TRY(fault(w, OP_C1, error));
     char layer[256];
     (void)snprintf(layer, sizeof layer, "%s/layer-1", paths->cache);
     if (!slk_file_exists(layer))
         return slk_fail(error, SLK_E_CORRUPT, "the layers are gone");
+    if (w->in_c1)
+        w->in_c1(w, job);
+    if (job)
+        SLK_TRY(slk_job_check(job, error));
     w->work[OP_C1]++;
     uint8_t c1[32];
     mix(c1, "c1", 0, slk_load_le64(comm->comm_r), seed);

@@ -172,6 +172,7 @@ struct world {
     unsigned batches; /* calls of pc1_batch */
     size_t batch_most; /* sectors of the largest */
     void (*in_pc1)(world *w, slk_job *job); /* runs inside pc1 when set */
+    void (*in_c1)(world *w, slk_job *job); /* the same of c1 */
     /* crash: at the n-th point that any node passes (0: never), that node plays dead */
     uint64_t crash_at_point;
     const char *crash_at_place; /* or where it is first passed */
