@@ -135,6 +135,7 @@ static slk_err bring_one(slk_farm *farm, const slk_farm_call *made, uint64_t sec
                                    .urls = (const char *const *)urls.item,
                                    .n_urls = urls.n,
                                    .stage = SLK_CACHE_FINISHED,
+                                   .lean = true, /* whoever checks the replica makes the rest */
                                    .connections = CONNECTIONS,
                                    .came = came};
     size_t which = 0;

@@ -16,6 +16,9 @@
 #define SLK_PARENTS 14u
 #define SLK_MAX_LAYERS 11u
 #define SLK_MAX_BASE_TREES 16u
+/* Of ours, in a cache folder: of what a finished cache has p_aux alone is there; the rest follows from the
+ * replica. */
+#define SLK_CACHE_LEAN_FILE ".selkie-lean"
 
 /* Everything that follows from the size of a sector. */
 typedef struct slk_sector_shape {

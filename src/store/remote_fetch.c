@@ -118,6 +118,23 @@ static slk_err fetch_file(const slk_store_fetch *fetch, size_t which, const char
 
 /* ---- one folder ---- */
 
+static bool has_p_aux(const slk_cache_set *set, const bool *has)
+{
+    size_t i = 0;
+    while (i < set->n && strcmp(set->member[i].name, "p_aux") != 0)
+        i++;
+    return i < set->n && has[i];
+}
+
+/* What came of a finished cache is its first file. */
+static slk_err note_lean(const char *cache, slk_error *error)
+{
+    SLK_CLEANUP(slk_freep) char *path = slk_path_join(cache, SLK_CACHE_LEAN_FILE);
+    if (!path)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    return slk_file_write_atomic(path, "", 0, 0644, error);
+}
+
 static slk_err fetch_folder(const slk_store_fetch *fetch, size_t which, const char *temp,
                             slk_job *job, slk_error *error)
 {
@@ -136,10 +153,18 @@ static slk_err fetch_folder(const slk_store_fetch *fetch, size_t which, const ch
                                             .members = set.member,
                                             .n = set.n,
                                             .what = "the peer's cache archive",
-                                            .open_end = true};
+                                            .open_end = true,
+                                            .stops = finished && fetch->lean};
     SLK_TRY(slk_fetch_flat_tar(&from, has, &options, job, error));
     if (slk_cache_set_complete(&set, has, fetch->stage, &missing))
         return SLK_OK;
+    if (options.stops && has_p_aux(&set, has))
+        return note_lean(temp, error);
+    if (options.stops) { /* in another order than Lotus's */
+        slk_store_fetch all = *fetch;
+        all.lean = false;
+        return fetch_folder(&all, which, temp, job, error);
+    }
     SLK_TRY(slk_remove_tree(temp, error));
     return slk_fail(error, SLK_E_PROTO, "the peer's cache archive is not complete: it lacks %s",
                     missing);

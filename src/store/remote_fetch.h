@@ -26,6 +26,9 @@ typedef struct slk_store_fetch {
     size_t n_urls; /* at least 1 */
     const slk_http_pass *passes; /* how the server of each is met; NULL: as any */
     slk_cache_stage stage; /* of a cache; FINISHED: only those files are asked for and kept */
+    /* At FINISHED: of a server that knows no ?only=, whose archive begins with p_aux and has what is not kept
+     * before the rest, p_aux is all that is read; SLK_CACHE_LEAN_FILE beside it says so. */
+    bool lean;
     unsigned connections; /* as slk_fetch_from */
     atomic_uint_fast64_t *came; /* as slk_fetch_from */
 } slk_store_fetch;

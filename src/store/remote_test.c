@@ -738,6 +738,41 @@ static void a_cut_between_members_is_seen(void **state)
     assert_false(has_file(f->dest, "sc-02-data-layer-2.dat"));
 }
 
+/* What Lotus has before a sector is finalised is hundreds of times what is wanted of it. */
+static void p_aux_alone_is_read_of_a_cache_with_layers(void **state)
+{
+    fixture *f = *state;
+    static const size_t other_order[] = {5, 1, 2, 3, 4, 6, 0};
+    slk_error e = {0};
+    slk_store_fetch lean = fetch_other(f, "tar", SLK_LOTUS_CACHE, SLK_CACHE_FINISHED);
+    lean.lean = true;
+    slk_buf_reset(&f->tar);
+    put_member(&f->tar, members[0].name, members[0].bytes, true);
+    put_header(&f->tar, members[1].name, members[1].bytes); /* and no more: nobody asks for it */
+    if (fetch_here(f, &lean, &e) != SLK_OK)
+        fail_msg("%s", e.message);
+    assert_true(has_file(f->dest, "p_aux"));
+    assert_true(has_file(f->dest, SLK_CACHE_LEAN_FILE));
+    assert_int_equal(slk_store_remove(f->to.store, NULL, &one, SLK_LOTUS_CACHE, NULL, NULL),
+                     SLK_OK);
+    /* A finished one is read as ever, and one in another order, too. */
+    for (unsigned finished = 0; finished < 2; finished++) {
+        slk_buf_reset(&f->tar);
+        for (size_t i = 0; i < MEMBERS; i++) {
+            const size_t m = finished ? i : other_order[i];
+            if (!finished || m == 0 || m > 4)
+                put_member(&f->tar, members[m].name, members[m].bytes, true);
+        }
+        if (fetch_here(f, &lean, &e) != SLK_OK)
+            fail_msg("%s", e.message);
+        assert_true(has_file(f->dest, "t_aux"));
+        assert_true(has_file(f->dest, "sc-02-data-tree-r-last.dat"));
+        assert_false(has_file(f->dest, SLK_CACHE_LEAN_FILE));
+        assert_int_equal(slk_store_remove(f->to.store, NULL, &one, SLK_LOTUS_CACHE, NULL, NULL),
+                         SLK_OK);
+    }
+}
+
 static void only_a_cache_comes_out_of_an_archive(void **state)
 {
     fixture *f = *state;
@@ -828,6 +863,7 @@ int main(void)
         T(a_folder_has_no_ranges),
         T(holds_are_kept),
         T(a_cut_between_members_is_seen),
+        T(p_aux_alone_is_read_of_a_cache_with_layers),
         T(only_a_cache_comes_out_of_an_archive),
         T(without_an_etag_nothing_is_gone_on_with),
         T(a_full_path_is_said_before_anything_is_asked),

@@ -51,9 +51,12 @@ static slk_err attempt(const slk_fetch_from *from, bool *ret_has,
                                 .stall_timeout_ms = slk_fetch_stall_ms(from),
                                 .stall_bytes_per_s = SLK_FETCH_STALL_BYTES_PER_S};
     SLK_CLEANUP(slk_http_response_done) slk_http_response response = {0};
-    SLK_TRY(slk_http_call(from->client, &request, &response, error));
-    SLK_TRY(slk_http_expect_success(&response, "fetching a cache", error));
-    SLK_TRY(slk_flat_untar_finish(untar, error));
+    const slk_err code = slk_http_call(from->client, &request, &response, error);
+    if (!slk_flat_untar_stopped(untar)) {
+        SLK_TRY(code);
+        SLK_TRY(slk_http_expect_success(&response, "fetching a cache", error));
+        SLK_TRY(slk_flat_untar_finish(untar, error));
+    }
     for (size_t i = 0; i < options->n; i++)
         ret_has[i] = slk_flat_untar_has(untar, i);
     return SLK_OK;

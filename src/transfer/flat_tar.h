@@ -50,6 +50,9 @@ typedef struct slk_flat_untar_options {
      * members have to be there. */
     bool open_end;
     bool complete; /* all members must come */
+    /* Ends before a member that would be skipped, once one has come that is kept: what follows may be many
+     * times as large. What came by then is on disk. */
+    bool stops;
 } slk_flat_untar_options;
 
 /* All but the text of `what` is copied. */
@@ -62,6 +65,8 @@ SLK_MUST_CHECK slk_err slk_flat_untar_take(slk_flat_untar *untar, const uint8_t 
                                            slk_error *error);
 /* After the last byte: the archive ended where one may end, all came that must, and is on disk. */
 SLK_MUST_CHECK slk_err slk_flat_untar_finish(slk_flat_untar *untar, slk_error *error);
+/* A take failed because it ended as `stops` says: nothing was wrong. */
+bool slk_flat_untar_stopped(const slk_flat_untar *untar);
 /* Whether member index < n has come in full. */
 bool slk_flat_untar_has(const slk_flat_untar *untar, size_t index);
 

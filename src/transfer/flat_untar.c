@@ -31,7 +31,7 @@ typedef enum untar_state {
 
 struct slk_flat_untar {
     const char *what;
-    bool open_end, must_complete;
+    bool open_end, must_complete, stops, stopped;
     slk_flat_member members[SLK_FLAT_TAR_MEMBERS_MAX];
     size_t n;
     bool complete[SLK_FLAT_TAR_MEMBERS_MAX];
@@ -62,6 +62,7 @@ slk_err slk_flat_untar_new(slk_flat_untar **ret_untar, const slk_flat_untar_opti
     u->what = options->what;
     u->open_end = options->open_end;
     u->must_complete = options->complete;
+    u->stops = options->stops;
     u->fd = -1;
     u->folder_fd = open(options->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     int os_errno = errno;
@@ -84,6 +85,11 @@ void slk_flat_untar_free(slk_flat_untar *u)
     slk_closep(&u->folder_fd);
     slk_free(u->folder);
     slk_free(u);
+}
+
+bool slk_flat_untar_stopped(const slk_flat_untar *u)
+{
+    return u->stopped;
 }
 
 bool slk_flat_untar_has(const slk_flat_untar *u, size_t index)
@@ -189,6 +195,22 @@ static slk_err begin_extended(slk_flat_untar *u, uint64_t size, slk_error *error
     return SLK_OK;
 }
 
+static bool has_any_kept(const slk_flat_untar *u)
+{
+    for (size_t i = 0; i < u->n; i++)
+        if (u->complete[i] && !u->members[i].skip)
+            return true;
+    return false;
+}
+
+static slk_err stop(slk_flat_untar *u, slk_error *error)
+{
+    u->state = UNTAR_FAILED;
+    SLK_TRY(slk_file_sync(u->folder_fd, u->folder, error));
+    u->stopped = true;
+    return slk_fail(error, SLK_E_CANCELED, "what follows is not wanted");
+}
+
 static slk_err begin_member(slk_flat_untar *u, uint64_t size, slk_error *error)
 {
     if (u->pax.has_size)
@@ -201,6 +223,8 @@ static slk_err begin_member(slk_flat_untar *u, uint64_t size, slk_error *error)
         return refuse(u, error, "it comes a second time");
     if (size == 0 || size < m->min_bytes || size > m->max_bytes)
         return refuse(u, error, "its size is wrong");
+    if (u->stops && m->skip && has_any_kept(u))
+        return stop(u, error);
     u->body_bytes = u->body_left = size;
     u->early_bytes = 0;
     u->padding_left = tar_padding(size);

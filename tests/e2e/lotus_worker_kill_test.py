@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """A real lotus-miner has a sector sealed by our worker, and one of the two is killed in the middle of each
-call. Runs where ../shared/lotus-devnet is."""
+call, and when the first file has been deleted. Runs where ../shared/lotus-devnet is."""
 from lotus_miner import *
 from support import *
 
@@ -44,21 +44,28 @@ class Progress:
             return False  # it is being started again
 
 
+def moments(worker):
+    """In the order of a sector's life; DELETE: the miner has one of its files, and not the other."""
+    return [m for m in worker.taken() if m in TRACE] + ["DELETE" for _ in worker.events("storage.delete_asked")]
+
+
 def killed_at_each_call(kill_one):
-    """kill_one(miner, worker) as soon as a method has been taken for the first time."""
+    """kill_one(miner, worker) as soon as a method has been taken, or a file deleted, for the first time."""
     with place() as (_, miner, worker):
         sector, killed = Progress(miner), set()
         deadline = time.monotonic() + PROVING_SECONDS
         while not sector.is_proving():
             expect(time.monotonic() < deadline, f"sector {sector.number} is in {sector.state} after kills at {sorted(killed)}\n"
                    f"{worker.log()[-4000:]}\n--- miner\n{miner.log()[-3000:]}")
-            fresh = [m for m in worker.taken() if m in TRACE and m not in killed]
+            fresh = [m for m in moments(worker) if m not in killed]
             if fresh:
                 killed.add(fresh[0])
                 kill_one(miner, worker)
             time.sleep(0.02)
         wait(lambda: set(worker.taken()) >= set(TRACE), 120, "the last calls", lambda: f"{worker.taken()}\n{worker.log()[-3000:]}")
-        expect(len(killed) >= 6, f"killed only at {sorted(killed)}")
+        expect(len(killed) >= 7 and "FinalizeSector" in killed, f"killed only at {sorted(killed)}")
+        left = lambda: [f for kind in ("sealed", "cache") for f in (worker.folder / kind).glob(f"s-t01000-{sector.number}")]
+        wait(lambda: not left(), 180, "the miner to have the files", lambda: f"{left()}\n{worker.log()[-3000:]}\n--- miner\n{miner.log()[-3000:]}")
 
 
 def worker_killed():

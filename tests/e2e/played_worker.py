@@ -84,6 +84,7 @@ class PlayedWorker:
             (self.folder / kind).mkdir(parents=True)
         self.path, self.server = str(uuid.uuid4()), None
         self.asked, self.lies, self.moments = [], {}, {}
+        self.whole = False  # all of a cache is served, as Lotus does before it is finalised
         self.shown = set()  # tokens that calls bore
         self.calls = {}  # CallID's uuid: (method, sector, result)
         self.url = f"http://127.0.0.1:{self.port}"
@@ -154,7 +155,7 @@ class PlayedWorker:
         else:
             out = io.BytesIO()
             with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-                for name in FINISHED:
+                for name in sorted(p.name for p in place.iterdir() if p.name[0] != ".") if self.whole else FINISHED:
                     tar.add(place / name, name)
             data = out.getvalue()
         return self.lies.get(NAMES[kind], lambda bytes_, _: bytes_)(data, number)

@@ -84,6 +84,22 @@ def network_cut():
             equal(temporary(ours), [], "temporary files")
 
 
+def cache_with_layers():
+    """Of a cache that is not finalised the node reads no more than p_aux, and makes the rest from the replica."""
+    with Folder() as folder, farm.Farm(folder) as ours:
+        only_workers(ours, SELKIE_STORAGE_ALLOWCOMMIT="true")
+        with PlayedWorker(ours, "lotus") as worker:
+            worker.whole = True
+            ours.order()
+            ours.wait(lambda: sealed(ours), SECONDS, "the sector to be sealed")
+            here, there = ours.repo("provider") / "scratch/cache/s-t01000-0", worker.place(CACHE, 0)
+            expect(any("layer" in p.name for p in there.iterdir()), f"layers at the worker: {list(there.iterdir())}")
+            equal(sorted(p.name for p in here.iterdir() if not p.name.startswith("c1")), ["p_aux", "sc-02-data-tree-r-last.dat", "t_aux"], "what is here")
+            for name in ("p_aux", "sc-02-data-tree-r-last.dat"):
+                equal((here / name).read_bytes(), (there / name).read_bytes(), name)
+            ours.wait(lambda: ours.all_proving(1), SECONDS, "the sector to be proving")
+
+
 QUESTIONS = ("ReturnAddPiece", "ReturnSealPreCommit1", "ReturnSealPreCommit2", "GET cache", "GET sealed", "SealCommit1", "ReturnSealCommit1")
 
 
@@ -294,7 +310,7 @@ def used_ticks(worker):
 
 
 if __name__ == "__main__":
-    run_cases([("network-cut-while-files-come", network_cut), ("node-killed-at-each-question", node_killed), ("node-killed-in-deletes", node_killed_in_deletes),
+    run_cases([("network-cut-while-files-come", network_cut), ("cache-with-layers", cache_with_layers), ("node-killed-at-each-question", node_killed), ("node-killed-in-deletes", node_killed_in_deletes),
                ("node-killed-on-postgresql", node_killed_on_postgresql),
                ("files-left-behind", ghosts), ("layers-fetched-by-another", fetched_by_another),
                ("canceled-at-a-worker", cancelled)])

@@ -13,6 +13,7 @@ struct reading {
     const char *path;
     uint64_t tree_first;
     slk_gate *arriving;
+    bool lean; /* files of the tree that lack are made */
 };
 
 static slk_err wait_for(slk_gate *arriving, uint64_t bytes, slk_error *error)
@@ -71,7 +72,18 @@ static slk_err check_tree(uint8_t root32[32], const slk_check_replica_request *r
     char *path = slk_base_tree_path(request->cache, "tree-r-last", shape, tree);
     if (!path)
         return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    if (reading->lean && !slk_file_exists(path))
+        return slk_file_write_atomic(path, memory, (size_t)slk_tree_file_bytes(&geometry), 0644,
+                                     error);
     return compare_file(path, memory, &geometry, error);
+}
+
+/* What lacked of a finished cache is there. */
+static slk_err end_lean(const slk_check_replica_request *request, const char *note,
+                        slk_error *error)
+{
+    SLK_TRY(slk_t_aux_write(request->cache, request->proof.shape, error));
+    return slk_remove_tree_durable(note, error);
 }
 
 static slk_err check_roots(const slk_check_replica_request *request, const uint8_t root[32],
@@ -114,21 +126,27 @@ slk_err slk_check_replica(const slk_check_replica_request *request, slk_error *e
     const slk_tree_geometry geometry = slk_tree_r_geometry(shape);
     SLK_CLEANUP(slk_closep) int lock = -1;
     SLK_CLEANUP(slk_closep) int fd = -1;
+    SLK_CLEANUP(slk_freep) char *note = slk_path_join(request->cache, SLK_CACHE_LEAN_FILE);
     SLK_TRY(wait_for(request->arriving, 1, error));
-    SLK_TRY(slk_cache_lock(&lock, request->cache, false, error));
+    if (!note)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    const bool lean = slk_file_exists(note);
+    SLK_TRY(slk_cache_lock(&lock, request->cache, lean, error));
     SLK_TRY(slk_tree_open_sized(&fd, request->sealed, shape->bytes, error));
     SLK_CLEANUP(slk_freep)
     uint8_t *memory = slk_alloc((size_t)slk_tree_file_bytes(&geometry), 1);
     if (!memory)
         return slk_fail(error, SLK_E_NOMEM, "no memory for the tree of %s", request->sealed);
-    struct reading reading = {.fd = fd, .path = request->sealed, .arriving = request->arriving};
+    struct reading reading = {
+        .fd = fd, .path = request->sealed, .arriving = request->arriving, .lean = lean};
     uint8_t base[SLK_MAX_BASE_TREES][32], sub[2][32], root[32];
     slk_job_stage(request->env.job, "replica", shape->nodes);
     for (unsigned i = 0; i < shape->base_trees; i++)
         SLK_TRY(check_tree(base[i], request, &reading, i, memory, error));
     slk_tree_join(root, sub, request->env.crypto, shape, base[0]);
     SLK_TRY(check_roots(request, root, error));
-    return check_first_node(request, &reading, error);
+    SLK_TRY(check_first_node(request, &reading, error));
+    return lean ? end_lean(request, note, error) : SLK_OK;
 }
 
 /* ---- a sample ---- */

@@ -3,6 +3,8 @@
  * pace, and whatever is wrong with it. */
 #include "base/file.h"
 #include "base/mem.h"
+#include "proofs/tree/tree.h"
+#include "proofs/vanilla/cache.h"
 #include "proofs/vanilla/prover.h"
 #include "support/slk_seal_case.h"
 
@@ -94,6 +96,60 @@ static void arriving_is_as_good_as_there(void **state)
     arrives_as(*state, "s-8m-data");
 }
 
+/* Of a cache with p_aux alone the rest is made, the same as it was. */
+static void lean_as(const slk_seal_env *env, const char *name)
+{
+    slk_seal_case c;
+    slk_seal_case_open(&c, env, name);
+    slk_seal_case_run_pc1(&c);
+    slk_seal_case_run_pc2(&c);
+    slk_check_replica_request request = {.env = c.env,
+                                         .proof = c.sector.proof,
+                                         .sealed = "sealed",
+                                         .cache = "lean",
+                                         .comm_r = c.comm_r};
+    uint8_t comm_c[32], comm_r_last[32], wrong[32];
+    slk_error e = {0};
+    assert_int_equal(slk_p_aux_read(comm_c, comm_r_last, c.cache, NULL), SLK_OK);
+    assert_int_equal(slk_folder_make("lean", 0755, NULL), SLK_OK);
+    assert_int_equal(slk_p_aux_write("lean", comm_c, comm_r_last, NULL), SLK_OK);
+    assert_int_equal(slk_check_replica(&request, &e),
+                     SLK_E_NOTFOUND); /* nobody said that it is one */
+    assert_int_equal(slk_file_write_atomic("lean/" SLK_CACHE_LEAN_FILE, "", 0, 0644, NULL), SLK_OK);
+    memset(wrong, 1, sizeof wrong);
+    request.comm_r = wrong;
+    assert_int_equal(slk_check_replica(&request, &e), SLK_E_CORRUPT);
+    assert_true(slk_file_exists("lean/" SLK_CACHE_LEAN_FILE));
+    request.comm_r = c.comm_r;
+    if (slk_check_replica(&request, &e) != SLK_OK)
+        fail_msg("%s", e.message);
+    assert_false(slk_file_exists("lean/" SLK_CACHE_LEAN_FILE));
+    assert_true(slk_file_exists("lean/t_aux"));
+    request.comm_r = c.comm_r;
+    assert_int_equal(slk_check_replica(&request, &e), SLK_OK); /* as any other now */
+    for (unsigned i = 0; i < c.sector.proof.shape->base_trees; i++) {
+        SLK_CLEANUP(slk_freep)
+        char *made = slk_base_tree_path("lean", "tree-r-last", c.sector.proof.shape, i);
+        SLK_CLEANUP(slk_freep)
+        char *was = slk_base_tree_path(c.cache, "tree-r-last", c.sector.proof.shape, i);
+        SLK_CLEANUP(slk_buf_done) slk_buf a;
+        SLK_CLEANUP(slk_buf_done) slk_buf b;
+        slk_buf_init(&a, 1u << 24);
+        slk_buf_init(&b, 1u << 24);
+        assert_int_equal(slk_file_read_all(&a, made, NULL), SLK_OK);
+        assert_int_equal(slk_file_read_all(&b, was, NULL), SLK_OK);
+        assert_int_equal(a.len, b.len);
+        assert_memory_equal(a.data, b.data, a.len);
+    }
+    slk_seal_case_close(&c);
+}
+
+static void a_lean_cache_is_made_whole(void **state)
+{
+    lean_as(*state, "s-4k-data");
+    lean_as(*state, "s-8m-data");
+}
+
 static int setup(void **state)
 {
     static slk_crypto *crypto;
@@ -115,6 +171,7 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(arriving_is_as_good_as_there)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(arriving_is_as_good_as_there),
+                                       cmocka_unit_test(a_lean_cache_is_made_whole)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

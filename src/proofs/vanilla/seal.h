@@ -210,7 +210,8 @@ SLK_MUST_CHECK slk_err slk_unseal(const slk_unseal_request *request, slk_error *
 
 /* ---- Checking a replica: rebuilds tree-r-last from the sealed file and compares it with the files,
  * with p_aux, with comm_r (NULL: not compared) and with replica_id. SLK_OK: all agree. SLK_E_CORRUPT: which file and
- * node does not. Where the file still arrives its bytes are hashed as they come, in order: threads of
+ * node does not. A cache with SLK_CACHE_LEAN_FILE in it has p_aux alone: what else a finished one has is
+ * made, and when all agrees the note is removed. Where the file still arrives its bytes are hashed as they come, in order: threads of
  * the pool sleep until then, so it should be one of its own; the cache must be complete before the
  * first byte, and SLK_E_CANCELED says that the gate was closed too early. Memory: 1 MiB per thread and one tree-r-last file (10 MB at 32 GiB). Job stage
  * "replica" in nodes. */
