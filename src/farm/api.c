@@ -355,19 +355,27 @@ static slk_err worker_jobs(void *context, const slk_rpc_call *call, json_t **ret
     return slk_farm_worker_jobs(ret_result, api->options.farm, error);
 }
 
+/* Lotus lets strangers read, by which a worker finds its miner: who works here is none of their business. */
+static slk_err refuse_stranger(const slk_rpc_call *call, slk_error *error)
+{
+    if (*call->token)
+        return SLK_OK;
+    return slk_fail(error, SLK_E_AUTH, "nobody is told of the workers without a token");
+}
+
 static slk_err worker_list(void *context, const slk_rpc_call *call, json_t **ret_result,
                            slk_error *error)
 {
-    (void)call;
     const slk_farm_api *api = context;
+    SLK_TRY(refuse_stranger(call, error));
     return slk_rpc_give(ret_result, slk_farm_workers(api->options.farm), error);
 }
 
 static slk_err worker_use(void *context, const slk_rpc_call *call, json_t **ret_result,
                           slk_error *error)
 {
-    (void)call;
     const slk_farm_api *api = context;
+    SLK_TRY(refuse_stranger(call, error));
     return slk_rpc_give(ret_result, slk_farm_use(api->options.farm), error);
 }
 

@@ -358,12 +358,21 @@ def workers_are_apart():
             expect("has no task of sector 1 of f01000" in first.refused("Selkie.FetchKey", f"{second.url}/remote/cache/s-t01000-1"), "files for nobody's task")
             equal(first.call("AuthVerify", ours.on("provider", "auth", "api-info", "--perm", "admin")["token"])[-1], "admin", "an operator's token")
             equal([sorted(worker.call("AuthVerify", first.token)) for worker in (first, second)], [["admin", "worker"], ["worker"]], "a worker's own token")
+            for method in ("Selkie.Workers", "Selkie.WorkerUse"):
+                expect("without a token" in of_a_stranger(first.node, method), f"{method} tells strangers of workers")
             its = first.call("Selkie.WorkerToken")
             claims, own = claims_of(its["Token"]), claims_of(first.token)
             equal((claims["Allow"], claims["jti"], claims["exp"] - time.time() < 86401), (["worker"], own["jti"], True), "a worker's next token")
             said = [first.refused("AuthVerify", f"guess-{n}") for n in range(110)]
             expect("is not valid" in said[0] and "too many tokens" in said[-1], f"who guesses: {said[0]}, {said[-1]}")
             equal(first.call("AuthVerify", shown), ["admin"], "what is known, after too many that are not")
+
+
+def of_a_stranger(port, method):
+    """What a call without a token is answered."""
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": []}).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/rpc/v0", body), timeout=30) as answer:
+        return answer.read().decode()
 
 
 def claims_of(token):
