@@ -47,6 +47,8 @@ typedef struct slk_client_wish {
     int64_t seal_proof;
     int64_t duration_epochs; /* 0: the longest */
     uint64_t most_under_way; /* of that miner, this one not counted; 0: any number */
+    int64_t only_provider_id; /* nobody else is asked for it; 0: whoever is best */
+    bool held; /* nobody is asked before slk_client_let_begin */
     const char *actor; /* who wants it, for the timeline */
 } slk_client_wish;
 
@@ -57,7 +59,11 @@ typedef struct slk_client_wish {
  * provider. */
 SLK_MUST_CHECK slk_err slk_client_allocate(bool *ret_full, uint64_t *ret_number, slk_seal *seal,
                                            const slk_client_wish *wish, slk_error *error);
-/* The same for an operator, without a limit. */
+/* A held sector may begin; again is fine. SLK_E_NOTFOUND. In a transaction or outside one; call slk_seal_wake
+ * after it. One that is not wanted after all is canceled as any other. */
+SLK_MUST_CHECK slk_err slk_client_let_begin(slk_db *db, uint64_t sp_id, uint64_t number,
+                                            slk_error *error);
+/* slk_client_allocate for an operator, without a limit. */
 SLK_MUST_CHECK slk_err slk_client_order(uint64_t *ret_number, slk_seal *seal, uint64_t sp_id,
                                         int64_t seal_proof, int64_t duration_epochs,
                                         slk_error *error);

@@ -29,6 +29,10 @@
     " (SELECT count(*) FROM (SELECT a.outcome AS outcome FROM rseal_client_placement a WHERE"  \
     " a.provider_id = p.id ORDER BY a.ordered_ms DESC LIMIT 1000) x WHERE x.outcome IN (" what \
     "))"
+/* One that was bought of a provider is for that one alone. */
+#define MAY_BE_ASKED                                                            \
+    " AND NOT EXISTS (SELECT 1 FROM rseal_client_pipeline c WHERE c.sp_id = $1" \
+    " AND c.sector_number = $2 AND c.only_provider_id IS NOT NULL AND c.only_provider_id <> p.id)"
 static const slk_sql find_choices = {
     "place.choices",
     "SELECT p.id, p.price,"
@@ -38,12 +42,12 @@ static const slk_sql find_choices = {
                                        "p.enabled = 1 AND NOT EXISTS"
                                        " (SELECT 1 FROM rseal_client_placement d WHERE d.sp_id = "
                                        "$1 AND d.sector_number = $2"
-                                       " AND d.provider_id = p.id) ORDER BY p.id"};
+                                       " AND d.provider_id = p.id)" MAY_BE_ASKED " ORDER BY p.id"};
 static const slk_sql count_choices = {
     "place.alternatives",
     "SELECT count(*) FROM rseal_client_providers p WHERE p.sp_id = $1 AND p.enabled = 1 AND NOT"
     " EXISTS (SELECT 1 FROM rseal_client_placement d WHERE d.sp_id = $1 AND d.sector_number = $2"
-    " AND d.provider_id = p.id)"};
+    " AND d.provider_id = p.id)" MAY_BE_ASKED};
 static const slk_sql count_tried = {
     "place.tried", "SELECT count(*) FROM rseal_client_placement p JOIN rseal_client_providers v"
                    " ON v.id = p.provider_id WHERE p.sp_id = $1 AND p.sector_number = $2"

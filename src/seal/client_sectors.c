@@ -21,7 +21,11 @@ static const slk_sql insert_number = {
 static const slk_sql insert_sector = {
     "orders.insert",
     "INSERT INTO rseal_client_pipeline (sp_id, sector_number, create_time, reg_seal_proof,"
-    " user_sector_duration_epochs, state, state_ms) VALUES ($1, $2, $3, $4, $5, 'new', $3)"};
+    " user_sector_duration_epochs, state, state_ms, only_provider_id, held)"
+    " VALUES ($1, $2, $3, $4, $5, 'new', $3, $6, $7)"};
+static const slk_sql let_begin = {"orders.let_begin",
+                                  "UPDATE rseal_client_pipeline SET held = 0 WHERE sp_id = $1"
+                                  " AND sector_number = $2"};
 static const slk_sql insert_details = {
     "orders.insert_details",
     "INSERT INTO sectors_sdr_pipeline (sp_id, sector_number, create_time, reg_seal_proof)"
@@ -88,6 +92,20 @@ static slk_err next_number(struct new_order *o, slk_db *db, slk_error *error)
     return SLK_OK;
 }
 
+static slk_err write_sector(const struct new_order *o, slk_db *db, int64_t now, slk_error *error)
+{
+    const slk_client_wish *w = o->wish;
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_sql_open(&q, db, &insert_sector,
+                         SLK_ARGS(slk_arg_u(w->sp_id), slk_arg_u(o->number), slk_arg_i(now),
+                                  slk_arg_i(w->seal_proof), slk_arg_i(w->duration_epochs),
+                                  slk_arg_i(w->only_provider_id), slk_arg_i(w->held)),
+                         error));
+    if (w->only_provider_id == 0)
+        slk_bind_null(&q, 6);
+    return slk_query_run(&q, error);
+}
+
 static slk_err order_body(slk_db *db, void *context, slk_error *error)
 {
     struct new_order *o = context;
@@ -103,10 +121,7 @@ static slk_err order_body(slk_db *db, void *context, slk_error *error)
     int64_t now = slk_seal_now(o->seal);
     SLK_TRY(slk_sql_run(db, &insert_number, SLK_ARGS(slk_arg_u(w->sp_id), slk_arg_u(o->number)),
                         NULL, error));
-    SLK_TRY(slk_sql_run(db, &insert_sector,
-                        SLK_ARGS(slk_arg_u(w->sp_id), slk_arg_u(o->number), slk_arg_i(now),
-                                 slk_arg_i(w->seal_proof), slk_arg_i(w->duration_epochs)),
-                        NULL, error));
+    SLK_TRY(write_sector(o, db, now, error));
     SLK_TRY(slk_sql_run(db, &insert_details,
                         SLK_ARGS(slk_arg_u(w->sp_id), slk_arg_u(o->number), slk_arg_i(now),
                                  slk_arg_i(w->seal_proof)),
@@ -145,6 +160,15 @@ slk_err slk_client_allocate(bool *ret_full, uint64_t *ret_number, slk_seal *seal
     if (!o.full)
         slk_seal_wake(seal);
     return SLK_OK;
+}
+
+slk_err slk_client_let_begin(slk_db *db, uint64_t sp_id, uint64_t number, slk_error *error)
+{
+    int64_t changes = 0;
+    SLK_TRY(slk_seal_check_key(sp_id, number, error));
+    SLK_TRY(slk_sql_run(db, &let_begin, SLK_ARGS(slk_arg_u(sp_id), slk_arg_u(number)), &changes,
+                        error));
+    return changes > 0 ? SLK_OK : slk_fail(error, SLK_E_NOTFOUND, "there is no such sector");
 }
 
 slk_err slk_client_order(uint64_t *ret_number, slk_seal *seal, uint64_t sp_id, int64_t seal_proof,

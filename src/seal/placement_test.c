@@ -98,6 +98,64 @@ static void expect_moved(world *w, uint64_t number, const char *first)
     world_check(w);
 }
 
+/* ---- what was bought of somebody ---- */
+
+static uint64_t bought(world *w, int64_t provider_id, bool held)
+{
+    const slk_client_wish wish = {.sp_id = WORLD_SP,
+                                  .seal_proof = WORLD_PROOF,
+                                  .only_provider_id = provider_id,
+                                  .held = held,
+                                  .actor = "test"};
+    bool full;
+    uint64_t number;
+    assert_int_equal(slk_client_allocate(&full, &number, w->client.seal, &wish, NULL), SLK_OK);
+    return number;
+}
+
+/* Whoever is best, a sector that was bought of one is that one's. */
+static void only_one_is_asked(void **state)
+{
+    world *w = *state;
+    char text[32];
+    const uint64_t a = bought(w, w->other_id, false), b = bought(w, w->provider_id, false);
+    world_run(w, a, "proving", 600);
+    world_run(w, b, "proving", 600);
+    assert_string_equal(outcome(w, a, w->other_id, text), "verified");
+    assert_string_equal(outcome(w, a, w->provider_id, text), "-");
+    assert_string_equal(outcome(w, b, w->provider_id, text), "verified");
+    assert_string_equal(outcome(w, b, w->other_id, text), "-");
+    world_check(w);
+}
+
+/* Nor does it go elsewhere when that one fails. */
+static void only_one_fails(void **state)
+{
+    world *w = *state;
+    char text[32];
+    w->lie = LIE_FAILED;
+    const uint64_t number = bought(w, w->provider_id, false);
+    turns(w, 200);
+    assert_string_equal(outcome(w, number, w->other_id, text), "-");
+    assert_true(world_failed(&w->client, number, text));
+}
+
+static void held_ones_wait(void **state)
+{
+    world *w = *state;
+    char text[32];
+    const uint64_t kept = bought(w, 0, true), dropped = bought(w, 0, true);
+    turns(w, 60);
+    assert_string_equal(world_state(&w->client, kept, text), "new");
+    assert_string_equal(outcome(w, kept, w->provider_id, text), "-");
+    assert_int_equal(slk_client_let_begin(w->client.db, WORLD_SP, kept, NULL), SLK_OK);
+    assert_int_equal(slk_client_let_begin(w->client.db, WORLD_SP, 99, NULL), SLK_E_NOTFOUND);
+    assert_int_equal(world_cancel(w, dropped), SLK_OK);
+    world_run(w, kept, "proving", 600);
+    assert_string_equal(outcome(w, dropped, w->provider_id, text), "-");
+    world_check(w);
+}
+
 /* ---- moving by itself ---- */
 
 static void moved_after(world_lie lie, const char *first, bool trusted)
@@ -835,6 +893,9 @@ static void remove_a_proving_sector(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(only_one_is_asked, make, unmake),
+        cmocka_unit_test_setup_teardown(only_one_fails, make, unmake),
+        cmocka_unit_test_setup_teardown(held_ones_wait, make, unmake),
         cmocka_unit_test(provider_fails),
         cmocka_unit_test(provider_lies),
         PLACED(one_bad_replica),

@@ -442,6 +442,8 @@ static const char peaks[] =
 static const char service[] =
     "ALTER TABLE rseal_delegated_partners ADD COLUMN permits_only SMALLINT NOT NULL DEFAULT 0;"
     "ALTER TABLE rseal_provider_pipeline ADD COLUMN withheld SMALLINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE rseal_client_pipeline ADD COLUMN only_provider_id BIGINT;"
+    "ALTER TABLE rseal_client_pipeline ADD COLUMN held SMALLINT NOT NULL DEFAULT 0;"
     "CREATE TABLE rseal_partner_permits ("
     " sp_id BIGINT NOT NULL, sector_number BIGINT NOT NULL,"
     " partner_id BIGINT NOT NULL REFERENCES rseal_delegated_partners (id) ON DELETE CASCADE,"

@@ -117,7 +117,8 @@ static const slk_sql provider_cleanup_unmark = {
 #define STEP_UNMARK(column)                                                                       \
     "task_id_step = CASE WHEN task_id_step = " column " THEN NULL ELSE task_id_step END, " column \
     " = NULL"
-#define CLIENT_DELEGATE_ROWS CLIENT_STATE("new")
+#define CLIENT_DELEGATE_ROWS \
+    CLIENT_ROWS("r.state = 'new' AND r.failed = 0 AND r.held = 0", "task_id_step")
 static const slk_sql client_delegate_ready = {"client.delegate.ready",
                                               READY("client.delegate", CLIENT_DELEGATE_ROWS)};
 static const slk_sql client_delegate_mark = {
