@@ -24,7 +24,7 @@
 #define LIST_MS 10000
 #define LOOK_MS 250 /* at what is at work */
 #define FURTHER_MS 1000 /* between two events of one stage of a call */
-#define GATHER_MS 40 /* what comes so soon after is sent with it: it costs both sides a wake-up */
+#define GATHER_MS 200 /* what comes so soon after is sent with it: each time wakes both sides */
 /* Long enough that a reader which counts bytes a second does not take it for silence. */
 #define COMMENT ": nothing has changed here for a while\n\n"
 
@@ -36,6 +36,7 @@ struct slk_worker_events {
     unsigned readers, sleeping;
     bool stopping;
     bool at_work; /* something may be */
+    bool measured; /* more than readers were told of */
     int64_t looked_ms;
     uint8_t *ring; /* heap, from the first reader on */
     uint64_t end; /* bytes that ever went into it */
@@ -150,6 +151,13 @@ void slk_worker_events_call(slk_worker_events *events, const slk_runner_view *vi
         publish(events, "task", slk_worker_view_json(view));
 }
 
+void slk_worker_events_measured(slk_worker_events *events)
+{
+    lock(events);
+    events->measured = true;
+    unlock(events);
+}
+
 void slk_worker_events_changed(slk_worker_events *events)
 {
     if (somebody_reads(events, false))
@@ -179,31 +187,48 @@ static slk_err still_welcome(reader *r)
     return may.grant.permissions & SLK_RPC_ADMIN ? SLK_OK : SLK_E_AUTH;
 }
 
+/* Without the lock: what is at work; what it told is in the ring then. */
+static void look(slk_worker_events *events)
+{
+    if (slk_runner_tell(events->worker->runner, FURTHER_MS))
+        (void)somebody_reads(events, true);
+}
+
+/* Lock held, which is given up meanwhile. */
+static slk_err renew_list(reader *r, int64_t now)
+{
+    slk_worker_events *events = r->events;
+    const bool measured = events->measured;
+    events->measured = false;
+    r->listed_ms = now;
+    unlock(events);
+    if (measured)
+        slk_worker_events_changed(events);
+    const slk_err code = make_list(r);
+    lock(events);
+    return code;
+}
+
 /* Lock held, which is given up meanwhile: what must be done by now. */
 static slk_err do_what_is_due(reader *r, int64_t now)
 {
     slk_worker_events *events = r->events;
-    const bool over = r->until_ms > 0 && now >= r->until_ms;
-    const bool list = now >= r->listed_ms + LIST_MS;
-    const bool look = events->at_work && now >= events->looked_ms + LOOK_MS;
-    slk_err code = SLK_OK;
-    if (!over && !list && !look)
-        return SLK_OK;
-    if (look)
+    if (r->until_ms > 0 && now >= r->until_ms) {
+        unlock(events);
+        const slk_err code = still_welcome(r);
+        lock(events);
+        SLK_TRY(code);
+    }
+    if (now >= r->listed_ms + LIST_MS)
+        SLK_TRY(renew_list(r, now));
+    if (events->at_work && now >= events->looked_ms + LOOK_MS) {
         events->looked_ms = now;
-    if (look)
         events->at_work = false; /* what begins from now on says so */
-    unlock(events);
-    if (over)
-        code = still_welcome(r);
-    if (code == SLK_OK && list)
-        code = make_list(r);
-    if (list)
-        r->listed_ms = now;
-    const bool at_work = look && slk_runner_tell(events->worker->runner, FURTHER_MS);
-    lock(events);
-    events->at_work = events->at_work || at_work;
-    return code;
+        unlock(events);
+        look(events);
+        lock(events);
+    }
+    return SLK_OK;
 }
 
 /* Lock held: until something may be due. */

@@ -200,7 +200,7 @@ static void run_group(void *context, slk_runner_group *group)
     else
         run_one(worker, call, slk_runner_group_job(group, 0));
     if (slk_worker_peaks_end(worker->peaks, n == 1 && !call->outcome.fault.failed, task, proof))
-        slk_worker_events_changed(worker->events);
+        slk_worker_events_measured(worker->events);
 }
 
 static int order(void *context, const slk_worker_call *call)

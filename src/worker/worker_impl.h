@@ -131,6 +131,8 @@ slk_http_route slk_worker_events_route(slk_worker_events *events);
 /* Any thread; of a call under the runner's lock. */
 void slk_worker_events_call(slk_worker_events *events, const slk_runner_view *view);
 void slk_worker_events_changed(slk_worker_events *events);
+/* The same of what tasks take, which may change with each: told of with the next list. */
+void slk_worker_events_measured(slk_worker_events *events);
 
 /* ---- api.c, take.c: methods */
 /* A row of Selkie.TaskProgress, all of them. NULL: out of memory. */
