@@ -20,12 +20,14 @@ if "TMPDIR" not in os.environ and os.access("/dev/shm", os.W_OK):
 
 from eight_workers_test import done_tasks, only_workers, sealed  # noqa: E402
 from figures import Figures  # noqa: E402
-from many_workers import Folder, Workers, farm, json, lines  # noqa: E402
+from many_workers import Folder, Workers, farm, json, lines, selkie  # noqa: E402
 from side_by_side import write_docs  # noqa: E402
 
 TASKS = ("PC1", "PC2", "C1")
 ALONE = 8  # sectors that have the machine to themselves
-COMMANDS = (("info",), ("worker", "list"), ("sealing", "jobs"), ("sealing", "sched-diag"), ("sector", "list"))
+IDLE_SECONDS = 30  # three heartbeats
+ASKS_NOBODY = ("worker", "resources")  # the start of a process alone
+COMMANDS = (ASKS_NOBODY, ("info",), ("worker", "list"), ("sealing", "jobs"), ("sealing", "sched-diag"), ("sector", "list"))
 
 
 def computing(group):
@@ -66,8 +68,15 @@ def beside_work(rows, group):
 
 
 def processor_ms(process):
-    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Its processor time so far, of all its threads. source: clock_getcpuclockid(3)"""
+    return 1000 * time.clock_gettime(~process.pid << 3 | 2)
+
+
+def idle_ms(process):
+    """What it takes of each second while nothing is to be done."""
+    before, start = processor_ms(process), time.monotonic()
+    time.sleep(IDLE_SECONDS)
+    return (processor_ms(process) - before) / (time.monotonic() - start)
 
 
 def one_after_another(ours, group, count):
@@ -89,20 +98,26 @@ def main():
     figures, asked = Figures(), {command: [] for command in COMMANDS}
     with Folder() as folder, farm.Farm(folder) as ours:
         only_workers(ours)
+        node = ours.processes["provider"]
+        without = idle_ms(node)
         with Workers(ours, options.workers) as group:
+            idle = idle_ms(node) - without
             alone = one_after_another(ours, group, ALONE)
             quiet = beside_work(alone, group)
-            node = ours.processes["provider"]
             before_ms, start = processor_ms(node), time.monotonic()
             ours.order(count=options.sectors)
             while not sealed(ours, ALONE + options.sectors):
                 for command in COMMANDS:
                     before = time.monotonic()
-                    ours.on("provider", *command)
+                    if command == ASKS_NOBODY:
+                        selkie(*command)
+                    else:
+                        ours.on("provider", *command)
                     asked[command].append(time.monotonic() - before)
             wall, node_ms = time.monotonic() - start, processor_ms(node) - before_ms
             rows = [row for row in rows_of(ours) if row not in alone]
             over, names = beside_work(rows, group), [worker.name for worker in group.all]
+    figures.say(f"an idle worker costs the node, of {options.workers}", idle / options.workers, "at most", 0.5, "ms of processor time a second")
     figures.say(f"beside its work a task takes, {len(quiet)} tasks of {ALONE} sectors one after another, median", statistics.median(quiet), "at most", 5, "ms")
     figures.say(f"… {len(over)} tasks of {options.sectors} sectors at once at {options.workers} workers on {os.cpu_count()} cores in {wall:.1f} s: the node's processor time, all it does for them included", node_ms / len(rows), "at most", 5, "ms")
     figures.say("a task waits in the scheduler, 19 of 20", 1000 * sorted(given - at for at, given, _, _ in rows)[len(rows) * 19 // 20], "at most", 5, "ms")
