@@ -525,11 +525,11 @@ slk_err slk_farm_calls_wants(bool *ret_wants, slk_farm_calls *calls, const slk_l
                              slk_error *error)
 {
     char state[16] = "";
-    bool known = false;
+    bool known = false, early = false;
+    /* In this order: a row that gets its id meanwhile is seen by one of the two. */
+    SLK_TRY(can_be_early(&early, calls, &call->sector, error));
     SLK_TRY(is_known(&known, state, calls, call->uuid, error));
-    if (!known)
-        return can_be_early(ret_wants, calls, &call->sector, error);
-    *ret_wants = strcmp(state, "running") == 0;
+    *ret_wants = known ? strcmp(state, "running") == 0 : early;
     return SLK_OK;
 }
 
