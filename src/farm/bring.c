@@ -63,8 +63,8 @@ static slk_err find_keys(struct keys *keys, slk_farm *farm, slk_lotus_strings *u
     return keys->n > 0 ? SLK_OK : code;
 }
 
-/* Marks the places that are the maker's; false: none is. */
-static bool find_own(bool *own, slk_farm *farm, const slk_farm_call *made,
+/* Marks the places that are the maker's, and says who that is; false: none is. */
+static bool find_own(bool *own, slk_farm_who *ret_who, slk_farm *farm, const slk_farm_call *made,
                      const slk_lotus_places *places)
 {
     bool any = false;
@@ -74,21 +74,26 @@ static bool find_own(bool *own, slk_farm *farm, const slk_farm_call *made,
         own[i] = slk_lotus_strings_has(&maker->paths, places->item[i].id);
         any = any || own[i];
     }
+    if (any)
+        *ret_who = maker->who;
     slk_farm_leave(farm);
     return any;
 }
 
+/* Of the maker's places only those URLs that it named itself: somebody else may have named others for them. */
 static slk_err add_urls(slk_lotus_strings *urls, slk_farm *farm, const slk_farm_call *made,
                         const slk_lotus_places *places)
 {
     SLK_CLEANUP(slk_freep) bool *own = slk_calloc(places->n + 1, sizeof *own);
+    slk_farm_who who;
     if (!own)
         return SLK_E_NOMEM;
-    const bool any = find_own(own, farm, made, places);
+    const bool any = find_own(own, &who, farm, made, places);
     slk_err code = SLK_OK;
     for (size_t i = 0; i < places->n; i++)
         for (size_t k = 0; k < places->item[i].urls.n && code == SLK_OK && own[i] == any; k++)
-            code = slk_lotus_strings_add(urls, places->item[i].urls.item[k]);
+            if (!any || slk_farm_doors_is_of(farm->doors, places->item[i].urls.item[k], &who))
+                code = slk_lotus_strings_add(urls, places->item[i].urls.item[k]);
     return code;
 }
 

@@ -336,6 +336,18 @@ slk_err slk_farm_doors_key(slk_farm_doors *doors, slk_farm_key *ret_key, const c
     return code;
 }
 
+bool slk_farm_doors_is_of(slk_farm_doors *doors, const char *url, const slk_farm_who *who)
+{
+    struct place place;
+    if (read_place(&place, url, NULL) != SLK_OK)
+        return false;
+    (void)pthread_mutex_lock(&doors->lock);
+    const struct door *door = find_door(doors, place.door);
+    const bool is = door && strcmp(door->mark, who->mark) == 0;
+    (void)pthread_mutex_unlock(&doors->lock);
+    return is;
+}
+
 void slk_farm_key_wipe(slk_farm_key *key)
 {
     slk_bytes_wipe(key->token, sizeof key->token);

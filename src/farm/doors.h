@@ -63,6 +63,9 @@ typedef struct slk_farm_key {
     slk_ip_set only; /* addresses that may be connected to */
 } slk_farm_key;
 
+/* Whether who named the door of that URL last. */
+bool slk_farm_doors_is_of(slk_farm_doors *doors, const char *url, const slk_farm_who *who);
+
 /* fetch: good for the files of that sector alone; NULL: for all. SLK_E_NOTFOUND: no worker named that
  * door. */
 SLK_MUST_CHECK slk_err slk_farm_doors_key(slk_farm_doors *doors, slk_farm_key *ret_key,

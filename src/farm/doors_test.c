@@ -134,6 +134,9 @@ static void what_one_is_shown_is_nothing_to_another(void **state)
     assert_int_equal(may.permissions, SLK_RPC_FETCH);
     assert_string_equal(may.sector, "s-t01000-7");
     assert_false(slk_farm_doors_know(doors, &may, fetch.token, &a));
+    assert_true(slk_farm_doors_is_of(doors, "http://10.0.0.5:1/remote/x", &a));
+    assert_false(slk_farm_doors_is_of(doors, "http://10.0.0.5:1/remote/x", &b));
+    assert_false(slk_farm_doors_is_of(doors, "http://10.0.0.5:3/remote/x", &a));
     /* Whoever takes a door over is shown another token. */
     assert_int_equal(slk_farm_doors_open(doors, "http://10.0.0.5:1/rpc/v0", &b, NULL), SLK_OK);
     assert_int_equal(slk_farm_doors_key(doors, &again, "http://10.0.0.5:1/", NULL, NULL), SLK_OK);

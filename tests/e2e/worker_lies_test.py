@@ -158,6 +158,22 @@ def late_lie():
                 ours.wait(lambda: ours.all_proving(1), SECONDS, "the sector to be proving")
 
 
+def frames_another():
+    """It names a place of its own for the path of an honest worker, which has false files there."""
+    with Folder() as folder, farm.Farm(folder) as ours:
+        only_workers(ours)
+        with PlayedWorker(ours, "honest") as honest, PlayedWorker(ours, "framer", ()) as framer:
+            def frame(*_):
+                framer.lies = {"sealed": lambda data, _: flip(data, 1000)}
+                framer.place = honest.place
+                theirs, stat = honest.storage(framer.url)
+                framer.call("StorageAttach", theirs, stat)
+            honest.moments = {"ReturnSealPreCommit2": frame}
+            ours.order()
+            ours.wait(lambda: sealed(ours, 1), SECONDS, "the sector to be sealed")
+            expect(honest.row()["Open"], f"the honest worker: {honest.row()}\n{ours.log_tail('provider', 3000)}")
+
+
 def open_now(ours, host):
     return next(w for w in ours.on("provider", "worker", "list") if w["Hostname"] == host)["Open"]
 
@@ -174,4 +190,4 @@ def one_lie(ours, honest, count, what, where, change, word):
 
 
 if __name__ == "__main__":
-    run_cases([("worker-lies-in-each-way", every_lie), ("worker-lies-at-the-chains-seed", late_lie)])
+    run_cases([("worker-lies-in-each-way", every_lie), ("worker-lies-at-the-chains-seed", late_lie), ("worker-frames-another", frames_another)])
