@@ -306,7 +306,7 @@ def progress_comes_at_once():
             teller.methods = ("AddPiece", "SealPreCommit1")
             teller.tell("worker", {})  # it does other work than before
             ours.wait(lambda: len(teller.row()["Tasks"]) == 2, 5, "that to be seen at once")
-            equal(polls(), 2, "how often it was asked what it has in hand, once for what it said of itself")
+            ours.wait(lambda: polls() == 2, 5, f"it to be asked what it has in hand, once for what it said of itself: {polls()}")
             teller.tells_nothing, teller.rows = True, [row("layer 8")]
             teller.end_stream()
             seen("layer 8", "a worker to be asked that refuses to tell")
