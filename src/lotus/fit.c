@@ -70,6 +70,17 @@ void slk_lotus_load_add(slk_lotus_load *load, slk_lotus_task task, int64_t proof
     load->running[task][proof]++;
 }
 
+slk_lotus_need slk_lotus_need_in_batch(const slk_lotus_need *need, const slk_lotus_load *load,
+                                       const slk_lotus_machine *machine)
+{
+    slk_lotus_need shared = *need;
+    const uint64_t threads = slk_lotus_need_threads(need, machine->cpus, machine->gpus.n);
+    const uint64_t left = minus_floor(machine->cpus, load->threads);
+    shared.gpu_utilization = 0;
+    shared.max_parallelism = slk_i64(slk_min_u64(threads, left));
+    return shared;
+}
+
 slk_lotus_fit slk_lotus_fits(const slk_lotus_machine *machine, const slk_lotus_load *load,
                              slk_lotus_task task, int64_t proof, const slk_lotus_need *need,
                              bool ignore)

@@ -91,6 +91,12 @@ typedef struct slk_lotus_load {
 void slk_lotus_load_add(slk_lotus_load *load, slk_lotus_task task, int64_t proof,
                         const slk_lotus_need *need, const slk_lotus_machine *machine);
 
+/* What one of several sectors that are labelled by one call (SealPreCommit1Batch) takes beside the load,
+ * need being what it takes alone: as much memory, two layers of it, but of the processors only what is
+ * left: they share those. */
+slk_lotus_need slk_lotus_need_in_batch(const slk_lotus_need *need, const slk_lotus_load *load,
+                                       const slk_lotus_machine *machine);
+
 /* Why something does not fit. */
 typedef enum slk_lotus_fit {
     SLK_LOTUS_FITS,

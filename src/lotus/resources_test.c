@@ -309,6 +309,26 @@ static void loads_add_up(void **state)
     slk_lotus_machine_done(&m);
 }
 
+/* Two layers for each, and the processors that there are for all. */
+static void batches_share_processors(void **state)
+{
+    (void)state;
+    const slk_lotus_machine m = {.mem_physical = GIB(300), .cpus = 3};
+    const slk_lotus_need need = slk_lotus_need_builtin(SLK_LOTUS_PRECOMMIT1, 8);
+    slk_lotus_load load = {0};
+    unsigned n = 0;
+    for (;; n++) {
+        const slk_lotus_need one = slk_lotus_need_in_batch(&need, &load, &m);
+        if (slk_lotus_fits(&m, &load, SLK_LOTUS_PRECOMMIT1, 8, &one, false) != SLK_LOTUS_FITS)
+            break;
+        slk_lotus_load_add(&load, SLK_LOTUS_PRECOMMIT1, 8, &one, &m);
+    }
+    assert_int_equal(n, 4); /* of 64 GiB; by the processors there were only three */
+    assert_int_equal(load.threads, 3);
+    assert_int_equal(load.running[SLK_LOTUS_PRECOMMIT1][8], 4);
+    assert_int_equal(load.mem_max, 4 * (GIB(64) + (10 << 20)));
+}
+
 static void this_machine(void **state)
 {
     (void)state;
@@ -332,6 +352,7 @@ int main(void)
         cmocka_unit_test(nearly_all_threads),
         cmocka_unit_test(what_fits),
         cmocka_unit_test(loads_add_up),
+        cmocka_unit_test(batches_share_processors),
         cmocka_unit_test(this_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,14 +86,15 @@ void slk_worker_peaks_begin(slk_worker_peaks *peaks)
     (void)pthread_mutex_unlock(&peaks->lock);
 }
 
-bool slk_worker_peaks_end(slk_worker_peaks *peaks, bool kept, slk_lotus_task task, int64_t proof)
+bool slk_worker_peaks_end(slk_worker_peaks *peaks, bool kept, slk_lotus_task task, int64_t proof,
+                          size_t sectors)
 {
     bool more = false;
     (void)pthread_mutex_lock(&peaks->lock);
     slk_assert(peaks->running > 0);
     if (kept && peaks->alone && proof >= 0 && proof < SLK_LOTUS_PROOFS) {
         sample(peaks);
-        const uint64_t took = peaks->most_bytes - peaks->before_bytes;
+        const uint64_t took = (peaks->most_bytes - peaks->before_bytes) / sectors;
         more = took > peaks->bytes[task][proof];
         if (more)
             peaks->bytes[task][proof] = took;

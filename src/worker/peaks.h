@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct slk_worker_peaks slk_worker_peaks;
@@ -19,10 +20,12 @@ typedef struct slk_worker_peaks slk_worker_peaks;
 SLK_MUST_CHECK slk_err slk_worker_peaks_new(slk_worker_peaks **ret_peaks, slk_error *error);
 void slk_worker_peaks_free(slk_worker_peaks *peaks); /* nothing runs; NULL allowed */
 
-/* Something begins, or has ended: one _end for each _begin. kept: it was one task of that kind, and went
- * well. True: it took more than was known. */
+/* Something begins, or has ended: one _end for each _begin. kept: it was that kind of task, and went well,
+ * of so many sectors together, from 1: each took an equal share. True: it
+ * took more than was known. */
 void slk_worker_peaks_begin(slk_worker_peaks *peaks);
-bool slk_worker_peaks_end(slk_worker_peaks *peaks, bool kept, slk_lotus_task task, int64_t proof);
+bool slk_worker_peaks_end(slk_worker_peaks *peaks, bool kept, slk_lotus_task task, int64_t proof,
+                          size_t sectors);
 
 /* [{"Task":"seal/v0/precommit/1","Proof":5,"Bytes":…}]; NULL: out of memory. */
 json_t *slk_worker_peaks_json(slk_worker_peaks *peaks);

@@ -30,14 +30,20 @@ static uint64_t told(slk_worker_peaks *peaks, slk_lotus_task task)
 }
 
 /* A task that takes so much, in the end. */
-static void work(slk_worker_peaks *peaks, bool kept, slk_lotus_task task, size_t bytes)
+static void work_together(slk_worker_peaks *peaks, bool kept, slk_lotus_task task, size_t bytes,
+                          size_t sectors)
 {
     slk_region region;
     slk_worker_peaks_begin(peaks);
     assert_int_equal(slk_region_init(&region, bytes, "a test", NULL), SLK_OK);
     memset(region.data, 1, bytes);
-    slk_worker_peaks_end(peaks, kept, task, PROOF);
+    slk_worker_peaks_end(peaks, kept, task, PROOF, sectors);
     slk_region_done(&region);
+}
+
+static void work(slk_worker_peaks *peaks, bool kept, slk_lotus_task task, size_t bytes)
+{
+    work_together(peaks, kept, task, bytes, 1);
 }
 
 static void what_is_alone_is_measured(void **state)
@@ -54,10 +60,12 @@ static void what_is_alone_is_measured(void **state)
     slk_worker_peaks_begin(peaks); /* beside it another one runs, which goes on */
     work(peaks, true, SLK_LOTUS_PRECOMMIT2, 64 * MIB);
     assert_int_equal(told(peaks, SLK_LOTUS_PRECOMMIT2), 0);
-    slk_worker_peaks_end(peaks, true, SLK_LOTUS_COMMIT1, PROOF);
+    slk_worker_peaks_end(peaks, true, SLK_LOTUS_COMMIT1, PROOF, 1);
     assert_int_equal(told(peaks, SLK_LOTUS_COMMIT1), 0);
     work(peaks, true, SLK_LOTUS_PRECOMMIT2, 32 * MIB);
     assert_in_range(told(peaks, SLK_LOTUS_PRECOMMIT2), 28 * MIB, 40 * MIB);
+    work_together(peaks, true, SLK_LOTUS_ADD_PIECE, 64 * MIB, 4); /* a share for each */
+    assert_in_range(told(peaks, SLK_LOTUS_ADD_PIECE), 14 * MIB, 20 * MIB);
     slk_worker_peaks_free(peaks);
 }
 

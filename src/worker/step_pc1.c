@@ -3,6 +3,7 @@
 #include "worker/worker_impl.h"
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "codec/json.h"
 #include "lotus/pc1_out.h"
@@ -227,6 +228,9 @@ static slk_err begin(struct batch *batch, size_t index, slk_error *error)
     const slk_worker_call *call = slk_runner_group_call(batch->group, index);
     const slk_worker_step *step = slk_worker_step_of(call->method);
     struct lane *lane = &batch->lanes[index];
+    slk_log(SLK_LOG_INFO, "call.started", "call=%s method=%s sector=%lu-%lu batch=%s",
+            call->id.uuid, call->method, call->id.sector.miner, call->id.sector.number,
+            call->batch);
     lane->run = (slk_worker_run){.worker = batch->worker,
                                  .call = call,
                                  .params = call->params,

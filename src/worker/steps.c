@@ -199,7 +199,8 @@ static void run_group(void *context, slk_runner_group *group)
         slk_worker_run_batch(worker, group); /* its calls are not ours any more then */
     else
         run_one(worker, call, slk_runner_group_job(group, 0));
-    if (slk_worker_peaks_end(worker->peaks, n == 1 && !call->outcome.fault.failed, task, proof))
+    /* Of a batch a sector that failed only makes the share of each look smaller. */
+    if (slk_worker_peaks_end(worker->peaks, n > 1 || !call->outcome.fault.failed, task, proof, n))
         slk_worker_events_measured(worker->events);
 }
 
@@ -240,7 +241,10 @@ static bool fits(void *context, const slk_worker_call *call, const slk_worker_ca
     for (size_t i = 0; i < n; i++) {
         const slk_lotus_task task = task_of(at_work[i]);
         const int64_t proof = at_work[i]->proof;
-        slk_lotus_load_add(&load, task, proof, &worker->needs.need[task][proof], &worker->machine);
+        slk_lotus_need takes = worker->needs.need[task][proof];
+        if (at_work[i]->batch[0])
+            takes = slk_lotus_need_in_batch(&takes, &load, &worker->machine);
+        slk_lotus_load_add(&load, task, proof, &takes, &worker->machine);
     }
     const slk_lotus_task task = task_of(call);
     const int64_t proof = call->proof;
