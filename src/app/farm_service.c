@@ -65,6 +65,8 @@ static slk_err make_farm(slk_farm_service *service, const slk_farm_service_optio
         .local_tasks = local_tasks(config),
         .local_compute = (unsigned)config->compute_workers,
         .local_snark = (unsigned)config->snark_workers,
+        .batch_most = (unsigned)config->batch_sectors,
+        .batch_wait_ms = config->batch_wait_ms,
         .usual_proof = options->usual_proof,
         .worker_addresses = &addresses,
         .ca_file = *config->trusted_certificates ? config->trusted_certificates : NULL,

@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* source: seal/seal.h, slk_seal_new: sectors that all threads label together */
-#define BATCHED_SECTORS_MAX 256u
-
 static slk_err no_memory(slk_error *error)
 {
     return slk_fail(error, SLK_E_NOMEM, "out of memory for the node");
@@ -236,10 +233,7 @@ static slk_err open_farm(slk_node *node, slk_seal_ops *ops, slk_seal_options *op
                                            .usual_proof = options->seal_proofs[0]};
     SLK_TRY(slk_farm_service_new(&node->farm, &farm, error));
     slk_farm_service_prover(&ops->prover, node->farm);
-    const unsigned batch = options->batch_sectors > 1 ? options->batch_sectors : 1;
-    const unsigned most = BATCHED_SECTORS_MAX / batch;
-    options->workers[SLK_CLASS_COMPUTE] =
-        most < SLK_FARM_COMPUTE_THREADS ? most : SLK_FARM_COMPUTE_THREADS;
+    options->workers[SLK_CLASS_COMPUTE] = SLK_FARM_COMPUTE_THREADS;
     options->workers[SLK_CLASS_SNARK] = SLK_FARM_SNARK_THREADS;
     return SLK_OK;
 }

@@ -17,7 +17,7 @@
 
 #define COLUMNS                                                                              \
     "id, sp_id, sector_number, call_id, task, params_key, session, hostname, state, result," \
-    " result_file, failed, fault_code, fault, created_ms, ended_ms, identity"
+    " result_file, failed, fault_code, fault, created_ms, ended_ms, identity, batch"
 
 struct slk_farm_calls {
     slk_db *db;
@@ -40,8 +40,8 @@ static const slk_sql list_rows = {"call.list",
                                   " AND state IN ('running', 'done') ORDER BY id LIMIT $2"};
 static const slk_sql insert_row = {
     "call.begin", "INSERT INTO worker_call (node, sp_id, sector_number, task, params_key, session,"
-                  " hostname, identity, state, created_ms)"
-                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $9, 'starting', $8)"
+                  " hostname, identity, state, created_ms, batch)"
+                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $9, 'starting', $8, $10)"
                   " RETURNING id"};
 static const slk_sql name_row = {"call.named",
                                  "UPDATE worker_call SET call_id = $3, state = 'running'"
@@ -268,8 +268,9 @@ static slk_err read_row(slk_farm_call *ret, const slk_query *q, slk_error *error
     copy_text(call.key, sizeof call.key, q, 5);
     copy_text(call.session, sizeof call.session, q, 6);
     copy_text(call.hostname, sizeof call.hostname, q, 7);
-    copy_text(call.identity, sizeof call.identity, q, 16);
     copy_text(state, sizeof state, q, 8);
+    copy_text(call.identity, sizeof call.identity, q, 16);
+    copy_text(call.batch, sizeof call.batch, q, 17);
     call.state = state_of(state);
     if (!slk_lotus_task_of_short(&call.task, task))
         return slk_fail(error, SLK_E_CORRUPT, "a call of the unknown task `%s` is stored", task);
@@ -388,6 +389,7 @@ slk_err slk_farm_calls_begin(slk_farm_call *call, slk_farm_calls *calls, slk_err
     slk_bind_text(&q, 7, call->hostname);
     slk_bind_i64(&q, 8, slk_clock_wall_ms());
     slk_bind_text(&q, 9, call->identity);
+    slk_bind_text(&q, 10, call->batch);
     SLK_TRY(slk_query_step(&q, &row, error));
     if (!row)
         return slk_fail(error, SLK_E_INTERNAL, "a new row has no number");

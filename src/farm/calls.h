@@ -56,6 +56,7 @@ typedef struct slk_farm_call {
     /* By what it is known again under another session: the id in the folder of one of ours, of another one a
      * storage path of its; "" it had none. */
     char identity[SLK_UUID_CHARS];
+    char batch[SLK_UUID_CHARS]; /* of those given to the worker by one call; "" it alone */
     slk_farm_call_state state;
     int64_t created_ms, ended_ms;
     slk_farm_outcome outcome; /* when done */
@@ -76,7 +77,7 @@ SLK_MUST_CHECK slk_err slk_farm_calls_find(slk_farm_call *ret_call, slk_farm_cal
 SLK_MUST_CHECK slk_err slk_farm_calls_get(slk_farm_call *ret_call, slk_farm_calls *calls,
                                           int64_t id, slk_error *error);
 
-/* A new row, before the worker is called: of the call's sector, task, key and worker. Sets its id. */
+/* A new row, before the worker is called: of the call's sector, task, key, worker and batch. Sets its id. */
 SLK_MUST_CHECK slk_err slk_farm_calls_begin(slk_farm_call *call, slk_farm_calls *calls,
                                             slk_error *error);
 /* The id that the worker gave it. Its outcome may be here already: *ret_done. */

@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 #include "farm/farm_impl.h"
 #include "farm/reclaim.h"
+#include "seal/seal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -105,7 +106,9 @@ slk_err slk_farm_new(slk_farm **ret_farm, const slk_farm_options *options, slk_e
     slk_farm *farm = slk_calloc(1, sizeof *farm);
     if (!farm)
         return no_memory(error);
+    slk_assert(options->batch_most <= SLK_SEAL_BATCH_MAX);
     farm->options = *options;
+    slk_job_init(&farm->life);
     if (farm->options.heartbeat_ms == 0)
         farm->options.heartbeat_ms = 10000;
     if (farm->options.lost_ms == 0)
@@ -173,6 +176,7 @@ void slk_farm_stop(slk_farm *farm)
 {
     if (!farm || !farm->made)
         return;
+    slk_job_cancel(&farm->life);
     slk_farm_enter(farm);
     farm->stopping = true;
     wake_all(farm);

@@ -39,6 +39,12 @@ typedef struct slk_farm_options {
     slk_lotus_task_set local_tasks; /* of PC1, PC2 and C2: what this node does itself */
     unsigned local_compute; /* PC1 and PC2 at once here */
     unsigned local_snark; /* C2 at once here */
+    /* Sectors of one size that are labelled together at most, up to SLK_SEAL_BATCH_MAX, here or by one worker
+     * of ours; 0 and 1: each alone */
+    unsigned batch_most;
+    /* What would begin at a worker of which some of a batch have ended waits so long for the others to end,
+     * so that it begins together, too; 0: not at all */
+    int64_t batch_wait_ms;
     int64_t usual_proof; /* seal proof by whose needs it is judged whether somebody has room */
     /* Where workers' URLs may lead beside the addresses that they call from; NULL nowhere. Borrowed for
      * _new */
@@ -102,6 +108,9 @@ SLK_MUST_CHECK slk_err slk_farm_set_open(slk_farm *farm, const char *session, bo
 /* How many tasks of the class may usefully be under way now: those that are, and as many more as workers
  * have room for; for slk_seal_prover.room. */
 unsigned slk_farm_room(slk_farm *farm, bool snark);
+/* How many more sectors workers have room to label in batches, beside those that wait; for
+ * slk_seal_prover.batch_room. */
+unsigned slk_farm_batch_room(slk_farm *farm);
 
 /* ---- what people see; new references, NULL: out of memory ---- */
 json_t *slk_farm_worker_stats(slk_farm *farm); /* Filecoin.WorkerStats */
@@ -109,7 +118,7 @@ json_t *slk_farm_worker_stats(slk_farm *farm); /* Filecoin.WorkerStats */
  *   "CPUs","MemPhysical","GPUs","Paths":[id],"SinceMs","HeardMs"}] */
 json_t *slk_farm_workers(slk_farm *farm);
 /* Filecoin.WorkerJobs, each with our "Stage","Done","Total" besides, when the worker tells; "Rate" (units
- * a second) and "LeftMs" (of the stage), when that can be said. */
+ * a second) and "LeftMs" (of the stage), when that can be said; "Batch" of those that are done together. */
 SLK_MUST_CHECK slk_err slk_farm_worker_jobs(json_t **ret_jobs, slk_farm *farm, slk_error *error);
 /* Filecoin.SealingSchedDiag, with "Why":{id: sentence} besides. */
 json_t *slk_farm_sched_diag(slk_farm *farm);

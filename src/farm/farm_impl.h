@@ -25,7 +25,10 @@ enum {
     SLK_FARM_CAN_ZERO_SECTORS = 4, /* PC1 of an empty sector without its file */
     SLK_FARM_CAN_EVENTS = 8, /* /selkie/events */
     SLK_FARM_CAN_MACHINE = 16, /* Selkie.Machine */
+    SLK_FARM_CAN_BATCH = 32, /* Selkie.SealPreCommit1Batch */
 };
+
+struct slk_farm_seeker; /* work.h */
 
 /* Lives while it is in the list or somebody has it (refs). Guarded by the farm's lock, but for what
  * never changes after it was made: id, session, identity, url, client, local, can. */
@@ -60,6 +63,8 @@ typedef struct slk_farm_worker {
     bool closed; /* by an operator, or because it lied */
     bool refuted; /* it lied: what it has is not believed either */
     char why[128]; /* it gets no new work */
+    uint64_t ending; /* batch (slk_sched_batch) of which some have ended here; 0 none */
+    int64_t ending_ms; /* monotonic: the first did */
     int64_t since_ms; /* monotonic: connected */
     int64_t heard_ms; /* monotonic: answered last */
     bool streaming; /* its events come: it tells what it does, and that it is another than it was */
@@ -76,6 +81,8 @@ typedef struct slk_farm_waiting {
     const slk_farm_call *row; /* of which sector, and which worker has it */
     slk_job *job; /* gets the worker's progress; NULL nobody looks */
     pthread_cond_t moved; /* this, or a worker that may have it, changed */
+    uint64_t
+        adopted; /* request in the scheduler of a call from before; 0: it has another, or none */
     bool ended; /* its row is done */
     bool aborted;
     int64_t listed_ms; /* monotonic: the worker said last that it has it, or took it */
@@ -110,6 +117,8 @@ struct slk_farm {
     slk_farm_worker *workers;
     uint64_t last_worker;
     slk_farm_waiting *waiting;
+    struct slk_farm_seeker *seekers;
+    slk_job life; /* canceled at the end: calls on behalf of several tasks end */
     slk_stage_names stages; /* that workers told of */
     slk_farm_worker *leaving; /* whose threads are to be joined */
     unsigned aside; /* tasks between two requests: files are brought, or looked at */

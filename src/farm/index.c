@@ -2,6 +2,7 @@
 #include "farm/index.h"
 
 #include "base/mem.h"
+#include "base/num.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -359,18 +360,19 @@ static bool takes_types(const struct path *path, unsigned types)
     return true;
 }
 
-bool slk_farm_index_takes(slk_farm_index *index, const char *id, unsigned types,
-                          uint64_t sector_bytes, uint64_t miner, int64_t now_ms)
+unsigned slk_farm_index_takes(slk_farm_index *index, const char *id, unsigned types,
+                              uint64_t sector_bytes, uint64_t miner, int64_t now_ms, unsigned most)
 {
-    uint64_t need = 0;
+    uint64_t need = 0, sectors = 0;
     if (slk_lotus_need_bytes(&need, types, sector_bytes, false, NULL) != SLK_OK)
-        return false;
+        return 0;
     enter(index);
     const struct path *path = find_path(index, id);
-    const bool takes = path && is_candidate(path, SLK_LOTUS_PATH_SEALING, need, miner, now_ms) &&
-                       takes_types(path, types);
+    if (path && is_candidate(path, SLK_LOTUS_PATH_SEALING, need, miner, now_ms) &&
+        takes_types(path, types))
+        sectors = need > 0 ? (uint64_t)path->stat.available / need : most;
     leave(index);
-    return takes;
+    return (unsigned)slk_min_u64(sectors, most);
 }
 
 static slk_err fill_urls(slk_lotus_place *place, const struct path *path, unsigned type,

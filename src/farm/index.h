@@ -72,9 +72,9 @@ SLK_MUST_CHECK slk_err slk_farm_index_stat(slk_lotus_fs_stat *ret_stat, slk_farm
 
 /* Which of the types lie on that path; 0 none. Cheap. */
 unsigned slk_farm_index_on(slk_farm_index *index, const char *id, const slk_lotus_sector *sector);
-/* Whether the path would take new files of these types for sealing. Cheap. */
-bool slk_farm_index_takes(slk_farm_index *index, const char *id, unsigned types,
-                          uint64_t sector_bytes, uint64_t miner, int64_t now_ms);
+/* Of how many sectors, at most `most`, the path would take new files of these types for sealing. Cheap. */
+unsigned slk_farm_index_takes(slk_farm_index *index, const char *id, unsigned types,
+                              uint64_t sector_bytes, uint64_t miner, int64_t now_ms, unsigned most);
 
 /* {"<id>":[declaration, …]}; NULL: out of memory. */
 json_t *slk_farm_index_list(slk_farm_index *index);

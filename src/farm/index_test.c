@@ -93,25 +93,25 @@ static void the_best_has_most_room_times_weight(void **state)
     slk_lotus_path_done(&list[0]);
     slk_lotus_path_done(&list[1]);
     slk_free(list);
-    assert_true(slk_farm_index_takes(index, A, 6, KIB2, 1000, 2000));
-    assert_false(slk_farm_index_takes(index, A, 7, KIB2, 1000, 2000));
+    assert_int_equal(slk_farm_index_takes(index, A, 6, KIB2, 1000, 2000, 1), 1);
+    assert_int_equal(slk_farm_index_takes(index, A, 7, KIB2, 1000, 2000, 1), 0);
     /* No path may store; after 50 s without a report none counts. */
     assert_int_equal(
         slk_farm_index_best(&list, &n, index, 6, KIB2, SLK_LOTUS_PATH_STORAGE, 1000, 2000, &error),
         SLK_E_NOTFOUND);
     assert_string_equal(error.message, "no good path found");
-    assert_true(slk_farm_index_takes(index, A, 6, KIB2, 1000, 51000));
-    assert_false(slk_farm_index_takes(index, A, 6, KIB2, 1000, 51001));
+    assert_int_equal(slk_farm_index_takes(index, A, 6, KIB2, 1000, 51000, 1), 1);
+    assert_int_equal(slk_farm_index_takes(index, A, 6, KIB2, 1000, 51001, 1), 0);
     slk_lotus_health health = {.stat = {.available = 30924}};
     assert_int_equal(slk_farm_index_report(index, A, &health, 60000, &error), SLK_OK);
-    assert_true(slk_farm_index_takes(index, A, 6, KIB2, 1000, 60001));
+    assert_int_equal(slk_farm_index_takes(index, A, 6, KIB2, 1000, 60001, 1), 1);
     slk_lotus_fs_stat stat = {0};
     assert_int_equal(slk_farm_index_stat(&stat, index, A, &error), SLK_OK);
     assert_int_equal(stat.available, 30924);
     assert_int_equal(slk_farm_index_stat(&stat, index, "nobody", &error), SLK_E_NOTFOUND);
     (void)snprintf(health.problem, sizeof health.problem, "the disk is gone");
     assert_int_equal(slk_farm_index_report(index, A, &health, 60000, &error), SLK_OK);
-    assert_false(slk_farm_index_takes(index, A, 6, KIB2, 1000, 60001));
+    assert_int_equal(slk_farm_index_takes(index, A, 6, KIB2, 1000, 60001, 1), 0);
     slk_farm_index_free(index);
 }
 
@@ -127,7 +127,8 @@ static void paths_come_and_go(void **state)
     assert_int_equal(path.urls.n, 2);
     assert_int_equal(path.weight, 20);
     slk_lotus_path_done(&path);
-    assert_true(slk_farm_index_takes(index, A, 6, KIB2, 1, 1000)); /* the stat is the first one's */
+    assert_int_equal(slk_farm_index_takes(index, A, 6, KIB2, 1, 1000, 1),
+                     1); /* the stat is the first one's */
     for (uint64_t i = 0; i < 3000; i++) {
         const slk_lotus_sector sector = {1000 + i % 7, i};
         assert_int_equal(slk_farm_index_declare(index, A, &sector, 4, true, &error), SLK_OK);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "farm/prover.h"
+#include "farm/prover_impl.h"
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -13,25 +13,9 @@
 #include "farm/reclaim.h"
 #include "farm/select.h"
 #include "farm/work.h"
-#include "lotus/pc1_out.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define LIES_MAX 3u /* workers in a row whose labels are false, before it is tried again later */
-#define RECENT 64u /* proofs whose maker is remembered until they are verified */
-
-struct slk_farm_prover {
-    slk_farm *farm;
-    slk_seal_prover own;
-    pthread_mutex_t lock;
-    struct maker {
-        slk_lotus_sector sector;
-        char session[SLK_UUID_CHARS]; /* "" none */
-        char hostname[SLK_LOTUS_HOSTNAME_CHARS];
-    } makers[RECENT];
-    size_t next;
-};
 
 slk_err slk_farm_prover_new(slk_farm_prover **ret_prover, slk_farm *farm,
                             const slk_seal_prover *prover, slk_error *error)
@@ -56,39 +40,44 @@ void slk_farm_prover_free(slk_farm_prover *prover)
 
 /* ---- what calls have in common ---- */
 
-static slk_lotus_sector_ref ref_of(const slk_seal_sector *sector)
+slk_lotus_sector_ref slk_farm_ref_of(const slk_seal_sector *sector)
 {
     return (slk_lotus_sector_ref){.id = {sector->sp_id, sector->number},
                                   .proof = sector->seal_proof};
 }
 
-/* The one piece of an empty sector: all of it. */
-static slk_err zero_piece(slk_lotus_piece *ret, const slk_farm_prover *p, int64_t seal_proof,
-                          slk_error *error)
+slk_err slk_farm_zero_piece(slk_lotus_piece *ret, const slk_farm_prover *p, int64_t seal_proof,
+                            slk_error *error)
 {
     SLK_TRY(p->own.sector_bytes(p->own.ctx, &ret->bytes, seal_proof, error));
     return p->own.zero_comm_d(p->own.ctx, ret->comm_p, seal_proof, error);
 }
 
-static json_t *piece_list(const slk_lotus_piece *piece)
+json_t *slk_farm_piece_list(const slk_lotus_piece *piece)
 {
     return json_pack("[o]", slk_lotus_piece_json(piece));
 }
 
-static slk_err no_memory(slk_error *error)
+slk_err slk_farm_no_memory(slk_error *error)
 {
     return slk_fail(error, SLK_E_NOMEM, "out of memory for a call of a worker");
 }
 
-/* A worker said what is not so. */
-static slk_err liar(slk_farm_prover *p, const slk_farm_call *call, slk_err code, const char *what,
-                    slk_error *error)
+slk_err slk_farm_liar(slk_farm_prover *p, const slk_farm_call *call, slk_err code, const char *what,
+                      slk_error *error)
 {
     slk_farm_distrust(p->farm, call->session, call->hostname, what);
     slk_error dropping = {0};
     if (slk_farm_calls_drop_sector(p->farm->calls, &call->call.sector, &dropping) != SLK_OK)
         slk_log(SLK_LOG_WARN, "farm.drop", "why=\"%s\"", dropping.message);
     return slk_fail(error, code, "worker %.80s made what is false: %s", call->hostname, what);
+}
+
+slk_err slk_farm_result_bytes(slk_buf *out, const slk_farm_call *call, slk_error *error)
+{
+    if (!json_is_string(call->outcome.result))
+        return slk_fail(error, SLK_E_PROTO, "worker %.80s returned no bytes", call->hostname);
+    return slk_json_as_bytes(out, call->outcome.result, "result", error);
 }
 
 /* The same of a C1 alone: what its worker made before was looked at by itself. */
@@ -103,202 +92,13 @@ static slk_err refute_c1(slk_farm_prover *p, const slk_farm_call *call, const ch
                     what);
 }
 
-/* The bytes of a result in base64. */
-static slk_err result_bytes(slk_buf *out, const slk_farm_call *call, slk_error *error)
-{
-    if (!json_is_string(call->outcome.result))
-        return slk_fail(error, SLK_E_PROTO, "worker %.80s returned no bytes", call->hostname);
-    return slk_json_as_bytes(out, call->outcome.result, "result", error);
-}
-
-/* ---- PC1 ---- */
-
-struct zeros {
-    const slk_farm_prover *prover;
-    const slk_farm_work *work;
-    const slk_lotus_piece *piece;
-};
-
-static slk_err check_added(const slk_farm_call *call, const slk_lotus_piece *wanted,
-                           slk_error *error)
-{
-    slk_lotus_piece piece;
-    SLK_TRY(slk_lotus_piece_read(&piece, call->outcome.result, "PieceInfo", error));
-    if (piece.bytes != wanted->bytes || memcmp(piece.comm_p, wanted->comm_p, 32) != 0)
-        return slk_fail(error, SLK_E_PROTO, "the worker's piece of zeros is none");
-    return SLK_OK;
-}
-
-/* A worker of Lotus seals from a file of the data, which is zeros. */
-static slk_err add_zeros(void *context, slk_farm *farm, slk_farm_worker *worker, slk_job *job,
-                         slk_error *error)
-{
-    const struct zeros *z = context;
-    if (worker->can & SLK_FARM_CAN_ZERO_SECTORS)
-        return SLK_OK;
-    const uint64_t raw = z->piece->bytes / 128 * 127;
-    const slk_lotus_source source = {.kind = SLK_LOTUS_SOURCE_ZEROS, .bytes = raw};
-    SLK_CLEANUP(slk_json_decrefp)
-    json_t *params = json_pack("[o n I o]", slk_lotus_sector_ref_json(&z->work->sector),
-                               (json_int_t)raw, slk_lotus_source_json(&source));
-    if (!params)
-        return no_memory(error);
-    const slk_farm_work add = {.task = SLK_LOTUS_ADD_PIECE,
-                               .sector = z->work->sector,
-                               .key = z->work->key,
-                               .method = "Filecoin.AddPiece",
-                               .params = params};
-    slk_farm_call call = {0};
-    SLK_TRY(slk_farm_work_on(&call, farm, &add, worker, job, error));
-    slk_error why = {0};
-    slk_err code = check_added(&call, z->piece, &why);
-    if (code != SLK_OK) {
-        slk_farm_distrust(farm, call.session, call.hostname, why.message);
-        code = slk_fail(error, code, "%s", why.message);
-    }
-    slk_error dropping = {0}; /* its use is over, whatever it was */
-    const slk_err dropped = slk_farm_calls_drop(farm->calls, call.id, &dropping);
-    if (code == SLK_OK && dropped != SLK_OK)
-        code = slk_fail(error, dropped, "%s", dropping.message);
-    slk_farm_call_done(&call);
-    return code;
-}
-
-/* What PC1 returned must be about this sector, its ticket and zeros. */
-static slk_err check_pc1(const slk_farm_call *call, const uint8_t ticket[32],
-                         const slk_lotus_piece *piece, slk_error *error)
-{
-    slk_buf text;
-    slk_lotus_pc1_out out;
-    slk_buf_init(&text, SLK_LOTUS_PC1_OUT_MAX_BYTES);
-    slk_err code = result_bytes(&text, call, error);
-    if (code == SLK_OK)
-        code = slk_lotus_pc1_out_read(&out, text.data, text.len, error);
-    slk_buf_done(&text);
-    SLK_TRY(code);
-    if (out.proof.shape->bytes != piece->bytes)
-        return slk_fail(error, SLK_E_PROTO, "it is for sectors of another size");
-    if (memcmp(out.comm_d, piece->comm_p, 32) != 0)
-        return slk_fail(error, SLK_E_PROTO, "its CommD is not that of an empty sector");
-    if (out.has_ticket && memcmp(out.ticket, ticket, 32) != 0)
-        return slk_fail(error, SLK_E_PROTO, "it has another ticket");
-    return SLK_OK;
-}
-
-/* Layers of workers are of no use any more when this node labels the sector itself. */
-static slk_err label_here(slk_farm_prover *p, const slk_seal_sector *sector,
-                          const uint8_t ticket[32], const slk_seal_paths *paths, slk_job *job,
-                          slk_error *error)
-{
-    const slk_lotus_sector_ref ref = ref_of(sector);
-    SLK_TRY(slk_farm_calls_drop_sector(p->farm->calls, &ref.id, error));
-    return p->own.pc1(p->own.ctx, sector, ticket, paths, job, error);
-}
-
-/* SLK_E_PROTO: what a worker returned was false. */
-static slk_err pc1_once(slk_farm_prover *p, const slk_seal_sector *sector, const uint8_t ticket[32],
-                        const slk_seal_paths *paths, slk_job *job, slk_error *error)
-{
-    const slk_lotus_sector_ref ref = ref_of(sector);
-    slk_lotus_piece piece;
-    char key[65];
-    SLK_TRY(zero_piece(&piece, p, sector->seal_proof, error));
-    slk_hex_encode(key, ticket, 32);
-    SLK_CLEANUP(slk_json_decrefp)
-    json_t *params = json_pack("[o o o]", slk_lotus_sector_ref_json(&ref),
-                               slk_lotus_randomness_json(ticket), piece_list(&piece));
-    if (!params)
-        return no_memory(error);
-    const slk_farm_select select = {.farm = p->farm, .sector = ref.id, .sector_bytes = piece.bytes};
-    slk_farm_work work = {.task = SLK_LOTUS_PRECOMMIT1,
-                          .sector = ref,
-                          .key = key,
-                          .selector = slk_farm_select_pc1,
-                          .selector_context = &select,
-                          .method = "Filecoin.SealPreCommit1",
-                          .params = params,
-                          .prepare = add_zeros};
-    struct zeros zeros = {p, &work, &piece};
-    work.context = &zeros;
-    slk_farm_call call = {0};
-    slk_farm_grant here = {0};
-    SLK_TRY(slk_farm_work_do(&call, &here, p->farm, &work, job, error));
-    if (here.worker) {
-        const slk_err code = label_here(p, sector, ticket, paths, job, error);
-        slk_farm_grant_end(p->farm, &here);
-        return code;
-    }
-    slk_err code = check_pc1(&call, ticket, &piece, error);
-    if (code == SLK_E_PROTO || code == SLK_E_INVAL)
-        code = liar(p, &call, SLK_E_PROTO, error->message, error);
-    slk_farm_call_done(&call);
-    return code;
-}
-
-static slk_err farm_pc1(void *ctx, const slk_seal_sector *sector, const uint8_t ticket[32],
-                        const slk_seal_paths *paths, slk_job *job, slk_error *error)
-{
-    slk_err code = SLK_E_PROTO;
-    for (unsigned lies = 0; code == SLK_E_PROTO && lies < LIES_MAX; lies++)
-        code = pc1_once(ctx, sector, ticket, paths, job, error);
-    return code == SLK_E_PROTO ? slk_fail_context(error, SLK_E_IO, "several workers lied") : code;
-}
-
-/* ---- batches ---- */
-
-static void end_all(size_t n, slk_seal_lane_ended *ended, void *context, slk_err code,
-                    const slk_error *error)
-{
-    for (size_t i = 0; i < n; i++)
-        ended(context, i, code, error);
-}
-
-/* Whether this node labels. */
-static bool labels_here(const slk_farm_prover *p)
-{
-    return (p->farm->options.local_tasks & SLK_LOTUS_TASK_BIT(SLK_LOTUS_PRECOMMIT1)) &&
-           p->own.pc1_batch;
-}
-
-static void farm_pc1_batch(void *ctx, const slk_seal_lane *lanes, size_t n,
-                           slk_seal_lane_ended *ended, void *context)
-{
-    slk_farm_prover *p = ctx;
-    slk_error error = {0};
-    if (!labels_here(p)) {
-        for (size_t i = 0; i < n; i++) {
-            slk_error own = {0};
-            const slk_err code =
-                farm_pc1(p, lanes[i].sector, lanes[i].ticket, &lanes[i].paths, lanes[i].job, &own);
-            ended(context, i, code, &own);
-        }
-        return;
-    }
-    slk_farm_grant here = {0};
-    slk_err code = SLK_OK;
-    for (size_t i = 0; i < n && code == SLK_OK; i++) {
-        const slk_lotus_sector_ref ref = ref_of(lanes[i].sector);
-        code = slk_farm_calls_drop_sector(p->farm->calls, &ref.id, &error);
-    }
-    const slk_lotus_sector_ref first = ref_of(lanes[0].sector);
-    if (code == SLK_OK)
-        code =
-            slk_farm_work_here(&here, p->farm, SLK_LOTUS_PRECOMMIT1, &first, lanes[0].job, &error);
-    if (code != SLK_OK) {
-        end_all(n, ended, context, code, &error);
-        return;
-    }
-    p->own.pc1_batch(p->own.ctx, lanes, n, ended, context);
-    slk_farm_grant_end(p->farm, &here);
-}
-
 /* ---- PC2 ---- */
 
 static slk_err pc2_here(slk_farm_prover *p, slk_seal_commitments *ret,
                         const slk_seal_sector *sector, const slk_seal_paths *paths, slk_job *job,
                         slk_error *error)
 {
-    const slk_lotus_sector_ref ref = ref_of(sector);
+    const slk_lotus_sector_ref ref = slk_farm_ref_of(sector);
     slk_farm_grant here = {0};
     SLK_TRY(slk_farm_work_here(&here, p->farm, SLK_LOTUS_PRECOMMIT2, &ref, job, error));
     const slk_err code = p->own.pc2(p->own.ctx, ret, sector, paths, job, error);
@@ -325,7 +125,7 @@ static slk_err pc2_there(slk_farm_prover *p, slk_farm_call *ret_call,
     SLK_CLEANUP(slk_json_decrefp)
     json_t *params = json_pack("[o O]", slk_lotus_sector_ref_json(ref), pc1->outcome.result);
     if (!params)
-        return no_memory(error);
+        return slk_farm_no_memory(error);
     slk_farm_select select = {.farm = p->farm,
                               .sector = ref->id,
                               .types = SLK_LOTUS_SEALED | SLK_LOTUS_CACHE,
@@ -344,10 +144,7 @@ static slk_err pc2_there(slk_farm_prover *p, slk_farm_call *ret_call,
                                 .params = params,
                                 .prepare = slk_farm_bring_layers,
                                 .context = &fetch};
-    slk_farm_grant here = {0};
-    const slk_err code = slk_farm_work_do(ret_call, &here, p->farm, &work, job, error);
-    slk_assert(!here.worker); /* no selector lets this node have it */
-    return code;
+    return slk_farm_work_do(ret_call, p->farm, &work, NULL, job, error);
 }
 
 static slk_err c1_there(slk_farm_prover *p, const slk_seal_sector *sector,
@@ -366,7 +163,7 @@ static slk_err trial_c1(slk_farm_prover *p, const slk_seal_sector *sector,
     seed[31] &= 0x3f; /* as all randomness of the chain that ends in a proof */
     SLK_CLEANUP(slk_freep) char *path = slk_strf("%s.trial-c1", paths->sealed);
     if (!path)
-        return no_memory(error);
+        return slk_farm_no_memory(error);
     slk_err code = c1_there(p, sector, comm, made, ticket, seed, path, job, error);
     slk_error why = {0};
     const slk_err removed = slk_remove_tree(path, &why);
@@ -416,7 +213,7 @@ static slk_err take_sealed(slk_farm_prover *p, slk_seal_commitments *ret,
     slk_farm_step_aside(p->farm, false);
     if (code == SLK_E_PROTO || code == SLK_E_INVAL) {
         slk_farm_forget_brought(paths);
-        return liar(p, pc2, SLK_E_CORRUPT, error->message, error);
+        return slk_farm_liar(p, pc2, SLK_E_CORRUPT, error->message, error);
     }
     SLK_TRY(code);
     *ret = comm;
@@ -442,7 +239,7 @@ static slk_err farm_pc2(void *ctx, slk_seal_commitments *ret, const slk_seal_sec
                         const slk_seal_paths *paths, slk_job *job, slk_error *error)
 {
     slk_farm_prover *p = ctx;
-    const slk_lotus_sector_ref ref = ref_of(sector);
+    const slk_lotus_sector_ref ref = slk_farm_ref_of(sector);
     slk_farm_call pc1 = {0}, pc2 = {0};
     slk_error none = {0};
     slk_err code =
@@ -475,7 +272,7 @@ static slk_err take_file(slk_farm *farm, const slk_farm_call *call, const char *
     SLK_CLEANUP(slk_closep) int fd = -1;
     slk_file_map map = {0};
     if (!from)
-        return no_memory(error);
+        return slk_farm_no_memory(error);
     if (!call->outcome.result_file)
         return slk_fail(error, SLK_E_PROTO, "worker %.80s returned no C1", call->hostname);
     SLK_TRY(slk_file_create(&fd, out_path, 0644, error));
@@ -490,16 +287,16 @@ static slk_err c1_params(json_t **ret, const slk_farm_prover *p, const slk_seal_
                          const slk_seal_commitments *comm, const uint8_t ticket[32],
                          const uint8_t seed[32], slk_error *error)
 {
-    const slk_lotus_sector_ref ref = ref_of(sector);
+    const slk_lotus_sector_ref ref = slk_farm_ref_of(sector);
     slk_lotus_cids cids = {.defined = true};
     slk_lotus_piece piece;
     memcpy(cids.comm_d, comm->comm_d, 32);
     memcpy(cids.comm_r, comm->comm_r, 32);
-    SLK_TRY(zero_piece(&piece, p, sector->seal_proof, error));
-    *ret =
-        json_pack("[o o o o o]", slk_lotus_sector_ref_json(&ref), slk_lotus_randomness_json(ticket),
-                  slk_lotus_randomness_json(seed), piece_list(&piece), slk_lotus_cids_json(&cids));
-    return *ret ? SLK_OK : no_memory(error);
+    SLK_TRY(slk_farm_zero_piece(&piece, p, sector->seal_proof, error));
+    *ret = json_pack("[o o o o o]", slk_lotus_sector_ref_json(&ref),
+                     slk_lotus_randomness_json(ticket), slk_lotus_randomness_json(seed),
+                     slk_farm_piece_list(&piece), slk_lotus_cids_json(&cids));
+    return *ret ? SLK_OK : slk_farm_no_memory(error);
 }
 
 static slk_err c1_there(slk_farm_prover *p, const slk_seal_sector *sector,
@@ -519,7 +316,7 @@ static slk_err c1_there(slk_farm_prover *p, const slk_seal_sector *sector,
                               .types = SLK_LOTUS_SEALED | SLK_LOTUS_CACHE,
                               .made = made};
     const slk_farm_work work = {.task = SLK_LOTUS_COMMIT1,
-                                .sector = ref_of(sector),
+                                .sector = slk_farm_ref_of(sector),
                                 .key = key,
                                 .selector = slk_farm_select_holder,
                                 .selector_context = &select,
@@ -529,8 +326,7 @@ static slk_err c1_there(slk_farm_prover *p, const slk_seal_sector *sector,
                                 .method = "Filecoin.SealCommit1",
                                 .params = params};
     slk_farm_call call = {0};
-    slk_farm_grant here = {0};
-    SLK_TRY(slk_farm_work_do(&call, &here, p->farm, &work, job, error));
+    SLK_TRY(slk_farm_work_do(&call, p->farm, &work, NULL, job, error));
     slk_err code = take_file(p->farm, &call, out_path, error);
     if (code == SLK_E_PROTO)
         code = refute_c1(p, &call, "no C1 in its answer", error);
@@ -611,7 +407,7 @@ static slk_err farm_finalise(void *ctx, const slk_seal_sector *sector, const slk
 static void note_maker(slk_farm_prover *p, const slk_farm_call *call)
 {
     slk_assert(pthread_mutex_lock(&p->lock) == 0);
-    struct maker *m = &p->makers[p->next++ % RECENT];
+    struct maker *m = &p->makers[p->next++ % SLK_FARM_RECENT];
     m->sector = call->call.sector;
     memcpy(m->session, call->session, sizeof m->session);
     memcpy(m->hostname, call->hostname, sizeof m->hostname);
@@ -623,7 +419,7 @@ static void take_maker(struct maker *out, slk_farm_prover *p, const slk_lotus_se
 {
     *out = (struct maker){0};
     slk_assert(pthread_mutex_lock(&p->lock) == 0);
-    for (size_t i = 0; i < RECENT; i++)
+    for (size_t i = 0; i < SLK_FARM_RECENT; i++)
         if (p->makers[i].session[0] && slk_lotus_sector_equal(&p->makers[i].sector, sector)) {
             *out = p->makers[i];
             p->makers[i].session[0] = '\0';
@@ -635,7 +431,7 @@ static slk_err take_proof(slk_farm_prover *p, slk_buf *proof, slk_farm_call *cal
 {
     slk_buf bytes;
     slk_buf_init(&bytes, SLK_SEAL_PROOF_MAX_BYTES);
-    slk_err code = result_bytes(&bytes, call, error);
+    slk_err code = slk_farm_result_bytes(&bytes, call, error);
     if (code == SLK_OK && slk_buf_append(proof, bytes.data, bytes.len) != SLK_OK)
         code = slk_fail(error, SLK_E_NOMEM, "out of memory for the proof");
     slk_buf_done(&bytes);
@@ -647,20 +443,39 @@ static slk_err take_proof(slk_farm_prover *p, slk_buf *proof, slk_farm_call *cal
     return code;
 }
 
-static slk_err c2_work(slk_farm_prover *p, slk_farm_call *ret_call, slk_farm_grant *ret_here,
-                       const slk_seal_sector *sector, const char *c1_path, slk_job *job,
-                       slk_error *error)
+/* A proof that is asked for. */
+struct proof {
+    const slk_farm_prover *prover;
+    slk_buf *out;
+    const slk_seal_sector *sector;
+    const char *c1_path;
+    slk_job *job;
+};
+
+static void prove_here(void *const *contexts, size_t n, slk_farm_here_ended *ended, void *to)
 {
-    char key[SLK_FARM_KEY_CHARS], *name = strrchr(c1_path, '/');
-    const slk_lotus_sector_ref ref = ref_of(sector);
-    slk_farm_select select = {.farm = p->farm, .sector = ref.id};
-    SLK_TRY(slk_file_size(&select.file_bytes, c1_path, error));
+    const struct proof *proof = contexts[0];
+    const slk_seal_prover *own = &proof->prover->own;
+    slk_error error = {0};
+    slk_assert(n == 1);
+    const slk_err code =
+        own->c2(own->ctx, proof->out, proof->sector, proof->c1_path, proof->job, &error);
+    ended(to, 0, code, &error);
+}
+
+static slk_err c2_work(slk_farm_call *ret_call, struct proof *proof, slk_error *error)
+{
+    slk_farm *farm = proof->prover->farm;
+    char key[SLK_FARM_KEY_CHARS], *name = strrchr(proof->c1_path, '/');
+    const slk_lotus_sector_ref ref = slk_farm_ref_of(proof->sector);
+    slk_farm_select select = {.farm = farm, .sector = ref.id};
+    SLK_TRY(slk_file_size(&select.file_bytes, proof->c1_path, error));
     (void)snprintf(key, sizeof key, "%llu:%.120s", (unsigned long long)select.file_bytes,
-                   name ? name + 1 : c1_path);
+                   name ? name + 1 : proof->c1_path);
     SLK_CLEANUP(slk_json_decrefp)
     json_t *params = json_pack("[o n]", slk_lotus_sector_ref_json(&ref));
     if (!params)
-        return no_memory(error);
+        return slk_farm_no_memory(error);
     const slk_farm_work work = {.task = SLK_LOTUS_COMMIT2,
                                 .sector = ref,
                                 .key = key,
@@ -668,9 +483,11 @@ static slk_err c2_work(slk_farm_prover *p, slk_farm_call *ret_call, slk_farm_gra
                                 .selector_context = &select,
                                 .method = "Filecoin.SealCommit2",
                                 .params = params,
-                                .file = c1_path,
-                                .file_param = 1};
-    return slk_farm_work_do(ret_call, ret_here, p->farm, &work, job, error);
+                                .file = proof->c1_path,
+                                .file_param = 1,
+                                .here = prove_here,
+                                .context = proof};
+    return slk_farm_work_do(ret_call, farm, &work, NULL, proof->job, error);
 }
 
 static slk_err farm_c2(void *ctx, slk_buf *proof, const slk_seal_sector *sector,
@@ -678,14 +495,10 @@ static slk_err farm_c2(void *ctx, slk_buf *proof, const slk_seal_sector *sector,
 {
     slk_farm_prover *p = ctx;
     slk_farm_call call = {0};
-    slk_farm_grant here = {0};
-    slk_err code = c2_work(p, &call, &here, sector, c1_path, job, error);
-    if (code == SLK_OK && here.worker) {
-        code = p->own.c2(p->own.ctx, proof, sector, c1_path, job, error);
-        slk_farm_grant_end(p->farm, &here);
-    } else if (code == SLK_OK) {
+    struct proof asked = {p, proof, sector, c1_path, job};
+    slk_err code = c2_work(&call, &asked, error);
+    if (code == SLK_OK && call.id != 0)
         code = take_proof(p, proof, &call, error);
-    }
     slk_farm_call_done(&call);
     return code;
 }
@@ -728,7 +541,7 @@ static slk_err farm_check_replica(void *ctx, bool *ret_valid, char *why,
                                   slk_gate *arriving, slk_job *job, slk_error *error)
 {
     const slk_farm_prover *p = ctx;
-    const slk_lotus_sector_ref ref = ref_of(sector);
+    const slk_lotus_sector_ref ref = slk_farm_ref_of(sector);
     slk_farm_grant here = {0};
     if (!arriving) /* one that arrives is waited for more than worked on */
         SLK_TRY(slk_farm_work_here(&here, p->farm, SLK_LOTUS_PRECOMMIT2, &ref, job, error));
@@ -754,14 +567,20 @@ static unsigned farm_room(void *ctx, bool snark)
     return slk_farm_room(p->farm, snark);
 }
 
+static unsigned farm_batch_room(void *ctx)
+{
+    const slk_farm_prover *p = ctx;
+    return slk_farm_batch_room(p->farm);
+}
+
 void slk_farm_prover_fill(slk_seal_prover *ret_ops, slk_farm_prover *prover)
 {
     *ret_ops = (slk_seal_prover){
         .ctx = prover,
         .sector_bytes = farm_sector_bytes,
         .zero_comm_d = farm_zero_comm_d,
-        .pc1 = farm_pc1,
-        .pc1_batch = farm_pc1_batch,
+        .pc1 = slk_farm_pc1,
+        .pc1_batch = slk_farm_pc1_batch,
         .pc2 = farm_pc2,
         .c1 = farm_c1,
         .finalise = farm_finalise,
@@ -770,5 +589,6 @@ void slk_farm_prover_fill(slk_seal_prover *ret_ops, slk_farm_prover *prover)
         .c2 = farm_c2,
         .verify_proof = farm_verify_proof,
         .room = farm_room,
+        .batch_room = farm_batch_room,
     };
 }

@@ -12,6 +12,8 @@
 struct request {
     uint64_t id; /* rises: the lower the older */
     uint64_t worker; /* 0: waits */
+    uint64_t batch; /* of those granted together; 0: alone */
+    bool slot; /* takes one of the worker's: of a batch one does */
     int64_t since_ms; /* wall clock */
     slk_lotus_need need; /* counted at the worker while it has it */
     slk_sched_request what;
@@ -21,6 +23,8 @@ struct slot {
     slk_sched_worker worker;
     slk_lotus_load load; /* of the requests that it has */
     unsigned running;
+    unsigned
+        mates[SLK_LOTUS_TASKS]; /* of them those that take no place: another of their batch does */
 };
 
 struct slk_sched {
@@ -61,9 +65,12 @@ static struct slot *find_slot(const slk_sched *sched, uint64_t worker)
 
 static void add_load(struct slot *slot, const struct request *r)
 {
+    const slk_lotus_machine *machine = &slot->worker.info->machine;
+    const slk_lotus_need need =
+        r->batch ? slk_lotus_need_in_batch(&r->need, &slot->load, machine) : r->need;
     slot->running++;
-    slk_lotus_load_add(&slot->load, r->what.task, r->what.seal_proof, &r->need,
-                       &slot->worker.info->machine);
+    slot->mates[r->what.task] += !r->slot;
+    slk_lotus_load_add(&slot->load, r->what.task, r->what.seal_proof, &need, machine);
 }
 
 /* Adds up anew what runs there: the machine may have changed since it was added. */
@@ -74,6 +81,7 @@ static void recount(const slk_sched *sched, uint64_t worker)
         return;
     slot->load = (slk_lotus_load){0};
     slot->running = 0;
+    memset(slot->mates, 0, sizeof slot->mates);
     for (size_t i = 0; i < sched->n_requests; i++)
         if (sched->requests[i].worker == worker)
             add_load(slot, &sched->requests[i]);
@@ -140,8 +148,11 @@ static slk_err insert(uint64_t *ret_id, slk_sched *sched, const slk_sched_reques
     if (!more)
         return slk_fail(error, SLK_E_NOMEM, "out of memory for a task");
     sched->requests = more;
-    struct request fresh = {
-        .id = ++sched->last_id, .worker = worker, .since_ms = slk_clock_wall_ms(), .what = *what};
+    struct request fresh = {.id = ++sched->last_id,
+                            .worker = worker,
+                            .slot = worker != 0,
+                            .since_ms = slk_clock_wall_ms(),
+                            .what = *what};
     const struct slot *at = find_slot(sched, worker);
     if (at)
         fresh.need = slk_lotus_worker_need(at->worker.info, what->task, what->seal_proof);
@@ -161,9 +172,35 @@ slk_err slk_sched_ask(uint64_t *ret_id, slk_sched *sched, const slk_sched_reques
 }
 
 slk_err slk_sched_adopt(uint64_t *ret_id, slk_sched *sched, const slk_sched_request *request,
-                        uint64_t worker, slk_error *error)
+                        uint64_t worker, uint64_t with, slk_error *error)
 {
-    return insert(ret_id, sched, request, worker, error);
+    uint64_t id = 0;
+    SLK_TRY(insert(&id, sched, request, worker, error));
+    struct request *mate = find_request(sched, with);
+    if (mate && mate->worker == worker) {
+        struct request *fresh = find_request(sched, id);
+        mate->batch = mate->batch ? mate->batch : mate->id;
+        fresh->batch = mate->batch;
+        fresh->slot = false;
+        recount(sched, worker);
+    }
+    *ret_id = id;
+    return SLK_OK;
+}
+
+/* It has nothing any more; of its batch another one keeps the slot. */
+static void let_go(slk_sched *sched, struct request *r)
+{
+    const uint64_t batch = r->batch;
+    const bool slot = r->slot;
+    r->worker = r->batch = 0;
+    r->slot = false;
+    for (size_t i = 0; i < sched->n_requests && batch && slot; i++) {
+        if (sched->requests[i].batch == batch) {
+            sched->requests[i].slot = true;
+            return;
+        }
+    }
 }
 
 void slk_sched_end(slk_sched *sched, uint64_t request)
@@ -172,6 +209,7 @@ void slk_sched_end(slk_sched *sched, uint64_t request)
     if (!r)
         return;
     const uint64_t worker = r->worker;
+    let_go(sched, r);
     const size_t after = sched->n_requests - (size_t)(r - sched->requests) - 1;
     memmove(r, r + 1, after * sizeof *r);
     sched->n_requests--;
@@ -204,7 +242,7 @@ void slk_sched_again(slk_sched *sched, uint64_t request, bool avoid)
     const uint64_t worker = r->worker;
     if (avoid && worker)
         avoid_worker(&r->what, worker);
-    r->worker = 0;
+    let_go(sched, r);
     recount(sched, worker);
 }
 
@@ -222,6 +260,15 @@ unsigned slk_sched_running(const slk_sched *sched, uint64_t worker)
     return slot ? slot->running : 0;
 }
 
+unsigned slk_sched_slots(const slk_sched *sched, uint64_t worker)
+{
+    const struct slot *slot = find_slot(sched, worker);
+    unsigned n = slot ? slot->running : 0;
+    for (unsigned t = 0; t < SLK_LOTUS_TASKS && slot; t++)
+        n -= slot->mates[t];
+    return n;
+}
+
 /* The bound that the task counts towards; NULL: none. */
 static const slk_sched_bound *bound_of(const struct slot *slot, slk_lotus_task task)
 {
@@ -233,13 +280,15 @@ static const slk_sched_bound *bound_of(const struct slot *slot, slk_lotus_task t
     return NULL;
 }
 
-/* How many tasks of the bound run there. */
+/* How many tasks of the bound run there, a batch being one. */
 static unsigned bound_running(const struct slot *slot, const slk_sched_bound *bound)
 {
     unsigned n = 0;
     for (slk_lotus_task t = 0; t < SLK_LOTUS_TASKS; t++)
         for (size_t p = 0; p < SLK_LOTUS_PROOFS && (bound->tasks & SLK_LOTUS_TASK_BIT(t)); p++)
             n += slot->load.running[t][p];
+    for (slk_lotus_task t = 0; t < SLK_LOTUS_TASKS; t++)
+        n -= bound->tasks & SLK_LOTUS_TASK_BIT(t) ? slot->mates[t] : 0;
     return n;
 }
 
@@ -279,6 +328,18 @@ static bool has_room(slk_lotus_need *ret_need, const struct slot *slot, slk_lotu
                           info->ignore_resources) == SLK_LOTUS_FITS;
 }
 
+/* The same for one more of a batch, of which one is there. */
+static bool has_batch_room(slk_lotus_need *ret_need, const struct slot *slot, slk_lotus_task task,
+                           int64_t seal_proof)
+{
+    const slk_lotus_worker_info *info = slot->worker.info;
+    *ret_need = slk_lotus_worker_need(info, task, seal_proof);
+    const slk_lotus_need beside = slk_lotus_need_in_batch(ret_need, &slot->load, &info->machine);
+    return has_numa_slot(slot, task, seal_proof, ret_need) &&
+           slk_lotus_fits(&info->machine, &slot->load, task, seal_proof, &beside,
+                          info->ignore_resources) == SLK_LOTUS_FITS;
+}
+
 static bool does(const struct slot *slot, slk_lotus_task task)
 {
     return (slot->worker.tasks & SLK_LOTUS_TASK_BIT(task)) != 0;
@@ -295,50 +356,99 @@ static double utilization(const struct slot *slot, slk_lotus_task task)
 
 /* ---- rounds ---- */
 
-static unsigned rank_of(const slk_sched_request *what, uint64_t worker, char *why)
+static unsigned rank_of(const slk_sched_request *what, uint64_t worker, unsigned others, char *why)
 {
     why[0] = '\0';
-    return what->selector ? what->selector(what->context, worker, why) : 1;
+    return what->selector ? what->selector(what->context, worker, others, why) : 1;
+}
+
+static unsigned batch_limit(const struct slot *slot, unsigned batch_most)
+{
+    const unsigned most =
+        batch_most < slot->worker.batch_most ? batch_most : slot->worker.batch_most;
+    return most > 1 ? most : 1;
+}
+
+/* May wait for nothing better than to be done together with r. */
+static bool is_mate(const struct request *r, const struct request *other)
+{
+    return other->worker == 0 && other->what.task == r->what.task &&
+           other->what.seal_proof == r->what.seal_proof && other->what.batch_most > 1 &&
+           memcmp(other->what.avoided, r->what.avoided, sizeof r->what.avoided) == 0;
+}
+
+static void grant(struct slot *slot, struct request *r, const slk_lotus_need *need, uint64_t batch,
+                  bool takes_slot)
+{
+    r->worker = slot->worker.id;
+    r->need = *need;
+    r->batch = batch;
+    r->slot = takes_slot;
+    add_load(slot, r);
+}
+
+/* Those that wait and go to the worker with the first-th request, for which it has room and which it suits
+ * with that rank; how many, the first included. really: they are granted; else they are only counted, and
+ * slot is a copy. */
+static unsigned fill(struct slot *slot, slk_sched *sched, size_t first, unsigned rank, bool really)
+{
+    const struct request r = sched->requests[first];
+    const unsigned most = batch_limit(slot, r.what.batch_most);
+    char why[SLK_SCHED_WHY_CHARS];
+    unsigned n = 0;
+    for (size_t i = first; i < sched->n_requests && n < most; i++) {
+        struct request copy = sched->requests[i];
+        struct request *other = really ? &sched->requests[i] : &copy;
+        slk_lotus_need need =
+            slk_lotus_worker_need(slot->worker.info, r.what.task, r.what.seal_proof);
+        if (n > 0 &&
+            (!is_mate(&r, other) || rank_of(&other->what, slot->worker.id, n, why) != rank ||
+             !has_batch_room(&need, slot, r.what.task, r.what.seal_proof)))
+            continue;
+        grant(slot, other, &need, most > 1 ? r.id : 0, n == 0);
+        n++;
+    }
+    return n;
 }
 
 struct choice {
     struct slot *slot; /* NULL none */
-    unsigned rank;
+    unsigned rank, together;
     double used;
-    slk_lotus_need need;
 };
 
-static void consider(struct choice *best, struct slot *slot, const struct request *r)
+static void consider(struct choice *best, slk_sched *sched, struct slot *slot, size_t index)
 {
     char why[SLK_SCHED_WHY_CHARS];
+    const slk_sched_request *what = &sched->requests[index].what;
     const slk_sched_worker *w = &slot->worker;
-    if (!w->open || !does(slot, r->what.task) || is_avoided(&r->what, w->id))
+    if (!w->open || !does(slot, what->task) || is_avoided(what, w->id))
         return;
-    const unsigned rank = rank_of(&r->what, w->id, why);
-    if (rank == 0 || rank < best->rank)
-        return;
+    const unsigned rank = rank_of(what, w->id, 0, why);
     slk_lotus_need need;
-    if (!has_room(&need, slot, r->what.task, r->what.seal_proof))
+    if (rank == 0 || rank < best->rank || !has_room(&need, slot, what->task, what->seal_proof))
         return;
-    const double used = utilization(slot, r->what.task);
-    if (rank > best->rank || used < best->used)
-        *best = (struct choice){slot, rank, used, need};
+    struct slot copy = *slot;
+    const struct choice this = {slot, rank, fill(&copy, sched, index, rank, false),
+                                utilization(slot, what->task)};
+    if (rank > best->rank || this.together > best->together ||
+        (this.together == best->together && this.used < best->used))
+        *best = this;
 }
 
 size_t slk_sched_round(slk_sched *sched)
 {
     size_t granted = 0;
     for (size_t i = 0; i < sched->n_requests; i++) {
-        struct request *r = &sched->requests[i];
         struct choice best = {0};
-        for (size_t k = 0; k < sched->n_slots && r->worker == 0; k++)
-            consider(&best, &sched->slots[k], r);
+        for (size_t k = 0; k < sched->n_slots && sched->requests[i].worker == 0; k++)
+            consider(&best, sched, &sched->slots[k], i);
         if (!best.slot)
             continue;
-        r->worker = best.slot->worker.id;
-        r->need = best.need;
-        add_load(best.slot, r);
-        granted++;
+        const unsigned n = fill(best.slot, sched, i, best.rank, true);
+        if (n == 1)
+            sched->requests[i].batch = 0;
+        granted += n;
     }
     return granted;
 }
@@ -349,18 +459,48 @@ uint64_t slk_sched_granted(const slk_sched *sched, uint64_t request)
     return r ? r->worker : 0;
 }
 
-unsigned slk_sched_room(const slk_sched *sched, slk_lotus_task task, int64_t seal_proof,
-                        unsigned max)
+uint64_t slk_sched_batch(const slk_sched *sched, uint64_t request)
+{
+    const struct request *r = find_request(sched, request);
+    return r ? r->batch : 0;
+}
+
+unsigned slk_sched_batch_size(const slk_sched *sched, uint64_t batch)
 {
     unsigned n = 0;
-    for (size_t i = 0; i < sched->n_slots; i++) {
-        struct slot slot = sched->slots[i]; /* a copy, which is filled */
+    for (size_t i = 0; i < sched->n_requests && batch; i++)
+        n += sched->requests[i].batch == batch;
+    return n;
+}
+
+/* How many of the request fill the slot, which is a copy; at most max. */
+static unsigned fill_up(struct slot *slot, const struct request *r, unsigned max)
+{
+    const unsigned most = batch_limit(slot, r->what.batch_most);
+    unsigned n = 0, size = 0; /* of the batch that is being filled */
+    for (; n < max; n++) {
+        struct request one = *r;
         slk_lotus_need need;
-        if (!slot.worker.open || !does(&slot, task))
-            continue;
-        for (; n < max && has_room(&need, &slot, task, seal_proof); n++) {
-            slk_lotus_load_add(&slot.load, task, seal_proof, &need, &slot.worker.info->machine);
-        }
+        const bool joins = size > 0 && size < most;
+        if (joins ? !has_batch_room(&need, slot, r->what.task, r->what.seal_proof)
+                  : !has_room(&need, slot, r->what.task, r->what.seal_proof))
+            break;
+        grant(slot, &one, &need, most > 1, !joins);
+        size = joins ? size + 1 : 1;
+    }
+    return n;
+}
+
+unsigned slk_sched_room(const slk_sched *sched, slk_lotus_task task, int64_t seal_proof,
+                        unsigned batch_most, unsigned max)
+{
+    const struct request r = {
+        .what = {.task = task, .seal_proof = seal_proof, .batch_most = batch_most}};
+    unsigned n = 0;
+    for (size_t i = 0; i < sched->n_slots; i++) {
+        struct slot slot = sched->slots[i];
+        if (slot.worker.open && does(&slot, task))
+            n += fill_up(&slot, &r, max - n);
     }
     return n;
 }
@@ -372,7 +512,7 @@ bool slk_sched_possible(const slk_sched *sched, uint64_t request)
     for (size_t i = 0; i < sched->n_slots && r; i++) {
         const slk_sched_worker *w = &sched->slots[i].worker;
         if (does(&sched->slots[i], r->what.task) && !is_avoided(&r->what, w->id) &&
-            rank_of(&r->what, w->id, why) > 0)
+            rank_of(&r->what, w->id, 0, why) > 0)
             return true;
     }
     return false;
@@ -451,7 +591,7 @@ static unsigned say_worker(char *out, size_t size, const struct slot *slot, cons
         (void)snprintf(out, size, "is closed: %s; `selkie worker list` shows it", w->closed_why);
         return 3;
     }
-    if (rank_of(&r->what, w->id, why) == 0) {
+    if (rank_of(&r->what, w->id, 0, why) == 0) {
         (void)snprintf(out, size, "%s", why[0] ? why : "does not suit");
         return 4;
     }
@@ -505,6 +645,6 @@ bool slk_sched_at(slk_sched_seen *ret, slk_sched *sched, size_t index)
     if (index >= sched->n_requests)
         return false;
     const struct request *r = &sched->requests[index];
-    *ret = (slk_sched_seen){r->id, r->worker, r->since_ms, r->what};
+    *ret = (slk_sched_seen){r->id, r->worker, r->batch, r->since_ms, r->what};
     return true;
 }

@@ -7,7 +7,11 @@
  * Order of requests: that of slk_lotus_task_compare, then the older. Of the workers that may have a request it goes to
  * the one that its selector ranks highest, of those to the one that is used least, of those to the one
  * that came first. A worker with room gets the first request it can do: one that nobody has room for
- * keeps no other waiting. source: reference/lotus-worker 4.2 and 7 */
+ * keeps no other waiting.
+ *
+ * Requests that may be done together (batch_most) and are alike in task, proof and avoided workers are
+ * granted as a batch: with the first of them go as many of those that wait as its worker has room and use
+ * for, and of workers of one rank it goes to the one that takes most. source: reference/lotus-worker 4.2 and 7 */
 #ifndef SLK_FARM_SCHEDULER_H
 #define SLK_FARM_SCHEDULER_H
 
@@ -28,7 +32,7 @@ typedef struct slk_sched slk_sched;
 #define SLK_SCHED_AVOIDED_MAX 8u /* workers that one request keeps away from */
 #define SLK_SCHED_WHY_CHARS 384u
 
-/* Of these tasks together so many may run at a worker at once. */
+/* Of these tasks together so many may run at a worker at once, a batch being one. */
 typedef struct slk_sched_bound {
     slk_lotus_task_set tasks; /* none of them in another bound of the worker */
     unsigned most; /* 0: no limit */
@@ -41,6 +45,7 @@ typedef struct slk_sched_worker {
     char closed_why[128]; /* "it does not answer"; of one that is not open */
     slk_lotus_task_set tasks;
     slk_sched_bound bounds[SLK_SCHED_BOUNDS];
+    unsigned batch_most; /* requests that it does together at most; 0 and 1: it does none */
     /* What it has and what tasks need there: measured, its own table or the usual one. Borrowed while
      * the worker is known; what changes in it counts from the next request on. */
     const slk_lotus_worker_info *info;
@@ -51,9 +56,11 @@ typedef struct slk_sched_worker {
     size_t n_numa;
 } slk_sched_worker;
 
-/* How well a worker suits a request: 0 not at all (why, SLK_SCHED_WHY_CHARS, says why: "has not the
- * layers"), else the higher the better. Cheap; called often. */
-typedef unsigned slk_sched_selector(const void *context, uint64_t worker, char *why);
+/* How well a worker suits a request, beside so many others that it gets in the same batch: 0 not at all
+ * (why, SLK_SCHED_WHY_CHARS, says why: "has not the layers"), else the higher the better. Cheap; called
+ * often. */
+typedef unsigned slk_sched_selector(const void *context, uint64_t worker, unsigned others,
+                                    char *why);
 
 /* What people should know of a request that waits, whichever worker it is about; "" nothing. out has
  * SLK_SCHED_ABOUT_CHARS. */
@@ -65,6 +72,7 @@ typedef struct slk_sched_request {
     int64_t priority;
     int64_t seal_proof;
     slk_lotus_sector sector;
+    unsigned batch_most; /* that may be done together with this one, itself included; 0: it alone */
     slk_sched_selector *selector; /* NULL: any worker */
     slk_sched_about *about; /* NULL: nothing */
     const void *context; /* of both, borrowed until the request ends */
@@ -85,19 +93,26 @@ void slk_sched_remove_worker(slk_sched *sched, uint64_t worker);
 /* A new request, the youngest. *ret_id is never 0 and never used again. SLK_E_LIMIT, SLK_E_NOMEM. */
 SLK_MUST_CHECK slk_err slk_sched_ask(uint64_t *ret_id, slk_sched *sched,
                                      const slk_sched_request *request, slk_error *error);
-/* A request that already runs on that worker (it was granted before a restart). */
+/* A request that already runs on that worker (it was granted before a restart), in a batch with the request
+ * `with` if that is there, too (0: alone). */
 SLK_MUST_CHECK slk_err slk_sched_adopt(uint64_t *ret_id, slk_sched *sched,
                                        const slk_sched_request *request, uint64_t worker,
-                                       slk_error *error);
+                                       uint64_t with, slk_error *error);
 /* The request has ended, granted or not: what it had is free. An unknown id is nothing. */
 void slk_sched_end(slk_sched *sched, uint64_t request);
-/* It waits again, as old as before, and away from the worker that had it. */
+/* It waits again, as old as before, out of its batch, and away from the worker that had it. */
 void slk_sched_again(slk_sched *sched, uint64_t request, bool avoid);
 
 /* Grants all that can be granted now; returns how many. Ask slk_sched_granted who has what. */
 size_t slk_sched_round(slk_sched *sched);
 /* The worker that has it; 0: it waits, or is unknown. */
 uint64_t slk_sched_granted(const slk_sched *sched, uint64_t request);
+
+/* Of one that was granted: what all of its batch have in common; 0: it is alone. Never used again. */
+uint64_t slk_sched_batch(const slk_sched *sched, uint64_t request);
+
+/* How many are left of it. */
+unsigned slk_sched_batch_size(const slk_sched *sched, uint64_t batch);
 
 /* Whether some worker, busy, closed or not, might get it: does the task, is not avoided, suits. */
 bool slk_sched_possible(const slk_sched *sched, uint64_t request);
@@ -109,6 +124,7 @@ void slk_sched_why(char out[SLK_SCHED_WHY_CHARS], const slk_sched *sched, uint64
 typedef struct slk_sched_seen {
     uint64_t id;
     uint64_t worker; /* 0: it waits */
+    uint64_t batch; /* as slk_sched_batch */
     int64_t since_ms; /* wall clock: asked */
     slk_sched_request request; /* the selector's context may not be used */
 } slk_sched_seen;
@@ -119,9 +135,12 @@ bool slk_sched_at(slk_sched_seen *ret, slk_sched *sched, size_t index);
 const slk_lotus_load *slk_sched_load(const slk_sched *sched, uint64_t worker);
 /* How many requests it has. */
 unsigned slk_sched_running(const slk_sched *sched, uint64_t worker);
+/* The same, a batch being one: what its bounds are about. */
+unsigned slk_sched_slots(const slk_sched *sched, uint64_t worker);
 
-/* How many more of the task would find room on open workers, selectors apart; at most max. */
+/* How many more of the task would find room on open workers, selectors apart, in batches of batch_most (1:
+ * each alone); at most max. */
 unsigned slk_sched_room(const slk_sched *sched, slk_lotus_task task, int64_t seal_proof,
-                        unsigned max);
+                        unsigned batch_most, unsigned max);
 
 #endif

@@ -95,9 +95,10 @@ static void the_least_used_gets_it(void **state)
     slk_sched_free(sched);
 }
 
-static unsigned only_two(const void *context, uint64_t worker, char *why)
+static unsigned only_two(const void *context, uint64_t worker, unsigned others, char *why)
 {
     (void)context;
+    (void)others;
     (void)snprintf(why, SLK_SCHED_WHY_CHARS, "has not the layers");
     return worker == 2 ? 1 : 0;
 }
@@ -228,7 +229,7 @@ static void labels_lie_in_one_numa_node(void **state)
                                .n_numa = 2};
     slk_sched *sched = new_sched();
     assert_int_equal(slk_sched_set_worker(sched, &worker, NULL), SLK_OK);
-    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 8, 99), 2);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 8, 1, 99), 2);
     for (unsigned i = 0; i < 2; i++)
         (void)ask(sched, SLK_LOTUS_PRECOMMIT1, 8, 0);
     const uint64_t third = ask(sched, SLK_LOTUS_PRECOMMIT1, 8, 0);
@@ -260,7 +261,7 @@ static void a_worker_that_left(void **state)
     add(sched, 2, &info, ALL_SEALING, 0);
     uint64_t old = 0;
     const slk_sched_request running = {.task = SLK_LOTUS_COMMIT1, .seal_proof = 5};
-    assert_int_equal(slk_sched_adopt(&old, sched, &running, 2, NULL), SLK_OK);
+    assert_int_equal(slk_sched_adopt(&old, sched, &running, 2, 0, NULL), SLK_OK);
     assert_int_equal(slk_sched_running(sched, 2), 1);
     assert_int_equal(slk_sched_granted(sched, old), 2);
     slk_sched_free(sched);
@@ -291,8 +292,9 @@ static uint64_t draw(struct world *w, uint64_t below)
 }
 
 /* Worker's id mod 3 equal to the sector's number mod 3, when that is not 0. */
-static unsigned by_rest(const void *context, uint64_t worker, char *why)
+static unsigned by_rest(const void *context, uint64_t worker, unsigned others, char *why)
 {
+    (void)others;
     const uint64_t *rest = context;
     (void)snprintf(why, SLK_SCHED_WHY_CHARS, "is another rest");
     return worker % 3 == *rest ? 2 : 0;
@@ -310,10 +312,12 @@ static void draw_worker(struct world *w)
     w->open[id] = draw(w, 4) != 0;
     w->tasks[id] = (slk_lotus_task_set)draw(w, 1u << SLK_LOTUS_FETCH);
     w->most[id] = (unsigned)draw(w, 4);
+    const unsigned batch_most = (unsigned)draw(w, 6);
     const slk_sched_worker worker = {.id = id,
                                      .open = w->open[id],
                                      .tasks = w->tasks[id],
                                      .bounds = {{~0u, w->most[id]}},
+                                     .batch_most = batch_most,
                                      .info = &w->info[id]};
     assert_int_equal(slk_sched_set_worker(w->sched, &worker, NULL), SLK_OK);
 }
@@ -325,6 +329,7 @@ static void draw_request(struct world *w)
         .task = (slk_lotus_task)draw(w, SLK_LOTUS_FETCH),
         .seal_proof = proofs[draw(w, 5)],
         .priority = (int64_t)draw(w, 3),
+        .batch_most = (unsigned)draw(w, 4),
         .selector = draw(w, 3) == 0 ? by_rest : NULL,
         .context = &rests[draw(w, 3)],
     };
@@ -342,10 +347,10 @@ static void check_world(struct world *w, bool after_round)
             bool may = w->known[id] && w->open[id] && (w->tasks[id] & SLK_LOTUS_TASK_BIT(r->task));
             for (size_t k = 0; k < SLK_SCHED_AVOIDED_MAX; k++)
                 may = may && r->avoided[k] != id;
-            if (!may || (r->selector && r->selector(r->context, id, why) == 0))
+            if (!may || (r->selector && r->selector(r->context, id, 0, why) == 0))
                 continue;
             const slk_lotus_need need = slk_lotus_worker_need(&w->info[id], r->task, r->seal_proof);
-            const bool room = (!w->most[id] || slk_sched_running(w->sched, id) < w->most[id]) &&
+            const bool room = (!w->most[id] || slk_sched_slots(w->sched, id) < w->most[id]) &&
                               slk_lotus_fits(&w->info[id].machine, slk_sched_load(w->sched, id),
                                              r->task, r->seal_proof, &need,
                                              w->info[id].ignore_resources) == SLK_LOTUS_FITS;
@@ -409,6 +414,141 @@ static uint64_t run_case(uint64_t seed)
     return w.trace;
 }
 
+/* ---- batches ---- */
+
+static void add_batching(slk_sched *sched, uint64_t id, const slk_lotus_worker_info *info,
+                         unsigned batch_most, unsigned most)
+{
+    const slk_sched_worker worker = {.id = id,
+                                     .open = true,
+                                     .tasks = ALL_SEALING,
+                                     .bounds = {{~0u, most}},
+                                     .batch_most = batch_most,
+                                     .info = info};
+    assert_int_equal(slk_sched_set_worker(sched, &worker, NULL), SLK_OK);
+}
+
+static void ask_many(uint64_t *ids, size_t n, slk_sched *sched, int64_t proof,
+                     slk_sched_selector *selector)
+{
+    const slk_sched_request request = {
+        .task = SLK_LOTUS_PRECOMMIT1, .seal_proof = proof, .batch_most = 8, .selector = selector};
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(slk_sched_ask(&ids[i], sched, &request, NULL), SLK_OK);
+}
+
+/* As many as its memory holds, on fewer processors; a batch takes one of its slots as long as any of it is
+ * there. */
+static void what_waits_goes_together(void **state)
+{
+    (void)state;
+    const slk_lotus_worker_info info = info_of("large", 300 * GIB, 3);
+    slk_sched *sched = new_sched();
+    uint64_t ids[6], other = ask(sched, SLK_LOTUS_PRECOMMIT1, 7, 0);
+    add_batching(sched, 1, &info, 8, 1);
+    slk_sched_end(sched, other);
+    ask_many(ids, 6, sched, 8, NULL);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 8, 8, 99), 4);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 8, 2, 99), 2);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 8, 1, 99), 1);
+    assert_int_equal(slk_sched_round(sched), 4);
+    const uint64_t batch = slk_sched_batch(sched, ids[0]);
+    assert_true(batch != 0);
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(slk_sched_batch(sched, ids[i]), i < 4 ? batch : 0);
+    assert_int_equal(slk_sched_running(sched, 1), 4);
+    assert_int_equal(slk_sched_slots(sched, 1), 1);
+    assert_int_equal(slk_sched_load(sched, 1)->threads, 3);
+    assert_int_equal(slk_sched_load(sched, 1)->mem_max, 4 * (64 * GIB + (10 << 20)));
+    slk_sched_end(sched, ids[0]);
+    slk_sched_again(sched, ids[1], false);
+    assert_int_equal(slk_sched_batch(sched, ids[1]), 0);
+    assert_int_equal(slk_sched_batch_size(sched, batch), 2);
+    assert_int_equal(slk_sched_slots(sched, 1), 1);
+    assert_int_equal(slk_sched_round(sched), 0); /* it has the one slot still */
+    slk_sched_end(sched, ids[2]);
+    slk_sched_end(sched, ids[3]);
+    assert_int_equal(slk_sched_slots(sched, 1), 0);
+    assert_int_equal(slk_sched_round(sched), 3);
+    assert_int_equal(slk_sched_batch(sched, ids[5]), slk_sched_batch(sched, ids[1]));
+    assert_true(slk_sched_batch(sched, ids[5]) != batch);
+    slk_sched_free(sched);
+}
+
+static void a_batch_goes_where_most_of_it_fits(void **state)
+{
+    (void)state;
+    const slk_lotus_worker_info plain = info_of("plain", 900 * GIB, 64);
+    const slk_lotus_worker_info small = info_of("small", 140 * GIB, 64);
+    const slk_lotus_worker_info large = info_of("large", 280 * GIB, 64);
+    slk_sched *sched = new_sched();
+    uint64_t ids[8];
+    ask_many(ids, 8, sched, 8, NULL);
+    add(sched, 1, &plain, ALL_SEALING, 1);
+    add_batching(sched, 2, &small, 8, 0);
+    add_batching(sched, 3, &large, 8, 0);
+    assert_int_equal(slk_sched_round(sched), 7);
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(slk_sched_granted(sched, ids[i]), i < 4 ? 3 : i < 6 ? 2 : i < 7 ? 1 : 0);
+    assert_int_equal(slk_sched_batch(sched, ids[6]), 0); /* alone on one that does none */
+    assert_int_equal(slk_sched_batch(sched, ids[4]), slk_sched_batch(sched, ids[5]));
+    slk_sched_free(sched);
+}
+
+/* Its disk holds two more. */
+static unsigned two_at_a_time(const void *context, uint64_t worker, unsigned others, char *why)
+{
+    (void)context;
+    (void)worker;
+    (void)snprintf(why, SLK_SCHED_WHY_CHARS, "has no room on its disk");
+    return others < 2 ? 2 : 0;
+}
+
+static void only_what_is_alike_goes_together(void **state)
+{
+    (void)state;
+    const slk_lotus_worker_info info = info_of("large", 64 * GIB, 64);
+    slk_sched *sched = new_sched();
+    uint64_t ids[3], more[3], alone = ask(sched, SLK_LOTUS_PRECOMMIT1, 5, 0);
+    ask_many(ids, 3, sched, 5, two_at_a_time);
+    ask_many(more, 3, sched, 6, NULL);
+    add_batching(sched, 1, &info, 8, 0);
+    assert_int_equal(slk_sched_round(sched), 7);
+    assert_int_equal(slk_sched_batch(sched, alone), 0);
+    assert_int_equal(slk_sched_batch(sched, ids[0]), slk_sched_batch(sched, ids[1]));
+    assert_int_equal(slk_sched_batch(sched, ids[2]),
+                     0); /* by itself, as far as the disk is known */
+    assert_true(slk_sched_batch(sched, more[0]) != slk_sched_batch(sched, ids[0]));
+    for (size_t i = 1; i < 3; i++)
+        assert_int_equal(slk_sched_batch(sched, more[i]), slk_sched_batch(sched, more[0]));
+    assert_int_equal(slk_sched_slots(sched, 1), 4);
+    slk_sched_again(sched, more[0], true); /* it failed there, and keeps away; the others do not */
+    slk_sched_again(sched, more[1], false);
+    slk_sched_again(sched, more[2], false);
+    assert_int_equal(slk_sched_round(sched), 2);
+    assert_int_equal(slk_sched_granted(sched, more[0]), 0);
+    assert_int_equal(slk_sched_batch(sched, more[1]), slk_sched_batch(sched, more[2]));
+    slk_sched_free(sched);
+}
+
+static void a_batch_from_before_is_one(void **state)
+{
+    (void)state;
+    const slk_lotus_worker_info info = info_of("w", 64 * GIB, 2);
+    slk_sched *sched = new_sched();
+    uint64_t ids[3];
+    const slk_sched_request request = {.task = SLK_LOTUS_PRECOMMIT1, .seal_proof = 5};
+    add_batching(sched, 1, &info, 8, 0);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(slk_sched_adopt(&ids[i], sched, &request, 1, i > 0 ? ids[i - 1] : 0, NULL),
+                         SLK_OK);
+    assert_int_equal(slk_sched_slots(sched, 1), 1);
+    assert_int_equal(slk_sched_running(sched, 1), 3);
+    assert_int_equal(slk_sched_load(sched, 1)->threads, 2);
+    assert_int_equal(slk_sched_batch_size(sched, slk_sched_batch(sched, ids[2])), 3);
+    slk_sched_free(sched);
+}
+
 /* So many are granted as there was said to be room for, whatever runs and however it ends. */
 static void room_is_what_is_granted(void **state)
 {
@@ -416,13 +556,13 @@ static void room_is_what_is_granted(void **state)
     const slk_lotus_worker_info small = info_of("small", 8 * GIB, 2);
     const slk_lotus_worker_info large = info_of("large", 8 * GIB, 5);
     slk_sched *sched = new_sched();
-    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 99), 0);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 1, 99), 0);
     add(sched, 1, &small, ALL_SEALING, 0);
     add(sched, 2, &large, ALL_SEALING, 3);
     add(sched, 3, &large, SLK_LOTUS_TASK_BIT(SLK_LOTUS_COMMIT2), 0);
-    const unsigned room = slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 99);
+    const unsigned room = slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 1, 99);
     assert_int_equal(room, 2 + 3);
-    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 4), 4);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 1, 4), 4);
     assert_int_equal(slk_sched_running(sched, 2), 0); /* asking takes nothing */
     uint64_t first = 0;
     for (unsigned i = 0; i < room + 2; i++) {
@@ -430,12 +570,12 @@ static void room_is_what_is_granted(void **state)
         first = first ? first : id;
     }
     assert_int_equal(slk_sched_round(sched), room);
-    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 99), 0);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 1, 99), 0);
     slk_sched_end(sched, first);
-    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 99), 1);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 1, 99), 1);
     add_closed(sched, 1, &small);
     add_closed(sched, 2, &large);
-    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 99), 0);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_PRECOMMIT1, 5, 1, 99), 0);
     slk_sched_free(sched);
 }
 
@@ -458,6 +598,10 @@ int main(void)
         cmocka_unit_test(reasons_are_sentences),
         cmocka_unit_test(a_worker_that_left),
         cmocka_unit_test(thousands_of_cases),
+        cmocka_unit_test(what_waits_goes_together),
+        cmocka_unit_test(a_batch_goes_where_most_of_it_fits),
+        cmocka_unit_test(only_what_is_alike_goes_together),
+        cmocka_unit_test(a_batch_from_before_is_one),
         cmocka_unit_test(room_is_what_is_granted),
         cmocka_unit_test(labels_lie_in_one_numa_node),
         cmocka_unit_test(bounds_are_of_their_tasks),

@@ -20,18 +20,26 @@ static bool does(const slk_farm_worker *worker, slk_lotus_task task)
     return (worker->tasks & SLK_LOTUS_TASK_BIT(task)) != 0;
 }
 
-/* Any path of the worker has room for the types. */
-static bool takes(const slk_farm_select *select, const slk_farm_worker *worker, unsigned types)
+/* The worker's paths have room for the types of so many sectors like this one. */
+static bool takes(const slk_farm_select *select, const slk_farm_worker *worker, unsigned types,
+                  unsigned sectors)
 {
     const int64_t now = slk_clock_monotonic_ms();
-    for (size_t i = 0; i < worker->paths.n; i++)
-        if (slk_farm_index_takes(select->farm->index, worker->paths.item[i], types,
-                                 select->sector_bytes, select->sector.miner, now))
-            return true;
-    return false;
+    for (size_t i = 0; i < worker->paths.n && sectors > 0; i++)
+        sectors -= slk_farm_index_takes(select->farm->index, worker->paths.item[i], types,
+                                        select->sector_bytes, select->sector.miner, now, sectors);
+    return sectors == 0;
 }
 
-unsigned slk_farm_select_pc1(const void *context, uint64_t worker, char *why)
+/* Some of a batch have ended there, and the others are about to: what begins then begins together. */
+static bool ends_a_batch(const slk_farm *farm, const slk_farm_worker *worker)
+{
+    return worker->ending != 0 && farm->options.batch_most > 1 &&
+           slk_clock_monotonic_ms() - worker->ending_ms < farm->options.batch_wait_ms &&
+           slk_sched_batch_size(farm->sched, worker->ending) > 0;
+}
+
+unsigned slk_farm_select_pc1(const void *context, uint64_t worker, unsigned others, char *why)
 {
     const slk_farm_select *select = context;
     const slk_farm_worker *w = slk_farm_worker_by_id(select->farm, worker);
@@ -39,10 +47,13 @@ unsigned slk_farm_select_pc1(const void *context, uint64_t worker, char *why)
         return no(why, "left");
     if (w->local)
         return 1;
+    if (ends_a_batch(select->farm, w))
+        return no(why, "ends a batch, after which what waits begins together");
     const bool zeros = (w->can & SLK_FARM_CAN_ZERO_SECTORS) != 0;
     if (!zeros && !does(w, SLK_LOTUS_ADD_PIECE))
         return no(why, "does no AP, without which it has no data");
-    if (!takes(select, w, SLK_LOTUS_SEALED | SLK_LOTUS_CACHE | (zeros ? 0 : SLK_LOTUS_UNSEALED)))
+    if (!takes(select, w, SLK_LOTUS_SEALED | SLK_LOTUS_CACHE | (zeros ? 0 : SLK_LOTUS_UNSEALED),
+               others + 1))
         return no(why,
                   "has no storage path with room for the sector: `selkie worker storage attach` "
                   "gives it one");
@@ -99,14 +110,16 @@ static unsigned holds(const slk_farm_select *select, uint64_t worker, slk_lotus_
     return 0;
 }
 
-unsigned slk_farm_select_holder(const void *context, uint64_t worker, char *why)
+unsigned slk_farm_select_holder(const void *context, uint64_t worker, unsigned others, char *why)
 {
+    (void)others;
     return holds(context, worker, SLK_LOTUS_COMMIT1, why);
 }
 
-unsigned slk_farm_select_near(const void *context, uint64_t worker, char *why)
+unsigned slk_farm_select_near(const void *context, uint64_t worker, unsigned others, char *why)
 {
     const slk_farm_select *select = context;
+    (void)others;
     if (holds(select, worker, SLK_LOTUS_PRECOMMIT2, why))
         return 3;
     const slk_farm_worker *w = slk_farm_worker_by_id(select->farm, worker);
@@ -116,15 +129,16 @@ unsigned slk_farm_select_near(const void *context, uint64_t worker, char *why)
     if (!does(w, SLK_LOTUS_FETCH))
         return no(why, "does no GET, without which it cannot fetch the layers");
     const unsigned missing = select->types & ~slk_farm_worker_has(w, &select->sector);
-    if (!takes(select, w, missing))
+    if (!takes(select, w, missing, 1))
         return no(why, "has no storage path with room for the layers: `selkie worker storage "
                        "attach` gives it one");
     return missing == select->types ? 1 : 2;
 }
 
-unsigned slk_farm_select_c2(const void *context, uint64_t worker, char *why)
+unsigned slk_farm_select_c2(const void *context, uint64_t worker, unsigned others, char *why)
 {
     const slk_farm_select *select = context;
+    (void)others;
     const slk_farm_worker *w = slk_farm_worker_by_id(select->farm, worker);
     if (!w)
         return no(why, "left");

@@ -23,15 +23,15 @@ typedef struct slk_farm_select {
 
 /* PC1: this node, or a worker that has room for the sector's files and can be given its data. Others
  * before this node. */
-unsigned slk_farm_select_pc1(const void *context, uint64_t worker, char *why);
+unsigned slk_farm_select_pc1(const void *context, uint64_t worker, unsigned others, char *why);
 /* PC2: who has the files; when no worker that has them does PC2 or gets work, one that can fetch them, before
  * others one that has a part of them: a fetch that failed may have moved the rest. Of several that
  * have them only the one that made them, while it is there: what others have may be of an earlier attempt. */
-unsigned slk_farm_select_near(const void *context, uint64_t worker, char *why);
+unsigned slk_farm_select_near(const void *context, uint64_t worker, unsigned others, char *why);
 /* C1: who has the files; the same of several. */
-unsigned slk_farm_select_holder(const void *context, uint64_t worker, char *why);
+unsigned slk_farm_select_holder(const void *context, uint64_t worker, unsigned others, char *why);
 /* C2: this node, or a worker that the file can be sent to. Others before this node. */
-unsigned slk_farm_select_c2(const void *context, uint64_t worker, char *why);
+unsigned slk_farm_select_c2(const void *context, uint64_t worker, unsigned others, char *why);
 
 /* While nobody who answers has the files: whom is waited for, how long, and what then. For
  * slk_farm_work.about. */

@@ -110,7 +110,7 @@ json_t *slk_farm_use(slk_farm *farm)
     json_int_t local_total = 0, local_busy = 0, remote_total = 0, remote_busy = 0;
     slk_farm_enter(farm);
     for (const slk_farm_worker *w = farm->workers; w; w = w->next) {
-        const unsigned running = slk_sched_running(farm->sched, w->id);
+        const unsigned running = slk_sched_slots(farm->sched, w->id);
         for (size_t i = 0; i < SLK_SCHED_BOUNDS && w->local; i++)
             local_total += w->bounds[i].tasks ? w->bounds[i].most : 0;
         local_busy += w->local ? running : 0;
@@ -134,6 +134,23 @@ static json_t *list_of(json_t *all, const char *session)
     return list;
 }
 
+static void request_id(char out[SLK_UUID_CHARS], uint64_t id)
+{
+    (void)snprintf(out, SLK_UUID_CHARS, "00000000-0000-0000-0000-%012llx",
+                   (unsigned long long)id & 0xffffffffffff);
+}
+
+/* batch: "" alone. waiting: NULL nobody does. */
+static bool put_more(json_t *row, const char *batch, const slk_farm_waiting *waiting)
+{
+    const bool staged = waiting && waiting->stage;
+    return (!batch[0] || put(row, "Batch", json_string(batch))) &&
+           (!staged || (put(row, "Stage", json_string(waiting->stage)) &&
+                        put(row, "Done", json_integer(waiting->done)) &&
+                        put(row, "Total", json_integer(waiting->total)) &&
+                        (!waiting->job || slk_farm_put_pace(row, waiting->job, "Rate", "LeftMs"))));
+}
+
 /* Lock held. */
 static bool put_call(json_t *all, slk_farm *farm, const slk_farm_call *call)
 {
@@ -150,13 +167,9 @@ static bool put_call(json_t *all, slk_farm *farm, const slk_farm_call *call)
                          .start_ms = call->created_ms};
     memcpy(job.hostname, call->hostname, sizeof job.hostname);
     json_t *row = slk_lotus_job_json(&job);
-    if (row && waiting && waiting->stage &&
-        !(put(row, "Stage", json_string(waiting->stage)) &&
-          put(row, "Done", json_integer(waiting->done)) &&
-          put(row, "Total", json_integer(waiting->total)) &&
-          (!waiting->job || slk_farm_put_pace(row, waiting->job, "Rate", "LeftMs")))) {
+    if (row && !put_more(row, call->batch, waiting)) {
         json_decref(row);
-        return false;
+        row = NULL;
     }
     json_t *list = list_of(all, worker ? worker->session : SLK_UUID_NIL);
     return row && list && json_array_append_new(list, row) == 0;
@@ -185,9 +198,12 @@ static bool put_local(json_t *all, slk_farm *farm)
                              .start_ms = seen.since_ms};
         memcpy(job.id.uuid, SLK_UUID_NIL, sizeof job.id.uuid);
         memcpy(job.hostname, worker->info.hostname, sizeof job.hostname);
+        char batch[SLK_UUID_CHARS] = "";
+        if (seen.batch)
+            request_id(batch, seen.batch);
         json_t *list = list_of(all, worker->session);
         json_t *row = slk_lotus_job_json(&job);
-        if (!list || !row || json_array_append_new(list, row) != 0 ||
+        if (!list || !row || json_array_append_new(list, row) != 0 || !put_more(row, batch, NULL) ||
             !put_stage(row, seen.request.job))
             return false;
     }
@@ -216,12 +232,6 @@ slk_err slk_farm_worker_jobs(json_t **ret_jobs, slk_farm *farm, slk_error *error
 
 /* ---- what waits ---- */
 
-static void waiting_id(char out[SLK_UUID_CHARS], uint64_t id)
-{
-    (void)snprintf(out, SLK_UUID_CHARS, "00000000-0000-0000-0000-%012llx",
-                   (unsigned long long)id & 0xffffffffffff);
-}
-
 /* Lock held: fills the two lists; both have room for all requests. */
 static size_t collect(slk_lotus_waiting *waiting, json_t *why, slk_farm *farm, size_t max)
 {
@@ -235,7 +245,7 @@ static size_t collect(slk_lotus_waiting *waiting, json_t *why, slk_farm *farm, s
         *w = (slk_lotus_waiting){.sector = seen.request.sector,
                                  .task = seen.request.task,
                                  .priority = seen.request.priority};
-        waiting_id(w->id, seen.id);
+        request_id(w->id, seen.id);
         slk_sched_why(text, farm->sched, seen.id);
         (void)put(why, w->id, json_string(text));
     }
@@ -312,6 +322,8 @@ json_t *slk_farm_sched_diag(slk_farm *farm)
 unsigned slk_farm_room(slk_farm *farm, bool snark)
 {
     const int64_t proof = farm->options.usual_proof;
+    const unsigned batch = farm->options.batch_most;
+    const unsigned idle_max = IDLE_MAX > batch ? IDLE_MAX : batch;
     slk_sched_seen seen;
     slk_farm_enter(farm);
     unsigned inside = snark ? 0 : farm->aside; /* begun; of them such as only wait for room */
@@ -322,13 +334,27 @@ unsigned slk_farm_room(slk_farm *farm, bool snark)
         inside++;
         idle += seen.worker == 0;
     }
-    const unsigned most = idle < IDLE_MAX ? IDLE_MAX - idle : 0;
-    unsigned room =
-        slk_sched_room(farm->sched, snark ? SLK_LOTUS_COMMIT2 : SLK_LOTUS_PRECOMMIT1, proof, most);
+    const unsigned most = idle < idle_max ? idle_max - idle : 0;
+    unsigned room = slk_sched_room(farm->sched, snark ? SLK_LOTUS_COMMIT2 : SLK_LOTUS_PRECOMMIT1,
+                                   proof, 1, most);
     if (!snark && room < most) {
-        const unsigned trees = slk_sched_room(farm->sched, SLK_LOTUS_PRECOMMIT2, proof, most);
+        const unsigned trees = slk_sched_room(farm->sched, SLK_LOTUS_PRECOMMIT2, proof, 1, most);
         room = trees > room ? trees : room;
     }
     slk_farm_leave(farm);
     return inside + room;
+}
+
+unsigned slk_farm_batch_room(slk_farm *farm)
+{
+    const slk_farm_options *o = &farm->options;
+    slk_sched_seen seen;
+    unsigned waiting = 0;
+    slk_farm_enter(farm);
+    for (size_t i = 0; slk_sched_at(&seen, farm->sched, i); i++)
+        waiting += seen.worker == 0 && seen.request.task == SLK_LOTUS_PRECOMMIT1;
+    const unsigned room = slk_sched_room(farm->sched, SLK_LOTUS_PRECOMMIT1, o->usual_proof,
+                                         o->batch_most, waiting + o->batch_most);
+    slk_farm_leave(farm);
+    return room > waiting ? room - waiting : 0;
 }

@@ -126,11 +126,20 @@ bool slk_farm_worker_holds(const slk_farm_worker *worker, const slk_lotus_sector
     return (slk_farm_worker_has(worker, sector) & types) == types;
 }
 
+/* A batch has no place for other data than zeros. */
+static bool does_batches(const slk_farm_worker *worker)
+{
+    const unsigned needed = SLK_FARM_CAN_BATCH | SLK_FARM_CAN_ZERO_SECTORS;
+    return worker->local || (worker->can & needed) == needed;
+}
+
 void slk_farm_tell_sched(slk_farm_worker *worker)
 {
     slk_sched_worker known = {.id = worker->id,
                               .open = slk_farm_worker_is_open(worker),
                               .tasks = worker->tasks,
+                              .batch_most =
+                                  does_batches(worker) ? worker->farm->options.batch_most : 1,
                               .info = &worker->info,
                               .numa_bytes = worker->numa_bytes,
                               .n_numa = worker->n_numa};
@@ -281,6 +290,7 @@ static unsigned extension_of(const char *name)
     } known[] = {{"cancel", SLK_FARM_CAN_CANCEL},
                  {"progress", SLK_FARM_CAN_PROGRESS},
                  {"zero-sectors", SLK_FARM_CAN_ZERO_SECTORS},
+                 {"batch", SLK_FARM_CAN_BATCH},
                  {"machine", SLK_FARM_CAN_MACHINE},
                  {"events", SLK_FARM_CAN_EVENTS}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)

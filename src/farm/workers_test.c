@@ -397,8 +397,7 @@ static bool is_listed(world *w, const played *p)
 static void *task_main(void *context)
 {
     task *t = context;
-    slk_farm_grant here = {0};
-    t->code = slk_farm_work_do(&t->call, &here, t->w->farm, &t->work, &t->job, &t->error);
+    t->code = slk_farm_work_do(&t->call, t->w->farm, &t->work, NULL, &t->job, &t->error);
     return NULL;
 }
 

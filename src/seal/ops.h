@@ -140,6 +140,9 @@ typedef struct slk_seal_prover {
      * ended, and after slk_seal_room_changed. Cheap; called with a lock held. NULL: as many as there
      * are workers for. */
     unsigned (*room)(void *ctx, bool snark);
+    /* How many more sectors could begin to be labelled now if pc1_batch had them. As cheap; NULL: any
+     * number. */
+    unsigned (*batch_room)(void *ctx);
 } slk_seal_prover;
 
 /* Room for an amount in attoFIL: 78 digits and a NUL. */

@@ -7,6 +7,7 @@
  * however many they queue. A partner that was idle has no claim on the past: its share counts as the
  * start of the sector that last had its turn (seal_sequence 'share'). */
 #include "base/mem.h"
+#include "base/num.h"
 #include "db/args.h"
 #include "seal/rows_impl.h"
 #include "seal/seal_impl.h"
@@ -85,8 +86,9 @@ static slk_err count_places(uint64_t *ret_most, slk_seal *seal, slk_db *db, slk_
     SLK_TRY(slk_sql_number(
         &taken, db, &count_taken,
         SLK_ARGS(slk_arg_t(seal->folder_id[SLK_PIPELINE_PROVIDER]), slk_arg_i(alive_ms)), error));
-    const uint64_t places =
-        (o->workers[SLK_CLASS_COMPUTE] * (slk_u64(others) + 1u) + 1u) * o->batch_sectors;
+    const uint64_t each = slk_min_u64((uint64_t)o->workers[SLK_CLASS_COMPUTE] * o->batch_sectors,
+                                      SLK_SEAL_MAX_RUNNING / 2); /* at a node */
+    const uint64_t places = each * (slk_u64(others) + 1u) + o->batch_sectors;
     *ret_most = places > slk_u64(taken) ? places - slk_u64(taken) : 0;
     return SLK_OK;
 }

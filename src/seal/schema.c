@@ -504,6 +504,10 @@ static const char service[] =
 static const char identities[] =
     "ALTER TABLE worker_call ADD COLUMN identity TEXT NOT NULL DEFAULT '';";
 
+/* batch: what calls have in common that a worker was given by one; '' it is alone. */
+static const char batch_calls[] =
+    "ALTER TABLE worker_call ADD COLUMN batch TEXT NOT NULL DEFAULT '';";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -531,6 +535,7 @@ static const slk_migration migrations[] = {
     {24, "farm: what tasks took of memory", peaks},
     {25, "service: offers, customers, the ledger", service},
     {26, "farm: by what workers are known again", identities},
+    {27, "farm: calls of workers that were made together", batch_calls},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

@@ -121,12 +121,10 @@ static void fill_defaults(slk_seal_options *o, bool shared)
 
 static slk_err check_batch(const slk_seal_options *o, slk_error *error)
 {
-    if (o->batch_sectors <= SLK_SEAL_BATCH_MAX &&
-        o->workers[SLK_CLASS_COMPUTE] * o->batch_sectors <= SLK_SEAL_MAX_RUNNING / 2)
+    if (o->batch_sectors <= SLK_SEAL_BATCH_MAX)
         return SLK_OK;
-    return slk_fail(error, SLK_E_INVAL,
-                    "at most %u sectors are labelled together, and %u by all workers",
-                    SLK_SEAL_BATCH_MAX, SLK_SEAL_MAX_RUNNING / 2);
+    return slk_fail(error, SLK_E_INVAL, "at most %u sectors are labelled together",
+                    SLK_SEAL_BATCH_MAX);
 }
 
 static slk_err check_batching(const slk_seal_options *o, slk_error *error)
@@ -243,6 +241,7 @@ static slk_err init_threads(slk_seal *seal, slk_error *error)
 {
     SLK_TRY(slk_time_init(&seal->time, error));
     int rc = pthread_mutex_init(&seal->mutex, NULL);
+    rc = rc ? rc : pthread_mutex_init(&seal->gathering, NULL);
     for (unsigned i = 0; i < SLK_CLASS_COUNT; i++)
         rc = rc ? rc : slk_cond_init(&seal->work[i]);
     rc = rc ? rc : slk_cond_init(&seal->look);
@@ -334,6 +333,7 @@ void slk_seal_free(slk_seal *seal)
         (void)pthread_cond_destroy(&seal->look);
         for (unsigned i = 0; i < SLK_CLASS_COUNT; i++)
             (void)pthread_cond_destroy(&seal->work[i]);
+        (void)pthread_mutex_destroy(&seal->gathering);
         (void)pthread_mutex_destroy(&seal->mutex);
     }
     slk_time_done(&seal->time);
@@ -390,6 +390,29 @@ static bool has_room(slk_seal *seal, slk_task_class class)
     if (!prover->room || (class != SLK_CLASS_COMPUTE && class != SLK_CLASS_SNARK))
         return true;
     return seal->busy[class] < prover->room(prover->ctx, class == SLK_CLASS_SNARK);
+}
+
+unsigned slk_seal_take_places(slk_seal *seal, slk_task_class class, unsigned most)
+{
+    const slk_seal_prover *prover = &seal->ops.prover;
+    pthread_mutex_lock(&seal->mutex);
+    const unsigned room = prover->batch_room ? prover->batch_room(prover->ctx) : 0;
+    const unsigned wanted = room > 0 && room - 1 < most ? room - 1 : most;
+    const unsigned all = SLK_SEAL_MAX_RUNNING / 2, busy = seal->busy[class];
+    const unsigned kept = busy < all ? all - busy : 0;
+    const unsigned taken = wanted < kept ? wanted : kept;
+    seal->busy[class] += taken;
+    pthread_mutex_unlock(&seal->mutex);
+    return taken;
+}
+
+void slk_seal_give_places(slk_seal *seal, slk_task_class class, unsigned n)
+{
+    pthread_mutex_lock(&seal->mutex);
+    slk_assert(seal->busy[class] >= n);
+    seal->busy[class] -= n;
+    slk_seal_send_worker(seal, class); /* who found no room for the sake of these */
+    pthread_mutex_unlock(&seal->mutex);
 }
 
 static void *worker_main(void *arg)

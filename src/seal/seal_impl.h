@@ -50,6 +50,7 @@ struct slk_seal {
     char folder_id[SLK_PIPELINE_COUNT][SLK_FOLDER_ID_CHARS];
     slk_time time;
 
+    pthread_mutex_t gathering; /* held while a batch is claimed; taken before mutex */
     pthread_mutex_t mutex;
     pthread_cond_t work[SLK_CLASS_COUNT]; /* workers: work_there and room, or stopping */
     pthread_cond_t look; /* scheduler: wanted, or stopping */
@@ -72,12 +73,20 @@ struct slk_seal {
     pthread_t flow;
     slk_seal_worker workers[SLK_SEAL_MAX_WORKERS];
     unsigned workers_n;
-    unsigned busy[SLK_CLASS_COUNT]; /* workers that run something or look for it; under mutex */
+    /* Workers that look for something to run, and tasks that run, those of a batch counted in full; under
+     * mutex */
+    unsigned busy[SLK_CLASS_COUNT];
     int64_t last_gc_ms;
 };
 
 /* The counts of a step of the table, to add to. */
 slk_step_counts *slk_seal_counts_of(slk_seal *seal, const slk_step *step);
+
+/* So many more tasks of the class may begin together with one that does: at most `most`, no more than the prover
+ * has room for (where that has none, they wait there together), and than this process can keep. They count as
+ * running until they are given back. */
+unsigned slk_seal_take_places(slk_seal *seal, slk_task_class class, unsigned most);
+void slk_seal_give_places(slk_seal *seal, slk_task_class class, unsigned n);
 
 /* Mutex held: one worker of the class looks for work. */
 void slk_seal_send_worker(slk_seal *seal, slk_task_class class);

@@ -427,11 +427,6 @@ static void free_task(slk_task *task)
     slk_free(task);
 }
 
-static void free_taskp(slk_task **task)
-{
-    free_task(*task);
-}
-
 static void run_claimed(slk_task *task, const slk_step *step, int64_t lease_until_ms)
 {
     slk_seal_running running = {.task = task, .step = step, .lease_until_ms = lease_until_ms};
@@ -453,14 +448,30 @@ struct together {
     slk_task *task[SLK_SEAL_BATCH_MAX];
     slk_seal_running running[SLK_SEAL_BATCH_MAX];
     size_t n;
+    unsigned places; /* taken for all but the first, which is its worker's own */
     int64_t oldest_ms; /* when the first of them was there to be done */
     uint64_t start_ns;
 };
 
-static void together_done(struct together *t)
+static void give_places(struct together *t, unsigned n)
+{
+    if (n == 0)
+        return;
+    slk_seal_give_places(t->seal, t->step->class, n);
+    t->places -= n;
+}
+
+static void drop_tasks(struct together *t)
 {
     for (size_t i = 0; i < t->n; i++)
         free_task(t->task[i]);
+    t->n = 0;
+}
+
+static void together_done(struct together *t)
+{
+    give_places(t, t->places);
+    drop_tasks(t);
 }
 
 /* Those that may join the first, not claimed yet. */
@@ -472,7 +483,7 @@ static slk_err find_mates(struct together *t, slk_error *error)
                          SLK_ARGS(slk_arg_i(t->task[0]->id), slk_arg_i(slk_seal_now(seal)),
                                   slk_arg_t(seal->folder_id[t->step->pipeline])),
                          error));
-    for (bool row = true; t->n < seal->options.batch_sectors;) {
+    for (bool row = true; t->n < t->places + 1u;) {
         SLK_TRY(slk_query_step(&q, &row, error));
         if (!row)
             break;
@@ -515,6 +526,7 @@ static slk_err claim_mates(struct together *t, slk_error *error)
         t->task[kept++] = task;
     }
     t->n = kept;
+    give_places(t, t->places + 1u - (unsigned)kept);
     return SLK_OK;
 }
 
@@ -525,6 +537,8 @@ static void end_member(void *context, size_t index, slk_err code, const slk_erro
     complete(t->task[index], t->step, code, cause, (slk_clock_monotonic_ns() - t->start_ns) / 1000);
     free_task(t->task[index]);
     t->task[index] = NULL;
+    if (t->places > 0)
+        give_places(t, 1);
     slk_seal_wake(t->seal); /* what comes next for it need not wait for the others */
 }
 
@@ -543,39 +557,28 @@ static void run_members(struct together *t)
         slk_assert(!t->task[i]);
 }
 
-/* Runs the claimed task, which is ours to free, with all that may join it. Until there are as many as
- * wanted it is put back, but not for longer than the first of them may wait. */
-static slk_err run_together(slk_task *task, const slk_step *step, int64_t lease_until_ms,
-                            slk_error *error)
+/* All that may join the claimed task and that there is room for are claimed with it. Until there are as many as
+ * wanted it is put back (n 0), but not for longer than the first of them may wait. */
+static slk_err gather(struct together *t, slk_error *error)
 {
-    slk_seal *seal = task->seal;
-    const slk_seal_options *o = &seal->options;
-    SLK_CLEANUP(together_done)
-    struct together t = {.seal = seal, .step = step, .n = 1, .oldest_ms = task->created_ms};
-    t.task[0] = task;
-    t.running[0] = (slk_seal_running){.task = task, .step = step, .lease_until_ms = lease_until_ms};
-    slk_err code = find_mates(&t, error);
-    const int64_t left_ms = t.oldest_ms + o->batch_wait_ms - slk_seal_now(seal);
-    if (code == SLK_OK && t.n < o->batch_sectors && left_ms > 0) {
+    const slk_seal_options *o = &t->seal->options;
+    t->places = slk_seal_take_places(t->seal, t->step->class, o->batch_sectors - 1);
+    slk_err code = find_mates(t, error);
+    const int64_t left_ms = t->oldest_ms + o->batch_wait_ms - slk_seal_now(t->seal);
+    if (code == SLK_OK && t->n <= t->places && left_ms > 0) {
         char why[64];
-        (void)snprintf(why, sizeof why, "%zu of %u are there to be done together", t.n,
-                       o->batch_sectors);
-        put_back(task, left_ms, why, BACK_FINE);
+        (void)snprintf(why, sizeof why, "%zu of %u are there to be done together", t->n,
+                       t->places + 1);
+        put_back(t->task[0], left_ms, why, BACK_FINE);
+        drop_tasks(t);
         return SLK_OK;
     }
     if (code == SLK_OK)
-        code = claim_mates(&t, error);
-    if (code != SLK_OK) { /* nothing ran: those that were claimed go back, the rest is free */
-        for (size_t i = 0; i < t.n; i++)
-            if (t.task[i] && t.task[i]->fence != 0)
-                put_back(t.task[i], 0, slk_error_text(error, code), BACK_UNLUCKY);
-        return code;
-    }
-    if (t.n == 1)
-        run_claimed(task, step, lease_until_ms);
-    else
-        run_members(&t);
-    return SLK_OK;
+        code = claim_mates(t, error);
+    for (size_t i = 0; i < t->n && code != SLK_OK; i++)
+        if (t->task[i] && t->task[i]->fence != 0) /* what was claimed goes back, the rest is free */
+            put_back(t->task[i], 0, slk_error_text(error, code), BACK_UNLUCKY);
+    return code;
 }
 
 /* Finds and claims one; another node may be quicker, and then the next one is as good. */
@@ -591,23 +594,44 @@ static slk_err claim_one(bool *ret_ours, slk_task_claim *c, slk_error *error)
     return SLK_OK;
 }
 
+/* Claims a task and those that are done together with it; n 0: there was none, or they wait for others. */
+static slk_err claim_together(bool *ret_ran, struct together *t, slk_task_class class,
+                              slk_error *error)
+{
+    slk_task *task = new_task(t->seal);
+    slk_task_claim c = {.seal = t->seal, .class = class, .task = task};
+    if (!task)
+        return slk_fail(error, SLK_E_NOMEM, "out of memory");
+    t->task[t->n++] = task;
+    const slk_err code = claim_one(ret_ran, &c, error);
+    if (code != SLK_OK || !*ret_ran) {
+        drop_tasks(t);
+        return code;
+    }
+    t->step = c.step;
+    t->oldest_ms = task->created_ms;
+    t->running[0] =
+        (slk_seal_running){.task = task, .step = c.step, .lease_until_ms = c.lease_until_ms};
+    return c.step->mates && t->seal->options.batch_sectors > 1 ? gather(t, error) : SLK_OK;
+}
+
 slk_err slk_task_run_one(bool *ret_ran, slk_seal *seal, slk_task_class class, slk_error *error)
 {
     *ret_ran = false;
     if (slk_seal_is_dead(seal))
         return SLK_OK;
-    SLK_CLEANUP(free_taskp) slk_task *task = new_task(seal);
-    if (!task)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory");
-    slk_task_claim c = {.seal = seal, .class = class, .task = task};
-    SLK_TRY(claim_one(ret_ran, &c, error));
-    if (!*ret_ran)
-        return SLK_OK;
-    if (c.step->mates && seal->options.batch_sectors > 1) {
-        slk_task *given = task;
-        task = NULL;
-        return run_together(given, c.step, c.lease_until_ms, error);
-    }
-    run_claimed(task, c.step, c.lease_until_ms);
+    SLK_CLEANUP(together_done) struct together t = {.seal = seal};
+    /* One thread at a time, or each would have a part of what belongs together. */
+    const bool alone = class == SLK_CLASS_COMPUTE && seal->options.batch_sectors > 1;
+    if (alone)
+        pthread_mutex_lock(&seal->gathering);
+    const slk_err code = claim_together(ret_ran, &t, class, error);
+    if (alone)
+        pthread_mutex_unlock(&seal->gathering);
+    SLK_TRY(code);
+    if (t.n == 1)
+        run_claimed(t.task[0], t.step, t.running[0].lease_until_ms);
+    else if (t.n > 1)
+        run_members(&t);
     return SLK_OK;
 }

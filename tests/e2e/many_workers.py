@@ -28,10 +28,12 @@ class Worker:
         self.ours, self.name, self.of, self.options = ours, name, of, options
         self.folder, self.log = ours.folder / name, ours.folder / f"{name}.log"
         self.port, self.process = farm.free_port(), None
+        self.node_port = None  # what stands before its node; None: nothing
 
     def start(self):
         info = self.ours.on(self.of, "auth", "api-info", "--perm", "worker")
-        environment = {**os.environ, "MINER_API_INFO": f"{info['token']}:{info['address']}", "FIL_PROOFS_PARAMETER_CACHE": str(self.ours.params)}
+        address = f"/ip4/127.0.0.1/tcp/{self.node_port}/http" if self.node_port else info["address"]
+        environment = {**os.environ, "MINER_API_INFO": f"{info['token']}:{address}", "FIL_PROOFS_PARAMETER_CACHE": str(self.ours.params)}
         command = [SELKIE, "worker", "run", "--worker-repo", self.folder, "--listen", f"127.0.0.1:{self.port}", "--name", self.name, "--development"]
         self.process = subprocess.Popen([*command, *self.options], env=environment, stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"),
                                         stderr=subprocess.STDOUT)
