@@ -163,15 +163,18 @@ static int run_remove_ghosts(const slk_command *command, const slk_options *opti
 
 /* ---- sealing ---- */
 
-/* "  layer 3 40 %, 2 %/min, 30 min left". */
+/* "  with 3 others: layer 3 40 %, 2 %/min, 30 min left". */
 static void print_stage(const json_t *row)
 {
     const char *stage = slk_service_text(row, "Stage");
     const int64_t total = slk_service_number(row, "Total");
     const json_t *rate = json_object_get(row, "Rate");
     char pace[SLK_SPAN_CHARS], left[SLK_SPAN_CHARS];
+    const int64_t others = slk_service_number(row, "Others");
+    if (others > 0)
+        (void)printf("  with %" PRId64 " other%s", others, others == 1 ? "" : "s");
     if (*stage)
-        (void)printf("  %s", stage);
+        (void)printf("%s %s", others > 0 ? ":" : " ", stage);
     if (*stage && total > 0)
         (void)printf(" %.0f %%", 100 * (double)slk_service_number(row, "Done") / (double)total);
     if (*stage && total > 0 && rate) {

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/pool.h"
 #include "proofs/params/params.h"
 #include "proofs/piece/piece.h"
@@ -22,6 +23,9 @@
 /* C2 of one sector has at most this many different sizes in a lifetime. */
 #define SIZES_MAX 16u
 #define WRITE_BUFFER_BYTES (1u << 20)
+/* Promised to a batch at least, which may be spread in another way than it was planned: to very small sectors
+ * that makes a difference, and none to the machine. */
+#define LABEL_MEMORY_MIN_BYTES ((uint64_t)16 << 20)
 /* The highest number with a pre-commit; 15 to 19 are non-interactive. source: reference/chain 2 */
 #define SEAL_PROOF_MAX 14
 
@@ -252,11 +256,25 @@ static void batch_ended(void *context, size_t index)
     (void)pthread_mutex_unlock(&b->lock);
 }
 
+/* Sectors of one size are labelled in records of a power of two of them, so that three take the memory of
+ * four. */
+static slk_err label_memory(uint64_t *ret_bytes, slk_prover *prover, const slk_sector_shape *shape,
+                            size_t n, slk_error *error)
+{
+    const slk_pc1_batch_options endless = {.env = slk_prover_env(prover, NULL),
+                                           .memory_bytes = UINT64_MAX};
+    slk_pc1_batch_plan plan;
+    SLK_TRY(slk_pc1_batch_make_plan(&plan, shape, n, &endless, error));
+    *ret_bytes = slk_max_u64(plan.memory_bytes, LABEL_MEMORY_MIN_BYTES);
+    return SLK_OK;
+}
+
 static slk_err run_batch(slk_prover *prover, slk_pc1_outcome *outcomes,
                          const slk_pc1_request *requests, size_t n, slk_prover_ended *ended,
                          void *context, slk_error *error)
 {
-    const uint64_t layers = 2 * n * requests[0].sector.proof.shape->bytes;
+    uint64_t layers = 0;
+    SLK_TRY(label_memory(&layers, prover, requests[0].sector.proof.shape, n, error));
     const uint64_t promised = promise_memory(prover, layers, true);
     if (promised == 0)
         return slk_fail(error, SLK_E_NOMEM, "all memory is promised to other sectors");

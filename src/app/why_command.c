@@ -63,12 +63,16 @@ static slk_err say_waiting(struct why *why, slk_error *error)
 
 static void describe_job(char out[SENTENCE_CHARS], const slk_lotus_job *job, const json_t *row)
 {
-    char since[SLK_SPAN_CHARS];
+    char since[SLK_SPAN_CHARS], together[48] = "";
     const char *stage = slk_service_text(row, "Stage");
+    const int64_t others = slk_service_number(row, "Others");
+    if (others > 0)
+        (void)snprintf(together, sizeof together, " with %" PRId64 " other%s", others,
+                       others == 1 ? "" : "s");
     slk_span_format(since, slk_clock_wall_ms() - job->start_ms);
     if (job->run_wait == SLK_LOTUS_JOB_RUNNING)
-        (void)snprintf(out, SENTENCE_CHARS, "%.80s does it, for %s%s%.80s", job->hostname, since,
-                       *stage ? ": " : "", stage);
+        (void)snprintf(out, SENTENCE_CHARS, "%.80s does it%s, for %s%s%.80s", job->hostname,
+                       together, since, *stage ? ": " : "", stage);
     else if (job->run_wait == SLK_LOTUS_JOB_RETURN_WAIT)
         (void)snprintf(out, SENTENCE_CHARS,
                        "%.80s has it for %s and is away: start it again; after LostAfter of "

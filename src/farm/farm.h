@@ -118,7 +118,8 @@ json_t *slk_farm_worker_stats(slk_farm *farm); /* Filecoin.WorkerStats */
  *   "CPUs","MemPhysical","GPUs","Paths":[id],"SinceMs","HeardMs"}] */
 json_t *slk_farm_workers(slk_farm *farm);
 /* Filecoin.WorkerJobs, each with our "Stage","Done","Total" besides, when the worker tells; "Rate" (units
- * a second) and "LeftMs" (of the stage), when that can be said; "Batch" of those that are done together. */
+ * a second) and "LeftMs" (of the stage), when that can be said; "Batch" of those that are done
+ * together, and "Others": how many more of it are under way. */
 SLK_MUST_CHECK slk_err slk_farm_worker_jobs(json_t **ret_jobs, slk_farm *farm, slk_error *error);
 /* Filecoin.SealingSchedDiag, with "Why":{id: sentence} besides. */
 json_t *slk_farm_sched_diag(slk_farm *farm);

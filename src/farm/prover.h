@@ -15,8 +15,8 @@
  * A worker whose work turns out to be false gets none any more (slk_farm_distrust), and the work is done
  * anew elsewhere: pc2 says SLK_E_CORRUPT then. pc2 and c1 say so, too, when the layers are gone with their
  * worker: whoever calls has the sector labelled again.
- * A sector labelled by this node itself stays here. Batches are labelled here, or one by one where this node
- * does no PC1. */
+ * A sector labelled by this node itself stays here. Sectors of a batch, and others that wait, are given together
+ * to a worker that does batches, as far as it has room; each has its own call and its own end. */
 #ifndef SLK_FARM_PROVER_H
 #define SLK_FARM_PROVER_H
 

@@ -202,7 +202,7 @@ static void bounds_are_of_their_tasks(void **state)
     const uint64_t trees = ask(sched, SLK_LOTUS_PRECOMMIT2, 6, 0);
     for (unsigned i = 0; i < 3; i++)
         (void)ask(sched, SLK_LOTUS_COMMIT2, 5, 0);
-    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_COMMIT2, 5, 99), 2);
+    assert_int_equal(slk_sched_room(sched, SLK_LOTUS_COMMIT2, 5, 1, 99), 2);
     assert_int_equal(slk_sched_round(sched), 3);
     assert_int_equal(slk_sched_granted(sched, trees), 1); /* comes before labels */
     slk_sched_why(why, sched, labels);

@@ -140,19 +140,29 @@ static void request_id(char out[SLK_UUID_CHARS], uint64_t id)
                    (unsigned long long)id & 0xffffffffffff);
 }
 
-/* batch: "" alone. waiting: NULL nobody does. */
-static bool put_more(json_t *row, const char *batch, const slk_farm_waiting *waiting)
+/* others: of the batch, under way. waiting: NULL nobody does. */
+static bool put_more(json_t *row, const char *batch, size_t others, const slk_farm_waiting *waiting)
 {
     const bool staged = waiting && waiting->stage;
-    return (!batch[0] || put(row, "Batch", json_string(batch))) &&
+    return (!batch[0] || (put(row, "Batch", json_string(batch)) &&
+                          put(row, "Others", json_integer((json_int_t)others)))) &&
            (!staged || (put(row, "Stage", json_string(waiting->stage)) &&
                         put(row, "Done", json_integer(waiting->done)) &&
                         put(row, "Total", json_integer(waiting->total)) &&
                         (!waiting->job || slk_farm_put_pace(row, waiting->job, "Rate", "LeftMs"))));
 }
 
+static size_t count_others(const slk_farm_call *calls, size_t n, const slk_farm_call *one)
+{
+    size_t others = 0;
+    for (size_t i = 0; i < n && one->batch[0]; i++)
+        others += &calls[i] != one && calls[i].state == SLK_FARM_CALL_RUNNING &&
+                  strcmp(calls[i].batch, one->batch) == 0;
+    return others;
+}
+
 /* Lock held. */
-static bool put_call(json_t *all, slk_farm *farm, const slk_farm_call *call)
+static bool put_call(json_t *all, slk_farm *farm, const slk_farm_call *call, size_t others)
 {
     const slk_farm_waiting *waiting = slk_farm_waiting_for(farm, call->call.uuid);
     const slk_farm_worker *worker = slk_farm_holder_of(farm, call);
@@ -167,7 +177,7 @@ static bool put_call(json_t *all, slk_farm *farm, const slk_farm_call *call)
                          .start_ms = call->created_ms};
     memcpy(job.hostname, call->hostname, sizeof job.hostname);
     json_t *row = slk_lotus_job_json(&job);
-    if (row && !put_more(row, call->batch, waiting)) {
+    if (row && !put_more(row, call->batch, others, waiting)) {
         json_decref(row);
         row = NULL;
     }
@@ -203,7 +213,8 @@ static bool put_local(json_t *all, slk_farm *farm)
             request_id(batch, seen.batch);
         json_t *list = list_of(all, worker->session);
         json_t *row = slk_lotus_job_json(&job);
-        if (!list || !row || json_array_append_new(list, row) != 0 || !put_more(row, batch, NULL) ||
+        if (!list || !row || json_array_append_new(list, row) != 0 ||
+            !put_more(row, batch, slk_sched_batch_size(farm->sched, seen.batch) - 1u, NULL) ||
             !put_stage(row, seen.request.job))
             return false;
     }
@@ -221,7 +232,7 @@ slk_err slk_farm_worker_jobs(json_t **ret_jobs, slk_farm *farm, slk_error *error
     slk_farm_enter(farm);
     bool good = put_local(all, farm);
     for (size_t i = 0; i < n && good; i++)
-        good = put_call(all, farm, &calls[i]);
+        good = put_call(all, farm, &calls[i], count_others(calls, n, &calls[i]));
     slk_farm_leave(farm);
     if (!good)
         return no_memory(error);

@@ -24,8 +24,8 @@ def lines(path):
 class Worker:
     """One `selkie worker run`; its port stays the same when it is started again."""
 
-    def __init__(self, ours, name, of="provider", options=()):
-        self.ours, self.name, self.of, self.options = ours, name, of, options
+    def __init__(self, ours, name, of="provider", options=(), environment=()):
+        self.ours, self.name, self.of, self.options, self.environment = ours, name, of, options, dict(environment)
         self.folder, self.log = ours.folder / name, ours.folder / f"{name}.log"
         self.port, self.process = farm.free_port(), None
         self.node_port = None  # what stands before its node; None: nothing
@@ -33,7 +33,8 @@ class Worker:
     def start(self):
         info = self.ours.on(self.of, "auth", "api-info", "--perm", "worker")
         address = f"/ip4/127.0.0.1/tcp/{self.node_port}/http" if self.node_port else info["address"]
-        environment = {**os.environ, "MINER_API_INFO": f"{info['token']}:{address}", "FIL_PROOFS_PARAMETER_CACHE": str(self.ours.params)}
+        environment = {**os.environ, "MINER_API_INFO": f"{info['token']}:{address}", "FIL_PROOFS_PARAMETER_CACHE": str(self.ours.params),
+                       **self.environment}
         command = [SELKIE, "worker", "run", "--worker-repo", self.folder, "--listen", f"127.0.0.1:{self.port}", "--name", self.name, "--development"]
         self.process = subprocess.Popen([*command, *self.options], env=environment, stdin=subprocess.DEVNULL, stdout=open(self.log, "ab"),
                                         stderr=subprocess.STDOUT)
@@ -70,8 +71,8 @@ class Worker:
 class Workers:
     """So many of them."""
 
-    def __init__(self, ours, count, of="provider", options=(), name="worker"):
-        self.ours, self.all = ours, [Worker(ours, f"{of}-{name}-{i}", of, options) for i in range(count)]
+    def __init__(self, ours, count, of="provider", options=(), name="worker", environment=()):
+        self.ours, self.all = ours, [Worker(ours, f"{of}-{name}-{i}", of, options, environment) for i in range(count)]
 
     def __enter__(self):
         try:
