@@ -25,17 +25,18 @@ MAY_INCLUDE = {
     "service": "base codec fil db net seal",
     "remote": "base crypto codec fil net db seal transfer",
     "shop": "base codec db net seal service remote",
+    "buying": "base codec db net seal service remote",
     "access": "base codec db net",
     "monitor": "base codec db net seal remote access",
     "page": "base codec db net seal remote access monitor",
-    "app": "base crypto codec db fil lotus net proofs chain devnet transfer store worker seal remote access monitor page rpc farm service shop",
+    "app": "base crypto codec db fil lotus net proofs chain devnet transfer store worker seal remote access monitor page rpc farm service shop buying",
 }
 # Third-party headers stay behind one folder each.
 THIRD_PARTY = {
     "blst.h": {"crypto", "devnet", "proofs"},
     "hwloc.h": {"base"},
     "liburing.h": {"base"},
-    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page", "monitor", "lotus", "store", "rpc", "farm", "worker", "service", "shop"},
+    "jansson.h": {"codec", "fil", "chain", "devnet", "remote", "app", "net", "seal", "access", "page", "monitor", "lotus", "store", "rpc", "farm", "worker", "service", "shop", "buying"},
     "sqlite3.h": {"db"},
     "libpq-fe.h": {"db"},
     "curl/curl.h": {"net"},

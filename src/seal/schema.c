@@ -508,6 +508,28 @@ static const char identities[] =
 static const char batch_calls[] =
     "ALTER TABLE worker_call ADD COLUMN batch TEXT NOT NULL DEFAULT '';";
 
+/* What a client bought of services (buying/buying.h). */
+static const char buying[] =
+    "CREATE TABLE buying_service ("
+    " id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, url TEXT NOT NULL UNIQUE,"
+    " token TEXT NOT NULL, partner_url TEXT NOT NULL, partner_token TEXT NOT NULL,"
+    " public_key BYTEA NOT NULL, customer_id BIGINT NOT NULL, currency TEXT NOT NULL, added_ms "
+    "BIGINT NOT NULL);"
+    "CREATE TABLE buying_order ("
+    " idempotency_key TEXT PRIMARY KEY,"
+    " service_id BIGINT NOT NULL REFERENCES buying_service (id), quote_id TEXT NOT NULL,"
+    " order_id TEXT NOT NULL DEFAULT '', sp_id BIGINT NOT NULL, terms TEXT NOT NULL,"
+    " promised_ms BIGINT NOT NULL DEFAULT 0, state TEXT NOT NULL, note TEXT NOT NULL DEFAULT '',"
+    " made_ms BIGINT NOT NULL);"
+    "CREATE TABLE buying_sector ("
+    " sp_id BIGINT NOT NULL, sector_number BIGINT NOT NULL,"
+    " idempotency_key TEXT NOT NULL REFERENCES buying_order (idempotency_key),"
+    " PRIMARY KEY (sp_id, sector_number));"
+    "CREATE INDEX buying_sector_order ON buying_sector (idempotency_key, sector_number);"
+    "CREATE TABLE buying_payment ("
+    " service_id BIGINT NOT NULL REFERENCES buying_service (id), reference TEXT NOT NULL,"
+    " amount TEXT NOT NULL, made_ms BIGINT NOT NULL, PRIMARY KEY (service_id, reference));";
+
 static const slk_migration migrations[] = {
     {1, "seal: tasks, timeline, nodes", first},
     {2, "seal: provider role", provider},
@@ -536,6 +558,7 @@ static const slk_migration migrations[] = {
     {25, "service: offers, customers, the ledger", service},
     {26, "farm: by what workers are known again", identities},
     {27, "farm: calls of workers that were made together", batch_calls},
+    {28, "buying: what was bought of services", buying},
 };
 
 const slk_migration *slk_seal_migrations(size_t *ret_n)

@@ -32,6 +32,8 @@
  *   service_order              what was ordered on which terms; service_sector: its sectors
  *   service_ledger             what customers of the service were charged and paid (service/ledger.h)
  *   service_invoice            stretches of it under a number (service/invoice.h)
+ *   buying_service             whom we buy sealed sectors of (buying/buying.h)
+ *   buying_order, buying_sector, buying_payment   what we bought there, and paid
  *   service_key                public keys that signed it
  * source of names: reference/remote-seal-wire, Tables */
 #ifndef SLK_SEAL_SCHEMA_H

@@ -162,7 +162,7 @@ static slk_err check_sector(slk_reconcile *r, const slk_ledger_entry *e, slk_err
         if (slk_money_add(&back, &seen->sum, &e->amount) != SLK_OK || !slk_money_is_zero(&back))
             return differs(e, error, "it is not all that was charged for the sector");
     } else {
-        if (!sector->received && !sector->refused)
+        if (!sector->received && !sector->refused && !sector->under_way)
             return differs(e, error, "the sector has not been received");
         SLK_TRY(check_line(o->order, seen, e, error));
     }

@@ -20,6 +20,7 @@
 typedef struct slk_bought_sector {
     uint64_t sp_id, number;
     bool received; /* it is here, checked */
+    bool under_way; /* it is sealed or fetched: it may be charged already, or not */
     bool refused; /* it was found bad, or given up: it must cost nothing in the end */
 } slk_bought_sector;
 

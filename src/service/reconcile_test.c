@@ -35,7 +35,7 @@ static book make_book(world *w)
 {
     return (book){
         .w = w,
-        .sectors = {{1000, 4, true, false}, {1000, 5, true, false}, {1000, 9, false, false}},
+        .sectors = {{1000, 4, .received = true}, {1000, 5, .received = true}, {1000, 9}},
         .order = {.id = ORDER,
                   .terms = {.offer = "cc",
                             .wish = {SLK_ORDER_CC, 8, 3, false, false, 5},
@@ -182,6 +182,18 @@ static void test_not_received(void **state)
     ends(&b, "the sector has not been received", NULL);
 }
 
+static void test_under_way(void **state)
+{
+    book b = make_book(*state);
+    b.sectors[2].under_way = true;
+    charge(&b, 4, NOW, 1000);
+    charge(&b, 5, NOW, 1000);
+    pay(&b);
+    ends(&b, NULL, "1528");
+    charge(&b, 9, NOW, 1000);
+    ends(&b, NULL, "2542");
+}
+
 static void test_not_ordered(void **state)
 {
     book b = make_book(*state);
@@ -286,11 +298,12 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_make, world_unmake)
     const struct CMUnitTest tests[] = {
-        CASE(test_good),          CASE(test_nothing),      CASE(test_too_dear),
-        CASE(test_twice),         CASE(test_not_received), CASE(test_not_ordered),
-        CASE(test_other_order),   CASE(test_not_in_terms), CASE(test_no_credit),
-        CASE(test_not_charged),   CASE(test_payments),     CASE(test_refused),
-        CASE(test_half_credited), CASE(test_adjustments),  CASE(test_damaged),
+        CASE(test_good),        CASE(test_nothing),       CASE(test_too_dear),
+        CASE(test_twice),       CASE(test_not_received),  CASE(test_under_way),
+        CASE(test_not_ordered), CASE(test_other_order),   CASE(test_not_in_terms),
+        CASE(test_no_credit),   CASE(test_not_charged),   CASE(test_payments),
+        CASE(test_refused),     CASE(test_half_credited), CASE(test_adjustments),
+        CASE(test_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
