@@ -18,6 +18,7 @@ const slk_command *const slk_command_tables[] = {
     slk_commands_providers,
     slk_commands_selling,
     slk_commands_ledger,
+    slk_commands_buying,
     slk_commands_client,
     slk_commands_sectors,
     slk_commands_keeping,

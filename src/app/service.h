@@ -19,6 +19,7 @@ extern const slk_command slk_commands_config[]; /* config … */
 extern const slk_command slk_commands_provider[]; /* partner … */
 extern const slk_command slk_commands_providers[]; /* provider … */
 extern const slk_command slk_commands_selling[]; /* service offer|customer|order|sector */
+extern const slk_command slk_commands_buying[]; /* buy … */
 extern const slk_command slk_commands_ledger[]; /* service payment|refund|adjust|invoice|ledger */
 extern const slk_command slk_commands_client[]; /* sector order, miner … */
 extern const slk_command slk_commands_sectors[]; /* sector …, watch */

@@ -231,7 +231,8 @@ LOOKS = {"info", "status", "wait-api", "log", "log list", "config default", "con
          "worker storage list", "worker tasks list", "worker resources", "worker list", "worker ghosts", "sealing jobs",
          "sealing sched-diag", "sealing why", "auth api-info", "service offer example", "service offer list", "service customer list",
          "service order list", "service invoice list",
-         "service invoice show", "service ledger show", "service ledger check", "cpu", "bench", "plan", "completion"}
+         "service invoice show", "buy service list", "buy offers", "buy quote",
+         "buy list", "buy account", "buy reconcile", "service ledger show", "service ledger check", "cpu", "bench", "plan", "completion"}
 STARTS = {"run", "demo", "devnet run"}
 WRITES_WHAT_IS_NAMED = {"proof pc2", "proof c1", "proof join", "proof unseal", "external pc2"}
 

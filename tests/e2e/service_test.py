@@ -34,7 +34,7 @@ class Shop(Farm):
     def __init__(self, folder):
         super().__init__(folder)
         self.more |= {"SELKIE_SERVICE_ENABLE": "true"}
-        self.token = self.partner_token = ""
+        self.token = ""
         self.contract = Contract(ROOT / "docs" / "service" / "openapi.yaml")
 
     def introduce(self):
@@ -81,11 +81,14 @@ class Shop(Farm):
         quote = self.signed("quotes", {"offer": "cc2", "kind": "cc", "seal_proof": 5, "sectors": len(numbers)})
         return self.signed("orders", {"quote": quote["id"], "sp_id": 1000, "sector_numbers": numbers}, key)
 
-    def connect(self):
-        status, answer = self.ask("connect", {})
-        equal(status, 201, "connect")
-        self.partner_token = json.loads(base64.b64decode(answer["connect_string"]))["token"]
-        self.on("client", "provider", "add", "-", "--miner", "f01000", stdin=answer["connect_string"])
+    def buy_here(self, count):
+        """The customer's own node buys: it gets to know the service, asks for a quote and orders; the order's id."""
+        if not self.on("client", "buy", "service", "list"):
+            self.on("client", "buy", "service", "add", "lighthouse", self.url("provider"), "-", stdin=self.token)
+        quote = self.on("client", "buy", "quote", "cc2", "--sectors", count, "--seal-proof", 5)[0]
+        equal(quote["terms"]["sectors"], count, "the quote")
+        self.on("client", "buy", "order", "lighthouse", quote["id"], "--miner", "f01000")
+        return self.on("client", "buy", "list")[0]["order"]
 
     def entries(self):
         return self.ask("ledger?most=1000")[1]["entries"]
@@ -94,11 +97,9 @@ class Shop(Farm):
 def bought_and_proven():
     with Folder() as folder, Shop(folder) as shop:
         shop.prepare()
-        order = shop.buy([0, 1, 2], "first")
+        order = shop.signed(f"orders/{shop.buy_here(3)}")
         equal(order["state"], "open", "the order")
         equal(order["terms"]["total"], "600", "its price")
-        shop.connect()
-        shop.order(count=3)
         shop.wait(lambda: shop.all_proving(3), PROVING_SECONDS, "three sectors to be proving")
         equal(len(shop.signed("offers")["offers"]), 1, "the offers")
         equal(shop.signed(f"orders/{order['id']}")["state"], "completed", "the order")
@@ -106,6 +107,9 @@ def bought_and_proven():
         equal([(e["item"], e["amount"]) for e in entries], [("sector", "200")] * 3, "what was charged")
         equal(sorted(e["sector"]["sector_number"] for e in entries), [0, 1, 2], "for which sectors")
         equal(shop.on("provider", "service", "ledger", "check")["valid"], True, "the ledgers")
+        equal(shop.on("client", "buy", "reconcile", "lighthouse"), {"valid": True, "entries": 3, "balance": "600"}, "the customer's view")
+        bought = shop.on("client", "buy", "list")[0]
+        equal((bought["state"], bought["sectors"], bought["proving"]), ("placed", 3, 3), "what was bought")
         not_bought(shop)
         paid(shop)
         apart(shop, order)
@@ -136,7 +140,8 @@ def every_door(shop, order):
 
 def not_bought(shop):
     """A sector beyond what was bought is refused, and nothing of it is made."""
-    body = {"partner_token": shop.partner_token, "slot_token": "", "sp_id": 1000, "sector_number": 9, "reg_seal_proof": 5}
+    text = shop.ask("connect", {})[1]["connect_string"]
+    body = {"partner_token": json.loads(base64.b64decode(text))["token"], "slot_token": "", "sp_id": 1000, "sector_number": 9, "reg_seal_proof": 5}
     answer = shop.ask("order", body, base="/remoteseal/delegated/v0/")[1]
     equal((answer["accepted"], answer["reject_reason"]), (False, "this sector is part of no order"), "a sector that was not bought")
     equal(len(shop.sectors("provider")), 3, "sectors at the provider")
@@ -146,6 +151,10 @@ def paid(shop):
     for new in (True, False):
         answer = shop.on("provider", "service", "payment", "lighthouse", "6", "--reference", "bank-1")
         equal(answer, {"seq": 4, "new": new}, "the payment")
+    differs = selkie("buy", "reconcile", "lighthouse", "--repo", shop.repo("client"), environment=shop.environment("client"), status=3)
+    expect("no payment of this reference" in differs["reason"], f"a payment that only the service knows of: {differs}")
+    shop.on("client", "buy", "paid", "lighthouse", "6", "--reference", "bank-1")
+    equal(shop.on("client", "buy", "reconcile", "lighthouse"), {"valid": True, "entries": 4, "balance": "0"}, "the customer's view then")
     account = shop.ask("account")[1]
     equal((account["balance"], account["owed"]), ("0", "0"), "what is owed then")
     made = shop.on("provider", "service", "invoice", "make")
@@ -170,9 +179,7 @@ def killed():
     """The provider dies at random moments; each sector is charged once."""
     with Folder() as folder, Shop(folder) as shop:
         shop.prepare()
-        order = shop.buy([0, 1, 2, 3], "first")
-        shop.connect()
-        shop.order(count=4)
+        order = shop.buy_here(4)
         draw = random.Random(7)
         for _ in range(KILLS):
             if shop.all_proving(4):
@@ -181,7 +188,7 @@ def killed():
             shop.kill("provider")
             shop.start("provider")
         shop.wait(lambda: shop.all_proving(4), PROVING_SECONDS, "four sectors to be proving")
-        shop.wait(lambda: shop.signed(f"orders/{order['id']}")["state"] == "completed", 30, "the order to be completed")
+        shop.wait(lambda: shop.signed(f"orders/{order}")["state"] == "completed", 30, "the order to be completed")
         equal(sorted(e["sector"]["sector_number"] for e in shop.entries()), [0, 1, 2, 3], "what was charged")
         equal(shop.on("provider", "service", "ledger", "check"), {"valid": True, "customers": 1, "entries": 4}, "the ledgers")
 
