@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* `selkie service payment|refund|adjust|invoice|ledger`: what customers owe and have paid. */
+/* `selkie service …`: what customers owe and have paid. */
 #include "app/selling.h"
 #include "app/service.h"
 

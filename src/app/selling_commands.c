@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* `selkie service offer|customer|order|sector`: what this provider sells, and to whom. */
+/* `selkie service …`: what this provider sells, and to whom. */
 #include "app/selling.h"
 #include "app/service.h"
 
