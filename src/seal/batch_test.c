@@ -117,6 +117,31 @@ static void full_house_does_not_wait(void **state)
     assert_int_equal(w->work[OP_PC1], 7);
 }
 
+/* Of three there is room for two: they do not wait for the third, which waits for others. */
+static void no_more_than_there_is_room_for(void **state)
+{
+    world *w = *state;
+    w->batch_room = 2;
+    order(w, 1);
+    run(w);
+    assert_true(is(w, 1, "ticketed")); /* there is room for another one with it */
+    order(w, 2);
+    order(w, 3);
+    run(w);
+    assert_int_equal(w->batches, 1);
+    assert_int_equal(w->batch_most, 2);
+    assert_int_equal(count_in(w, "sealed"), 2);
+    w->batch_room = 1;
+    order(w, 4);
+    run(w); /* each that is due goes alone */
+    assert_int_equal(w->batches, 1);
+    assert_int_equal(count_in(w, "ticketed"), 1);
+    w->now_ms += WAIT_MS;
+    run(w);
+    assert_int_equal(count_in(w, "sealed"), 4);
+    world_check(w);
+}
+
 static void no_wait_no_hold(void **state)
 {
     world *w = *state;
@@ -314,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(waits_for_company, make, unmake),
         cmocka_unit_test_setup_teardown(full_house_does_not_wait, make, unmake),
+        cmocka_unit_test_setup_teardown(no_more_than_there_is_room_for, make, unmake),
         cmocka_unit_test_setup_teardown(no_wait_no_hold, make, unmake),
         cmocka_unit_test_setup_teardown(of_all_partners_and_one_proof, make, unmake),
         cmocka_unit_test_setup_teardown(one_fails, make, unmake),

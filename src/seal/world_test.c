@@ -161,6 +161,12 @@ static void stub_pc1_batch(void *ctx, const slk_seal_lane *lanes, size_t n,
     }
 }
 
+static unsigned stub_batch_room(void *ctx)
+{
+    const world *w = ctx;
+    return w->batch_room;
+}
+
 static slk_err stub_pc2(void *ctx, slk_seal_commitments *ret, const slk_seal_sector *s,
                         const slk_seal_paths *paths, slk_job *job, slk_error *error)
 {
@@ -1055,7 +1061,8 @@ static slk_seal_ops stub_ops(world *w)
 {
     return (slk_seal_ops){
         .prover = {w, sector_bytes, zero_comm_d, stub_pc1, stub_pc2, stub_c1, stub_finalise,
-                   stub_check_replica, stub_verify_c1, stub_c2, stub_verify_proof, stub_pc1_batch},
+                   stub_check_replica, stub_verify_c1, stub_c2, stub_verify_proof, stub_pc1_batch,
+                   NULL, stub_batch_room},
         .chain = {w, stub_network, stub_head, stub_ticket, stub_seed, stub_allocated,
                   stub_check_miner, stub_precommit_info, stub_sector_info, stub_price,
                   stub_rehearse, stub_choose_node, stub_send, stub_find_pending, stub_raise_fee,

@@ -170,6 +170,7 @@ struct world {
     world_message messages[WORLD_MESSAGES];
     world_chain_sector sectors[WORLD_SECTORS];
     unsigned batches; /* calls of pc1_batch */
+    unsigned batch_room; /* what the prover says of it */
     size_t batch_most; /* sectors of the largest */
     void (*in_pc1)(world *w, slk_job *job); /* runs inside pc1 when set */
     void (*in_c1)(world *w, slk_job *job); /* the same of c1 */
