@@ -169,7 +169,6 @@ static slk_err visit_quote(const slk_options *options, buyer *b, const slk_buyin
         .kind = SLK_ORDER_CC,
         .seal_proof = slk_options_i64(options, "seal-proof"),
         .sectors = slk_options_u64(options, "sectors"),
-        .proof = slk_options_flag(options, "with-proof"),
         .retention_days = slk_options_u64(options, "retention-days"),
     };
     slk_quote quote;
@@ -351,7 +350,6 @@ static const slk_option quote_options[] = {
      .type = SLK_OPTION_I64,
      .fallback = "8",
      .help = "registered seal proof: 8 is 32 GiB, 9 is 64 GiB"},
-    {.name = "with-proof", .type = SLK_OPTION_FLAG, .help = "the service proves them, too"},
     {.name = "retention-days",
      .type = SLK_OPTION_U64,
      .fallback = "0",

@@ -101,6 +101,10 @@ static slk_err offer_set(slk_node *node, const slk_options *options, slk_error *
     slk_offer offer;
     int64_t version = 0;
     SLK_TRY(read_offer(&offer, options->args[0], error));
+    if (offer.kinds[SLK_ORDER_DATA] || offer.has_proof || offer.has_push)
+        return slk_fail(error, SLK_E_UNSUPPORTED,
+                        "only sectors without data that customers fetch are sold so far: kinds "
+                        "[\"cc\"], proof and push null");
     if (slk_service_dry(options, "it would be offered"))
         return SLK_OK;
     SLK_TRY(slk_offer_set(&version, node->db, &offer, slk_seal_now(node->seal), error));

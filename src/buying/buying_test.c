@@ -112,6 +112,8 @@ static int make(void **state)
     f->shop_db = f->w->provider.db;
     fill_shop(f);
     open_shop(f, 9);
+    assert_int_equal(slk_client_provider_remove(f->w->client.seal, f->w->provider_id, NULL),
+                     SLK_OK); /* it is met as a service */
     assert_int_equal(slk_http_client_new(&f->client, &client, NULL), SLK_OK);
     f->buying = (slk_buying){f->w->client.seal, f->client};
     *state = f;
@@ -290,7 +292,7 @@ static void test_resumed(void **state)
     bool full;
     uint64_t orphan;
     assert_int_equal(slk_client_allocate(&full, &orphan, f->w->client.seal, &lost, NULL), SLK_OK);
-    turn(f, 50);
+    turn(f, 601); /* seconds: it is nobody's by now */
     assert_string_equal(world_state(&f->w->client, 0, text), "new");
     close_shop(f);
     assert_int_equal(slk_buying_resume(&n, &f->buying, &error), SLK_E_UNREACHABLE);
@@ -305,6 +307,28 @@ static void test_resumed(void **state)
     reconciles(f, "2000", 2);
     assert_int_equal(slk_buying_resume(&n, &f->buying, NULL), SLK_OK);
     assert_int_equal(n, 0);
+}
+
+/* A provider that we are a partner of is not taken over: its sectors need its token. */
+static void test_partner_already(void **state)
+{
+    fixture *f = *state;
+    char key[SLK_UUID_CHARS];
+    int64_t id = 0;
+    slk_error error = {0};
+    static const char other[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    static const slk_sql moved = {"test.moved", "UPDATE buying_service SET partner_url ="
+                                                " 'https://elsewhere'"};
+    add(f);
+    const slk_quote q = quote(f, 1);
+    assert_int_equal(slk_db_run(f->w->client.db, &moved, NULL), SLK_OK);
+    assert_int_equal(slk_buying_find(&f->service, &f->buying, "lighthouse", NULL), SLK_OK);
+    assert_int_equal(slk_client_provider_add(&id, f->w->client.seal, WORLD_SP, "https://elsewhere",
+                                             other, "partner", NULL),
+                     SLK_OK);
+    assert_int_equal(slk_buying_order(key, &f->buying, &f->service, q.id, WORLD_SP, &error),
+                     SLK_E_EXISTS);
+    assert_non_null(strstr(error.message, "under another token"));
 }
 
 static void test_payments(void **state)
@@ -325,8 +349,8 @@ static void test_payments(void **state)
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make, unmake)
-    const struct CMUnitTest tests[] = {CASE(test_way),       CASE(test_not_added),
-                                       CASE(test_other_key), CASE(test_refused),
-                                       CASE(test_resumed),   CASE(test_payments)};
+    const struct CMUnitTest tests[] = {
+        CASE(test_way),     CASE(test_not_added),       CASE(test_other_key), CASE(test_refused),
+        CASE(test_resumed), CASE(test_partner_already), CASE(test_payments)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,11 @@
 #include <string.h>
 
 #define TERMS_MAX_BYTES ((size_t)4096)
+#define ORPHAN_MS 600000
 
+static const slk_sql provider_at = {
+    "buying.provider",
+    "SELECT id FROM rseal_client_providers WHERE sp_id = $1 AND provider_url = $2"};
 static const slk_sql insert = {
     "buying.insert_order", "INSERT INTO buying_order (idempotency_key, service_id, quote_id, sp_id,"
                            " terms, state, made_ms) VALUES ($1, $2, $3, $4, $5, 'placing', $6)"};
@@ -37,10 +41,12 @@ static const slk_sql set_placed = {
 static const slk_sql set_refused = {"buying.refused",
                                     "UPDATE buying_order SET state = 'refused', note = $2"
                                     " WHERE idempotency_key = $1 AND state = 'placing'"};
-/* Held sectors that an interrupted order had not noted as its own yet. */
+/* Held sectors that an interrupted order had not noted as its own yet; those of a moment ago may be about
+ * to be. */
 static const slk_sql orphan = {
     "buying.orphan", "SELECT c.sp_id, c.sector_number FROM rseal_client_pipeline c WHERE c.held = 1"
-                     " AND c.cancel_requested = 0 AND NOT EXISTS (SELECT 1 FROM buying_sector b"
+                     " AND c.cancel_requested = 0 AND c.create_time < $1 AND NOT EXISTS (SELECT 1 "
+                     "FROM buying_sector b"
                      " WHERE b.sp_id = c.sp_id AND b.sector_number = c.sector_number) LIMIT 1"};
 #define COUNT(condition)                                                                           \
     " (SELECT count(*) FROM buying_sector b JOIN rseal_client_pipeline c ON c.sp_id = b.sp_id AND" \
@@ -82,10 +88,11 @@ static slk_err read_quote(slk_quote *ret, const json_t *payload, slk_error *erro
     return SLK_OK;
 }
 
-static bool same_wish(const slk_order_wish *a, const slk_order_wish *b)
+/* b is what was wished, or kept longer. */
+static bool is_wish(const slk_order_wish *a, const slk_order_wish *b)
 {
     return a->kind == b->kind && a->seal_proof == b->seal_proof && a->sectors == b->sectors &&
-           a->proof == b->proof && a->push == b->push && a->retention_days == b->retention_days;
+           a->proof == b->proof && a->push == b->push && a->retention_days <= b->retention_days;
 }
 
 slk_err slk_buying_quote(slk_quote *ret_quote, const slk_buying *buying,
@@ -105,7 +112,7 @@ slk_err slk_buying_quote(slk_quote *ret_quote, const slk_buying *buying,
     const question q = {.method = "POST", .path = "quotes", .body = body};
     SLK_TRY(slk_buying_ask_signed(&payload, buying, service, &q, error));
     SLK_TRY(read_quote(&quote, payload, error));
-    if (!same_wish(&quote.terms.wish, wish) || strcmp(quote.terms.currency, service->currency) != 0)
+    if (!is_wish(wish, &quote.terms.wish) || strcmp(quote.terms.currency, service->currency) != 0)
         return slk_fail(error, SLK_E_PROTO, "the service quotes something else than was asked for");
     *ret_quote = quote;
     return SLK_OK;
@@ -186,7 +193,34 @@ static slk_err keep(const slk_buying *buying, const kept_order *order, slk_error
 
 /* ---- numbers ---- */
 
-/* The service as the miner's provider, whatever else it has. */
+/* 0: the miner has no provider of that url. */
+static slk_err find_provider(int64_t *ret_id, const slk_buying *buying, const kept_order *order,
+                             slk_error *error)
+{
+    return slk_sql_number(ret_id, slk_seal_db(buying->seal), &provider_at,
+                          SLK_ARGS(slk_arg_u(order->sp_id), slk_arg_t(order->service.partner_url)),
+                          error);
+}
+
+/* A provider that we know as its partner keeps that token: sectors under way there need it. */
+static slk_err check_token(const slk_buying *buying, int64_t provider_id, const char *token,
+                           slk_error *error)
+{
+    char url[SLK_BUYING_URL_CHARS];
+    SLK_CLEANUP(slk_buf_done) slk_buf there;
+    slk_buf_init(&there, 256);
+    SLK_TRY(slk_client_provider_secret(url, &there, buying->seal, provider_id, error));
+    const size_t n = strlen(token);
+    const bool same = there.len == n && slk_bytes_equal_ct(there.data, (const uint8_t *)token, n);
+    slk_bytes_wipe(there.data, there.len);
+    return same ? SLK_OK
+                : slk_fail(error, SLK_E_EXISTS,
+                           "%s is known as a provider of this miner under another token; remove "
+                           "that provider first (`selkie provider list`)",
+                           url);
+}
+
+/* The service as the miner's provider, whatever others it has. */
 static slk_err provider_of(int64_t *ret_id, const slk_buying *buying, const kept_order *order,
                            slk_error *error)
 {
@@ -194,6 +228,10 @@ static slk_err provider_of(int64_t *ret_id, const slk_buying *buying, const kept
     slk_buf_init(&token, 256);
     slk_err code = slk_buying_token(&token, buying, &order->service, true, error);
     if (code == SLK_OK)
+        code = find_provider(ret_id, buying, order, error);
+    if (code == SLK_OK && *ret_id > 0)
+        code = check_token(buying, *ret_id, slk_buf_str(&token), error);
+    else if (code == SLK_OK)
         code =
             slk_client_provider_add(ret_id, buying->seal, order->sp_id, order->service.partner_url,
                                     slk_buf_str(&token), order->service.name, error);
@@ -365,11 +403,13 @@ slk_err slk_buying_order(char ret_key[SLK_UUID_CHARS], const slk_buying *buying,
 static slk_err drop_orphans(const slk_buying *buying, slk_error *error)
 {
     const slk_client_cancel_options options = {.really = true};
+    const int64_t before_ms = slk_seal_now(buying->seal) - ORPHAN_MS;
     for (;;) {
         uint64_t sp_id = 0, number = 0;
         bool row = false;
         SLK_CLEANUP(slk_query_done) slk_query q = {0};
-        SLK_TRY(slk_query_init(&q, slk_seal_db(buying->seal), &orphan, error));
+        SLK_TRY(slk_sql_open(&q, slk_seal_db(buying->seal), &orphan, SLK_ARGS(slk_arg_i(before_ms)),
+                             error));
         SLK_TRY(slk_query_step(&q, &row, error));
         if (!row)
             return SLK_OK;

@@ -3,7 +3,8 @@
  * from it once they are sealed. Whoever sells sectors says here which were bought.
  *
  * A withheld sector is sealed like any other, but its partner is told "trees" instead of "complete",
- * gets neither its files nor C1, and is not notified, until slk_provider_hand_over. */
+ * gets neither its files nor C1, and is not notified, until slk_provider_hand_over; its lease does not end
+ * before. */
 #ifndef SLK_SEAL_PERMIT_H
 #define SLK_SEAL_PERMIT_H
 

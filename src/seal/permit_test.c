@@ -233,6 +233,11 @@ static void test_withheld(void **state)
     assert_int_equal(commit1(w, number), SLK_E_BUSY);
     assert_int_equal(w->calls[OP_COMPLETE], 0);
     assert_int_equal(w->calls[OP_FETCH], 0);
+    for (unsigned i = 0; i < 100; i++) { /* hours, beyond any lease */
+        w->now_ms += 3600000 - 1000;
+        world_turn(w);
+    }
+    assert_int_equal(look(w, number).state, SLK_PERMIT_SEALED);
     assert_int_equal(hand_over(w, number), SLK_OK);
     assert_int_equal(hand_over(w, number), SLK_OK);
     assert_false(look(w, number).withheld);

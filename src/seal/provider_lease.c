@@ -21,10 +21,10 @@ enum { WARNED_NOT, WARNED_HALF_DAY, WARNED_HOUR };
 
 /* One range of an index for each stage: $1 now, $2 in an hour, $3 in half a day, or 0. Rows that were warned
  * of and are not due yet are not looked at again and again. */
-#define DUE_AT(stage, until, name)                                                    \
-    "SELECT * FROM (SELECT sp_id, sector_number, cleanup_timeout"                     \
-    " FROM rseal_provider_pipeline WHERE after_cleanup = 0 AND cleanup_requested = 0" \
-    " AND lease_warned = " stage " AND cleanup_timeout <= " until                     \
+#define DUE_AT(stage, until, name)                                                                 \
+    "SELECT * FROM (SELECT sp_id, sector_number, cleanup_timeout"                                  \
+    " FROM rseal_provider_pipeline WHERE after_cleanup = 0 AND cleanup_requested = 0"              \
+    " AND (withheld = 0 OR failed = 1) AND lease_warned = " stage " AND cleanup_timeout <= " until \
     " ORDER BY cleanup_timeout LIMIT 64) " name
 #define LATER(a, b) "CASE WHEN " a " < " b " THEN " b " ELSE " a " END"
 static const slk_sql find_due = {
@@ -38,7 +38,7 @@ static const slk_sql give_failed = {
 static const slk_sql still_over = {
     "lease.over", "SELECT count(*) FROM rseal_provider_pipeline WHERE sp_id = $1"
                   " AND sector_number = $2 AND after_cleanup = 0 AND cleanup_requested = 0"
-                  " AND cleanup_timeout <= $3"};
+                  " AND (withheld = 0 OR failed = 1) AND cleanup_timeout <= $3"};
 static const slk_sql warn = {
     "lease.warn", "UPDATE rseal_provider_pipeline SET lease_warned = $4 WHERE sp_id = $1"
                   " AND sector_number = $2 AND cleanup_timeout = $3 AND lease_warned < $4"

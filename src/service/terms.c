@@ -25,6 +25,8 @@ slk_err slk_terms_of_offer(slk_terms *ret_terms, const slk_offer *offer, const s
     };
     if (wish->retention_days > offer->retention_days)
         terms.retention_days_paid = wish->retention_days - offer->retention_days;
+    else
+        terms.wish.retention_days = offer->retention_days;
     memcpy(terms.offer, offer->name, sizeof terms.offer);
     memcpy(terms.currency, offer->currency, sizeof terms.currency);
     *ret_terms = terms;

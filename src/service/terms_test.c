@@ -90,6 +90,10 @@ static void test_offer(void **state)
     assert_int_equal(slk_offer_price(&price, &offer, &wish, NULL), SLK_OK);
     const slk_money total = slk_terms_total(&terms);
     assert_int_equal(slk_money_cmp(&price.total, &total), 0);
+    const slk_order_wish short_wish = {SLK_ORDER_CC, 8, 10, true, true, 0};
+    assert_int_equal(slk_terms_of_offer(&terms, &offer, &short_wish, 0, NULL), SLK_OK);
+    assert_int_equal(terms.wish.retention_days, 3); /* what is included is kept, asked for or not */
+    assert_int_equal(terms.retention_days_paid, 0);
     offer.most = 9;
     assert_int_equal(slk_terms_of_offer(&terms, &offer, &wish, 0, NULL), SLK_E_INVAL);
 }

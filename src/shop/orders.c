@@ -47,7 +47,6 @@ static slk_err place(shop_request *r, slk_error *error)
     slk_order_request request = {.idempotency_key = key ? key : ""};
     SLK_TRY(slk_json_string(&request.quote_id, r->body, "quote", error));
     SLK_TRY(slk_json_u64(&request.sp_id, r->body, "sp_id", error));
-    SLK_TRY(slk_shop_bool(&request.fed, r, "fed", error));
     SLK_TRY(read_numbers(&numbers, &request.n, r->body, error));
     request.numbers = numbers;
     SLK_TRY(slk_order_place(&order, &is_new, r->db, r->customer.id, &request, r->now_ms, error));
