@@ -38,17 +38,6 @@ static slk_err buyer_init(buyer *ret, const slk_node *node, slk_error *error)
     return SLK_OK;
 }
 
-static void words_of(char out[SLK_MONEY_WORDS_CHARS], const json_t *object, const char *field,
-                     const char *currency)
-{
-    slk_money money;
-    slk_currency known;
-    *out = 0;
-    if (slk_currency_parse(known, currency, NULL) == SLK_OK &&
-        slk_money_parse(&money, slk_service_text(object, field)) == SLK_OK)
-        slk_money_words(out, &money, known);
-}
-
 /* ---- services ---- */
 
 static slk_err service_add(slk_node *node, const slk_options *options, slk_error *error)
@@ -129,6 +118,28 @@ static slk_err each_service(json_t **ret_answers, const slk_options *options, bu
     return SLK_OK;
 }
 
+/* value, given away, with who says so. */
+static slk_err add_answer(json_t *answers, json_t *value, const slk_buying_service *service,
+                          slk_error *error)
+{
+    const bool named = json_object_set_new(value, "service", json_string(service->name)) == 0;
+    return json_array_append_new(answers, value) == 0 && named
+               ? SLK_OK
+               : slk_fail(error, SLK_E_NOMEM, "out of memory for what services say");
+}
+
+static slk_err ask_each(slk_node *node, const slk_options *options, visit_service *visit,
+                        slk_error *error)
+{
+    SLK_CLEANUP(buyer_done) buyer b = {0};
+    SLK_CLEANUP(slk_json_decrefp) json_t *answers = NULL;
+    SLK_TRY(buyer_init(&b, node, error));
+    SLK_TRY(each_service(&answers, options, &b, visit, error));
+    if (options->json)
+        slk_service_print(answers);
+    return SLK_OK;
+}
+
 /* ---- offers, quotes ---- */
 
 static slk_err visit_offers(const slk_options *options, buyer *b, const slk_buying_service *service,
@@ -140,26 +151,18 @@ static slk_err visit_offers(const slk_options *options, buyer *b, const slk_buyi
         json_t *offer = json_array_get(offers, i);
         const json_t *first = json_array_get(json_object_get(offer, "steps"), 0);
         char words[SLK_MONEY_WORDS_CHARS];
-        words_of(words, first, "unit", slk_service_text(offer, "currency"));
+        slk_money_words_in(words, first, "unit", slk_service_text(offer, "currency"));
         if (!options->json)
             (void)printf("%-20s %-20s %22s  %s\n", service->name, slk_service_text(offer, "name"),
                          words, slk_service_text(offer, "title"));
-        if (json_object_set_new(offer, "service", json_string(service->name)) != 0 ||
-            json_array_append(answers, offer) != 0)
-            return slk_fail(error, SLK_E_NOMEM, "out of memory for offers");
+        SLK_TRY(add_answer(answers, json_incref(offer), service, error));
     }
     return SLK_OK;
 }
 
 static slk_err offers(slk_node *node, const slk_options *options, slk_error *error)
 {
-    SLK_CLEANUP(buyer_done) buyer b = {0};
-    SLK_CLEANUP(slk_json_decrefp) json_t *answers = NULL;
-    SLK_TRY(buyer_init(&b, node, error));
-    SLK_TRY(each_service(&answers, options, &b, visit_offers, error));
-    if (options->json)
-        slk_service_print(answers);
-    return SLK_OK;
+    return ask_each(node, options, visit_offers, error);
 }
 
 static slk_err visit_quote(const slk_options *options, buyer *b, const slk_buying_service *service,
@@ -181,21 +184,13 @@ static slk_err visit_quote(const slk_options *options, buyer *b, const slk_buyin
     if (!options->json)
         (void)printf("%-20s %22s  in %-12s %s\n", service->name, words, span, quote.id);
     SLK_TRY(slk_quote_to_json(&value, &quote, error));
-    if (json_object_set_new(value, "service", json_string(service->name)) != 0 ||
-        json_array_append_new(answers, value) != 0)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory for quotes");
-    return SLK_OK;
+    return add_answer(answers, value, service, error);
 }
 
 static slk_err quote(slk_node *node, const slk_options *options, slk_error *error)
 {
-    SLK_CLEANUP(buyer_done) buyer b = {0};
-    SLK_CLEANUP(slk_json_decrefp) json_t *answers = NULL;
-    SLK_TRY(buyer_init(&b, node, error));
-    SLK_TRY(each_service(&answers, options, &b, visit_quote, error));
-    if (options->json)
-        slk_service_print(answers);
-    else
+    SLK_TRY(ask_each(node, options, visit_quote, error));
+    if (!options->json)
         (void)printf("next: selkie buy order SERVICE QUOTE --miner f0ID   (within the hour)\n");
     return SLK_OK;
 }
@@ -253,7 +248,7 @@ static slk_err list(slk_node *node, const slk_options *options, slk_error *error
         const json_t *o = json_array_get(orders, i), *terms = json_object_get(o, "terms");
         char miner[32], words[SLK_MONEY_WORDS_CHARS];
         (void)snprintf(miner, sizeof miner, "f0%" PRId64, slk_service_number(o, "sp_id"));
-        words_of(words, terms, "total", slk_service_text(terms, "currency"));
+        slk_money_words_in(words, terms, "total", slk_service_text(terms, "currency"));
         (void)printf("%-20s %-10s %-8s %8" PRId64 " %9" PRId64 " %8" PRId64 " %7" PRId64
                      " %22s  %s\n",
                      slk_service_text(o, "service"), miner, slk_service_text(o, "state"),
@@ -272,27 +267,18 @@ static slk_err visit_account(const slk_options *options, buyer *b,
     json_t *account = NULL;
     char balance[SLK_MONEY_WORDS_CHARS], owed[SLK_MONEY_WORDS_CHARS], limit[SLK_MONEY_WORDS_CHARS];
     SLK_TRY(slk_buying_account(&account, &b->buying, service, error));
-    words_of(balance, account, "balance", service->currency);
-    words_of(owed, account, "owed", service->currency);
-    words_of(limit, account, "limit", service->currency);
+    slk_money_words_in(balance, account, "balance", service->currency);
+    slk_money_words_in(owed, account, "owed", service->currency);
+    slk_money_words_in(limit, account, "limit", service->currency);
     if (!options->json)
         (void)printf("%-20s owes %s; with open orders %s, of at most %s\n", service->name, balance,
                      owed, limit);
-    if (json_object_set_new(account, "service", json_string(service->name)) != 0 ||
-        json_array_append_new(answers, account) != 0)
-        return slk_fail(error, SLK_E_NOMEM, "out of memory for accounts");
-    return SLK_OK;
+    return add_answer(answers, account, service, error);
 }
 
 static slk_err account(slk_node *node, const slk_options *options, slk_error *error)
 {
-    SLK_CLEANUP(buyer_done) buyer b = {0};
-    SLK_CLEANUP(slk_json_decrefp) json_t *answers = NULL;
-    SLK_TRY(buyer_init(&b, node, error));
-    SLK_TRY(each_service(&answers, options, &b, visit_account, error));
-    if (options->json)
-        slk_service_print(answers);
-    return SLK_OK;
+    return ask_each(node, options, visit_account, error);
 }
 
 static slk_err paid(slk_node *node, const slk_options *options, slk_error *error)

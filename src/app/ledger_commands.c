@@ -19,29 +19,15 @@
 
 /* ---- money ---- */
 
-struct posting {
-    const slk_signing_key *key;
-    slk_ledger_posting posting;
-    slk_ledger_entry entry;
-    bool is_new;
-};
-
-static slk_err post_body(slk_db *db, void *context, slk_error *error)
-{
-    struct posting *p = context;
-    return slk_ledger_post(&p->entry, &p->is_new, db, p->key, &p->posting, error);
-}
-
-static void print_posted(const slk_options *options, const struct posting *p)
+static void print_posted(const slk_options *options, const slk_ledger_entry *entry, bool is_new)
 {
     char balance[SLK_MONEY_WORDS_CHARS];
-    slk_money_words(balance, &p->entry.balance, p->entry.currency);
+    slk_money_words(balance, &entry->balance, entry->currency);
     if (options->json)
-        (void)printf("{\"seq\":%" PRId64 ",\"new\":%s}\n", p->entry.seq,
-                     p->is_new ? "true" : "false");
+        (void)printf("{\"seq\":%" PRId64 ",\"new\":%s}\n", entry->seq, is_new ? "true" : "false");
     else
         (void)printf("%s as entry %" PRId64 "; the customer owes %s then\n",
-                     p->is_new ? "noted" : "was noted before", p->entry.seq, balance);
+                     is_new ? "noted" : "was noted before", entry->seq, balance);
 }
 
 /* in_favour: of the customer. */
@@ -50,6 +36,8 @@ static slk_err post_money(slk_node *node, const slk_options *options, slk_ledger
 {
     slk_customer c;
     slk_money amount;
+    slk_ledger_entry entry;
+    bool is_new = false;
     SLK_CLEANUP(slk_signing_key_freep) slk_signing_key *key = NULL;
     const char *note = slk_options_text(options, "note");
     SLK_TRY(slk_customer_find(&c, node->db, options->args[0], error));
@@ -60,19 +48,18 @@ static slk_err post_money(slk_node *node, const slk_options *options, slk_ledger
         return SLK_OK;
     SLK_TRY(slk_selling_key(&key, &node->repo, error));
     SLK_TRY(slk_service_key_note(node->db, key, slk_seal_now(node->seal), error));
-    struct posting p = {.key = key,
-                        .posting = {.customer_id = c.id,
-                                    .at_ms = slk_seal_now(node->seal),
-                                    .kind = kind,
-                                    .item = SLK_ITEM_MONEY,
-                                    .order_id = "",
-                                    .quantity = 1,
-                                    .unit = in_favour ? slk_money_minus(&amount) : amount,
-                                    .currency = c.currency,
-                                    .reference = slk_options_text(options, "reference"),
-                                    .note = note ? note : ""}};
-    SLK_TRY(slk_db_tx(node->db, post_body, &p, error));
-    print_posted(options, &p);
+    const slk_ledger_posting posting = {.customer_id = c.id,
+                                        .at_ms = slk_seal_now(node->seal),
+                                        .kind = kind,
+                                        .item = SLK_ITEM_MONEY,
+                                        .order_id = "",
+                                        .quantity = 1,
+                                        .unit = in_favour ? slk_money_minus(&amount) : amount,
+                                        .currency = c.currency,
+                                        .reference = slk_options_text(options, "reference"),
+                                        .note = note ? note : ""};
+    SLK_TRY(slk_ledger_post_alone(&entry, &is_new, node->db, key, &posting, error));
+    print_posted(options, &entry, is_new);
     return SLK_OK;
 }
 
@@ -217,13 +204,9 @@ static slk_err invoice_list(slk_node *node, const slk_options *options, slk_erro
         (void)printf("no invoices; `selkie service invoice make` makes them\n");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *row = json_array_get(list, i);
-        char words[SLK_MONEY_WORDS_CHARS] = "", due[32];
-        slk_currency currency;
-        slk_money money;
+        char words[SLK_MONEY_WORDS_CHARS], due[32];
         slk_clock_format(due, sizeof due, slk_service_number(row, "due_ms"));
-        if (slk_currency_parse(currency, slk_service_text(row, "currency"), NULL) == SLK_OK &&
-            slk_money_parse(&money, slk_service_text(row, "due")) == SLK_OK)
-            slk_money_words(words, &money, currency);
+        slk_money_words_in(words, row, "due", slk_service_text(row, "currency"));
         (void)printf("%-12s %-24s %22s  due %s  %s\n", slk_service_text(row, "number"),
                      slk_service_text(row, "customer"), words, due,
                      slk_service_bool(row, "paid") ? "paid" : "open");
@@ -271,18 +254,12 @@ static const slk_option adjust_options[] = {
 };
 static const slk_option list_options[] = {
     SLK_OPTION_REPO,
-    {.name = "customer",
-     .type = SLK_OPTION_TEXT,
-     .value = "NAME",
-     .help = "of this customer alone"},
+    SLK_OPTION_CUSTOMER,
     {.name = NULL},
 };
 static const slk_option invoice_options[] = {
     SLK_OPTION_REPO,
-    {.name = "customer",
-     .type = SLK_OPTION_TEXT,
-     .value = "NAME",
-     .help = "for this customer alone"},
+    SLK_OPTION_CUSTOMER,
     {.name = "due-days", .type = SLK_OPTION_U64, .fallback = "14", .help = "until it is due"},
     SLK_OPTION_DRY_RUN,
     {.name = NULL},

@@ -15,6 +15,13 @@
  * without it new entries cannot follow the old ones under the same key. */
 #define SLK_SIGNING_KEY_FILE "signing.key"
 
+/* Of commands that list what several customers have. */
+#define SLK_OPTION_CUSTOMER                                           \
+    {                                                                 \
+        .name = "customer", .type = SLK_OPTION_TEXT, .value = "NAME", \
+        .help = "of this customer alone"                              \
+    }
+
 typedef struct slk_selling slk_selling;
 
 /* The key, made when there is none; for commands that post to ledgers, too. */

@@ -64,17 +64,12 @@ static slk_err read_offer(slk_offer *ret, const char *path, slk_error *error)
 static void print_offer(const json_t *o)
 {
     const json_t *steps = json_object_get(o, "steps");
-    slk_currency currency;
-    if (slk_currency_parse(currency, slk_service_text(o, "currency"), NULL) != SLK_OK)
-        return;
     (void)printf("%s (version %" PRId64 ")  %s\n", slk_service_text(o, "name"),
                  slk_service_number(o, "version"), slk_service_text(o, "title"));
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const json_t *step = json_array_get(steps, i);
-        char words[SLK_MONEY_WORDS_CHARS] = "";
-        slk_money unit;
-        if (slk_money_parse(&unit, slk_service_text(step, "unit")) == SLK_OK)
-            slk_money_words(words, &unit, currency);
+        char words[SLK_MONEY_WORDS_CHARS];
+        slk_money_words_in(words, step, "unit", slk_service_text(o, "currency"));
         (void)printf("  from %5" PRId64 " sectors  %s each\n", slk_service_number(step, "from"),
                      words);
     }
@@ -228,15 +223,10 @@ static slk_err customer_token(slk_node *node, const slk_options *options, slk_er
 
 static void print_customer(const json_t *row)
 {
-    char limit[SLK_MONEY_WORDS_CHARS] = "", owes[SLK_MONEY_WORDS_CHARS] = "";
-    slk_currency currency;
-    slk_money money;
-    if (slk_currency_parse(currency, slk_service_text(row, "currency"), NULL) != SLK_OK)
-        return;
-    if (slk_money_parse(&money, slk_service_text(row, "limit")) == SLK_OK)
-        slk_money_words(limit, &money, currency);
-    if (slk_money_parse(&money, slk_service_text(row, "balance")) == SLK_OK)
-        slk_money_words(owes, &money, currency);
+    const char *currency = slk_service_text(row, "currency");
+    char limit[SLK_MONEY_WORDS_CHARS], owes[SLK_MONEY_WORDS_CHARS];
+    slk_money_words_in(limit, row, "limit", currency);
+    slk_money_words_in(owes, row, "balance", currency);
     (void)printf("%-24s %22s %22s  %s\n", slk_service_text(row, "name"), owes, limit,
                  slk_service_bool(row, "closed")       ? "closed"
                  : slk_service_bool(row, "pays_first") ? "pays first"
@@ -374,10 +364,7 @@ static const slk_option set_options[] = {
 };
 static const slk_option order_options[] = {
     SLK_OPTION_REPO,
-    {.name = "customer",
-     .type = SLK_OPTION_TEXT,
-     .value = "NAME",
-     .help = "of this customer alone"},
+    SLK_OPTION_CUSTOMER,
     {.name = NULL},
 };
 static const slk_option fail_options[] = {

@@ -147,14 +147,11 @@ static slk_err read_sectors(slk_bought_order *order, slk_db *db, const char *key
 static slk_err read_order(slk_bought_order *ret, char key[SLK_UUID_CHARS], const slk_query *q,
                           slk_error *error)
 {
-    SLK_CLEANUP(slk_json_decrefp) json_t *terms = NULL;
-    const char *text = slk_column_text(q, 2);
     slk_sql_copy_text(key, SLK_UUID_CHARS, q, 0);
     slk_sql_copy_text(ret->id, sizeof ret->id, q, 1);
     ret->promised_ms = slk_column_i64(q, 3);
     ret->n = (size_t)slk_u64(slk_column_i64(q, 4));
-    SLK_TRY(slk_json_parse(&terms, text ? text : "", text ? strlen(text) : 0, 1 << 16, error));
-    return slk_terms_from_json(&ret->terms, terms, error);
+    return slk_terms_parse(&ret->terms, slk_column_text(q, 2), error);
 }
 
 static slk_err read_orders(known *k, slk_db *db, int64_t service_id, slk_error *error)

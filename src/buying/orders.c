@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TERMS_MAX_BYTES ((size_t)4096)
 #define ORPHAN_MS 600000
 
 static const slk_sql provider_at = {
@@ -140,22 +139,6 @@ typedef struct kept_order {
     slk_terms terms;
 } kept_order;
 
-static slk_err read_terms(slk_terms *ret, const char *text, slk_error *error)
-{
-    SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
-    SLK_TRY(
-        slk_json_parse(&value, text ? text : "", text ? strlen(text) : 0, TERMS_MAX_BYTES, error));
-    return slk_terms_from_json(ret, value, error);
-}
-
-static slk_err print_terms(slk_buf *out, const slk_terms *terms, slk_error *error)
-{
-    SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
-    SLK_TRY(slk_terms_to_json(&value, terms, error));
-    const slk_err code = slk_json_print(out, value);
-    return code == SLK_OK ? SLK_OK : slk_fail(error, code, "the terms are too long");
-}
-
 static slk_err read_kept(kept_order *ret, char name[SLK_CUSTOMER_NAME_CHARS], slk_db *db,
                          const char *key, slk_error *error)
 {
@@ -164,7 +147,7 @@ static slk_err read_kept(kept_order *ret, char name[SLK_CUSTOMER_NAME_CHARS], sl
     slk_sql_copy_text(name, SLK_CUSTOMER_NAME_CHARS, &q, 0);
     slk_sql_copy_text(ret->quote_id, sizeof ret->quote_id, &q, 1);
     ret->sp_id = slk_u64(slk_column_i64(&q, 2));
-    return read_terms(&ret->terms, slk_column_text(&q, 3), error);
+    return slk_terms_parse(&ret->terms, slk_column_text(&q, 3), error);
 }
 
 static slk_err load(kept_order *ret, const slk_buying *buying, const char *key, slk_error *error)
@@ -181,8 +164,8 @@ static slk_err load(kept_order *ret, const slk_buying *buying, const char *key, 
 static slk_err keep(const slk_buying *buying, const kept_order *order, slk_error *error)
 {
     SLK_CLEANUP(slk_buf_done) slk_buf terms;
-    slk_buf_init(&terms, TERMS_MAX_BYTES);
-    SLK_TRY(print_terms(&terms, &order->terms, error));
+    slk_buf_init(&terms, SLK_TERMS_MAX_BYTES);
+    SLK_TRY(slk_terms_print(&terms, &order->terms, error));
     return slk_sql_run(slk_seal_db(buying->seal), &insert,
                        SLK_ARGS(slk_arg_t(order->key), slk_arg_i(order->service.id),
                                 slk_arg_t(order->quote_id), slk_arg_u(order->sp_id),

@@ -84,13 +84,6 @@ static slk_err gather(void *context, const slk_ledger_entry *e, slk_error *error
 
 /* ---- the document ---- */
 
-static json_t *money_json(const slk_money *money)
-{
-    char text[SLK_MONEY_CHARS];
-    slk_money_print(text, money);
-    return json_string(text);
-}
-
 static json_t *lines_json(const struct gathering *g)
 {
     json_t *all = json_array();
@@ -99,7 +92,7 @@ static json_t *lines_json(const struct gathering *g)
         json_t *o =
             json_pack("{s:s,s:s,s:I,s:o,s:o}", "kind", slk_ledger_kind_name(l->kind), "item",
                       slk_ledger_item_name(l->item), "quantity", (json_int_t)l->quantity, "unit",
-                      money_json(&l->unit), "amount", money_json(&l->amount));
+                      slk_json_new_money(&l->unit), "amount", slk_json_new_money(&l->amount));
         if (json_array_append_new(all, o) != 0) {
             json_decref(all);
             return NULL;
@@ -122,14 +115,15 @@ static slk_err print_document(slk_buf *out, const struct making *m, const slk_cu
     char hash[2 * SLK_LEDGER_HASH_BYTES + 1];
     slk_hex_encode(hash, g->last.hash, sizeof g->last.hash);
     SLK_CLEANUP(slk_json_decrefp)
-    json_t *value = json_pack(
-        "{s:s,s:{s:I,s:s},s:s,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:I,s:I,s:s}", "number", m->number,
-        "customer", "id", (json_int_t)customer->id, "name", customer->name, "currency",
-        customer->currency, "first_seq", (json_int_t)g->first.seq, "last_seq",
-        (json_int_t)g->last.seq, "from_ms", (json_int_t)g->first.at_ms, "until_ms",
-        (json_int_t)m->until_ms, "opening", money_json(opening), "lines", lines_json(g), "closing",
-        money_json(closing), "due", money_json(closing->negative ? &nothing : closing), "issued_ms",
-        (json_int_t)m->now_ms, "due_ms", (json_int_t)m->due_ms, "last_hash", hash);
+    json_t *value =
+        json_pack("{s:s,s:{s:I,s:s},s:s,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:I,s:I,s:s}", "number",
+                  m->number, "customer", "id", (json_int_t)customer->id, "name", customer->name,
+                  "currency", customer->currency, "first_seq", (json_int_t)g->first.seq, "last_seq",
+                  (json_int_t)g->last.seq, "from_ms", (json_int_t)g->first.at_ms, "until_ms",
+                  (json_int_t)m->until_ms, "opening", slk_json_new_money(opening), "lines",
+                  lines_json(g), "closing", slk_json_new_money(closing), "due",
+                  slk_json_new_money(closing->negative ? &nothing : closing), "issued_ms",
+                  (json_int_t)m->now_ms, "due_ms", (json_int_t)m->due_ms, "last_hash", hash);
     const slk_err code = value ? slk_json_print(out, value) : SLK_E_NOMEM;
     return code == SLK_OK ? SLK_OK : slk_fail(error, code, "the invoice cannot be printed");
 }
@@ -149,12 +143,10 @@ static slk_err number_it(struct making *m, slk_db *db, slk_error *error)
 static slk_err keep(slk_db *db, const struct making *m, const struct gathering *g,
                     const slk_buf *document, slk_error *error)
 {
-    uint8_t hash[32], public[SLK_SIGNING_KEY_BYTES], signature[SLK_SIGNATURE_BYTES];
+    uint8_t hash[SLK_LEDGER_HASH_BYTES], signature[SLK_SIGNATURE_BYTES];
     char id[SLK_SIGNING_ID_CHARS], closing[SLK_MONEY_CHARS];
     slk_signing_digest(hash, document->data, document->len);
-    SLK_TRY(slk_sign(signature, m->key, hash, sizeof hash, error));
-    slk_signing_public(public, m->key);
-    slk_signing_id(id, public);
+    SLK_TRY(slk_hash_sign(signature, id, m->key, hash, error));
     slk_money_print(closing, &g->last.balance);
     return slk_sql_run(db, &insert,
                        SLK_ARGS(slk_arg_t(m->number), slk_arg_i(m->customer_id),
@@ -259,33 +251,15 @@ bool slk_invoice_valid(const slk_invoice *invoice, const slk_ledger_keys *keys)
 {
     uint8_t hash[32];
     slk_signing_digest(hash, invoice->document.data, invoice->document.len);
-    for (size_t i = 0; i < keys->n; i++) {
-        char id[SLK_SIGNING_ID_CHARS];
-        slk_signing_id(id, keys->keys[i]);
-        if (strcmp(id, invoice->key_id) == 0)
-            return slk_signature_valid(keys->keys[i], hash, sizeof hash, invoice->signature);
-    }
-    return false;
+    return slk_hash_is_signed(keys, invoice->key_id, hash, invoice->signature);
 }
 
 /* Whether what was owed has come in since. */
 static slk_err is_paid(bool *ret_paid, slk_db *db, int64_t customer, int64_t last_seq,
                        slk_money owed, slk_error *error)
 {
-    SLK_CLEANUP(slk_query_done) slk_query q = {0};
-    SLK_TRY(slk_sql_open(&q, db, &payments_after,
-                         SLK_ARGS(slk_arg_i(customer), slk_arg_i(last_seq)), error));
-    for (;;) {
-        bool row = false;
-        slk_money amount;
-        SLK_TRY(slk_query_step(&q, &row, error));
-        if (!row)
-            break;
-        const char *text = slk_column_text(&q, 0);
-        if (!text || slk_money_parse(&amount, text) != SLK_OK ||
-            slk_money_add(&owed, &owed, &amount) != SLK_OK)
-            return slk_fail(error, SLK_E_CORRUPT, "an amount in the ledger cannot be read");
-    }
+    SLK_TRY(slk_money_sum_rows(&owed, db, &payments_after,
+                               SLK_ARGS(slk_arg_i(customer), slk_arg_i(last_seq)), error));
     *ret_paid = owed.negative || slk_money_is_zero(&owed);
     return SLK_OK;
 }
@@ -308,7 +282,7 @@ static slk_err read_listed(struct listed *ret, const slk_query *q, slk_error *er
         json_pack("{s:s,s:s,s:s,s:I,s:I,s:o}", "number", slk_column_text(q, 0), "customer",
                   slk_column_text(q, 1), "currency", slk_column_text(q, 2), "issued_ms",
                   (json_int_t)slk_column_i64(q, 3), "due_ms", (json_int_t)slk_column_i64(q, 4),
-                  "due", money_json(ret->closing.negative ? &nothing : &ret->closing));
+                  "due", slk_json_new_money(ret->closing.negative ? &nothing : &ret->closing));
     return ret->value ? SLK_OK : slk_fail(error, SLK_E_NOMEM, "out of memory for invoices");
 }
 

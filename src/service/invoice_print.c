@@ -90,23 +90,11 @@ static const char *text_in(const json_t *object, const char *field)
     return text ? text : "";
 }
 
-/* "12.50 EUR" of a member. */
-static void words_in(char out[SLK_MONEY_WORDS_CHARS], const json_t *object, const char *field,
-                     const char *currency)
-{
-    slk_money money;
-    slk_currency known;
-    *out = 0;
-    if (slk_currency_parse(known, currency, NULL) == SLK_OK &&
-        slk_money_parse(&money, text_in(object, field)) == SLK_OK)
-        slk_money_words(out, &money, known);
-}
-
 static slk_err html_line(slk_buf *out, const json_t *line, const char *currency)
 {
     char unit[SLK_MONEY_WORDS_CHARS], amount[SLK_MONEY_WORDS_CHARS], what[64], quantity[24];
-    words_in(unit, line, "unit", currency);
-    words_in(amount, line, "amount", currency);
+    slk_money_words_in(unit, line, "unit", currency);
+    slk_money_words_in(amount, line, "amount", currency);
     (void)snprintf(what, sizeof what, "%s (%s)", text_in(line, "item"), text_in(line, "kind"));
     (void)snprintf(quantity, sizeof quantity, "%lld",
                    (long long)json_integer_value(json_object_get(line, "quantity")));
@@ -121,7 +109,7 @@ static slk_err html_line(slk_buf *out, const json_t *line, const char *currency)
 static slk_err html_sum(slk_buf *out, const json_t *document, const char *field, const char *title)
 {
     char words[SLK_MONEY_WORDS_CHARS];
-    words_in(words, document, field, text_in(document, "currency"));
+    slk_money_words_in(words, document, field, text_in(document, "currency"));
     SLK_TRY(slk_buf_printf(out, "<tr class=\"sum\"><td colspan=\"3\">%s</td>", title));
     SLK_TRY(html_cell(out, words));
     return slk_buf_text(out, "</tr>\n");

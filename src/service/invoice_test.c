@@ -23,36 +23,25 @@ static int64_t add_customer(world *w, const char *name)
     return id;
 }
 
-struct posting {
-    world *w;
-    slk_ledger_posting posting;
-};
-
-static slk_err post_body(slk_db *db, void *context, slk_error *error)
-{
-    const struct posting *p = context;
-    slk_ledger_entry entry;
-    bool is_new;
-    return slk_ledger_post(&entry, &is_new, db, p->w->key, &p->posting, error);
-}
-
 /* amount below zero: a payment. */
 static void post(world *w, int64_t customer, int64_t amount, int64_t at_ms, const char *reference,
                  const char *note)
 {
     const bool pays = amount < 0;
-    struct posting p = {w,
-                        {.customer_id = customer,
-                         .at_ms = at_ms,
-                         .kind = pays ? SLK_LEDGER_PAYMENT : SLK_LEDGER_CHARGE,
-                         .item = pays ? SLK_ITEM_MONEY : SLK_ITEM_SECTOR,
-                         .order_id = "",
-                         .quantity = 1,
-                         .unit = {slk_bigint_from_u64((uint64_t)(pays ? -amount : amount)), pays},
-                         .currency = "EUR",
-                         .reference = reference,
-                         .note = note}};
-    assert_int_equal(slk_db_tx(w->db, post_body, &p, NULL), SLK_OK);
+    slk_ledger_entry entry;
+    bool is_new;
+    const slk_ledger_posting posting = {
+        .customer_id = customer,
+        .at_ms = at_ms,
+        .kind = pays ? SLK_LEDGER_PAYMENT : SLK_LEDGER_CHARGE,
+        .item = pays ? SLK_ITEM_MONEY : SLK_ITEM_SECTOR,
+        .order_id = "",
+        .quantity = 1,
+        .unit = {slk_bigint_from_u64((uint64_t)(pays ? -amount : amount)), pays},
+        .currency = "EUR",
+        .reference = reference,
+        .note = note};
+    assert_int_equal(slk_ledger_post_alone(&entry, &is_new, w->db, w->key, &posting, NULL), SLK_OK);
 }
 
 static slk_err make(world *w, char number[SLK_INVOICE_NUMBER_CHARS], int64_t customer,

@@ -46,26 +46,33 @@ const char *slk_ledger_item_name(slk_ledger_item item)
     return item_names[item];
 }
 
-bool slk_ledger_kind_parse(slk_ledger_kind *ret, const char *name)
+bool slk_name_find(unsigned *ret_index, const char *const *names, unsigned n, const char *name)
 {
-    for (unsigned i = 0; i < SLK_LEDGER_KINDS; i++) {
-        if (strcmp(kind_names[i], name) != 0)
+    for (unsigned i = 0; i < n; i++) {
+        if (strcmp(names[i], name) != 0)
             continue;
-        *ret = (slk_ledger_kind)i;
+        *ret_index = i;
         return true;
     }
     return false;
 }
 
+bool slk_ledger_kind_parse(slk_ledger_kind *ret, const char *name)
+{
+    unsigned i = 0;
+    const bool found = slk_name_find(&i, kind_names, SLK_LEDGER_KINDS, name);
+    if (found)
+        *ret = (slk_ledger_kind)i;
+    return found;
+}
+
 bool slk_ledger_item_parse(slk_ledger_item *ret, const char *name)
 {
-    for (unsigned i = 0; i < SLK_LEDGER_ITEMS; i++) {
-        if (strcmp(item_names[i], name) != 0)
-            continue;
+    unsigned i = 0;
+    const bool found = slk_name_find(&i, item_names, SLK_LEDGER_ITEMS, name);
+    if (found)
         *ret = (slk_ledger_item)i;
-        return true;
-    }
-    return false;
+    return found;
 }
 
 /* ---- rows ---- */
@@ -183,6 +190,27 @@ static slk_err hash_of(uint8_t out32[32], const slk_ledger_entry *entry, slk_err
     return SLK_OK;
 }
 
+slk_err slk_hash_sign(uint8_t ret_signature[64], char ret_key_id[SLK_SIGNING_ID_CHARS],
+                      const slk_signing_key *key, const uint8_t hash32[32], slk_error *error)
+{
+    uint8_t public[SLK_SIGNING_KEY_BYTES];
+    slk_signing_public(public, key);
+    slk_signing_id(ret_key_id, public);
+    return slk_sign(ret_signature, key, hash32, SLK_LEDGER_HASH_BYTES, error);
+}
+
+bool slk_hash_is_signed(const slk_ledger_keys *keys, const char *key_id, const uint8_t hash32[32],
+                        const uint8_t signature[64])
+{
+    for (size_t i = 0; i < keys->n; i++) {
+        char id[SLK_SIGNING_ID_CHARS];
+        slk_signing_id(id, keys->keys[i]);
+        if (strcmp(id, key_id) == 0)
+            return slk_signature_valid(keys->keys[i], hash32, SLK_LEDGER_HASH_BYTES, signature);
+    }
+    return false;
+}
+
 /* ---- posting ---- */
 
 static bool sign_fits(slk_ledger_kind kind, const slk_money *unit)
@@ -251,7 +279,6 @@ static bool same_content(const slk_ledger_entry *a, const slk_ledger_entry *b)
 static slk_err chain_entry(slk_ledger_entry *e, const slk_ledger_entry *last,
                            const slk_signing_key *key, slk_error *error)
 {
-    uint8_t public[SLK_SIGNING_KEY_BYTES];
     if (last && strcmp(last->currency, e->currency) != 0)
         return slk_fail(error, SLK_E_CONFLICT, "the customer's account is in %s, not in %s",
                         last->currency, e->currency);
@@ -263,9 +290,7 @@ static slk_err chain_entry(slk_ledger_entry *e, const slk_ledger_entry *last,
             return slk_fail(error, SLK_E_LIMIT, "the balance is too large");
     }
     SLK_TRY(hash_of(e->hash, e, error));
-    slk_signing_public(public, key);
-    slk_signing_id(e->key_id, public);
-    return slk_sign(e->signature, key, e->hash, sizeof e->hash, error);
+    return slk_hash_sign(e->signature, e->key_id, key, e->hash, error);
 }
 
 slk_err slk_ledger_post(slk_ledger_entry *ret_entry, bool *ret_new, slk_db *db,
@@ -290,6 +315,30 @@ slk_err slk_ledger_post(slk_ledger_entry *ret_entry, bool *ret_new, slk_db *db,
     }
     *ret_entry = found ? there : entry;
     *ret_new = !found;
+    return SLK_OK;
+}
+
+struct alone {
+    const slk_signing_key *key;
+    const slk_ledger_posting *posting;
+    slk_ledger_entry entry;
+    bool is_new;
+};
+
+static slk_err alone_body(slk_db *db, void *context, slk_error *error)
+{
+    struct alone *a = context;
+    return slk_ledger_post(&a->entry, &a->is_new, db, a->key, a->posting, error);
+}
+
+slk_err slk_ledger_post_alone(slk_ledger_entry *ret_entry, bool *ret_new, slk_db *db,
+                              const slk_signing_key *key, const slk_ledger_posting *posting,
+                              slk_error *error)
+{
+    struct alone a = {.key = key, .posting = posting};
+    SLK_TRY(slk_db_tx(db, alone_body, &a, error));
+    *ret_entry = a.entry;
+    *ret_new = a.is_new;
     return SLK_OK;
 }
 
@@ -328,17 +377,6 @@ static slk_err wrong(const slk_ledger_entry *e, const char *what, slk_error *err
 {
     return slk_fail(error, SLK_E_CORRUPT, "entry %lld of customer %lld: %s", (long long)e->seq,
                     (long long)e->customer_id, what);
-}
-
-static bool is_signed(const slk_ledger_entry *e, const slk_ledger_keys *keys)
-{
-    for (size_t i = 0; i < keys->n; i++) {
-        char id[SLK_SIGNING_ID_CHARS];
-        slk_signing_id(id, keys->keys[i]);
-        if (strcmp(id, e->key_id) == 0)
-            return slk_signature_valid(keys->keys[i], e->hash, sizeof e->hash, e->signature);
-    }
-    return false;
 }
 
 static const char *breaks_chain(const slk_ledger_entry *previous, const slk_ledger_entry *e)
@@ -381,7 +419,7 @@ slk_err slk_ledger_check(const slk_ledger_entry *previous, const slk_ledger_entr
     SLK_TRY(hash_of(hash, entry, error));
     if (memcmp(hash, entry->hash, sizeof hash) != 0)
         return wrong(entry, "its content was changed after it was written", error);
-    if (!is_signed(entry, keys))
+    if (!slk_hash_is_signed(keys, entry->key_id, entry->hash, entry->signature))
         return wrong(entry, "its signature is not by a key of this service", error);
     return SLK_OK;
 }

@@ -112,6 +112,11 @@ SLK_MUST_CHECK slk_err slk_ledger_post(slk_ledger_entry *ret_entry, bool *ret_ne
                                        const slk_signing_key *key,
                                        const slk_ledger_posting *posting, slk_error *error);
 
+/* The same in a transaction of its own, of what bills nothing else. */
+SLK_MUST_CHECK slk_err slk_ledger_post_alone(slk_ledger_entry *ret_entry, bool *ret_new, slk_db *db,
+                                             const slk_signing_key *key,
+                                             const slk_ledger_posting *posting, slk_error *error);
+
 /* What the customer owes (below zero: has to its credit); nothing without entries. */
 SLK_MUST_CHECK slk_err slk_ledger_balance(slk_money *ret_balance, slk_db *db, int64_t customer_id,
                                           slk_error *error);

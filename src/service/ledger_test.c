@@ -22,23 +22,14 @@
 /* ---- posting ---- */
 
 struct posted {
-    world *w;
-    slk_ledger_posting posting;
     slk_ledger_entry entry;
     bool is_new;
 };
 
-static slk_err post_body(slk_db *db, void *context, slk_error *error)
-{
-    struct posted *p = context;
-    return slk_ledger_post(&p->entry, &p->is_new, db, p->w->key, &p->posting, error);
-}
-
 static slk_err post(world *w, struct posted *ret, const slk_ledger_posting *posting,
                     slk_error *error)
 {
-    *ret = (struct posted){.w = w, .posting = *posting};
-    return slk_db_tx(w->db, post_body, ret, error);
+    return slk_ledger_post_alone(&ret->entry, &ret->is_new, w->db, w->key, posting, error);
 }
 
 static slk_ledger_posting charge(int64_t customer, uint64_t sector, const char *reference)

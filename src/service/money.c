@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "service/money.h"
 
+#include "base/mem.h"
 #include "codec/json.h"
 #include "service/service_impl.h"
 
@@ -203,5 +204,45 @@ slk_err slk_json_money(slk_money *ret, const json_t *object, const char *field, 
     if (slk_money_parse(ret, text) != SLK_OK)
         return slk_fail(error, SLK_E_INVAL,
                         "%s: not an amount (digits of the smallest unit, in quotes)", field);
+    return SLK_OK;
+}
+
+json_t *slk_json_new_money(const slk_money *money)
+{
+    char text[SLK_MONEY_CHARS];
+    slk_money_print(text, money);
+    return json_string(text);
+}
+
+void slk_money_words_in(char out[SLK_MONEY_WORDS_CHARS], const json_t *object, const char *field,
+                        const char *currency)
+{
+    const char *text = json_string_value(json_object_get(object, field));
+    slk_currency known;
+    slk_money money;
+    *out = 0;
+    if (text && slk_currency_parse(known, currency, NULL) == SLK_OK &&
+        slk_money_parse(&money, text) == SLK_OK)
+        slk_money_words(out, &money, known);
+}
+
+slk_err slk_money_sum_rows(slk_money *sum, slk_db *db, const slk_sql *sql, const slk_arg *args,
+                           size_t n, slk_error *error)
+{
+    slk_money all = *sum;
+    SLK_CLEANUP(slk_query_done) slk_query q = {0};
+    SLK_TRY(slk_sql_open(&q, db, sql, args, n, error));
+    for (;;) {
+        slk_money amount;
+        bool row = false;
+        SLK_TRY(slk_query_step(&q, &row, error));
+        if (!row)
+            break;
+        const char *text = slk_column_text(&q, 0);
+        if (!text || slk_money_parse(&amount, text) != SLK_OK ||
+            slk_money_add(&all, &all, &amount) != SLK_OK)
+            return slk_fail(error, SLK_E_CORRUPT, "an amount in the database cannot be read");
+    }
+    *sum = all;
     return SLK_OK;
 }

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "codec/bigint.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -54,5 +55,8 @@ SLK_MUST_CHECK slk_err slk_money_read(slk_money *ret, const char *text, const sl
 /* What people read: "12.50 EUR", "0.005 FIL" (FIL without zeros at the end). */
 void slk_money_words(char out[SLK_MONEY_WORDS_CHARS], const slk_money *a,
                      const slk_currency currency);
+/* The member of the object that is an amount, in those words; "" when it, or the currency, is none. */
+void slk_money_words_in(char out[SLK_MONEY_WORDS_CHARS], const json_t *object, const char *field,
+                        const char *currency);
 
 #endif

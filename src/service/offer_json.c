@@ -21,23 +21,14 @@ const char *slk_order_kind_name(slk_order_kind kind)
 
 bool slk_order_kind_parse(slk_order_kind *ret, const char *name)
 {
-    for (unsigned i = 0; i < SLK_ORDER_KINDS; i++) {
-        if (strcmp(kind_names[i], name) != 0)
-            continue;
+    unsigned i = 0;
+    const bool found = slk_name_find(&i, kind_names, SLK_ORDER_KINDS, name);
+    if (found)
         *ret = (slk_order_kind)i;
-        return true;
-    }
-    return false;
+    return found;
 }
 
 /* ---- out ---- */
-
-static json_t *money_json(const slk_money *money)
-{
-    char text[SLK_MONEY_CHARS];
-    slk_money_print(text, money);
-    return json_string(text);
-}
 
 static json_t *kinds_json(const slk_offer *offer)
 {
@@ -62,23 +53,23 @@ static json_t *steps_json(const slk_offer *offer)
     for (size_t i = 0; i < offer->n_steps; i++)
         (void)json_array_append_new(list,
                                     json_pack("{s:I,s:o}", "from", (json_int_t)offer->steps[i].from,
-                                              "unit", money_json(&offer->steps[i].unit)));
+                                              "unit", slk_json_new_money(&offer->steps[i].unit)));
     return list;
 }
 
 slk_err slk_offer_to_json(json_t **ret, const slk_offer *o, slk_error *error)
 {
     SLK_CLEANUP(slk_json_decrefp)
-    json_t *value =
-        json_pack("{s:s,s:I,s:s,s:o,s:o,s:s,s:o,s:o,s:o,s:{s:I,s:o},s:I,s:I,s:I,s:o}", "name",
-                  o->name, "version", (json_int_t)o->version, "title", o->title, "kinds",
-                  kinds_json(o), "seal_proofs", proofs_json(o), "currency", o->currency, "steps",
-                  steps_json(o), "proof", o->has_proof ? money_json(&o->proof) : json_null(),
-                  "push", o->has_push ? money_json(&o->push) : json_null(), "retention", "days",
-                  (json_int_t)o->retention_days, "unit", money_json(&o->retention_day),
-                  "late_basis_points", (json_int_t)o->late_basis_points, "least",
-                  (json_int_t)o->least, "most", (json_int_t)o->most, "valid_until_ms",
-                  o->valid_until_ms ? json_integer(o->valid_until_ms) : json_null());
+    json_t *value = json_pack(
+        "{s:s,s:I,s:s,s:o,s:o,s:s,s:o,s:o,s:o,s:{s:I,s:o},s:I,s:I,s:I,s:o}", "name", o->name,
+        "version", (json_int_t)o->version, "title", o->title, "kinds", kinds_json(o), "seal_proofs",
+        proofs_json(o), "currency", o->currency, "steps", steps_json(o), "proof",
+        o->has_proof ? slk_json_new_money(&o->proof) : json_null(), "push",
+        o->has_push ? slk_json_new_money(&o->push) : json_null(), "retention", "days",
+        (json_int_t)o->retention_days, "unit", slk_json_new_money(&o->retention_day),
+        "late_basis_points", (json_int_t)o->late_basis_points, "least", (json_int_t)o->least,
+        "most", (json_int_t)o->most, "valid_until_ms",
+        o->valid_until_ms ? json_integer(o->valid_until_ms) : json_null());
     /* an array that could not grow is shorter, and not what was meant */
     if (!value || json_array_size(json_object_get(value, "steps")) != o->n_steps ||
         json_array_size(json_object_get(value, "seal_proofs")) != o->n_seal_proofs ||

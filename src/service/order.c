@@ -107,19 +107,7 @@ slk_err slk_customer_owed(slk_money *ret_owed, slk_db *db, int64_t customer_id, 
 {
     slk_money owed;
     SLK_TRY(slk_ledger_balance(&owed, db, customer_id, error));
-    SLK_CLEANUP(slk_query_done) slk_query q = {0};
-    SLK_TRY(slk_sql_open(&q, db, &outstanding, SLK_ARGS(slk_arg_i(customer_id)), error));
-    for (;;) {
-        slk_money money;
-        bool row = false;
-        SLK_TRY(slk_query_step(&q, &row, error));
-        if (!row)
-            break;
-        const char *text = slk_column_text(&q, 0);
-        if (!text || slk_money_parse(&money, text) != SLK_OK ||
-            slk_money_add(&owed, &owed, &money) != SLK_OK)
-            return slk_fail(error, SLK_E_CORRUPT, "what an order will cost cannot be read");
-    }
+    SLK_TRY(slk_money_sum_rows(&owed, db, &outstanding, SLK_ARGS(slk_arg_i(customer_id)), error));
     *ret_owed = owed;
     return SLK_OK;
 }

@@ -168,34 +168,21 @@ static void run(shop *s, unsigned turns)
     }
 }
 
-struct payment {
-    shop *s;
-    uint64_t amount;
-    const char *reference;
-};
-
-static slk_err pay_body(slk_db *db, void *context, slk_error *error)
+static void pay(shop *s, uint64_t amount, const char *reference)
 {
-    const struct payment *p = context;
     slk_ledger_entry entry;
     bool is_new;
-    const slk_ledger_posting posting = {.customer_id = p->s->acme.id,
-                                        .at_ms = p->s->w->now_ms,
+    const slk_ledger_posting posting = {.customer_id = s->acme.id,
+                                        .at_ms = s->w->now_ms,
                                         .kind = SLK_LEDGER_PAYMENT,
                                         .item = SLK_ITEM_MONEY,
                                         .order_id = "",
                                         .quantity = 1,
-                                        .unit = {slk_bigint_from_u64(p->amount), true},
+                                        .unit = {slk_bigint_from_u64(amount), true},
                                         .currency = "EUR",
-                                        .reference = p->reference,
+                                        .reference = reference,
                                         .note = ""};
-    return slk_ledger_post(&entry, &is_new, db, p->s->key, &posting, error);
-}
-
-static void pay(shop *s, uint64_t amount, const char *reference)
-{
-    struct payment p = {s, amount, reference};
-    assert_int_equal(slk_db_tx(s->db, pay_body, &p, NULL), SLK_OK);
+    assert_int_equal(slk_ledger_post_alone(&entry, &is_new, s->db, s->key, &posting, NULL), SLK_OK);
 }
 
 /* ---- placing ---- */

@@ -6,6 +6,7 @@
 #include "db/args.h"
 #include "seal/permit.h"
 #include "service/order_impl.h"
+#include "service/service_impl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -207,43 +208,22 @@ struct failing {
     const char *why;
 };
 
-static slk_err sum_charged(slk_money *ret_sum, slk_db *db, const slk_order *order,
-                           const slk_sold *sold, slk_error *error)
-{
-    slk_money sum = {0};
-    SLK_CLEANUP(slk_query_done) slk_query q = {0};
-    SLK_TRY(slk_sql_open(&q, db, &charged,
-                         SLK_ARGS(slk_arg_i(order->customer_id), slk_arg_t(order->id),
-                                  slk_arg_u(sold->sp_id), slk_arg_u(sold->number)),
-                         error));
-    for (;;) {
-        slk_money amount;
-        bool row = false;
-        SLK_TRY(slk_query_step(&q, &row, error));
-        if (!row)
-            break;
-        const char *text = slk_column_text(&q, 0);
-        if (!text || slk_money_parse(&amount, text) != SLK_OK ||
-            slk_money_add(&sum, &sum, &amount) != SLK_OK)
-            return slk_fail(error, SLK_E_CORRUPT, "an amount in the ledger cannot be read");
-    }
-    *ret_sum = sum;
-    return SLK_OK;
-}
-
 static slk_err fail_body(slk_db *db, void *context, slk_error *error)
 {
     struct failing *f = context;
     struct billing *b = &f->billing;
     slk_order order;
-    slk_money sum;
+    slk_money sum = {0};
     SLK_TRY(find_sold(&b->sold, db, b->sold.sp_id, b->sold.number, error));
     if (b->sold.state != SLK_SOLD_CHARGED && b->sold.state != SLK_SOLD_READY)
         return slk_fail(error, SLK_E_CONFLICT,
                         "the sector is %s: only one that was charged is credited",
                         slk_sold_state_name(b->sold.state));
     SLK_TRY(slk_order_read(&order, db, b->sold.order_id, error));
-    SLK_TRY(sum_charged(&sum, db, &order, &b->sold, error));
+    SLK_TRY(slk_money_sum_rows(&sum, db, &charged,
+                               SLK_ARGS(slk_arg_i(order.customer_id), slk_arg_t(order.id),
+                                        slk_arg_u(b->sold.sp_id), slk_arg_u(b->sold.number)),
+                               error));
     if (!sum.negative && !slk_money_is_zero(&sum)) {
         const slk_charge credit = {SLK_LEDGER_CREDIT, SLK_ITEM_FAILED, 1, slk_money_minus(&sum)};
         SLK_TRY(post(db, b, &order, &credit, f->why, error));

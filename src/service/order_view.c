@@ -53,24 +53,20 @@ const char *slk_sold_state_name(slk_sold_state state)
 
 static bool order_state_parse(slk_order_state *ret, const char *name)
 {
-    for (unsigned i = 0; i < SLK_ORDER_STATES; i++) {
-        if (strcmp(order_states[i], name) != 0)
-            continue;
+    unsigned i = 0;
+    const bool found = slk_name_find(&i, order_states, SLK_ORDER_STATES, name);
+    if (found)
         *ret = (slk_order_state)i;
-        return true;
-    }
-    return false;
+    return found;
 }
 
 bool slk_sold_state_parse(slk_sold_state *ret, const char *name)
 {
-    for (unsigned i = 0; i < SLK_SOLD_STATES; i++) {
-        if (strcmp(sold_states[i], name) != 0)
-            continue;
+    unsigned i = 0;
+    const bool found = slk_name_find(&i, sold_states, SLK_SOLD_STATES, name);
+    if (found)
         *ret = (slk_sold_state)i;
-        return true;
-    }
-    return false;
+    return found;
 }
 
 /* ---- reading ---- */

@@ -21,25 +21,6 @@ static const slk_sql get = {"quote.get",
                             "SELECT terms, made_ms, expires_ms, order_id FROM service_quote"
                             " WHERE id = $1 AND customer_id = $2"};
 
-slk_err slk_terms_print(slk_buf *out, const slk_terms *terms, slk_error *error)
-{
-    SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
-    SLK_TRY(slk_terms_to_json(&value, terms, error));
-    const slk_err code = slk_json_print(out, value);
-    return code == SLK_OK ? SLK_OK : slk_fail(error, code, "the terms are too long");
-}
-
-slk_err slk_terms_parse(slk_terms *ret, const char *text, slk_error *error)
-{
-    SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
-    slk_err code = slk_json_parse(&value, text, strlen(text), SLK_TERMS_MAX_BYTES, error);
-    if (code == SLK_OK)
-        code = slk_terms_from_json(ret, value, error);
-    return code == SLK_E_INVAL
-               ? slk_fail_context(error, SLK_E_CORRUPT, "terms in the database cannot be read")
-               : code;
-}
-
 struct making {
     const slk_customer *customer;
     const char *offer_name;

@@ -64,41 +64,30 @@ static const slk_bought *record(book *b)
 
 /* ---- what the service writes ---- */
 
-struct posting {
-    world *w;
-    slk_ledger_posting posting;
-};
-
-static slk_err post_body(slk_db *db, void *context, slk_error *error)
-{
-    const struct posting *p = context;
-    slk_ledger_entry entry;
-    bool is_new;
-    return slk_ledger_post(&entry, &is_new, db, p->w->key, &p->posting, error);
-}
-
 static void post(book *b, slk_ledger_kind kind, slk_ledger_item item, uint64_t number,
                  uint64_t quantity, int64_t unit, int64_t at_ms, const char *reference)
 {
     char own[32];
     (void)snprintf(own, sizeof own, "r%d", b->posted++);
     const bool of_sector = item != SLK_ITEM_MONEY;
-    struct posting p = {
-        b->w,
-        {.customer_id = 7,
-         .at_ms = at_ms,
-         .kind = kind,
-         .item = item,
-         .order_id = of_sector ? ORDER : "",
-         .has_sector = of_sector,
-         .sp_id = 1000,
-         .sector_number = number,
-         .quantity = quantity,
-         .unit = {slk_bigint_from_u64((uint64_t)(unit < 0 ? -unit : unit)), unit < 0},
-         .currency = "EUR",
-         .reference = reference ? reference : own,
-         .note = ""}};
-    assert_int_equal(slk_db_tx(b->w->db, post_body, &p, NULL), SLK_OK);
+    slk_ledger_entry entry;
+    bool is_new;
+    const slk_ledger_posting posting = {
+        .customer_id = 7,
+        .at_ms = at_ms,
+        .kind = kind,
+        .item = item,
+        .order_id = of_sector ? ORDER : "",
+        .has_sector = of_sector,
+        .sp_id = 1000,
+        .sector_number = number,
+        .quantity = quantity,
+        .unit = {slk_bigint_from_u64((uint64_t)(unit < 0 ? -unit : unit)), unit < 0},
+        .currency = "EUR",
+        .reference = reference ? reference : own,
+        .note = ""};
+    assert_int_equal(slk_ledger_post_alone(&entry, &is_new, b->w->db, b->w->key, &posting, NULL),
+                     SLK_OK);
 }
 
 static void charge(book *b, uint64_t number, int64_t at_ms, int64_t sector_unit)

@@ -3,6 +3,7 @@
 #ifndef SLK_SERVICE_SERVICE_IMPL_H
 #define SLK_SERVICE_SERVICE_IMPL_H
 
+#include "db/args.h"
 #include "service/ledger.h"
 #include "service/terms.h"
 
@@ -17,9 +18,23 @@ bool slk_ledger_item_parse(slk_ledger_item *ret, const char *name);
 SLK_MUST_CHECK slk_err slk_json_money(slk_money *ret, const json_t *object, const char *field,
                                       slk_error *error);
 
-/* Terms as text, for the database. _parse: SLK_E_CORRUPT when it is none. */
-#define SLK_TERMS_MAX_BYTES ((size_t)4096)
-SLK_MUST_CHECK slk_err slk_terms_print(slk_buf *out, const slk_terms *terms, slk_error *error);
-SLK_MUST_CHECK slk_err slk_terms_parse(slk_terms *ret, const char *text, slk_error *error);
+/* The other way round; a new reference, NULL when out of memory. */
+json_t *slk_json_new_money(const slk_money *money);
+
+/* Adds the first column of each row, an amount, to *sum; untouched on failure. SLK_E_CORRUPT: it is none. */
+SLK_MUST_CHECK slk_err slk_money_sum_rows(slk_money *sum, slk_db *db, const slk_sql *sql,
+                                          const slk_arg *args, size_t n, slk_error *error);
+
+/* Which of n names it is; false: none. */
+bool slk_name_find(unsigned *ret_index, const char *const *names, unsigned n, const char *name);
+
+/* Signs a hash, and says by which key. */
+SLK_MUST_CHECK slk_err slk_hash_sign(uint8_t ret_signature[64],
+                                     char ret_key_id[SLK_SIGNING_ID_CHARS],
+                                     const slk_signing_key *key, const uint8_t hash32[32],
+                                     slk_error *error);
+/* Whether the key of that id, one of keys, signed it. */
+bool slk_hash_is_signed(const slk_ledger_keys *keys, const char *key_id, const uint8_t hash32[32],
+                        const uint8_t signature[64]);
 
 #endif

@@ -197,3 +197,25 @@ slk_err slk_terms_from_json(slk_terms *ret_terms, const json_t *value, slk_error
     *ret_terms = t;
     return SLK_OK;
 }
+
+/* ---- text ---- */
+
+slk_err slk_terms_print(slk_buf *out, const slk_terms *terms, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
+    SLK_TRY(slk_terms_to_json(&value, terms, error));
+    const slk_err code = slk_json_print(out, value);
+    return code == SLK_OK ? SLK_OK : slk_fail(error, code, "the terms are too long");
+}
+
+slk_err slk_terms_parse(slk_terms *ret_terms, const char *text, slk_error *error)
+{
+    SLK_CLEANUP(slk_json_decrefp) json_t *value = NULL;
+    slk_err code = slk_json_parse(&value, text ? text : "", text ? strlen(text) : 0,
+                                  SLK_TERMS_MAX_BYTES, error);
+    if (code == SLK_OK)
+        code = slk_terms_from_json(ret_terms, value, error);
+    return code == SLK_E_INVAL
+               ? slk_fail_context(error, SLK_E_CORRUPT, "terms in the database cannot be read")
+               : code;
+}

@@ -12,6 +12,7 @@
 #ifndef SLK_SERVICE_TERMS_H
 #define SLK_SERVICE_TERMS_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "service/ledger.h"
 #include "service/offer.h"
@@ -48,6 +49,12 @@ SLK_MUST_CHECK slk_err slk_terms_to_json(json_t **ret, const slk_terms *terms, s
 /* Any JSON may come in: SLK_E_INVAL, also when the total is not the sum. */
 SLK_MUST_CHECK slk_err slk_terms_from_json(slk_terms *ret_terms, const json_t *value,
                                            slk_error *error);
+
+/* The same as text, for a database; appended to out. _parse: SLK_E_CORRUPT when it is none,
+ * or NULL. */
+#define SLK_TERMS_MAX_BYTES ((size_t)4096)
+SLK_MUST_CHECK slk_err slk_terms_print(slk_buf *out, const slk_terms *terms, slk_error *error);
+SLK_MUST_CHECK slk_err slk_terms_parse(slk_terms *ret_terms, const char *text, slk_error *error);
 
 /* One line of what a sector costs. */
 typedef struct slk_charge {
